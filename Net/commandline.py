@@ -1,0 +1,52 @@
+"""What the four scripts have in common: their options, and one line instead of a traceback."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import config
+from hscd.errors import InputError
+
+
+def run(description: str, stage: Callable[[config.Settings], None], arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, read the configuration and run a stage.
+
+    Args:
+        description: what the script does, for --help.
+        stage: gets the checked settings.
+        arguments: command line; None for that of the process.
+
+    Returns:
+        Exit status: 0 if all went well, 2 for input that cannot be used, 1 for a failing system call,
+        130 for Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, epilog="Settings, data sets and outputs are described in net.conf and README.md."
+    )
+    parser.add_argument(
+        "--config", type=Path, default=config.DATA_CONFIG_PATH, metavar="FILE",
+        help="configuration file (default: net.conf beside this script)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE",
+        help="use VALUE instead of what the configuration file says; repeatable",
+    )  # fmt: skip
+    options = parser.parse_args(arguments)
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    try:
+        stage(config.read(options.config, options.overrides))
+    except InputError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0

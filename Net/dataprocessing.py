@@ -1,0 +1,190 @@
+"""Stage: load the image pairs of a data set, rescale them, relabel them, and pair their pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from config import DATA_PATH, DataSet, Settings
+from hscd import readers
+from hscd.errors import InputError
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
+from hscd.scaling import band_ranges, fill_pixels
+
+Images = list[np.ndarray]
+
+
+def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, list[str]]:
+    """Load every pair of a data set, in sorted order of their file names.
+
+    Args:
+        name: the data set's section.
+        conf: checked settings (`config.read`).
+
+    Returns:
+        Before images and after images, (rows, columns, bands) in the number type of their files; label maps,
+        (rows, columns) in the values of their files; names of the pairs.
+
+    Raises:
+        InputError: if anything is missing or unreadable, or if shapes or bands do not agree.
+    """
+    section = conf[name]
+    _make_demo(section)
+    befores: Images = []
+    afters: Images = []
+    label_maps: Images = []
+    names: list[str] = []
+    for file_name in _pair_files(section):
+        before, after = (
+            readers.read_image(folder / file_name, section.mat_label)
+            for folder in (section.img_a_path, section.img_b_path)
+        )
+        labels = readers.read_label_map(section.label_path / file_name, section.mat_label)
+        if before.shape != after.shape:
+            raise InputError(
+                f"{section.img_b_path / file_name}: shape {after.shape} differs from {before.shape} "
+                "of the before image (rows, columns, bands)"
+            )
+        if labels.shape != before.shape[:2]:
+            raise InputError(
+                f"{section.label_path / file_name}: label map of shape {labels.shape}, images of {before.shape[:2]}"
+            )
+        if befores and before.shape[2] != befores[0].shape[2]:
+            raise InputError(
+                f"{section.img_a_path / file_name}: {before.shape[2]} bands, pair {names[0]} of the same data set "
+                f"has {befores[0].shape[2]}"
+            )
+        befores.append(before)
+        afters.append(after)
+        label_maps.append(labels)
+        names.append(Path(file_name).stem)
+    return befores, afters, label_maps, names
+
+
+def _make_demo(section: DataSet) -> None:
+    """Make the demo data set that a section points at, unless it is there already."""
+    from hscd import demo
+
+    for folder in demo.PLACES:
+        if section.img_a_path.parent == DATA_PATH / folder and not section.img_a_path.exists():
+            print("making the demo data …", flush=True)
+            demo.write_demo(DATA_PATH)
+
+
+def _pair_files(section: DataSet) -> list[str]:
+    """File names that the before, after and label folder share, sorted; any that one of them lacks is an error."""
+    folders = {"imgAPath": section.img_a_path, "imgBPath": section.img_b_path, "labelPath": section.label_path}
+    listings = {}
+    for key, folder in folders.items():
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder ([{section.name}] {key})")
+        listings[key] = {
+            entry.name
+            for entry in folder.iterdir()
+            if entry.suffix.lower() in readers.READERS and not entry.name.startswith(".")
+        }
+    names = sorted(set().union(*listings.values()))
+    if not names:
+        raise InputError(f"{section.img_a_path}: holds no image of a known format ({', '.join(readers.READERS)})")
+    for key, present in listings.items():
+        missing = [name for name in names if name not in present]
+        if missing:
+            raise InputError(
+                f"{folders[key] / missing[0]}: missing; before, after and label of a pair carry the same file name "
+                f"([{section.name}] {key})"
+            )
+    stems = [Path(name).stem for name in names]
+    for stem in stems:
+        if stems.count(stem) > 1:
+            raise InputError(f"{section.img_a_path}: two pairs are named {stem!r}; results would overwrite each other")
+    return names
+
+
+def preprocessing(
+    images_a: Sequence[np.ndarray],
+    images_b: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
+    conf_section: DataSet,
+    keep_unlabeled: bool,
+    apply_rescaling: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put the pixels of all pairs together, rescaled and with the program's labels.
+
+    Args:
+        images_a: before images, (rows, columns, bands).
+        images_b: after images.
+        labels: label maps (rows, columns) in the values of their files; not modified.
+        conf_section: the data set's section.
+        keep_unlabeled: keep pixels of unknown label.
+        apply_rescaling: min-max to [0, 1] by band over all before and after pixels of all pairs; a constant band
+            becomes 0.
+
+    Returns:
+        (pixels, 2, bands) float32 array, pair after pair, row-major; (pixels,) uint8 labels, 0 changed,
+        1 unchanged, 2 unknown.
+
+    Raises:
+        InputError: if a label value is not configured.
+    """
+    relabeled = []
+    for label_map in labels:
+        try:
+            relabeled.append(
+                remap(
+                    label_map.ravel(),
+                    conf_section.changed_label,
+                    conf_section.unchanged_label,
+                    conf_section.unknown_label,
+                )
+            )
+        except InputError as error:
+            raise InputError(f"[{conf_section.name}] {error}") from error
+    kept = [None if keep_unlabeled else np.flatnonzero(flat != UNKNOWN) for flat in relabeled]
+    sizes = [len(flat) if keep is None else len(keep) for flat, keep in zip(relabeled, kept, strict=True)]
+    ranges = band_ranges([*images_a, *images_b]) if apply_rescaling else None
+    pairs = np.empty((sum(sizes), 2, images_a[0].shape[-1]), dtype=np.float32)
+    start = 0
+    for before, after, keep, size in zip(images_a, images_b, kept, sizes, strict=True):
+        for date, image in enumerate((before, after)):
+            fill_pixels(pairs[start : start + size, date], image, keep, ranges)
+        start += size
+    flat_labels = [flat if keep is None else flat[keep] for flat, keep in zip(relabeled, kept, strict=True)]
+    return pairs, np.concatenate(flat_labels)
+
+
+def labelled_pixels(name: str, conf: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Pixel pairs and labels of the pixels of a data set whose label is known, for training.
+
+    Raises:
+        InputError: as `load_dataset`; also if there is no pixel of one of the classes.
+    """
+    befores, afters, label_maps, _ = load_dataset(name, conf)
+    pairs, labels = preprocessing(
+        befores, afters, label_maps, conf[name], keep_unlabeled=False, apply_rescaling=conf.apply_rescaling
+    )
+    changed, unchanged = (int(np.count_nonzero(labels == value)) for value in (CHANGED, UNCHANGED))
+    if not (changed and unchanged):
+        raise InputError(
+            f"[{name}]: training needs labelled pixels of both classes, found {changed} changed and "
+            f"{unchanged} unchanged"
+        )
+    return pairs, labels
+
+
+def scenes(name: str, conf: Settings) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """The pairs of a data set, each as (name, pixel pairs, label map), for prediction and pseudo-labels.
+
+    Pixel pairs are (rows·columns, 2, bands) views of one array; label maps are (rows, columns) in the program's
+    labels. All pairs are rescaled together.
+    """
+    befores, afters, label_maps, names = load_dataset(name, conf)
+    pairs, labels = preprocessing(
+        befores, afters, label_maps, conf[name], keep_unlabeled=True, apply_rescaling=conf.apply_rescaling
+    )
+    ends = np.cumsum([label_map.size for label_map in label_maps])
+    return [
+        (pair_name, pairs[end - label_map.size : end], labels[end - label_map.size : end].reshape(label_map.shape))
+        for pair_name, end, label_map in zip(names, ends, label_maps, strict=True)
+    ]

@@ -1,0 +1,13 @@
+"""Hyperspectral change detection: what the stages are made of.
+
+| stage | modules |
+|---|---|
+| read | `readers` |
+| pair, scale, relabel | `scaling`, `labels` |
+| distances to pseudo-labels | `distances`, `thresholds`, `selection`, `spatial` |
+| build, train, search, predict | `networks`, `losses`, `training`, `search` |
+| judge and report | `evaluation`, `reports`, `storage` |
+| demo scenes | `demo` |
+
+Nothing here imports a stage or reads net.conf: every function takes plain arguments.
+"""

@@ -1,0 +1,83 @@
+"""Confusion counts and what is computed from them. Positive class = changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hscd.labels import CHANGED, UNCHANGED
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts over the pixels of known label."""
+
+    true_positives: int
+    true_negatives: int
+    false_positives: int
+    false_negatives: int
+
+    @property
+    def total(self) -> int:
+        return self.true_positives + self.true_negatives + self.false_positives + self.false_negatives
+
+    @property
+    def overall_accuracy(self) -> float:
+        return _ratio(self.true_positives + self.true_negatives, self.total)
+
+    @property
+    def kappa(self) -> float:
+        """Cohen's kappa: agreement beyond what the two classes' shares give by chance.
+
+        References:
+            Cohen (1960), "A coefficient of agreement for nominal scales", Educ. Psychol. Meas. 20(1).
+        """
+        predicted = self.true_positives + self.false_positives
+        actual = self.true_positives + self.false_negatives
+        chance = predicted * actual + (self.total - predicted) * (self.total - actual)
+        agreed = (self.true_positives + self.true_negatives) * self.total
+        return _ratio(agreed - chance, self.total**2 - chance)
+
+    @property
+    def precision(self) -> float:
+        return _ratio(self.true_positives, self.true_positives + self.false_positives)
+
+    @property
+    def recall(self) -> float:
+        return _ratio(self.true_positives, self.true_positives + self.false_negatives)
+
+    @property
+    def f1(self) -> float:
+        return _ratio(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
+
+    @property
+    def iou(self) -> float:
+        """Intersection over union of the changed class."""
+        return _ratio(self.true_positives, self.true_positives + self.false_positives + self.false_negatives)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    """NaN where the ratio is undefined."""
+    return numerator / denominator if denominator else float("nan")
+
+
+def confusion(prediction: np.ndarray, truth: np.ndarray) -> Confusion:
+    """Count a prediction against the truth, where the truth is known.
+
+    Args:
+        prediction: labels of any shape, 0 changed, 1 unchanged.
+        truth: labels of the same shape, 0 changed, 1 unchanged; other values are left out.
+    """
+    if prediction.shape != truth.shape:
+        raise ValueError(f"maps of one shape expected, received {prediction.shape} and {truth.shape}")
+    predicted_changed = prediction == CHANGED
+    changed, unchanged = truth == CHANGED, truth == UNCHANGED
+    true_positives = int(np.count_nonzero(predicted_changed & changed))
+    false_positives = int(np.count_nonzero(predicted_changed & unchanged))
+    return Confusion(
+        true_positives=true_positives,
+        true_negatives=int(np.count_nonzero(unchanged)) - false_positives,
+        false_positives=false_positives,
+        false_negatives=int(np.count_nonzero(changed)) - true_positives,
+    )

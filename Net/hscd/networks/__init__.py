@@ -1,0 +1,1 @@
+"""Branch networks: the part of a Siamese network that both images go through with the same weights."""

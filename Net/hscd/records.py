@@ -1,0 +1,42 @@
+"""The few records that travel between the parts of the program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import numpy as np
+
+
+class PseudoLabels(TypedDict):
+    """Pseudo-labels of one pair as they are saved: the distances and the threshold that splits them.
+
+    `distances` has one value a pixel in row-major order, `shape` is (rows, columns); a pixel is changed where its
+    distance is greater than `threshold`.
+    """
+
+    threshold: float
+    distances: np.ndarray
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A classified map: labels (rows, columns) and the threshold that was applied to the distances."""
+
+    prediction: np.ndarray
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One finished trial of a hyper-parameter search.
+
+    `status` is "ok" or "fail"; `report` is what the objective measured, `error` why a failed trial failed.
+    """
+
+    trial_id: int
+    status: str
+    seconds: float
+    report: dict[str, Any]
+    error: str = ""

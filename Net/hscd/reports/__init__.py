@@ -1,0 +1,1 @@
+"""Reports: numbers first, then tables and maps of them."""

@@ -1,0 +1,116 @@
+"""Maps as PNG: class maps in three panels, and heat maps of distances.
+
+Colours: red changed, blue unchanged, yellow unknown or excluded. The panels are computed apart from the drawing.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hscd import storage
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Indexed by label.
+COLOURS = ("#d7191c", "#2c5fbf", "#ffe34d")
+Panels = dict[str, np.ndarray]
+
+_PANEL_INCHES = 4.5
+_MIN_DPI, _MAX_DPI = 110, 300
+# The colour scale of a heat map ends here, so that a few extreme pixels do not darken all the others.
+_TOP_PERCENTILE = 99.5
+
+
+def prediction_panels(prediction: np.ndarray, truth: np.ndarray) -> Panels:
+    """A predicted map, the same where the truth is known, and the truth; (rows, columns) labels each."""
+    return {
+        "Total prediction": prediction,
+        "Comparable prediction": np.where(truth == UNKNOWN, UNKNOWN, prediction),
+        "Ground truth": truth,
+    }
+
+
+def selection_panels(positions: np.ndarray, labels: np.ndarray, shape: tuple[int, int]) -> Panels:
+    """Selected pseudo-labels as maps: the changed ones, the unchanged ones, and both.
+
+    Args:
+        positions: row-major positions of the selected pixels.
+        labels: their labels.
+        shape: (rows, columns) of the map.
+    """
+    selected = np.full(shape[0] * shape[1], UNKNOWN, dtype=np.uint8)
+    selected[positions] = labels
+    selected = selected.reshape(shape)
+    return {
+        "C label": np.where(selected == CHANGED, selected, UNKNOWN),
+        "N label": np.where(selected == UNCHANGED, selected, UNKNOWN),
+        "NC label": selected,
+    }
+
+
+def write_classes(path: Path, panels: Panels, unknown: str = "unknown") -> None:
+    """Draw class maps side by side.
+
+    Args:
+        path: PNG file.
+        panels: label maps (rows, columns) by title.
+        unknown: what yellow means.
+    """
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    shape = next(iter(panels.values())).shape
+    figure, dpi = _figure(shape, len(panels))
+    for axes, (title, labels) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        axes.imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, interpolation="nearest")
+        axes.set_title(title)
+        axes.set_xticks([])
+        axes.set_yticks([])
+    names = ("changed", "unchanged", unknown)
+    figure.legend(
+        handles=[
+            Patch(facecolor=colour, edgecolor="0.3", label=name) for colour, name in zip(COLOURS, names, strict=True)
+        ],
+        loc="outside lower center",
+        ncols=len(names),
+        frameon=False,
+    )
+    storage.write_figure(path, figure, dpi)
+
+
+def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: str) -> None:
+    """Draw distances (rows, columns) with a colour bar on which the threshold is marked."""
+    figure, dpi = _figure(distances.shape, 1)
+    axes = figure.subplots()
+    top = max(float(np.percentile(distances, _TOP_PERCENTILE)), threshold)
+    image = axes.imshow(distances, cmap="inferno", vmin=float(distances.min()), vmax=top, interpolation="nearest")
+    axes.set_title(title)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    bar = figure.colorbar(
+        image,
+        cax=axes.inset_axes((1.1, 0, 0.05, 1)),
+        label="distance (change grows upwards)",
+        extend="max" if distances.max() > top else "neither",
+        extendfrac=0.03,
+    )
+    bar.ax.axhline(threshold, color="white", linewidth=2)
+    bar.ax.text(-0.2, threshold, "Otsu", va="center", ha="right", transform=bar.ax.get_yaxis_transform(), fontsize=8)
+    storage.write_figure(path, figure, dpi)
+
+
+def _figure(shape: tuple[int, ...], panels: int) -> tuple[Figure, int]:
+    """A figure without global state, and the resolution at which each pixel of a map has at least one of its own."""
+    from matplotlib.figure import Figure
+
+    rows, columns = shape
+    height = min(max(_PANEL_INCHES * rows / columns, 1.5), 3 * _PANEL_INCHES)
+    width = min(_PANEL_INCHES, 3 * _PANEL_INCHES * columns / rows)
+    figure = Figure(figsize=(panels * (width + 0.3) + (0.9 if panels == 1 else 0), height + 0.9), layout="constrained")
+    return figure, min(max(_MIN_DPI, math.ceil(columns / width)), _MAX_DPI)

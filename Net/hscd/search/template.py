@@ -1,0 +1,56 @@
+"""Hyperas, contained: it turns a template function into an objective and a search space.
+
+Hyperas 0.4.1 imports a name that Keras 3 no longer has, appends to `sys.path`, passes an outdated random state to
+Hyperopt, and writes `temp_model.py` into the current folder to import it by name. Here only its translation of the
+template is used; the result is executed in memory and handed to Hyperopt by the engine.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+from hyperopt import hp
+
+Objective = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def objective_and_space(template: Callable, names: Mapping[str, Any]) -> tuple[Objective, dict[str, Any]]:
+    """Translate a Hyperas template.
+
+    Args:
+        template: function whose body assigns `parameter = {{distribution(…)}}` and returns a Hyperopt result.
+        names: what the body and the distributions may refer to beyond the template's own module, among them the
+            template's arguments. Hyperas would have them returned by a function without arguments.
+
+    Returns:
+        The objective, from one choice of parameters to a Hyperopt result, and the space of choices.
+    """
+    hyperas = _import_hyperas()
+    source = hyperas.remove_imports(inspect.getsource(template))
+    parameters = hyperas.hyperparameter_names(source)
+    space = hyperas.get_hyperopt_space(parameters, hyperas.get_hyperparameters(source), verbose=False)
+    model = hyperas.hyperopt_keras_model(source, parameters, hyperas.augmented_names(parameters), verbose=False)
+    namespace = {**template.__globals__, **names, "hp": hp}
+    exec(compile(model + "\n" + space, f"<hyperas template {template.__name__}>", "exec"), namespace)
+    return namespace["keras_fmin_fnct"], namespace["get_space"]()
+
+
+def _import_hyperas() -> ModuleType:
+    """Import hyperas.optim as if Keras still read YAML, and leave Keras and the module path as they were."""
+    from hscd.backend import keras
+
+    path = list(sys.path)
+    stand_in = not hasattr(keras.models, "model_from_yaml")
+    if stand_in:
+        keras.models.model_from_yaml = None
+    try:
+        import hyperas.optim
+    finally:
+        sys.path[:] = path
+        if stand_in:
+            del keras.models.model_from_yaml
+    return hyperas.optim

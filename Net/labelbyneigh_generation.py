@@ -1,0 +1,42 @@
+"""Script: maps of neighbourhood-selected pseudo-labels of every pair of `train_set`, radius 2 … `pseudo_radius`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import config
+import predutils as pu
+from commandline import run
+from hscd.errors import InputError
+from hscd.reports import maps
+
+FIRST_RADIUS = 2
+
+
+def generate(settings: config.Settings) -> None:
+    """Draw the maps from the saved pseudo-labels."""
+    from tqdm import tqdm
+
+    section = settings[settings.train_set]
+    if settings.pseudo_radius < FIRST_RADIUS:
+        raise InputError(
+            f"{settings.file}: [settings] pseudo_radius: found {settings.pseudo_radius}; "
+            f"maps are drawn from radius {FIRST_RADIUS} up to it"
+        )
+    for name in tqdm(pu.saved_pairs(section), desc="maps by neighbourhood", unit="pair"):
+        pseudo = pu.load_pseudo_labels(section, name)
+        for radius in range(FIRST_RADIUS, settings.pseudo_radius + 1):
+            positions, labels = pu.labels_by_neighborhood(pseudo, radius)
+            maps.write_classes(
+                settings.stat_path / f"{section.name}_{name}_radius{radius}.png",
+                maps.selection_panels(positions, labels, pseudo["shape"]),
+                unknown="excluded",
+            )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return run("Draw maps of neighbourhood-selected pseudo-labels of train_set.", generate, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

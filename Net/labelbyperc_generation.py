@@ -1,0 +1,36 @@
+"""Script: maps of the best 10 %, 20 % … 90 % pseudo-labels of every pair of `train_set`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import config
+import predutils as pu
+from commandline import run
+from hscd.reports import maps
+
+PERCENTAGES = range(10, 100, 10)
+
+
+def generate(settings: config.Settings) -> None:
+    """Draw the maps from the saved pseudo-labels."""
+    from tqdm import tqdm
+
+    section = settings[settings.train_set]
+    for name in tqdm(pu.saved_pairs(section), desc="maps by percentage", unit="pair"):
+        pseudo = pu.load_pseudo_labels(section, name)
+        for percentage in PERCENTAGES:
+            positions, labels = pu.labels_by_percentage(pseudo, percentage / 100)
+            maps.write_classes(
+                settings.stat_path / f"{section.name}_{name}_{percentage}%.png",
+                maps.selection_panels(positions, labels, pseudo["shape"]),
+                unknown="excluded",
+            )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return run("Draw maps of the best 10 % to 90 % pseudo-labels of train_set.", generate, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

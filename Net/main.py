@@ -1,0 +1,160 @@
+"""Script: search and train a model (`training = True`), or test a saved one (`training = False`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+import config
+import dataprocessing as dp
+import predutils as pu
+from commandline import run
+from hscd import storage
+from hscd.distances import DISTANCES
+from hscd.errors import InputError
+from hscd.evaluation import confusion
+from hscd.records import PseudoLabels
+from hscd.reports import maps, tables
+
+
+def train(settings: config.Settings) -> None:
+    """Search for a model on `train_set` and save it with the report of all trials."""
+    train_set, train_labels = dp.labelled_pixels(settings.train_set, settings)
+    if settings.test_set == settings.train_set:
+        test_set, test_labels = train_set, train_labels
+    else:
+        test_set, test_labels = dp.labelled_pixels(settings.test_set, settings)
+
+    import siamese
+
+    trials = siamese.hyperparam_search(
+        train_set,
+        train_labels,
+        test_set,
+        test_labels,
+        DISTANCES[settings.distance].function,
+        settings.model_name,
+        settings.searches[settings.distance],
+        model_path=settings.model_path,
+        stat_path=settings.stat_path,
+        seed=settings.seed,
+    )
+    finished = [trial for trial in trials if not trial.error]
+    best = min(finished, key=lambda trial: trial.report["loss"])
+    print(
+        f"{settings.model_name}: best of {len(finished)} trials is {best.trial_id}, validation loss "
+        f"{best.report['loss']:.5f}; on {settings.test_set}: {tables.summary(best.report['test'][0])}"
+    )
+
+
+def selection_name(settings: config.Settings) -> str:
+    """How file names call the fine-tuning that was done."""
+    return {
+        config.NO_FINE_TUNING: "no fine tuning",
+        config.ALL_PSEUDO_LABELS: "all",
+        config.BY_PERCENTAGE: f"{settings.pseudo_percentage:g}",
+        config.BY_NEIGHBORHOOD: f"r={settings.pseudo_radius}",
+    }[settings.fine_tuning]
+
+
+def test(settings: config.Settings) -> None:
+    """Test a saved model on every pair of `test_set`, with or without fine-tuning."""
+    import siamese
+
+    siamese.read_parameters(settings.model_path / settings.model_name)
+    scenes = dp.scenes(settings.test_set, settings)
+    section = settings[settings.test_set]
+    pseudo: dict[str, PseudoLabels] = {}
+    if settings.fine_tuning != config.NO_FINE_TUNING:
+        pseudo = {name: pu.load_pseudo_labels(section, name, truth.shape) for name, _, truth in scenes}
+    for name, pairs, truth in scenes:
+        try:
+            test_pair(settings, name, pairs, truth, pseudo.get(name))
+        except InputError as error:
+            raise InputError(f"[{section.name}] {name}: {error}") from error
+
+
+def test_pair(
+    settings: config.Settings, name: str, pairs: np.ndarray, truth: np.ndarray, pseudo: PseudoLabels | None
+) -> None:
+    """Load the model afresh, fine-tune it if there are pseudo-labels, predict, correct, judge and report one pair.
+
+    Args:
+        settings: the run's settings.
+        name: of the pair.
+        pairs: (rows·columns, 2, bands) pixel pairs.
+        truth: (rows, columns) labels.
+        pseudo: the pair's pseudo-labels; None for no fine-tuning.
+    """
+    import siamese
+
+    model_prefix = settings.model_path / settings.model_name
+    model = siamese.load_model(model_prefix)
+    tuning: tables.Row = dict.fromkeys(
+        ("pseudo_qty", "extraction_time", "ft_epochs", "ft_time", "ft_loss", "ft_val_loss", "ft_val_acc")
+    )
+    if pseudo is not None:
+        batch_size = int(siamese.read_parameters(model_prefix)["batch_size"])
+        started = time.perf_counter()
+        positions, labels = pu.select(pseudo, settings)
+        extraction_time = time.perf_counter() - started
+        model, loss, val_loss, val_acc, epochs, ft_time = siamese.fine_tuning(
+            model, batch_size, pairs[positions], labels, seed=settings.seed
+        )
+        tuning = {
+            "pseudo_qty": len(positions),
+            "extraction_time": extraction_time,
+            "ft_epochs": epochs,
+            "ft_time": ft_time,
+            "ft_loss": loss,
+            "ft_val_loss": val_loss,
+            "ft_val_acc": val_acc,
+        }
+
+    started = time.perf_counter()
+    distances = siamese.predict(model, pairs).reshape(truth.shape)
+    prediction_time = time.perf_counter() - started
+    threshold = pu.otsu(distances)
+    prediction = pu.classify(distances, threshold)
+    started = time.perf_counter()
+    corrected = pu.spatial_correction(prediction)
+    correction_time = time.perf_counter() - started
+
+    counts, corrected_counts = confusion(prediction, truth), confusion(corrected, truth)
+    agreement: list[float | None] = [None, None]
+    if pseudo is not None:
+        reference = pu.corrected_labels(pseudo)
+        agreement = [confusion(labels, reference).overall_accuracy for labels in (prediction, corrected)]
+    result_name = f"{settings.test_set}_{name}_on_{settings.model_name}_{selection_name(settings)}"
+    storage.write_csv(
+        settings.stat_path / f"{result_name}.csv",
+        [
+            {"total_examples": counts.total, "threshold": threshold}
+            | tables.metrics(counts)
+            | {"prediction_time": prediction_time}
+            | tables.metrics(corrected_counts, "_correction")
+            | {"correction_time": correction_time}
+            | tuning
+            | {"pseudo_acc": agreement[0], "pseudo_acc_corrected": agreement[1]}
+        ],
+    )
+    stat = settings.stat_path
+    maps.write_classes(stat / f"{result_name}.png", maps.prediction_panels(prediction, truth))
+    maps.write_classes(stat / f"{result_name}_corrected.png", maps.prediction_panels(corrected, truth))
+    maps.write_heatmap(stat / f"{result_name}_heatmap.png", distances, threshold, f"Distances of {name}")
+    print(f"{result_name}: {tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}")
+
+
+def dispatch(settings: config.Settings) -> None:
+    """Train or test, as the settings say."""
+    (train if settings.training else test)(settings)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return run("Search and train a model, or test a saved one, as net.conf says.", dispatch, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,192 @@
+"""Script and stage: distances of two images -> pseudo-labels -> selection -> spatial correction.
+
+Run as a script, it saves the pseudo-labels of every pair of `train_set`, with their maps and metrics.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import config
+from commandline import run
+from hscd import storage
+from hscd.distances import DISTANCES, pixel_distances
+from hscd.errors import InputError
+from hscd.evaluation import confusion
+from hscd.records import PseudoLabels
+from hscd.selection import (
+    CORRECTION_RADIUS,
+    all_labels,
+    classify,
+    corrected_labels,
+    labels_by_neighborhood,
+    labels_by_percentage,
+)
+from hscd.spatial import spatial_correction
+from hscd.thresholds import otsu
+
+__all__ = [
+    "all_labels",
+    "corrected_labels",
+    "labels_by_neighborhood",
+    "labels_by_percentage",
+    "load_pseudo_labels",
+    "pseudo_labels",
+    "select",
+    "spatial_correction",
+]
+
+
+def pseudo_labels(
+    first_img: np.ndarray,
+    second_img: np.ndarray,
+    dist_function: Callable[[Any, Any], Any],
+    return_distances: bool = False,
+) -> tuple[np.ndarray, float]:
+    """Label the pixels of a pair by Otsu's threshold on their spectral distance.
+
+    Args:
+        first_img: (pixels, bands) before image.
+        second_img: (pixels, bands) after image.
+        dist_function: a distance of `hscd.distances`.
+        return_distances: return the distances instead of the labels.
+
+    Returns:
+        (pixels,) uint8 labels, 0 changed, 1 unchanged, or (pixels,) float32 distances; and the threshold.
+
+    Raises:
+        InputError: if all distances are equal.
+    """
+    distances = pixel_distances(first_img, second_img, dist_function)
+    threshold = otsu(distances)
+    return (distances if return_distances else classify(distances, threshold)), threshold
+
+
+def select(pseudo_dict: PseudoLabels, settings: config.Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and labels of the pseudo-labels that `fine_tuning` of the settings asks for."""
+    if settings.fine_tuning == config.BY_PERCENTAGE:
+        return labels_by_percentage(pseudo_dict, settings.pseudo_percentage)
+    if settings.fine_tuning == config.BY_NEIGHBORHOOD:
+        return labels_by_neighborhood(pseudo_dict, settings.pseudo_radius)
+    return all_labels(pseudo_dict)
+
+
+def pseudo_file(section: config.DataSet, pair_name: str) -> Path:
+    """File of the pseudo-labels of a pair."""
+    return section.pseudo_path / f"{pair_name}.pickle"
+
+
+def load_pseudo_labels(section: config.DataSet, pair_name: str, shape: tuple[int, int] | None = None) -> PseudoLabels:
+    """Read the saved pseudo-labels of a pair.
+
+    Args:
+        section: the data set's section.
+        pair_name: the pair.
+        shape: (rows, columns) of the pair's images, to be checked; None where they are not at hand.
+
+    Raises:
+        InputError: if the file is missing or damaged, or was made for an image of another shape.
+    """
+    file = pseudo_file(section, pair_name)
+    if not file.is_file():
+        raise InputError(
+            f"{file}: no such file; `python predutils.py --set 'settings.train_set={section.name}'` makes it"
+        )
+    content = storage.read_pickle(file)
+    try:
+        rows, columns = (int(length) for length in content["shape"])
+        loaded = PseudoLabels(
+            threshold=float(content["threshold"]),
+            distances=np.asarray(content["distances"]),
+            shape=(rows, columns),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{file}: not a file of pseudo-labels: {error!r}") from error
+    if loaded["distances"].shape != (rows * columns,) or loaded["distances"].dtype.kind != "f":
+        raise InputError(
+            f"{file}: expected {rows}·{columns} distances, found an array of {loaded['distances'].dtype} "
+            f"and shape {loaded['distances'].shape}"
+        )
+    if shape is not None and loaded["shape"] != tuple(shape):
+        raise InputError(
+            f"{file}: made for an image of shape {loaded['shape']}, the pair has {tuple(shape)}; "
+            f"run `python predutils.py --set 'settings.train_set={section.name}'` again"
+        )
+    return loaded
+
+
+def saved_pairs(section: config.DataSet) -> list[str]:
+    """Names of the pairs of a data set that have pseudo-labels, sorted.
+
+    Raises:
+        InputError: if there are none.
+    """
+    names = sorted(file.stem for file in section.pseudo_path.glob("*.pickle") if not file.name.startswith("."))
+    if not names:
+        raise InputError(
+            f"{section.pseudo_path}: no pseudo-labels; "
+            f"`python predutils.py --set 'settings.train_set={section.name}'` makes them"
+        )
+    return names
+
+
+def generate(settings: config.Settings) -> None:
+    """Make and save the pseudo-labels of every pair of `train_set`, with maps and metrics."""
+    from tqdm import tqdm
+
+    from dataprocessing import scenes
+    from hscd.reports import maps, tables
+
+    section = settings[settings.train_set]
+    function = DISTANCES[settings.distance].function
+    for pair_name, pairs, truth in tqdm(scenes(section.name, settings), desc="pseudo-labels", unit="pair"):
+        started = time.perf_counter()
+        try:
+            distances, threshold = pseudo_labels(pairs[:, 0], pairs[:, 1], function, return_distances=True)
+        except InputError as error:
+            raise InputError(f"[{section.name}] {pair_name}: {error}") from error
+        prediction = classify(distances, threshold).reshape(truth.shape)
+        generation_time = time.perf_counter() - started
+        started = time.perf_counter()
+        corrected = spatial_correction(prediction, CORRECTION_RADIUS)
+        correction_time = time.perf_counter() - started
+
+        pseudo: PseudoLabels = {"threshold": threshold, "distances": distances, "shape": truth.shape}
+        storage.write_pickle(pseudo_file(section, pair_name), pseudo)
+        name = f"{section.name}_{pair_name}_{settings.distance}_pseudo_rescaling_{settings.apply_rescaling}"
+        raw_counts, corrected_counts = confusion(prediction, truth), confusion(corrected, truth)
+        head = {"total_examples": raw_counts.total, "threshold": threshold}
+        storage.write_csv(
+            settings.stat_path / f"{name}.csv",
+            [
+                head
+                | tables.metrics(raw_counts)
+                | {"generation_time": generation_time}
+                | tables.metrics(corrected_counts, "_correction")
+                | {"correction_time": correction_time}
+            ],
+        )
+        storage.write_csv(
+            settings.stat_path / f"{name}_corrected.csv",
+            [
+                head
+                | tables.metrics(corrected_counts)
+                | {"generation_time": generation_time, "correction_time": correction_time}
+            ],
+        )
+        maps.write_classes(settings.stat_path / f"{name}.png", maps.prediction_panels(prediction, truth))
+        maps.write_classes(settings.stat_path / f"{name}_corrected.png", maps.prediction_panels(corrected, truth))
+        tqdm.write(f"{name}: {tables.summary(raw_counts)}; corrected: {tables.summary(corrected_counts)}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return run("Make the pseudo-labels of every pair of train_set.", generate, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

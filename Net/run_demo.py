@@ -1,0 +1,92 @@
+"""Script: the whole pipeline on the demo data, from images to maps, and what it gave.
+
+It does what the four scripts do with the settings shown before each step, in one process.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import config
+import labelbyneigh_generation
+import labelbyperc_generation
+import main as main_script
+import predutils
+from commandline import run
+
+# The demo has fewer trials than a real search.
+TRIALS = 3
+# The spectral angle on unscaled data gives the better pseudo-labels; the network works on rescaled data.
+PSEUDO = ("settings.train_set=DEMO B", "settings.distance=SAM", "settings.apply_rescaling=False")
+MODEL = (
+    "settings.train_set=DEMO A",
+    "settings.test_set=DEMO B",
+    "settings.distance=ED",
+    "settings.model_name=DEMO_ED",
+    "settings.apply_rescaling=True",
+)
+TEST = (*MODEL, "settings.training=False")
+STEPS: tuple[tuple[str, Callable[[config.Settings], None], tuple[str, ...]], ...] = (
+    ("Pseudo-labels of place B, plain Euclidean distance", predutils.generate, ("settings.train_set=DEMO B",)),
+    ("Pseudo-labels of place B, spectral angle", predutils.generate, PSEUDO),
+    ("Maps of the best pseudo-labels", labelbyperc_generation.generate, PSEUDO),
+    ("Maps of neighbourhood-selected pseudo-labels", labelbyneigh_generation.generate, PSEUDO),
+    (
+        "Search for a model on place A",
+        main_script.train,
+        (*MODEL, f"hyperas settings ED.max_evals={TRIALS}"),
+    ),
+    ("Test on place B, no fine-tuning", main_script.test, (*TEST, "settings.fine_tuning=-1")),
+    ("Test, fine-tuned on all pseudo-labels", main_script.test, (*TEST, "settings.fine_tuning=0")),
+    ("Test, fine-tuned on the best 40 %", main_script.test, (*TEST, "settings.fine_tuning=1")),
+    ("Test, fine-tuned by neighbourhood", main_script.test, (*TEST, "settings.fine_tuning=2")),
+)
+
+
+def run_all(settings: config.Settings) -> None:
+    """Run every step, then list the files written and the accuracy of each map."""
+    started = time.time()
+    for number, (title, stage, overrides) in enumerate(STEPS, start=1):
+        print(f"\n[{number}/{len(STEPS)}] {title}", flush=True)
+        stage(config.read(settings.file, overrides))
+    folders = [settings.stat_path, settings.model_path, settings["DEMO B"].pseudo_path]
+    written = [file for folder in folders for file in _files_since(folder, started)]
+    print(f"\n{len(written)} files written:")
+    for file in written:
+        print(f"  {os.path.relpath(file)}")
+    print(f"\n{'overall accuracy / kappa / F1':>64}   after correction")
+    for file in written:
+        if file.suffix == ".csv" and not file.stem.endswith(("_corrected", "_stats")):
+            print(_accuracy_line(file))
+    print(f"\nDone in {time.time() - started:.0f} s.")
+
+
+def _files_since(folder: Path, moment: float) -> list[Path]:
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.is_file() and "logs" not in file.relative_to(folder).parts and file.stat().st_mtime >= moment
+    )
+
+
+def _accuracy_line(file: Path) -> str:
+    with file.open(newline="", encoding="utf-8") as lines:
+        row = next(csv.DictReader(lines))
+    raw, corrected = (
+        f"{float(row['overall_accuracy' + suffix]):.4f} / {float(row['kappa' + suffix]):.3f} / "
+        f"{float(row['f1' + suffix]):.3f}"
+        for suffix in ("", "_correction")
+    )
+    return f"  {file.stem:<38}  {raw}   {corrected}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return run("Run the whole pipeline on the demo data.", run_all, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

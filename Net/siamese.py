@@ -1,0 +1,362 @@
+"""Stage: build, search, train, fine-tune and apply the Siamese network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hyperopt import STATUS_OK
+from tqdm import tqdm
+
+import config
+from hscd import storage, training
+from hscd.backend import keras
+from hscd.distances import by_function
+from hscd.errors import InputError
+from hscd.evaluation import confusion
+from hscd.losses.contrastive import ContrastiveLoss
+from hscd.networks.dense import dense_branch
+from hscd.records import Trial
+from hscd.reports import tables
+from hscd.search import engine
+from hscd.search.template import objective_and_space
+from hscd.selection import classify
+from hscd.thresholds import otsu
+from hscd.training import predict
+
+__all__ = ["build_net", "fine_tuning", "hyperparam_search", "load_model", "predict", "read_parameters", "siamese_model"]
+
+PARAMETERS = (
+    "dropout_rate", "dropout_rate_1", "lr", "layer", "layer_1", "layer_2", "score_function", "margin", "fourth_layer",
+    "batch_size",
+)  # fmt: skip
+
+
+def build_net(input_shape: Sequence[int], parameters: Mapping[str, Any]) -> keras.Model:
+    """Build and compile the Siamese network.
+
+    Both images of a batch go through the branch stacked, in one pass.
+
+    Args:
+        input_shape: shape of one spectrum, (bands,).
+        parameters: dict of a saved model: `layer`, `layer_1`, `layer_2`, `dropout_rate`, `dropout_rate_1`,
+            `fourth_layer`, `lr`, `margin`, and `score_function`, a registered distance or its name.
+
+    Returns:
+        Compiled model from pixel pairs (batch, 2, bands) to distances (batch,).
+    """
+    bands = int(input_shape[-1])
+    distance = by_function(parameters["score_function"])
+    branch = dense_branch(bands, parameters)
+    pairs = keras.Input((2, bands), name="pixel_pairs")
+    embeddings = branch(keras.ops.reshape(pairs, (-1, bands)))
+    embeddings = keras.ops.reshape(embeddings, (-1, 2, embeddings.shape[-1]))
+    model = keras.Model(pairs, distance.function(embeddings[:, 0], embeddings[:, 1]), name="siamese")
+
+    def accuracy(y_true: Any, y_pred: Any) -> Any:
+        return keras.ops.equal(keras.ops.cast(y_true, "bool"), y_pred < distance.same_below)
+
+    model.compile(
+        optimizer=keras.optimizers.Adam(float(parameters["lr"])),
+        loss=ContrastiveLoss(float(parameters["margin"])),
+        metrics=[keras.metrics.MeanMetricWrapper(accuracy, name="accuracy")],
+    )
+    return model
+
+
+def siamese_model(
+    train_set: np.ndarray,
+    train_labels: np.ndarray,
+    test_set: np.ndarray,
+    test_labels: np.ndarray,
+    score_function: Callable[[Any, Any], Any],
+) -> dict[str, Any]:
+    """One trial of the search: build, train and test a network of chosen parameters.
+
+    This is a Hyperas template: `search`, the settings and hand-overs of the search, is put among its globals by
+    `hyperparam_search`, and the expressions in double braces become the search space.
+
+    Args:
+        train_set: (pixels, 2, bands) float32 pixel pairs; a part of them is held out for validation.
+        train_labels: (pixels,) labels, 0 changed, 1 unchanged.
+        test_set: pixel pairs of the test set.
+        test_labels: their labels.
+        score_function: distance that heads the network.
+
+    Returns:
+        Hyperopt result: `loss` (the validation loss, minimised), `status`, `model` and what goes into the report.
+    """
+    dropout_rate = {{uniform(0, search.max_dropout)}}  # type: ignore  # noqa: F821
+    dropout_rate_1 = {{uniform(0, search.max_dropout)}}  # type: ignore  # noqa: F821
+    lr = {{uniform(1e-4, 1e-2)}}  # type: ignore  # noqa: F821
+    layer = {{choice(search.neurons)}}  # type: ignore  # noqa: F821
+    layer_1 = {{choice(search.neurons_1)}}  # type: ignore  # noqa: F821
+    layer_2 = {{choice(search.neurons_2)}}  # type: ignore  # noqa: F821
+    batch_size = {{choice(search.batch_size)}}  # type: ignore  # noqa: F821
+    parameters = {
+        "dropout_rate": dropout_rate,
+        "dropout_rate_1": dropout_rate_1,
+        "lr": lr,
+        "layer": layer,
+        "layer_1": layer_1,
+        "layer_2": layer_2,
+        "score_function": score_function,
+        "margin": by_function(score_function).margin,
+        "fourth_layer": search.fourth_layer,  # type: ignore  # noqa: F821
+        "batch_size": batch_size,
+    }
+    search.start_trial()  # type: ignore  # noqa: F821
+    model = build_net(train_set.shape[2:], parameters)
+    train, validation = training.stratified_split(train_labels, search.seed)  # type: ignore  # noqa: F821
+    best = training.fit(
+        model,
+        train_set,
+        train_labels,
+        train,
+        validation,
+        batch_size=batch_size,  # type: ignore
+        seed=search.seed,  # type: ignore  # noqa: F821
+        callbacks=search.callbacks(),  # type: ignore  # noqa: F821
+    )
+    return {
+        "loss": best.val_loss,
+        "status": STATUS_OK,
+        "model": (model, parameters),
+        "epochs": best.epoch,
+        "train_loss": best.loss,
+        "test": judge(model, test_set, test_labels),
+        "val": judge(model, train_set[validation], train_labels[validation]),
+    }
+
+
+def judge(model: keras.Model, pairs: np.ndarray, labels: np.ndarray) -> tuple[Any, float]:
+    """Confusion counts of a model on labelled pairs, and the Otsu threshold they were made with."""
+    distances = predict(model, pairs)
+    threshold = otsu(distances)
+    return confusion(classify(distances, threshold), labels), threshold
+
+
+class _Search:
+    """What a trial needs beyond its data: the configured choices, the seed, and where to log."""
+
+    def __init__(self, choices: config.SearchSettings, seed: int, log_folder: Path, bar: tqdm) -> None:
+        self.neurons, self.neurons_1, self.neurons_2 = choices.neurons, choices.neurons_1, choices.neurons_2
+        self.batch_size, self.max_dropout = choices.batch_size, choices.max_dropout
+        self.fourth_layer = choices.fourth_layer
+        self.seed = seed
+        self._log_folder = log_folder
+        self._bar = bar
+
+    def start_trial(self) -> None:
+        """Drop the previous trial's graph and start from the search's seed, whatever ran before."""
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(self.seed)
+
+    def callbacks(self) -> list[keras.callbacks.Callback]:
+        log_folder = self._log_folder / f"trial_{self._bar.n}"
+        return [keras.callbacks.TensorBoard(str(log_folder), write_graph=False), _EpochProgress(self._bar)]
+
+
+class _EpochProgress(keras.callbacks.Callback):
+    """Shows the validation loss of the epoch beside a progress bar, which may itself count epochs."""
+
+    def __init__(self, bar: tqdm, *, counts_epochs: bool = False) -> None:
+        super().__init__()
+        self._bar = bar
+        self._counts_epochs = counts_epochs
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._bar.set_postfix_str(f"epoch {epoch + 1}, val_loss {(logs or {})['val_loss']:.5f}")
+        if self._counts_epochs:
+            self._bar.update()
+
+
+def hyperparam_search(
+    train_set: np.ndarray,
+    train_labels: np.ndarray,
+    test_set: np.ndarray,
+    test_labels: np.ndarray,
+    distance_function: Callable[[Any, Any], Any],
+    name: str,
+    hyperas_sett: config.SearchSettings,
+    *,
+    model_path: Path = config.MODEL_PATH,
+    stat_path: Path = config.STAT_PATH,
+    seed: int = config.SEED,
+) -> list[Trial]:
+    """Search for the network of the lowest validation loss; save it and the report of all trials.
+
+    Args:
+        train_set: (pixels, 2, bands) float32 pixel pairs to learn from.
+        train_labels: (pixels,) labels, 0 changed, 1 unchanged.
+        test_set: pixel pairs each trial is tested on, for the report only.
+        test_labels: their labels.
+        distance_function: distance that heads the network.
+        name: of the model.
+        hyperas_sett: choices of the search.
+        model_path: folder of the saved model.
+        stat_path: folder of the report and, under `logs`, of TensorBoard's records.
+        seed: of the choices, the split and the training.
+
+    Returns:
+        The trials.
+
+    Raises:
+        InputError: if train and test set have different numbers of bands, a class is missing, or every trial failed.
+    """
+    if train_set.shape[-1] != test_set.shape[-1]:
+        raise InputError(
+            f"train and test set have different numbers of bands: {train_set.shape[-1]} and {test_set.shape[-1]}"
+        )
+    training.stratified_split(train_labels, seed)
+    log_folder = stat_path / "logs" / name / f"{datetime.now():%Y%m%d-%H%M%S}"
+    best: dict[str, Any] = {"val_loss": float("inf")}
+    with tqdm(total=hyperas_sett.max_evals, desc="search", unit="trial", dynamic_ncols=True) as bar:
+
+        def on_trial(trial: Trial, trained: tuple[keras.Model, dict[str, Any]] | None) -> None:
+            if trained is None:
+                tqdm.write(f"trial {trial.trial_id} failed: {trial.error}")
+            elif trial.report["loss"] < best["val_loss"]:
+                model, parameters = trained
+                best.update(
+                    val_loss=trial.report["loss"],
+                    trial_id=trial.trial_id,
+                    parameters=parameters,
+                    weights=named_weights(model),
+                )
+            bar.set_description_str(f"search, best val_loss {best['val_loss']:.5f}")
+            bar.update()
+
+        names = {
+            "search": _Search(hyperas_sett, seed, log_folder, bar),
+            "train_set": train_set,
+            "train_labels": train_labels,
+            "test_set": test_set,
+            "test_labels": test_labels,
+            "score_function": distance_function,
+        }
+        objective, space = objective_and_space(siamese_model, names)
+        trials = engine.run(objective, space, hyperas_sett.max_evals, seed, on_trial)
+    save_model(model_path / name, best["parameters"], best["weights"])
+    storage.write_csv(stat_path / f"{name}_stats.csv", tables.trial_rows(trials, best["trial_id"]))
+    return trials
+
+
+def fine_tuning(
+    model: keras.Model,
+    batch_size: int,
+    x_retrain: np.ndarray,
+    pseudo_labels: np.ndarray,
+    *,
+    seed: int = config.SEED,
+    progress: bool = True,
+) -> tuple[keras.Model, float, float, float, int, float]:
+    """Continue the training of a model on pseudo-labelled pairs, by the rules of the first training.
+
+    Args:
+        model: compiled model; changed in place.
+        batch_size: pairs a step.
+        x_retrain: (pairs, 2, bands) float32 array.
+        pseudo_labels: (pairs,) labels, 0 changed, 1 unchanged.
+        seed: of the split, the order of the batches and the dropout.
+        progress: show a progress bar.
+
+    Returns:
+        model, loss, val_loss, val_acc and number (from 1) of the best epoch, and the seconds it all took.
+
+    Raises:
+        InputError: if the bands do not fit the model or a class has fewer than two pairs.
+    """
+    bands = model.input_shape[-1]
+    if x_retrain.shape[-1] != bands:
+        raise InputError(f"the model was trained on {bands} bands, the images have {x_retrain.shape[-1]}")
+    started = time.perf_counter()
+    train, validation = training.stratified_split(pseudo_labels, seed)
+    with tqdm(total=None, desc="fine-tuning", unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
+        try:
+            best = training.fit(
+                model, x_retrain, pseudo_labels, train, validation,
+                batch_size=batch_size, seed=seed, callbacks=[_EpochProgress(bar, counts_epochs=True)],
+            )  # fmt: skip
+        except training.TrainingDivergedError as error:
+            raise InputError(f"fine-tuning diverged ({error}); the model's learning rate is too high") from error
+    seconds = time.perf_counter() - started
+    return model, best.loss, best.val_loss, best.val_accuracy, best.epoch, seconds
+
+
+# --- saved models ----------------------------------------------------------------------------------------------------
+
+
+def model_files(path: Path) -> tuple[Path, Path]:
+    """Weights and parameters of the model with a common prefix."""
+    return path.with_name(f"{path.name}.h5"), path.with_name(f"{path.name}_param.pickle")
+
+
+def named_weights(model: keras.Model) -> dict[str, np.ndarray]:
+    """Copies of the branch's weights by name, in the order of the network."""
+    return {
+        f"{layer.name}/{weight.name}": np.array(weight)
+        for layer in model.get_layer("branch").layers
+        for weight in layer.weights
+    }
+
+
+def save_model(path: Path, parameters: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
+    """Save a model as `<path>.h5` and `<path>_param.pickle`, as the guide's program and Keras read them."""
+    weight_file, parameter_file = model_files(path)
+    storage.write_weights(weight_file, weights)
+    storage.write_pickle(parameter_file, parameters)
+
+
+def read_parameters(path: str | Path) -> dict[str, Any]:
+    """Read the parameters of a saved model.
+
+    Args:
+        path: common prefix of its two files, `model/NAME`.
+
+    Raises:
+        InputError: if a file is missing, unreadable or lacks a parameter.
+    """
+    path = Path(path)
+    for file in model_files(path):
+        if not file.is_file():
+            raise InputError(
+                f"{file}: no such file; `python main.py` with training = True makes model {path.name!r}, "
+                "or set model_name to a saved one"
+            )
+    parameter_file = model_files(path)[1]
+    parameters = storage.read_pickle(parameter_file)
+    missing = [name for name in PARAMETERS if name not in parameters]
+    if missing:
+        raise InputError(f"{parameter_file}: lacks the parameters {', '.join(missing)}")
+    return parameters
+
+
+def load_model(path: str | Path) -> keras.Model:
+    """Rebuild a saved model from its two files.
+
+    Args:
+        path: common prefix of the files, `model/NAME`.
+
+    Raises:
+        InputError: if a file is missing or unreadable, or the two do not fit together.
+    """
+    parameters = read_parameters(path)
+    weight_file, parameter_file = model_files(Path(path))
+    weights = storage.read_weights(weight_file)
+    if not weights or weights[0].ndim != 2:
+        raise InputError(f"{weight_file}: does not start with the weights of a dense layer")
+    try:
+        model = build_net((weights[0].shape[0],), parameters)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{parameter_file}: unusable parameters: {error}") from error
+    expected = [tuple(weight.shape) for weight in model.weights]
+    found = [array.shape for array in weights]
+    if found != expected:
+        raise InputError(f"{weight_file}: weights of shapes {found} do not fit the parameters, which need {expected}")
+    model.set_weights(weights)
+    return model

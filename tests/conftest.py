@@ -1,0 +1,150 @@
+"""Small scenes in the real folder layout, and the real commands run on them."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+PROJECT = Path(__file__).resolve().parents[1]
+SHARED = PROJECT.parent / "shared"
+
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is not beside the project")
+
+CONFIGURATION = """
+[settings]
+train_set = PLACE A
+test_set = PLACE B
+distance = ED
+model_name = M
+apply_rescaling = True
+training = True
+fine_tuning = -1
+pseudo_percentage = 0.5
+pseudo_radius = 3
+
+[PLACE A]
+imgAPath = data/a/before
+imgBPath = data/a/after
+labelPath = data/a/label
+pseudoPath = data/a/pseudo
+matLabel = cube
+changedLabel = 1
+unchangedLabel = 2
+unknownLabel = 0
+
+[PLACE B]
+imgAPath = data/b/before
+imgBPath = data/b/after
+labelPath = data/b/label
+pseudoPath = data/b/pseudo
+changedLabel = 2
+unchangedLabel = 1
+
+[hyperas settings ED]
+batch_size = [64]
+neurons = [8]
+neurons_1 = [6]
+neurons_2 = [4]
+max_dropout = 0.2
+fourth_layer = False
+max_evals = 2
+
+[hyperas settings SAM]
+batch_size = [64]
+neurons = [8]
+neurons_1 = [6]
+neurons_2 = [4]
+max_dropout = 0.2
+fourth_layer = True
+max_evals = 2
+"""
+
+
+def make_pair(
+    seed: int, rows: int = 20, columns: int = 30, bands: int = 5
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two uint16 images that differ in a rectangle, and the map of it (True changed)."""
+    rng = np.random.default_rng(seed)
+    spectra = rng.integers(500, 4000, (3, bands))
+    cover = rng.integers(0, 2, (rows, columns))
+    changed = np.zeros((rows, columns), dtype=bool)
+    changed[rows // 4 : rows // 2 + 2, columns // 5 : columns // 2] = True
+    before = spectra[cover]
+    after = np.where(changed[:, :, None], spectra[2], before)
+    noise = rng.normal(0, 30, (2, rows, columns, bands))
+    return (before + noise[0]).astype(np.uint16), (after + noise[1]).astype(np.uint16), changed
+
+
+def write_mat(path: Path, array: np.ndarray, variable: str = "cube") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    savemat(path, {variable: array})
+
+
+def write_bands(folder: Path, image: np.ndarray) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for band in range(image.shape[2]):
+        Image.fromarray(image[:, :, band]).save(folder / f"B{band + 1:02d}.tif")
+
+
+@dataclass
+class Workspace:
+    """A configuration file and two small data sets: PLACE A (.mat, unknown pixels), PLACE B (.tif, two pairs)."""
+
+    folder: Path
+    text: str = CONFIGURATION
+    names_b: list[str] = field(default_factory=lambda: ["east.tif", "west.tif"])
+
+    @property
+    def file(self) -> Path:
+        path = self.folder / "net.conf"
+        path.write_text(self.text, encoding="utf-8")
+        return path
+
+    def write_data(self) -> None:
+        before, after, changed = make_pair(1)
+        labels = np.where(changed, 1, 2).astype(np.uint8)
+        labels[-4:] = 0
+        for part, array in (("before", before), ("after", after), ("label", labels)):
+            write_mat(self.folder / f"data/a/{part}/town.mat", array)
+        for seed, name in enumerate(self.names_b, start=2):
+            before, after, changed = make_pair(seed, rows=18, columns=24)
+            write_bands(self.folder / "data/b/before" / name, before)
+            write_bands(self.folder / "data/b/after" / name, after)
+            label_folder = self.folder / "data/b/label"
+            label_folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.where(changed, 2, 1).astype(np.uint8)).save(label_folder / name)
+
+    def run(self, script: str, *overrides: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a script as a user does, in a process of its own."""
+        command = [sys.executable, str(PROJECT / "Net" / f"{script}.py"), "--config", str(self.file)]
+        for override in overrides:
+            command += ["--set", override]
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=cwd or self.folder, env=os.environ, check=False
+        )
+
+    def fails(self, script: str, *overrides: str) -> str:
+        """Run a script that must refuse its input; the one line it says."""
+        before = {path: path.stat().st_mtime_ns for path in self.folder.rglob("*") if path.is_file()}
+        done = self.run(script, *overrides)
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
+        errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 1, done.stderr
+        after = {path: path.stat().st_mtime_ns for path in before if path.name != "net.conf"}
+        assert all(before[path] == time for path, time in after.items()), "a file on disk was touched"
+        return errors[0]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """Two small data sets and their configuration, in a folder of their own."""
+    space = Workspace(tmp_path)
+    space.write_data()
+    return space
