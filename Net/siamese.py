@@ -15,7 +15,7 @@ from tqdm import tqdm
 import config
 from hscd import storage, training
 from hscd.backend import keras
-from hscd.distances import by_function
+from hscd.distances import SAM, by_function, euclidean_dist
 from hscd.errors import InputError
 from hscd.evaluation import confusion
 from hscd.losses.contrastive import ContrastiveLoss
@@ -28,7 +28,17 @@ from hscd.selection import classify
 from hscd.thresholds import otsu
 from hscd.training import predict
 
-__all__ = ["build_net", "fine_tuning", "hyperparam_search", "load_model", "predict", "read_parameters", "siamese_model"]
+__all__ = [
+    "SAM",
+    "build_net",
+    "euclidean_dist",
+    "fine_tuning",
+    "hyperparam_search",
+    "load_model",
+    "predict",
+    "read_parameters",
+    "siamese_model",
+]
 
 PARAMETERS = (
     "dropout_rate", "dropout_rate_1", "lr", "layer", "layer_1", "layer_2", "score_function", "margin", "fourth_layer",
@@ -299,9 +309,9 @@ def model_files(path: Path) -> tuple[Path, Path]:
 def named_weights(model: keras.Model) -> dict[str, np.ndarray]:
     """Copies of the branch's weights by name, in the order of the network."""
     return {
-        f"{layer.name}/{weight.name}": np.array(weight)
+        f"{layer.name}/{variable.name}": values
         for layer in model.get_layer("branch").layers
-        for weight in layer.weights
+        for variable, values in zip(layer.weights, layer.get_weights(), strict=True)
     }
 
 

@@ -28,7 +28,7 @@ PREDICTION_BATCH = 16_384
 
 
 class TrainingDivergedError(Exception):
-    """The loss became NaN or infinite."""
+    """The loss or a weight became NaN or infinite."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def fit(
         callbacks: further Keras callbacks.
 
     Raises:
-        TrainingDivergedError: if a loss is not finite.
+        TrainingDivergedError: if a loss or a weight is not finite.
     """
     started = time.perf_counter()
     model.optimizer.build(model.trainable_variables)
@@ -109,10 +109,7 @@ def fit(
         hooks.on_epoch_begin(epoch)
         logs = train_epoch(order.permutation(train))
         logs |= {f"val_{name}": value for name, value in validation_epoch(validation).items()}
-        if not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"])):
-            raise TrainingDivergedError(
-                f"loss {logs['loss']:g}, validation loss {logs['val_loss']:g} in epoch {epoch + 1}"
-            )
+        _check_finite(model, logs, epoch)
         history.append(logs)
         hooks.on_epoch_end(epoch, logs)
         if model.stop_training:
@@ -126,6 +123,17 @@ def fit(
         val_accuracy=best["val_accuracy"],
         seconds=time.perf_counter() - started,
     )
+
+
+def _check_finite(model: keras.Model, logs: dict[str, float], epoch: int) -> None:
+    """Raise `TrainingDivergedError` where losses or weights are NaN or infinite.
+
+    The losses alone do not tell: TensorFlow's relu and maximum may turn NaN into a number.
+    """
+    if not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"])):
+        raise TrainingDivergedError(f"loss {logs['loss']:g}, validation loss {logs['val_loss']:g} in epoch {epoch + 1}")
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise TrainingDivergedError(f"weights that are not finite in epoch {epoch + 1}")
 
 
 def _compiled_epoch(

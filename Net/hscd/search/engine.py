@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
@@ -69,16 +70,18 @@ def run(
         on_trial(trial, None if error else model)
         return {"status": status} if error else {"status": status, "loss": report["loss"]}
 
-    hyperopt.fmin(
-        run_trial,
-        space,
-        algo=hyperopt.tpe.suggest,
-        max_evals=max_evals,
-        rstate=np.random.default_rng(seed),
-        show_progressbar=False,
-        return_argmin=False,
-        verbose=False,
-    )
+    # That no trial succeeded is said below, with the reason.
+    with contextlib.suppress(hyperopt.exceptions.AllTrialsFailed):
+        hyperopt.fmin(
+            run_trial,
+            space,
+            algo=hyperopt.tpe.suggest,
+            max_evals=max_evals,
+            rstate=np.random.default_rng(seed),
+            show_progressbar=False,
+            return_argmin=False,
+            verbose=False,
+        )
     if all(trial.error for trial in trials):
         raise InputError(f"all {len(trials)} trials of the search failed; the last: {trials[-1].error}")
     return trials

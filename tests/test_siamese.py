@@ -1,0 +1,344 @@
+"""The network, its training and its search: against NumPy, against Keras itself, and against the guide's models."""
+
+import pickle
+
+import h5py
+import numpy as np
+import pytest
+from hyperopt import STATUS_OK
+
+import config
+import siamese
+from conftest import SHARED, needs_shared
+from hscd import storage, training
+from hscd.backend import keras
+from hscd.distances import DISTANCES, SAM, euclidean_dist
+from hscd.errors import InputError
+
+PARAMETERS = {
+    "dropout_rate": 0.1,
+    "dropout_rate_1": 0.2,
+    "lr": 0.005,
+    "layer": 7,
+    "layer_1": 6,
+    "layer_2": 5,
+    "score_function": euclidean_dist,
+    "margin": 1.0,
+    "fourth_layer": False,
+    "batch_size": 32,
+}
+CHOICES = config.SearchSettings(
+    batch_size=[32, 64], neurons=[8, 12], neurons_1=[6], neurons_2=[4], max_dropout=0.2, fourth_layer=False, max_evals=3
+)
+
+
+def labelled_pairs(pixels: int = 300, bands: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Pixel pairs of which every third is changed: its second spectrum is another one."""
+    rng = np.random.default_rng(seed)
+    pairs = rng.random((pixels, 1, bands)).repeat(2, axis=1)
+    labels = (np.arange(pixels) % 3 > 0).astype(np.uint8)
+    pairs[labels == 0, 1] = 1 - pairs[labels == 0, 1]
+    return (pairs + rng.normal(0, 0.02, pairs.shape)).astype(np.float32), labels
+
+
+def numpy_forward(weights: list[np.ndarray], spectra: np.ndarray, fourth_layer: bool = False) -> np.ndarray:
+    """The dense branch, written out."""
+    for kernel, bias in zip(weights[0:6:2], weights[1:6:2], strict=True):
+        spectra = np.maximum(spectra @ kernel + bias, 0)
+    if fourth_layer:
+        spectra = 1 / (1 + np.exp(-(spectra @ weights[6] + weights[7])))
+    return spectra
+
+
+# --- network -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("distance", DISTANCES.values(), ids=DISTANCES)
+@pytest.mark.parametrize("fourth_layer", [False, True])
+def test_build_net_is_the_dense_branch_on_both_images_headed_by_the_distance(distance, fourth_layer):
+    parameters = PARAMETERS | {"score_function": distance.function, "fourth_layer": fourth_layer}
+    model = siamese.build_net((4,), parameters)
+    pairs, _ = labelled_pairs()
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(0, 0.8, weight.shape) for weight in model.get_weights()])
+    weights = [weight.astype(np.float64) for weight in model.get_weights()]
+    embedded = numpy_forward(weights, pairs.astype(np.float64), fourth_layer)
+    expected = distance.function(embedded[:, 0], embedded[:, 1])
+    # A clear part of the pairs has distances well above the floor of the distance.
+    assert np.median(expected) > 1e-2
+    # Near zero the arccos of a float32 cosine resolves sqrt(2 · 1.2e-7) = 4.9e-4 only, and rounds by a few of them.
+    np.testing.assert_allclose(siamese.predict(model, pairs), expected, atol=1.5e-3 if distance.name == "SAM" else 1e-5)
+
+
+def test_loss_is_the_mean_of_pulled_and_pushed_pairs():
+    model = siamese.build_net((4,), PARAMETERS)
+    # y = 1: d² = 0.25; y = 0, margin 1: (1 − 0.4)² = 0.36 and beyond the margin 0; mean = 0.61 / 3
+    loss = model.loss(np.array([1, 0, 0], np.float32), np.array([0.5, 0.4, 1.5], np.float32))
+    assert float(loss) == pytest.approx(0.61 / 3)
+
+
+def test_loss_survives_its_configuration():
+    loss = siamese.ContrastiveLoss(margin=1.5)
+    restored = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert restored.margin == 1.5
+
+
+@pytest.mark.parametrize(("name", "limit"), [("ED", 0.5), ("SAM", np.pi / 4)])
+def test_accuracy_calls_a_pair_unchanged_below_the_limit_of_the_distance(name, limit):
+    model = siamese.build_net((4,), PARAMETERS | {"score_function": name})
+    metric = next(metric for metric in model._compile_metrics._user_metrics if metric.name == "accuracy")
+    below, above = limit - 0.01, limit + 0.01
+    # unchanged below and changed above are right, the other two wrong
+    metric.update_state(np.array([1, 0, 1, 0]), np.array([below, above, above, below], np.float32))
+    assert float(metric.result()) == 0.5
+
+
+# --- training ------------------------------------------------------------------------------------------------------
+
+
+def test_an_epoch_equals_keras_train_on_batch_over_the_same_batches():
+    pairs, labels = labelled_pairs(100)
+    parameters = PARAMETERS | {"dropout_rate": 0.0, "dropout_rate_1": 0.0}
+    ours, theirs = siamese.build_net((4,), parameters), siamese.build_net((4,), parameters)
+    theirs.set_weights(ours.get_weights())
+    train, validation = training.stratified_split(labels, 0)
+    patched = pytest.MonkeyPatch()
+    patched.setattr(training, "MAX_EPOCHS", 1)
+    result = training.fit(ours, pairs, labels, train, validation, batch_size=32, seed=3)
+    patched.undo()
+    order = np.random.default_rng(3).permutation(train)
+    assert len(order) % 32 != 0, "the last batch must be a smaller one"
+    for start in range(0, len(order), 32):
+        batch = order[start : start + 32]
+        theirs.train_on_batch(pairs[batch], labels[batch].astype(np.float32))
+    for mine, expected in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, expected, atol=1e-5)
+    val_loss, val_accuracy = theirs.evaluate(pairs[validation], labels[validation].astype(np.float32), verbose=0)
+    assert result.val_loss == pytest.approx(val_loss, abs=1e-5)
+    assert result.val_accuracy == pytest.approx(val_accuracy, abs=1e-6)
+
+
+def test_fit_keeps_the_weights_of_the_best_epoch(monkeypatch):
+    monkeypatch.setattr(training, "MAX_EPOCHS", 12)
+    pairs, labels = labelled_pairs()
+    keras.utils.set_random_seed(0)
+    model = siamese.build_net((4,), PARAMETERS)
+    train, validation = training.stratified_split(labels, 0)
+    seen: list[float] = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(logs["val_loss"])
+
+    result = training.fit(model, pairs, labels, train, validation, batch_size=32, seed=0, callbacks=[Watch()])
+    assert result.val_loss == seen[result.epoch - 1]
+    assert result.val_loss <= min(seen) + training.MIN_DELTA
+    kept = model.evaluate(pairs[validation], labels[validation].astype(np.float32), verbose=0)[0]
+    assert kept == pytest.approx(result.val_loss, abs=1e-5)
+    assert result.val_loss < seen[0] / 2, "it must have learned something"
+
+
+def test_split_is_stratified_and_needs_two_pixels_of_each_class():
+    labels = np.array([0] * 20 + [1] * 80)
+    train, validation = training.stratified_split(labels, 0)
+    # 20 % of 100 pixels, of each class 20 %
+    assert (len(train), len(validation)) == (80, 20)
+    assert np.count_nonzero(labels[validation] == 0) == 4
+    assert sorted([*train, *validation]) == list(range(100))
+    with pytest.raises(InputError, match="1 changed and 9 unchanged"):
+        training.stratified_split(np.array([0] + [1] * 9), 0)
+
+
+def test_predict_refuses_other_band_counts():
+    model = siamese.build_net((4,), PARAMETERS)
+    with pytest.raises(InputError, match="4 bands, the images have 6"):
+        siamese.predict(model, np.zeros((3, 2, 6), np.float32))
+
+
+def test_fine_tuning_continues_the_model_and_reports_its_best_epoch(monkeypatch):
+    monkeypatch.setattr(training, "MAX_EPOCHS", 4)
+    pairs, labels = labelled_pairs()
+    keras.utils.set_random_seed(0)
+    model = siamese.build_net((4,), PARAMETERS)
+    untrained = model.evaluate(pairs, labels.astype(np.float32), verbose=0)[0]
+    tuned, loss, val_loss, val_acc, epochs, seconds = siamese.fine_tuning(model, 32, pairs, labels, progress=False)
+    assert tuned is model
+    assert tuned.evaluate(pairs, labels.astype(np.float32), verbose=0)[0] < untrained
+    assert 0 < val_loss < 1
+    assert 0 < loss < 1
+    assert 0 <= val_acc <= 1
+    assert 1 <= epochs <= 4
+    assert seconds > 0
+    with pytest.raises(InputError, match="0 changed"):
+        siamese.fine_tuning(model, 32, pairs[labels == 1], labels[labels == 1], progress=False)
+
+
+# --- saved models --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("distance", [euclidean_dist, SAM])
+def test_a_saved_model_loads_again_by_itself_and_by_keras(tmp_path, distance):
+    parameters = PARAMETERS | {"score_function": distance, "fourth_layer": True}
+    model = siamese.build_net((4,), parameters)
+    siamese.save_model(tmp_path / "M", parameters, siamese.named_weights(model))
+    pairs, _ = labelled_pairs(50)
+    expected = siamese.predict(model, pairs)
+    np.testing.assert_array_equal(siamese.predict(siamese.load_model(tmp_path / "M"), pairs), expected)
+    assert siamese.read_parameters(tmp_path / "M") == parameters
+    by_keras = siamese.build_net((4,), parameters)
+    by_keras.load_weights(tmp_path / "M.h5")
+    np.testing.assert_array_equal(siamese.predict(by_keras, pairs), expected)
+
+
+def test_the_parameter_file_opens_in_a_program_that_has_the_head_in_module_siamese(tmp_path):
+    storage.write_pickle(tmp_path / "M_param.pickle", PARAMETERS)
+    # Plain unpickling imports siamese.euclidean_dist, as the guide's program does.
+    assert pickle.loads((tmp_path / "M_param.pickle").read_bytes()) == PARAMETERS
+
+
+def test_files_that_do_not_fit_together_are_refused(tmp_path):
+    model = siamese.build_net((4,), PARAMETERS)
+    siamese.save_model(tmp_path / "M", PARAMETERS | {"layer_1": 9}, siamese.named_weights(model))
+    with pytest.raises(InputError, match=r"M\.h5: weights of shapes .* do not fit"):
+        siamese.load_model(tmp_path / "M")
+    storage.write_pickle(tmp_path / "M_param.pickle", {"lr": 0.1})
+    with pytest.raises(InputError, match="lacks the parameters dropout_rate,"):
+        siamese.load_model(tmp_path / "M")
+
+
+@needs_shared
+@pytest.mark.parametrize("name", ["BAEDotsu", "SBEDotsu"])
+def test_models_of_the_guide_predict_what_their_weights_say(name):
+    path = SHARED / "legacy" / name
+    with h5py.File(path.with_suffix(".h5")) as file:
+        group = file["model_14"]
+        weights = [group[weight][()].astype(np.float64) for weight in group.attrs["weight_names"]]
+    pairs = np.random.default_rng(0).random((500, 2, 224)).astype(np.float32)
+    embedded = numpy_forward(weights, pairs.astype(np.float64))
+    expected = np.sqrt(np.maximum(((embedded[:, 0] - embedded[:, 1]) ** 2).sum(axis=1), 1e-7))
+    np.testing.assert_allclose(siamese.predict(siamese.load_model(path), pairs), expected, atol=1e-5)
+
+
+@needs_shared
+def test_a_model_of_the_guide_can_be_fine_tuned(monkeypatch):
+    monkeypatch.setattr(training, "MAX_EPOCHS", 2)
+    model = siamese.load_model(SHARED / "legacy" / "BAEDotsu")
+    batch_size = int(siamese.read_parameters(SHARED / "legacy" / "BAEDotsu")["batch_size"])
+    pairs, labels = labelled_pairs(200, bands=224)
+    _, _, val_loss, *_ = siamese.fine_tuning(model, batch_size, pairs, labels, progress=False)
+    assert np.isfinite(val_loss)
+
+
+# --- search --------------------------------------------------------------------------------------------------------
+
+
+def search(folder, choices=CHOICES, seed=0, **data):
+    pairs, labels = labelled_pairs()
+    arguments = {"train_set": pairs, "train_labels": labels, "test_set": pairs, "test_labels": labels} | data
+    return siamese.hyperparam_search(
+        *arguments.values(),
+        euclidean_dist,
+        "M",
+        choices,
+        model_path=folder / "model",
+        stat_path=folder / "stat",
+        seed=seed,
+    )
+
+
+@pytest.fixture
+def short_training(monkeypatch):
+    monkeypatch.setattr(training, "MAX_EPOCHS", 3)
+
+
+def test_search_saves_the_model_of_lowest_validation_loss_and_reports_every_trial(tmp_path, short_training):
+    trials = search(tmp_path)
+    assert [trial.status for trial in trials] == [STATUS_OK] * 3
+    best = min(trials, key=lambda trial: trial.report["loss"])
+    parameters = siamese.read_parameters(tmp_path / "model/M")
+    for name in ("dropout_rate", "dropout_rate_1", "lr", "layer", "layer_1", "layer_2", "batch_size"):
+        assert parameters[name] == best.report[name]
+    pairs, labels = labelled_pairs()
+    counts, threshold = siamese.judge(siamese.load_model(tmp_path / "model/M"), pairs, labels)
+    assert (counts, threshold) == best.report["test"]
+    events = list((tmp_path / "stat/logs/M").glob("*/trial_*/*/events*"))
+    assert {event.parts[-3] for event in events} == {"trial_0", "trial_1", "trial_2"}
+
+
+def test_choices_come_from_the_settings(tmp_path, short_training):
+    for trial in search(tmp_path):
+        report = trial.report
+        assert report["layer"] in (8, 12)
+        assert report["batch_size"] in (32, 64)
+        assert (report["layer_1"], report["layer_2"]) == (6, 4)
+        assert 0 <= report["dropout_rate"] <= 0.2
+        assert 0 <= report["dropout_rate_1"] <= 0.2
+        assert report["dropout_rate"] != report["dropout_rate_1"]
+        assert 1e-4 <= report["lr"] <= 1e-2
+
+
+def test_same_seed_same_search(tmp_path, short_training):
+    first, second, other = (search(tmp_path / str(run), seed=seed) for run, seed in enumerate((5, 5, 6)))
+    assert [trial.report for trial in first] == [trial.report for trial in second]
+    assert [trial.report for trial in first] != [trial.report for trial in other]
+    assert (tmp_path / "0/model/M.h5").read_bytes() == (tmp_path / "1/model/M.h5").read_bytes()
+
+
+def test_a_failing_or_diverging_trial_is_recorded_and_the_search_goes_on(tmp_path, short_training, monkeypatch):
+    fit, calls = training.fit, []
+
+    def sometimes(*args, **kwargs):
+        calls.append(None)
+        if len(calls) == 1:
+            raise training.TrainingDivergedError("loss nan")
+        if len(calls) == 2:
+            raise RuntimeError("out of luck")
+        return fit(*args, **kwargs)
+
+    monkeypatch.setattr(training, "fit", sometimes)
+    trials = search(tmp_path)
+    assert [trial.status for trial in trials] == ["fail", "fail", "ok"]
+    assert trials[0].error == "TrainingDivergedError: loss nan"
+    lines = (tmp_path / "stat/M_stats.csv").read_text().splitlines()
+    assert len(lines) == 4
+    assert lines[1].startswith("0,fail,")
+    assert [line.rsplit(",", 1)[1] for line in lines] == ["best", "False", "False", "True"]
+
+
+def test_a_search_whose_trials_all_fail_is_an_error_and_leaves_the_old_model(tmp_path, short_training, monkeypatch):
+    search(tmp_path)
+    old = (tmp_path / "model/M.h5").read_bytes()
+
+    def never(*args, **kwargs):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(training, "fit", never)
+    with pytest.raises(InputError, match="all 3 trials of the search failed; the last: RuntimeError: out of luck"):
+        search(tmp_path)
+    assert (tmp_path / "model/M.h5").read_bytes() == old
+
+
+def test_a_diverging_training_is_noticed(short_training):
+    pairs, labels = labelled_pairs()
+    pairs[7] = np.inf
+    model = siamese.build_net((4,), PARAMETERS)
+    train, validation = training.stratified_split(labels, 0)
+    with pytest.raises(training.TrainingDivergedError, match="epoch 1"):
+        training.fit(model, pairs, labels, train, validation, batch_size=32, seed=0)
+
+
+def test_train_and_test_bands_must_agree(tmp_path):
+    pairs, labels = labelled_pairs(bands=6)
+    with pytest.raises(InputError, match="4 and 6"):
+        search(tmp_path, test_set=pairs, test_labels=labels)
+
+
+def test_hyperas_leaves_no_trace(tmp_path, short_training, monkeypatch):
+    import sys
+
+    monkeypatch.chdir(tmp_path)
+    path = list(sys.path)
+    search(tmp_path)
+    assert not list(tmp_path.glob("temp_model*"))
+    assert sys.path == path
+    assert not hasattr(keras.models, "model_from_yaml")
