@@ -60,14 +60,14 @@ def test_build_net_is_the_dense_branch_on_both_images_headed_by_the_distance(dis
     model = siamese.build_net((4,), parameters)
     pairs, _ = labelled_pairs()
     rng = np.random.default_rng(1)
-    model.set_weights([rng.normal(0, 0.8, weight.shape) for weight in model.get_weights()])
+    model.set_weights([rng.normal(0, 1.0, weight.shape) for weight in model.get_weights()])
     weights = [weight.astype(np.float64) for weight in model.get_weights()]
     embedded = numpy_forward(weights, pairs.astype(np.float64), fourth_layer)
     expected = distance.function(embedded[:, 0], embedded[:, 1])
     # A clear part of the pairs has distances well above the floor of the distance.
     assert np.median(expected) > 1e-2
     # Near zero the arccos of a float32 cosine resolves sqrt(2 · 1.2e-7) = 4.9e-4 only, and rounds by a few of them.
-    np.testing.assert_allclose(siamese.predict(model, pairs), expected, atol=1.5e-3 if distance.name == "SAM" else 1e-5)
+    np.testing.assert_allclose(siamese.predict(model, pairs), expected, atol=1.5e-3 if distance.name == "SAM" else 2e-5)
 
 
 def test_loss_is_the_mean_of_pulled_and_pushed_pairs():
