@@ -50,22 +50,26 @@ STEPS: tuple[tuple[str, Callable[[config.Settings], None], tuple[str, ...]], ...
 def run_all(settings: config.Settings) -> None:
     """Run every step, then list the files written and the accuracy of each map."""
     started = time.time()
+    folders = [settings.stat_path, settings.model_path, settings["DEMO B"].pseudo_path]
+    written: list[Path] = []
+    accuracies: list[str] = []
     for number, (title, stage, overrides) in enumerate(STEPS, start=1):
         print(f"\n[{number}/{len(STEPS)}] {title}", flush=True)
+        step_started = time.time()
         stage(config.read(settings.file, overrides))
-    folders = [settings.stat_path, settings.model_path, settings["DEMO B"].pseudo_path]
-    written = [file for folder in folders for file in _files_since(folder, started)]
+        files = [file for folder in folders for file in _files_since(folder, step_started)]
+        accuracies += [_accuracy_line(title, file) for file in files if _holds_accuracy(file)]
+        written += [file for file in files if file not in written]
     print(f"\n{len(written)} files written:")
     for file in written:
         print(f"  {os.path.relpath(file)}")
-    print(f"\n{'overall accuracy / kappa / F1':>64}   after correction")
-    for file in written:
-        if file.suffix == ".csv" and not file.stem.endswith(("_corrected", "_stats")):
-            print(_accuracy_line(file))
+    print(f"\n{'overall accuracy / kappa / F1 on DEMO B':<52}  {'raw':^22}   after correction")
+    print("\n".join(accuracies))
     print(f"\nDone in {time.time() - started:.0f} s.")
 
 
 def _files_since(folder: Path, moment: float) -> list[Path]:
+    """Files of a folder that are not older than a moment, TensorBoard's records left out."""
     return sorted(
         file
         for file in folder.rglob("*")
@@ -73,7 +77,11 @@ def _files_since(folder: Path, moment: float) -> list[Path]:
     )
 
 
-def _accuracy_line(file: Path) -> str:
+def _holds_accuracy(file: Path) -> bool:
+    return file.suffix == ".csv" and not file.stem.endswith(("_corrected", "_stats"))
+
+
+def _accuracy_line(title: str, file: Path) -> str:
     with file.open(newline="", encoding="utf-8") as lines:
         row = next(csv.DictReader(lines))
     raw, corrected = (
@@ -81,7 +89,7 @@ def _accuracy_line(file: Path) -> str:
         f"{float(row['f1' + suffix]):.3f}"
         for suffix in ("", "_correction")
     )
-    return f"  {file.stem:<38}  {raw}   {corrected}"
+    return f"  {title:<50}  {raw}   {corrected}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,11 +9,13 @@ from scipy.io import loadmat, whosmat
 from skimage.filters import threshold_otsu
 
 from hscd import demo
+from hscd.demo import landcover
+from hscd.demo import scene as sensing
 
 SIZE = 32
 FILE_SHAPE = (32, 38)  # the columns are a fifth more: 1.2 × 32 = 38.4
 SHAPE = (64, 77)
-Scene = tuple[demo.Image, demo.Image, demo.LabelMap]
+Scene = tuple[sensing.Image, sensing.Image, sensing.LabelMap]
 NAMES = [
     f"{data_set}/{part}/{pair}.mat"
     for data_set, pair in (("demo_a", "riverside"), ("demo_b", "hillside"))
@@ -30,7 +32,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def scenes() -> dict[str, Scene]:
-    return {name: demo.make_scene(place, demo.read_spectra(), SHAPE) for name, place in demo.PLACES.items()}
+    return {name: demo.make_scene(place, sensing.read_spectra(), SHAPE) for name, place in demo.PLACES.items()}
 
 
 @pytest.fixture(params=demo.PLACES)
@@ -48,7 +50,7 @@ def test_layout_has_one_pair_in_each_place_and_nothing_else(written: Path) -> No
 
 def test_files_hold_what_make_scene_returns(written: Path) -> None:
     for data_set, place in demo.PLACES.items():
-        arrays: Scene = demo.make_scene(place, demo.read_spectra(), FILE_SHAPE)
+        arrays: Scene = demo.make_scene(place, sensing.read_spectra(), FILE_SHAPE)
         for part, expected in zip(("before", "after", "label"), arrays, strict=True):
             path = written / data_set / part / f"{place.pair}.mat"
             assert [name for name, _, _ in whosmat(path)] == ["HypeRvieW"]
@@ -124,8 +126,8 @@ def test_reflectance_is_plausible_and_no_band_constant(scene: Scene) -> None:
 
 def test_water_vapour_leaves_little_but_noise(scene: Scene) -> None:
     image = scene[0].astype(float)
-    deep = (abs(demo.WAVELENGTHS - 1.40) < 0.02) | (abs(demo.WAVELENGTHS - 1.88) < 0.03)
-    clear = abs(demo.WAVELENGTHS - 1.65) < 0.05
+    deep = (abs(sensing.WAVELENGTHS - 1.40) < 0.02) | (abs(sensing.WAVELENGTHS - 1.88) < 0.03)
+    clear = abs(sensing.WAVELENGTHS - 1.65) < 0.05
     assert image[..., deep].mean() < 0.05 * image[..., clear].mean()
 
     def neighbour_correlation(bands: npt.NDArray[np.bool_]) -> float:
@@ -138,7 +140,7 @@ def test_water_vapour_leaves_little_but_noise(scene: Scene) -> None:
 
 
 def test_spectra_are_read_at_all_bands_and_interpolated_across_the_gaps() -> None:
-    spectra = demo.read_spectra()
+    spectra = sensing.read_spectra()
     assert len(spectra) == 32
     table = np.stack(list(spectra.values()))
     assert table.shape == (32, 224)
@@ -146,21 +148,21 @@ def test_spectra_are_read_at_all_bands_and_interpolated_across_the_gaps() -> Non
     assert table.min() > 0
     assert table.max() < 1
     # Between 1.79 and 1.96 µm nothing is known, so the line is straight there: second differences vanish.
-    gap = (demo.WAVELENGTHS > 1.79) & (demo.WAVELENGTHS < 1.96)
+    gap = (sensing.WAVELENGTHS > 1.79) & (sensing.WAVELENGTHS < 1.96)
     np.testing.assert_allclose(np.diff(table[:, gap], 2, axis=1), 0, atol=1e-6)
 
 
 def test_abundances_are_shares() -> None:
     # Cell 1: 0.6 green (0.25 of it vigorous), 0.1 litter, 0.3 soil. Cell 2: 0.04 green, 0.96 roof.
     place = demo.PLACES["demo_a"]
-    index = demo._endmember_numbers(place)
+    index = landcover.endmember_numbers(place)
     roof = index[place.roofs[1]]
 
-    def row(*values: float) -> demo.FloatArray:
+    def row(*values: float) -> landcover.FloatArray:
         return np.array([values], dtype=np.float32)
 
-    cover = demo.Cover(row(0.6, 0.04), row(0.1, 0), row(0, 0), row(0.25, 1), np.array([[-1, roof]]))
-    share = demo._abundances(cover, place, np.zeros((1, 2, 3), np.float32), index)
+    cover = landcover.Cover(row(0.6, 0.04), row(0.1, 0), row(0, 0), row(0.25, 1), np.array([[-1, roof]]))
+    share = landcover.abundances(cover, place, np.zeros((1, 2, 3), np.float32), index)
 
     np.testing.assert_allclose(share.sum(axis=-1), 1, rtol=1e-6)
     # A flat texture spreads soil over three and litter over two spectra evenly.
@@ -171,8 +173,8 @@ def test_abundances_are_shares() -> None:
 @pytest.mark.parametrize("data_set", demo.PLACES)
 def test_shares_of_the_labels_at_the_default_size(data_set: str) -> None:
     rng = np.random.default_rng(0)
-    changed = demo._land_cover(demo.PLACES[data_set], rng, (320, 384))[2]
-    labels = demo._labels(rng, demo._to_pixels(changed[..., None])[..., 0])
+    changed = landcover.land_cover(demo.PLACES[data_set], rng, (320, 384))[2]
+    labels = sensing._labels(rng, sensing._to_pixels(changed[..., None])[..., 0])
     assert labels.shape == (160, 192)
     assert 0.30 <= (labels == 0).mean() <= 0.45
     assert 0.25 <= (labels == 1).sum() / (labels > 0).sum() <= 0.45
@@ -189,7 +191,7 @@ def test_places_differ_in_layout_and_material(scenes: dict[str, Scene]) -> None:
     (a, _, labels_a), (b, _, labels_b) = scenes.values()
     assert (labels_a != labels_b).mean() > 0.3
     ratio = a.mean(axis=(0, 1)) / np.maximum(b.mean(axis=(0, 1)), 1)
-    clear = abs(demo.WAVELENGTHS - 0.7) < 0.25
+    clear = abs(sensing.WAVELENGTHS - 0.7) < 0.25
     assert np.ptp(ratio[clear]) > 0.1  # not one spectrum in another light
 
 
