@@ -1,15 +1,19 @@
-# make run: the demo, from images to maps.  make test: lint, types and tests.  Both set everything up first.
+# make run: the demo, from images to maps.  make test: lint, types and tests.  make bench: the figures of the README.
+# Each sets up what it needs first.
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint format clean
+.PHONY: run test bench lint format clean
 
 run: $(VENV)/.run
 	$(VENV)/bin/python Net/run_demo.py
 
 test: lint
 	$(VENV)/bin/python -m pytest
+
+bench: $(VENV)/.run
+	for benchmark in windows preprocessing training; do $(VENV)/bin/python benchmarks/$$benchmark.py || exit 1; done
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .

@@ -9,7 +9,9 @@ import csv
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import config
 import labelbyneigh_generation
@@ -18,45 +20,43 @@ import main as main_script
 import predutils
 from commandline import run
 
-# The demo has fewer trials than a real search.
+# Fewer trials than a real search has.
 TRIALS = 3
 # The spectral angle on unscaled data gives the better pseudo-labels; the network works on rescaled data.
-PSEUDO = ("settings.train_set=DEMO B", "settings.distance=SAM", "settings.apply_rescaling=False")
-MODEL = (
-    "settings.train_set=DEMO A",
-    "settings.test_set=DEMO B",
-    "settings.distance=ED",
-    "settings.model_name=DEMO_ED",
-    "settings.apply_rescaling=True",
-)
-TEST = (*MODEL, "settings.training=False")
-STEPS: tuple[tuple[str, Callable[[config.Settings], None], tuple[str, ...]], ...] = (
-    ("Pseudo-labels of place B, plain Euclidean distance", predutils.generate, ("settings.train_set=DEMO B",)),
-    ("Pseudo-labels of place B, spectral angle", predutils.generate, PSEUDO),
-    ("Maps of the best pseudo-labels", labelbyperc_generation.generate, PSEUDO),
-    ("Maps of neighbourhood-selected pseudo-labels", labelbyneigh_generation.generate, PSEUDO),
-    (
-        "Search for a model on place A",
-        main_script.train,
-        (*MODEL, f"hyperas settings ED.max_evals={TRIALS}"),
-    ),
-    ("Test on place B, no fine-tuning", main_script.test, (*TEST, "settings.fine_tuning=-1")),
-    ("Test, fine-tuned on all pseudo-labels", main_script.test, (*TEST, "settings.fine_tuning=0")),
-    ("Test, fine-tuned on the best 40 %", main_script.test, (*TEST, "settings.fine_tuning=1")),
-    ("Test, fine-tuned by neighbourhood", main_script.test, (*TEST, "settings.fine_tuning=2")),
+PSEUDO_ED = {"train_set": "DEMO B", "distance": "ED", "apply_rescaling": True}
+PSEUDO_SAM = {"train_set": "DEMO B", "distance": "SAM", "apply_rescaling": False}
+TRAIN = {
+    "train_set": "DEMO A",
+    "test_set": "DEMO B",
+    "distance": "ED",
+    "model_name": "DEMO_ED",
+    "apply_rescaling": True,
+}
+STEPS: tuple[tuple[str, Callable[[config.Settings], None], dict[str, Any]], ...] = (
+    ("Pseudo-labels of place B, plain Euclidean distance", predutils.generate, PSEUDO_ED),
+    ("Pseudo-labels of place B, spectral angle", predutils.generate, PSEUDO_SAM),
+    ("Maps of the best pseudo-labels", labelbyperc_generation.generate, PSEUDO_SAM),
+    ("Maps of neighbourhood-selected pseudo-labels", labelbyneigh_generation.generate, PSEUDO_SAM),
+    ("Search for a model on place A", main_script.train, TRAIN),
+    ("Test on place B, no fine-tuning", main_script.test, TRAIN | {"fine_tuning": config.NO_FINE_TUNING}),
+    ("Test, fine-tuned on all pseudo-labels", main_script.test, TRAIN | {"fine_tuning": config.ALL_PSEUDO_LABELS}),
+    ("Test, fine-tuned on the best by percentage", main_script.test, TRAIN | {"fine_tuning": config.BY_PERCENTAGE}),
+    ("Test, fine-tuned by neighbourhood", main_script.test, TRAIN | {"fine_tuning": config.BY_NEIGHBORHOOD}),
 )
 
 
 def run_all(settings: config.Settings) -> None:
     """Run every step, then list the files written and the accuracy of each map."""
     started = time.time()
+    searches = {name: replace(search, max_evals=TRIALS) for name, search in settings.searches.items()}
+    settings = replace(settings, searches=searches)
     folders = [settings.stat_path, settings.model_path, settings["DEMO B"].pseudo_path]
     written: list[Path] = []
     accuracies: list[str] = []
-    for number, (title, stage, overrides) in enumerate(STEPS, start=1):
+    for number, (title, stage, changes) in enumerate(STEPS, start=1):
         print(f"\n[{number}/{len(STEPS)}] {title}", flush=True)
         step_started = time.time()
-        stage(config.read(settings.file, overrides))
+        stage(replace(settings, **changes))
         files = [file for folder in folders for file in _files_since(folder, step_started)]
         accuracies += [_accuracy_line(title, file) for file in files if _holds_accuracy(file)]
         written += [file for file in files if file not in written]

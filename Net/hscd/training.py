@@ -94,9 +94,9 @@ def fit(
     """
     started = time.perf_counter()
     model.optimizer.build(model.trainable_variables)
-    data = tf.constant(pairs), tf.constant(labels, dtype=tf.float32)
-    train_epoch = _compiled_epoch(model, model.train_step, data, batch_size)
-    validation_epoch = _compiled_epoch(model, model.test_step, data, PREDICTION_BATCH)
+    data = on_device(pairs, labels)
+    train_epoch = compiled_epoch(model, model.train_step, data, batch_size)
+    validation_epoch = compiled_epoch(model, model.test_step, data, PREDICTION_BATCH)
     order = np.random.default_rng(seed)
     stopping = keras.callbacks.EarlyStopping(
         monitor="val_loss", mode="min", min_delta=MIN_DELTA, patience=PATIENCE, restore_best_weights=True
@@ -136,7 +136,12 @@ def _check_finite(model: keras.Model, logs: dict[str, float], epoch: int) -> Non
         raise TrainingDivergedError(f"weights that are not finite in epoch {epoch + 1}")
 
 
-def _compiled_epoch(
+def on_device(pairs: np.ndarray, labels: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+    """Pixel pairs and labels as tensors, handed over once for all epochs."""
+    return tf.constant(pairs), tf.constant(labels, dtype=tf.float32)
+
+
+def compiled_epoch(
     model: keras.Model, step: Callable[[Any], Any], data: tuple[tf.Tensor, tf.Tensor], batch_size: int
 ) -> Callable[[np.ndarray], dict[str, float]]:
     """A function that runs `step` over all batches of an order of pairs and returns the epoch's metrics."""
