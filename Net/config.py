@@ -6,15 +6,14 @@
 
 from __future__ import annotations
 
-import ast
 import configparser
 import difflib
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hscd import parsing
 from hscd.distances import DISTANCES
 from hscd.errors import InputError
 
@@ -85,7 +84,7 @@ class Settings:
             raise InputError(f"{self.file.name}: no section [{name}]; data sets: {', '.join(self.data_sets)}") from None
 
 
-# --- values ----------------------------------------------------------------------------------------------------------
+# --- keys ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -101,97 +100,42 @@ class Key:
     default: Any = ...
 
 
-def _one_of(names: Iterable[str]) -> Callable[[str], str]:
-    names = list(names)
-
-    def parse(text: str) -> str:
-        if text not in names:
-            raise ValueError
-        return text
-
-    return parse
-
-
-def _boolean(text: str) -> bool:
-    try:
-        return configparser.ConfigParser.BOOLEAN_STATES[text.lower()]
-    except KeyError:
-        raise ValueError from None
-
-
-def _number(text: str, low: float = -math.inf, high: float = math.inf, *, high_included: bool = False) -> float:
-    value = float(text)
-    if not (low < value < high or (high_included and value == high)):  # NaN fails every comparison
-        raise ValueError
-    return value
-
-
-def _integer(text: str, low: int, high: float = math.inf) -> int:
-    value = int(text)
-    if not low <= value <= high:
-        raise ValueError
-    return value
-
-
-def _file_name(text: str) -> str:
-    if not text or any(character in text for character in "/\\\0") or text in (".", ".."):
-        raise ValueError
-    return text
-
-
-def _filled(text: str) -> str:
-    if not text:
-        raise ValueError
-    return text
-
-
-def _integers(text: str) -> list[int]:
-    try:
-        values = ast.literal_eval(text)
-    except (SyntaxError, MemoryError, RecursionError, TypeError):
-        raise ValueError from None
-    # bool is an int to isinstance
-    if not isinstance(values, list) or not values or not all(type(value) is int and value >= 1 for value in values):
-        raise ValueError
-    return values
-
-
 _TRUE_FALSE = "True or False"
 _INTEGERS = "a Python list of integers >= 1, for example [32, 64]"
 
 SETTINGS = (
-    Key("train_set", _filled, "the name of a data set's section"),
-    Key("test_set", _filled, "the name of a data set's section"),
-    Key("distance", _one_of(DISTANCES), " or ".join(DISTANCES)),
-    Key("model_name", _file_name, "a name that can be part of a file name, without / or \\"),
-    Key("apply_rescaling", _boolean, _TRUE_FALSE),
-    Key("training", _boolean, _TRUE_FALSE),
-    Key("fine_tuning", lambda text: _integer(text, -1, 2),
+    Key("train_set", parsing.filled, "the name of a data set's section"),
+    Key("test_set", parsing.filled, "the name of a data set's section"),
+    Key("distance", parsing.one_of(DISTANCES), " or ".join(DISTANCES)),
+    Key("model_name", parsing.file_name, "a name that can be part of a file name, without / or \\"),
+    Key("apply_rescaling", parsing.boolean, _TRUE_FALSE),
+    Key("training", parsing.boolean, _TRUE_FALSE),
+    Key("fine_tuning", lambda text: parsing.integer(text, -1, 2),
         "-1 (none), 0 (all pseudo-labels), 1 (by percentage) or 2 (by neighbourhood)"),
-    Key("pseudo_percentage", lambda text: _number(text, 0, 1, high_included=True), "a number in ]0, 1]"),
-    Key("pseudo_radius", lambda text: _integer(text, 1), "an integer >= 1"),
-    Key("seed", lambda text: _integer(text, 0, 2**32 - 1), "an integer from 0 to 4294967295", SEED),
-    Key("model_path", lambda text: Path(_filled(text)), "a folder", Path("model")),
-    Key("stat_path", lambda text: Path(_filled(text)), "a folder", Path("stat")),
+    Key("pseudo_percentage", lambda text: parsing.number(text, 0, 1, high_included=True), "a number in ]0, 1]"),
+    Key("pseudo_radius", lambda text: parsing.integer(text, 1), "an integer >= 1"),
+    Key("seed", lambda text: parsing.integer(text, 0, 2**32 - 1), "an integer from 0 to 4294967295", SEED),
+    Key("model_path", parsing.path, "a folder", Path("model")),
+    Key("stat_path", parsing.path, "a folder", Path("stat")),
 )  # fmt: skip
 DATA_SET = (
-    Key("imgAPath", lambda text: Path(_filled(text)), "the folder of the before images"),
-    Key("imgBPath", lambda text: Path(_filled(text)), "the folder of the after images"),
-    Key("labelPath", lambda text: Path(_filled(text)), "the folder of the label maps"),
-    Key("pseudoPath", lambda text: Path(_filled(text)), "the folder of the pseudo-labels"),
-    Key("matLabel", _filled, "the name of the variable in the .mat files", None),
-    Key("changedLabel", _number, "a number"),
-    Key("unchangedLabel", _number, "a number"),
-    Key("unknownLabel", _number, "a number", None),
+    Key("imgAPath", parsing.path, "the folder of the before images"),
+    Key("imgBPath", parsing.path, "the folder of the after images"),
+    Key("labelPath", parsing.path, "the folder of the label maps"),
+    Key("pseudoPath", parsing.path, "the folder of the pseudo-labels"),
+    Key("matLabel", parsing.filled, "the name of the variable in the .mat files", None),
+    Key("changedLabel", parsing.number, "a number"),
+    Key("unchangedLabel", parsing.number, "a number"),
+    Key("unknownLabel", parsing.number, "a number", None),
 )
 SEARCH = (
-    Key("batch_size", _integers, _INTEGERS),
-    Key("neurons", _integers, _INTEGERS),
-    Key("neurons_1", _integers, _INTEGERS),
-    Key("neurons_2", _integers, _INTEGERS),
-    Key("max_dropout", lambda text: _number(text, 0, 1), "a number in ]0, 1["),
-    Key("fourth_layer", _boolean, _TRUE_FALSE),
-    Key("max_evals", lambda text: _integer(text, 1), "an integer >= 1", MAX_EVALS),
+    Key("batch_size", parsing.integers, _INTEGERS),
+    Key("neurons", parsing.integers, _INTEGERS),
+    Key("neurons_1", parsing.integers, _INTEGERS),
+    Key("neurons_2", parsing.integers, _INTEGERS),
+    Key("max_dropout", lambda text: parsing.number(text, 0, 1), "a number in ]0, 1["),
+    Key("fourth_layer", parsing.boolean, _TRUE_FALSE),
+    Key("max_evals", lambda text: parsing.integer(text, 1), "an integer >= 1", MAX_EVALS),
 )
 SETTINGS_SECTION = "settings"
 SETTINGS_ALIAS = "setting"
@@ -244,7 +188,8 @@ class _Checker:
             self.override(override)
 
     def problem(self, text: str) -> None:
-        self.problems.append(f"{self.file}: {text}")
+        # Values and overrides are quoted from what the user wrote, which may hold line breaks.
+        self.problems.append(f"{self.file}: " + "\\n".join(text.splitlines()))
 
     def keys_of(self, section: str) -> tuple[Key, ...]:
         if section in (SETTINGS_SECTION, SETTINGS_ALIAS):

@@ -107,11 +107,16 @@ def load_pseudo_labels(section: config.DataSet, pair_name: str, shape: tuple[int
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{file}: not a file of pseudo-labels: {error!r}") from error
-    if loaded["distances"].shape != (rows * columns,) or loaded["distances"].dtype.kind != "f":
+    distances = loaded["distances"]
+    if distances.shape == (rows * columns, 1):  # the guide's program saved a column
+        distances = loaded["distances"] = distances[:, 0]
+    if min(rows, columns) < 1 or distances.shape != (rows * columns,) or distances.dtype.kind != "f":
         raise InputError(
-            f"{file}: expected {rows}·{columns} distances, found an array of {loaded['distances'].dtype} "
-            f"and shape {loaded['distances'].shape}"
+            f"{file}: expected distances of {rows} × {columns} pixels, found {distances.size} values "
+            f"of type {distances.dtype}"
         )
+    if not (np.isfinite(loaded["threshold"]) and np.isfinite(distances).all()):
+        raise InputError(f"{file}: the threshold or a distance is NaN or infinite")
     if shape is not None and loaded["shape"] != tuple(shape):
         raise InputError(
             f"{file}: made for an image of shape {loaded['shape']}, the pair has {tuple(shape)}; "

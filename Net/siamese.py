@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from hscd.backend import keras
 from hscd.distances import SAM, by_function, euclidean_dist
 from hscd.errors import InputError
 from hscd.evaluation import confusion
-from hscd.losses.contrastive import ContrastiveLoss
-from hscd.networks.dense import dense_branch
+from hscd.models import load_model, named_weights, read_parameters, save_model
+from hscd.networks.siamese import build_net
 from hscd.records import Trial
 from hscd.reports import tables
 from hscd.search import engine
@@ -39,43 +39,6 @@ __all__ = [
     "read_parameters",
     "siamese_model",
 ]
-
-PARAMETERS = (
-    "dropout_rate", "dropout_rate_1", "lr", "layer", "layer_1", "layer_2", "score_function", "margin", "fourth_layer",
-    "batch_size",
-)  # fmt: skip
-
-
-def build_net(input_shape: Sequence[int], parameters: Mapping[str, Any]) -> keras.Model:
-    """Build and compile the Siamese network.
-
-    Both images of a batch go through the branch stacked, in one pass.
-
-    Args:
-        input_shape: shape of one spectrum, (bands,).
-        parameters: dict of a saved model: `layer`, `layer_1`, `layer_2`, `dropout_rate`, `dropout_rate_1`,
-            `fourth_layer`, `lr`, `margin`, and `score_function`, a registered distance or its name.
-
-    Returns:
-        Compiled model from pixel pairs (batch, 2, bands) to distances (batch,).
-    """
-    bands = int(input_shape[-1])
-    distance = by_function(parameters["score_function"])
-    branch = dense_branch(bands, parameters)
-    pairs = keras.Input((2, bands), name="pixel_pairs")
-    embeddings = branch(keras.ops.reshape(pairs, (-1, bands)))
-    embeddings = keras.ops.reshape(embeddings, (-1, 2, embeddings.shape[-1]))
-    model = keras.Model(pairs, distance.function(embeddings[:, 0], embeddings[:, 1]), name="siamese")
-
-    def accuracy(y_true: Any, y_pred: Any) -> Any:
-        return keras.ops.equal(keras.ops.cast(y_true, "bool"), y_pred < distance.same_below)
-
-    model.compile(
-        optimizer=keras.optimizers.Adam(float(parameters["lr"])),
-        loss=ContrastiveLoss(float(parameters["margin"])),
-        metrics=[keras.metrics.MeanMetricWrapper(accuracy, name="accuracy")],
-    )
-    return model
 
 
 def siamese_model(
@@ -296,77 +259,3 @@ def fine_tuning(
             raise InputError(f"fine-tuning diverged ({error}); the model's learning rate is too high") from error
     seconds = time.perf_counter() - started
     return model, best.loss, best.val_loss, best.val_accuracy, best.epoch, seconds
-
-
-# --- saved models ----------------------------------------------------------------------------------------------------
-
-
-def model_files(path: Path) -> tuple[Path, Path]:
-    """Weights and parameters of the model with a common prefix."""
-    return path.with_name(f"{path.name}.h5"), path.with_name(f"{path.name}_param.pickle")
-
-
-def named_weights(model: keras.Model) -> dict[str, np.ndarray]:
-    """Copies of the branch's weights by name, in the order of the network."""
-    return {
-        f"{layer.name}/{variable.name}": values
-        for layer in model.get_layer("branch").layers
-        for variable, values in zip(layer.weights, layer.get_weights(), strict=True)
-    }
-
-
-def save_model(path: Path, parameters: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
-    """Save a model as `<path>.h5` and `<path>_param.pickle`, as the guide's program and Keras read them."""
-    weight_file, parameter_file = model_files(path)
-    storage.write_weights(weight_file, weights)
-    storage.write_pickle(parameter_file, parameters)
-
-
-def read_parameters(path: str | Path) -> dict[str, Any]:
-    """Read the parameters of a saved model.
-
-    Args:
-        path: common prefix of its two files, `model/NAME`.
-
-    Raises:
-        InputError: if a file is missing, unreadable or lacks a parameter.
-    """
-    path = Path(path)
-    for file in model_files(path):
-        if not file.is_file():
-            raise InputError(
-                f"{file}: no such file; `python main.py` with training = True makes model {path.name!r}, "
-                "or set model_name to a saved one"
-            )
-    parameter_file = model_files(path)[1]
-    parameters = storage.read_pickle(parameter_file)
-    missing = [name for name in PARAMETERS if name not in parameters]
-    if missing:
-        raise InputError(f"{parameter_file}: lacks the parameters {', '.join(missing)}")
-    return parameters
-
-
-def load_model(path: str | Path) -> keras.Model:
-    """Rebuild a saved model from its two files.
-
-    Args:
-        path: common prefix of the files, `model/NAME`.
-
-    Raises:
-        InputError: if a file is missing or unreadable, or the two do not fit together.
-    """
-    parameters = read_parameters(path)
-    weight_file, parameter_file = model_files(Path(path))
-    weights = storage.read_weights(weight_file)
-    if not weights or weights[0].ndim != 2:
-        raise InputError(f"{weight_file}: does not start with the weights of a dense layer")
-    try:
-        model = build_net((weights[0].shape[0],), parameters)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{parameter_file}: unusable parameters: {error}") from error
-    expected = [tuple(weight.shape) for weight in model.weights]
-    found = [array.shape for array in weights]
-    if found != expected:
-        raise InputError(f"{weight_file}: weights of shapes {found} do not fit the parameters, which need {expected}")
-    model.set_weights(weights)
-    return model

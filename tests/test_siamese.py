@@ -14,6 +14,7 @@ from hscd import storage, training
 from hscd.backend import keras
 from hscd.distances import DISTANCES, SAM, euclidean_dist
 from hscd.errors import InputError
+from hscd.losses.contrastive import ContrastiveLoss
 
 PARAMETERS = {
     "dropout_rate": 0.1,
@@ -78,7 +79,7 @@ def test_loss_is_the_mean_of_pulled_and_pushed_pairs():
 
 
 def test_loss_survives_its_configuration():
-    loss = siamese.ContrastiveLoss(margin=1.5)
+    loss = ContrastiveLoss(margin=1.5)
     restored = keras.losses.deserialize(keras.losses.serialize(loss))
     assert restored.margin == 1.5
 

@@ -101,7 +101,8 @@ def SAM(x: Any, y: Any) -> Any:  # noqa: N802 - the name saved models refer to
     """
     xp = _namespace(x)
     energy_x, energy_y = _inner(x, x, xp), _inner(y, y, xp)
-    norms = xp.sqrt(xp.maximum(energy_x, _TINY)) * xp.sqrt(xp.maximum(energy_y, _TINY))
+    # One root of the product, not a product of roots: it makes the cosine of identical spectra exactly 1.
+    norms = xp.sqrt(xp.maximum(energy_x, _TINY) * xp.maximum(energy_y, _TINY))
     cosine = xp.clip(_inner(x, y, xp) / norms, -1.0, 1.0)
     cosine = xp.where(xp.maximum(energy_x, energy_y) <= _TINY, xp.ones_like(cosine), cosine)
     # arccos has an infinite slope at ±1; the inner `where` keeps that slope out of the gradient, which would

@@ -22,7 +22,7 @@ def classify(distances: np.ndarray, threshold: float) -> np.ndarray:
 
 def corrected_labels(pseudo_dict: PseudoLabels) -> np.ndarray:
     """Pseudo-label map (rows, columns) after spatial correction."""
-    labels = classify(pseudo_dict["distances"], pseudo_dict["threshold"])
+    labels = classify(np.asarray(pseudo_dict["distances"]), pseudo_dict["threshold"])
     return spatial_correction(labels.reshape(pseudo_dict["shape"]), CORRECTION_RADIUS)
 
 
@@ -47,7 +47,7 @@ def labels_by_percentage(pseudo_dict: PseudoLabels, percentage: float) -> tuple[
     """
     if not 0 < percentage <= 1:
         raise ValueError(f"percentage must be in ]0, 1], received {percentage}")
-    distances = np.asarray(pseudo_dict["distances"])
+    distances = np.ravel(pseudo_dict["distances"])  # the guide's program saved a column
     changed = distances > pseudo_dict["threshold"]
     unchanged_positions = _smallest(distances, np.flatnonzero(~changed), percentage)
     changed_positions = _smallest(-distances, np.flatnonzero(changed), percentage)

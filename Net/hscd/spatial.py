@@ -27,6 +27,7 @@ def window_counts(mask: np.ndarray, radius: int) -> np.ndarray:
 def _window_sum(values: np.ndarray, radius: int, axis: int) -> np.ndarray:
     """Sum over the 2·radius−1 neighbours along one axis, as differences of a running sum."""
     length = values.shape[axis]
+    radius = min(radius, length)
     running = np.zeros([n + (i == axis) for i, n in enumerate(values.shape)], dtype=np.int32)
     np.cumsum(values, axis=axis, dtype=np.int32, out=running[(slice(None),) * axis + (slice(1, None),)])
     centre = np.arange(length)

@@ -19,11 +19,8 @@ from typing import Any, BinaryIO
 import h5py
 import numpy as np
 
-from hscd.distances import DISTANCES
+from hscd import unpickling
 from hscd.errors import InputError
-
-# Parameter files name the network's head as the guide's program does: a function of its module `siamese`.
-_HEAD_MODULE = "siamese"
 
 
 @contextmanager
@@ -70,33 +67,6 @@ def write_figure(path: Path, figure: Any, dpi: int) -> None:
 # --- pickles ---------------------------------------------------------------------------------------------------------
 
 
-def _numpy_globals() -> dict[tuple[str, str], Any]:
-    """What pickled NumPy scalars and arrays refer to, under the module names of NumPy 1 and NumPy 2."""
-    reconstruct, scalar = np.array(0.0).__reduce__()[0], np.float64(0).__reduce__()[0]
-    from_buffer = np.zeros(1).__reduce_ex__(5)[0]
-    known: dict[tuple[str, str], Any] = {("numpy", "dtype"): np.dtype, ("numpy", "ndarray"): np.ndarray}
-    for core in ("numpy.core", "numpy._core"):
-        known |= {
-            (f"{core}.multiarray", "_reconstruct"): reconstruct,
-            (f"{core}.multiarray", "scalar"): scalar,
-            (f"{core}.numeric", "_frombuffer"): from_buffer,
-        }
-    return known
-
-
-class _RestrictedUnpickler(pickle.Unpickler):
-    """Unpickles plain values, NumPy arrays and the registered distances; refuses every other global."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        for distance in DISTANCES.values():
-            if (module, name) == (_HEAD_MODULE, distance.function.__name__):
-                return distance.function
-        try:
-            return _numpy_globals()[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"it refers to {module}.{name}, which is not allowed") from None
-
-
 def read_pickle(path: Path) -> dict[str, Any]:
     """Read a parameter or pseudo-label file: a dict of plain values, NumPy arrays and distances.
 
@@ -107,7 +77,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
     """
     try:
         with path.open("rb") as file:
-            content = _RestrictedUnpickler(file).load()
+            content = unpickling.load(file)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except Exception as error:  # damaged pickles raise whatever the broken opcode leads to
@@ -119,16 +89,20 @@ def read_pickle(path: Path) -> dict[str, Any]:
 
 def write_pickle(path: Path, content: Mapping[str, Any]) -> None:
     """Write a dict that the guide's program reads too; a distance function is stored by the name it has there."""
-    plain = dict(content)
+    plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in content.items()}
     heads = {key: value.__name__ for key, value in plain.items() if callable(value)}
     plain.update({key: f"<{name}>" for key, name in heads.items()})
-    # Pickle stores a function by importing it from its module, and the distances do not live in `siamese`. Protocol
-    # 3 has no frame lengths, so the placeholder can be replaced by the instruction that loads the global.
+    # Pickle names a function by the module it is imported from, which for the distances is not `siamese`, and for
+    # arrays is one that NumPy 1 does not have. Protocol 3 has no frame lengths, so the names can be exchanged in its
+    # bytes. Pickle names a thing once, before its content: the first match is the name, not content that looks like it.
     data = pickle.dumps(plain, protocol=3)
+    data = data.replace(b"cnumpy._core.multiarray\n_reconstruct\n", b"cnumpy.core.multiarray\n_reconstruct\n", 1)
     for name in heads.values():
         placeholder = f"<{name}>".encode()
         data = data.replace(
-            b"X" + len(placeholder).to_bytes(4, "little") + placeholder, f"c{_HEAD_MODULE}\n{name}\n".encode()
+            b"X" + len(placeholder).to_bytes(4, "little") + placeholder,
+            f"c{unpickling.HEAD_MODULE}\n{name}\n".encode(),
+            1,
         )
     with atomic_file(path) as file:
         file.write(data)

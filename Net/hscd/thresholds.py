@@ -25,8 +25,10 @@ def otsu(distances: np.ndarray) -> float:
     from skimage.filters import threshold_otsu  # a slow import that --help and configuration errors do not need
 
     values = distances[np.isfinite(distances)]
+    undefined = "Otsu's threshold is undefined: all distances are equal; are the two images identical or constant?"
     if values.size == 0 or values.min() == values.max():
-        raise InputError(
-            "Otsu's threshold is undefined: all distances are equal; are the two images identical or constant?"
-        )
-    return float(threshold_otsu(values))
+        raise InputError(undefined)
+    try:
+        return float(threshold_otsu(values))
+    except ValueError as error:  # a range of a few rounding errors does not hold the histogram's bins
+        raise InputError(undefined) from error

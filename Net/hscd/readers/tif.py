@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hscd.errors import InputError
 
 SUFFIXES = (".tif", ".tiff")
+
+# TIFF tags.
+_BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL, _SAMPLE_FORMAT = 258, 277, 339
 
 
 def read(path: Path, variable: str | None) -> np.ndarray:
@@ -42,7 +47,23 @@ def _read_file(path: Path) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(path) as file:
-            return np.asarray(file)
+        with Image.open(path, formats=["TIFF"]) as file:
+            tags: Mapping[int, Any] = file.tag_v2  # type: ignore[attr-defined]
+            bands = getattr(file, "n_frames", 1) * tags.get(_SAMPLES_PER_PIXEL, 1)
+            stored = _stored_type(tags)
+            values = np.asarray(file) if bands == 1 else None
     except Exception as error:  # damaged bytes make Pillow raise a dozen different types
         raise InputError(f"{path}: unreadable or truncated TIFF file: {error}") from error
+    if values is None:
+        raise InputError(f"{path}: expected a single band, found {bands}; put each band into a file of its own")
+    if not np.can_cast(stored, values.dtype):
+        raise InputError(f"{path}: values of type {stored} cannot be read; save them as 16-bit integers or float32")
+    return values
+
+
+def _stored_type(tags: Mapping[int, Any]) -> np.dtype:
+    """Number type of the file; Pillow hands some over as another of the same size, with other values."""
+    bits = tags.get(_BITS_PER_SAMPLE, (1,))[0]
+    if bits < 8:
+        return np.dtype(np.uint8) if bits > 1 else np.dtype(bool)
+    return np.dtype(f"{'_uif'[tags.get(_SAMPLE_FORMAT, (1,))[0]]}{bits // 8}")

@@ -1,0 +1,43 @@
+"""The Siamese network: one branch for both images, headed by a distance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hscd.backend import keras
+from hscd.distances import by_function
+from hscd.losses.contrastive import ContrastiveLoss
+from hscd.networks.dense import dense_branch
+
+
+def build_net(input_shape: Sequence[int], parameters: Mapping[str, Any]) -> keras.Model:
+    """Build and compile the Siamese network.
+
+    Both images of a batch go through the branch stacked, in one pass.
+
+    Args:
+        input_shape: shape of one spectrum, (bands,).
+        parameters: dict of a saved model: `layer`, `layer_1`, `layer_2`, `dropout_rate`, `dropout_rate_1`,
+            `fourth_layer`, `lr`, `margin`, and `score_function`, a registered distance or its name.
+
+    Returns:
+        Compiled model from pixel pairs (batch, 2, bands) to distances (batch,).
+    """
+    bands = int(input_shape[-1])
+    distance = by_function(parameters["score_function"])
+    branch = dense_branch(bands, parameters)
+    pairs = keras.Input((2, bands), name="pixel_pairs")
+    embeddings = branch(keras.ops.reshape(pairs, (-1, bands)))
+    embeddings = keras.ops.reshape(embeddings, (-1, 2, embeddings.shape[-1]))
+    model = keras.Model(pairs, distance.function(embeddings[:, 0], embeddings[:, 1]), name="siamese")
+
+    def accuracy(y_true: Any, y_pred: Any) -> Any:
+        return keras.ops.equal(keras.ops.cast(y_true, "bool"), y_pred < distance.same_below)
+
+    model.compile(
+        optimizer=keras.optimizers.Adam(float(parameters["lr"])),
+        loss=ContrastiveLoss(float(parameters["margin"])),
+        metrics=[keras.metrics.MeanMetricWrapper(accuracy, name="accuracy")],
+    )
+    return model

@@ -1,0 +1,76 @@
+"""Values from their text; each function raises ValueError for what it does not allow."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+
+def one_of(names: Iterable[str]) -> Callable[[str], str]:
+    """A parser of one of these names."""
+    names = list(names)
+
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError
+        return text
+
+    return parse
+
+
+def boolean(text: str) -> bool:
+    """True or False, and what configparser takes for them."""
+    try:
+        return configparser.ConfigParser.BOOLEAN_STATES[text.lower()]
+    except KeyError:
+        raise ValueError from None
+
+
+def number(text: str, low: float = -math.inf, high: float = math.inf, *, high_included: bool = False) -> float:
+    """A finite number in ]low, high[ or ]low, high]."""
+    value = float(text)
+    if not (low < value < high or (high_included and value == high)):  # NaN fails every comparison
+        raise ValueError
+    return value
+
+
+def integer(text: str, low: int, high: float = math.inf) -> int:
+    """An integer in [low, high]."""
+    value = int(text)
+    if not low <= value <= high:
+        raise ValueError
+    return value
+
+
+def file_name(text: str) -> str:
+    """A text that can be part of a file name."""
+    if not text or any(character in text for character in "/\\\0") or text in (".", ".."):
+        raise ValueError
+    return text
+
+
+def filled(text: str) -> str:
+    """A text that is not empty."""
+    if not text:
+        raise ValueError
+    return text
+
+
+def path(text: str) -> Path:
+    """A path that is not empty."""
+    return Path(filled(text))
+
+
+def integers(text: str) -> list[int]:
+    """A Python list of integers >= 1, not empty."""
+    try:
+        values = ast.literal_eval(text)
+    except (SyntaxError, MemoryError, RecursionError, TypeError):
+        raise ValueError from None
+    # bool is an int to isinstance
+    if not isinstance(values, list) or not values or not all(type(value) is int and value >= 1 for value in values):
+        raise ValueError
+    return values

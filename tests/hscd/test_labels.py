@@ -1,0 +1,108 @@
+"""Remapping of label values: every value is translated once, from the untouched input."""
+
+import numpy as np
+import pytest
+
+from hscd.errors import InputError
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
+
+
+def test_label_values_are_those_of_the_specification():
+    assert (CHANGED, UNCHANGED, UNKNOWN) == (0, 1, 2)
+
+
+# The file holds 0, 1, 2 in this order; by the specification changed becomes 0, unchanged 1, unknown 2. In each case
+# some value is both a source and a target, so that translating step by step in one array would mix classes up.
+@pytest.mark.parametrize(
+    ("changed", "unchanged", "unknown", "expected"),
+    [
+        (1, 2, 0, [2, 0, 1]),  # Bay Area: 0 unknown, 1 changed, 2 unchanged
+        (2, 1, 0, [2, 1, 0]),
+        (0, 1, 2, [0, 1, 2]),
+        (0, 2, 1, [0, 2, 1]),
+        (1, 0, 2, [1, 0, 2]),
+        (2, 0, 1, [1, 2, 0]),
+    ],
+)
+def test_values_that_are_both_source_and_target_are_translated_once(changed, unchanged, unknown, expected):
+    found = remap(np.array([0, 1, 2]), changed, unchanged, unknown)
+    assert found.tolist() == expected
+
+
+# Onera: changed 2 -> 0, unchanged 1 -> 1.
+def test_without_unknown_value_two_classes_are_enough():
+    assert remap(np.array([[2, 1], [1, 1]]), 2, 1).tolist() == [[0, 1], [1, 1]]
+
+
+def test_without_unknown_value_the_label_2_is_not_taken_for_unknown():
+    with pytest.raises(InputError, match="found 0, 1, 2"):
+        remap(np.array([0, 1, 2]), 0, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int64, np.float32, np.float64, ">i2", bool])
+def test_result_is_uint8_of_the_same_shape_whatever_the_type(dtype):
+    # 1 changed -> 0, 0 unchanged -> 1.
+    found = remap(np.array([[0, 1, 1], [0, 0, 1]], dtype=dtype), 1, 0)
+    np.testing.assert_array_equal(found, np.array([[1, 0, 0], [1, 1, 0]], dtype=np.uint8), strict=True)
+
+
+# 0.5 -> changed, -1 -> unchanged, 1e6 -> unknown.
+def test_float_negative_and_large_values():
+    found = remap(np.array([1e6, -1.0, 0.5, 0.5]), changed=0.5, unchanged=-1, unknown=1e6)
+    assert found.tolist() == [2, 1, 0, 0]
+
+
+# 255 is a likely file value; it must not be confused with any mark the function uses on the way.
+def test_255_is_a_value_like_any_other():
+    assert remap(np.array([255, 0], dtype=np.uint8), 255, 0).tolist() == [0, 1]
+    with pytest.raises(InputError, match="255"):
+        remap(np.array([255, 0, 1], dtype=np.uint8), 1, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_input_is_not_mutated(dtype):
+    labels = np.array([[0, 1], [2, 1]], dtype=dtype)
+    original = labels.copy()
+    remap(labels, 1, 2, 0)
+    np.testing.assert_array_equal(labels, original, strict=True)
+
+
+def test_result_is_a_new_array_even_if_nothing_changes():
+    labels = np.array([0, 1, 2], dtype=np.uint8)
+    assert not np.shares_memory(remap(labels, 0, 1, 2), labels)
+
+
+def test_error_lists_the_values_found_and_the_configured_ones():
+    with pytest.raises(InputError) as caught:
+        remap(np.array([[1, 7], [2, 9]]), changed=1, unchanged=2, unknown=0)
+    message = str(caught.value)
+    assert "found 1, 2, 7, 9" in message
+    assert "changedLabel=1, unchangedLabel=2, unknownLabel=0" in message
+    assert "\n" not in message
+
+
+def test_error_without_unknown_value_does_not_mention_it():
+    with pytest.raises(InputError) as caught:
+        remap(np.array([0, 1, 2]), changed=2, unchanged=1)
+    assert "unknownLabel" not in str(caught.value)
+
+
+def test_nan_is_a_value_that_is_not_configured():
+    with pytest.raises(InputError, match="found 1, nan"):
+        remap(np.array([1.0, np.nan]), 1, 2, 0)
+
+
+def test_values_next_to_a_configured_one_are_not_rounded_to_it():
+    with pytest.raises(InputError, match=r"1\.25"):
+        remap(np.array([1.0, 2.0, 1.25]), 1, 2, 0)
+
+
+def test_a_configured_value_may_be_absent():
+    assert remap(np.array([1, 1], dtype=np.uint8), 1, 2, 0).tolist() == [0, 0]
+
+
+# At most three of a thousand values are configured, so any ten of them show some that are not.
+def test_error_for_many_values_shows_only_the_first():
+    with pytest.raises(InputError, match="found 0, 1, 2, 3") as caught:
+        remap(np.arange(1000), 1, 2, 0)
+    assert len(str(caught.value)) < 300

@@ -1,0 +1,467 @@
+"""Every kind of bad input, given to the real commands: one line that names the place, and nothing on disk changed.
+
+Commands that fail before TensorFlow is imported run in a process of their own, the others in this one.
+"""
+
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import loadmat
+
+import config
+import dataprocessing as dp
+from conftest import Workspace, make_pair, write_bands, write_mat
+from hscd.errors import InputError
+
+B = "settings.train_set=PLACE B"
+TEST = "settings.training=False"
+FOLDERS = [("before", "imgAPath"), ("after", "imgBPath"), ("label", "labelPath")]
+
+
+def expect(line: str, *parts: str) -> None:
+    """The error says all of it."""
+    assert [part for part in parts if part not in line] == [], line
+
+
+def change_mat(workspace: Workspace, part: str, change: Callable[[np.ndarray], np.ndarray]) -> Path:
+    """Rewrite an array of PLACE A; its file."""
+    file = workspace.folder / f"data/a/{part}/town.mat"
+    write_mat(file, change(loadmat(file)["cube"]))
+    return file
+
+
+def set_pixel(value: float) -> Callable[[np.ndarray], np.ndarray]:
+    def change(image: np.ndarray) -> np.ndarray:
+        changed = image.astype(np.float32)
+        changed[3, 4, 2] = value
+        return changed
+
+    return change
+
+
+def cut(file: Path, share: float) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[: int(len(content) * share)])
+
+
+# --- folders and files -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("part", "key"), FOLDERS)
+@pytest.mark.parametrize("script", ["predutils", "main"])
+def test_a_missing_folder(workspace: Workspace, script: str, part: str, key: str) -> None:
+    shutil.rmtree(workspace.folder / f"data/a/{part}")
+    expect(workspace.fails(script), f"data/a/{part}: no such folder", "PLACE A", key)
+
+
+def test_a_missing_folder_of_the_test_set_stops_the_training(workspace: Workspace) -> None:
+    shutil.rmtree(workspace.folder / "data/b/after")
+    expect(workspace.fails("main"), "data/b/after: no such folder", "PLACE B", "imgBPath")
+
+
+@pytest.mark.parametrize(("part", "key"), FOLDERS)
+def test_a_missing_file_of_a_pair(workspace: Workspace, part: str, key: str) -> None:
+    path = workspace.folder / f"data/b/{part}/west.tif"
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    expect(workspace.fails("predutils", B), f"data/b/{part}/west.tif: missing", "PLACE B", key, "same file name")
+
+
+def test_empty_folders(workspace: Workspace) -> None:
+    for part, _ in FOLDERS:
+        (workspace.folder / f"data/a/{part}/town.mat").unlink()
+    expect(workspace.fails("predutils"), "data/a/before", "no image", ".mat", ".tif")
+
+
+def test_a_folder_of_an_image_without_bands(workspace: Workspace) -> None:
+    for band in (workspace.folder / "data/b/after/east.tif").iterdir():
+        band.unlink()
+    expect(workspace.fails("predutils", B), "data/b/after/east.tif", "without .tif bands")
+
+
+# --- shapes ----------------------------------------------------------------------------------------------------------
+
+
+def test_images_of_a_pair_of_different_shapes(workspace: Workspace) -> None:
+    change_mat(workspace, "after", lambda image: image[:, :-1])
+    expect(workspace.fails("predutils"), "data/a/after/town.mat", "(20, 29, 5)", "(20, 30, 5)")
+
+
+def test_images_of_a_pair_of_different_bands(workspace: Workspace) -> None:
+    (workspace.folder / "data/b/after/west.tif/B05.tif").unlink()
+    expect(workspace.fails("predutils", B), "data/b/after/west.tif", "(18, 24, 4)", "(18, 24, 5)")
+
+
+def test_pairs_of_a_data_set_of_different_bands(workspace: Workspace) -> None:
+    for part in ("before", "after"):
+        (workspace.folder / f"data/b/{part}/west.tif/B05.tif").unlink()
+    expect(workspace.fails("predutils", B), "data/b/before/west.tif", "4 bands", "east", "5")
+
+
+def test_bands_of_an_image_of_different_shapes(workspace: Workspace) -> None:
+    file = workspace.folder / "data/b/before/east.tif/B03.tif"
+    Image.open(file).resize((12, 9)).save(file)
+    expect(workspace.fails("predutils", B), "data/b/before/east.tif/B03.tif", "(9, 12)", "(18, 24)")
+
+
+@pytest.mark.parametrize("turn", [np.transpose, lambda labels: labels[:-1], lambda labels: labels.ravel()])
+def test_a_label_map_of_another_shape(workspace: Workspace, turn: Callable[[np.ndarray], np.ndarray]) -> None:
+    change_mat(workspace, "label", turn)
+    expect(workspace.fails("predutils"), "data/a/label/town.mat", "label map", "(20, 30)")
+
+
+def test_a_label_map_with_several_bands(workspace: Workspace) -> None:
+    change_mat(workspace, "label", lambda labels: np.dstack([labels] * 3))
+    expect(workspace.fails("predutils"), "data/a/label/town.mat", "label map", "(20, 30, 3)")
+
+
+# --- what is in a file -----------------------------------------------------------------------------------------------
+
+
+def test_a_variable_missing_from_a_mat_file(workspace: Workspace) -> None:
+    line = workspace.fails("predutils", "PLACE A.matLabel=HypeRvieW")
+    expect(line, "data/a/before/town.mat", "'HypeRvieW'", "matLabel", "holds: cube")
+
+
+def test_a_mat_file_without_matlabel(workspace: Workspace) -> None:
+    workspace.text = workspace.text.replace("matLabel = cube\n", "")
+    expect(workspace.fails("predutils"), "data/a/before/town.mat", "matLabel")
+
+
+@pytest.mark.parametrize("share", [0, 0.002, 0.03, 0.5, 0.99])
+@pytest.mark.parametrize("part", ["before", "label"])
+def test_a_truncated_mat_file(workspace: Workspace, part: str, share: float) -> None:
+    cut(workspace.folder / f"data/a/{part}/town.mat", share)
+    expect(workspace.fails("predutils"), f"data/a/{part}/town.mat", "truncated")
+
+
+@pytest.mark.parametrize("share", [0, 0.005, 0.5, 0.9])
+@pytest.mark.parametrize("name", ["after/east.tif/B02.tif", "label/west.tif"])
+def test_a_truncated_tif_file(workspace: Workspace, name: str, share: float) -> None:
+    cut(workspace.folder / f"data/b/{name}", share)
+    expect(workspace.fails("predutils", B), f"data/b/{name}", "truncated")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("name", ["a/before/town.mat", "a/label/town.mat", "b/after/west.tif/B01.tif"])
+def test_a_file_truncated_anywhere_is_refused_by_name(workspace: Workspace, name: str) -> None:
+    file = workspace.folder / "data" / name
+    whole = file.read_bytes()
+    settings = config.read(workspace.file)
+    lengths = np.random.default_rng(0).integers(0, len(whole) - 8, 60)
+    for length in [*range(140), *lengths]:
+        file.write_bytes(whole[:length])
+        with pytest.raises(InputError) as caught:
+            dp.load_dataset(f"PLACE {name[0].upper()}", settings)
+        assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a/before/town.mat", "b/before/east.tif/B01.tif"])
+def test_a_file_that_is_something_else(workspace: Workspace, name: str) -> None:
+    (workspace.folder / "data" / name).write_text("not what the name says\n" * 30)
+    expect(workspace.fails("predutils", f"settings.train_set=PLACE {name[0].upper()}"), name, "unreadable")
+
+
+def test_text_for_an_image(workspace: Workspace) -> None:
+    change_mat(workspace, "before", lambda _: np.array(["a", "b"]))
+    expect(workspace.fails("predutils"), "data/a/before/town.mat", "numbers")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinite_pixels_of_a_mat_file(workspace: Workspace, value: float) -> None:
+    change_mat(workspace, "after", set_pixel(value))
+    expect(workspace.fails("predutils"), "data/a/after/town.mat", "1 pixels hold NaN or infinite values")
+
+
+def test_nan_pixels_of_a_tif_file(workspace: Workspace) -> None:
+    file = workspace.folder / "data/b/before/west.tif/B04.tif"
+    band = np.ones((18, 24), dtype=np.float32)
+    band[0, :2] = np.nan
+    Image.fromarray(band).save(file)
+    expect(workspace.fails("predutils", B), "data/b/before/west.tif", "2 pixels hold NaN or infinite values")
+
+
+@pytest.mark.parametrize("script", ["predutils", "main"])
+def test_label_values_that_are_not_configured(workspace: Workspace, script: str) -> None:
+    line = workspace.fails(script, "PLACE A.changedLabel=5")
+    # The map holds 0, 1 and 2.
+    expect(line, "PLACE A", "found 0, 1, 2", "changedLabel=5", "unchangedLabel=2", "unknownLabel=0")
+
+
+def test_the_label_map_with_values_that_are_not_configured_is_named(workspace: Workspace) -> None:
+    # Of two maps only one is wrong.
+    labels = np.ones((18, 24), dtype=np.uint8)
+    labels[0, 0] = 9
+    Image.fromarray(labels).save(workspace.folder / "data/b/label/west.tif")
+    expect(workspace.fails("predutils", B), "west", "found 1, 9", "PLACE B")
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [(0, "0 changed and 0 unchanged"), (1, "600 changed and 0"), (2, "0 changed and 600")]
+)
+def test_training_without_labels_of_both_classes(workspace: Workspace, value: int, found: str) -> None:
+    change_mat(workspace, "label", lambda labels: np.full_like(labels, value))
+    expect(workspace.fails("main"), "PLACE A", "both classes", found)
+
+
+def test_training_with_a_test_set_of_one_class(workspace: Workspace) -> None:
+    for pair in ("east", "west"):
+        Image.fromarray(np.ones((18, 24), dtype=np.uint8)).save(workspace.folder / f"data/b/label/{pair}.tif")
+    expect(workspace.fails("main"), "PLACE B", "both classes", "0 changed and 864 unchanged")
+
+
+def test_pseudo_labels_need_no_labelled_pixel(workspace: Workspace) -> None:
+    # The counterpart of the two tests above: without training, an unknown ground truth is no error.
+    change_mat(workspace, "label", np.zeros_like)
+    done = workspace.run("predutils")
+    assert done.returncode == 0, done.stderr
+    assert (workspace.folder / "data/a/pseudo/town.pickle").is_file()
+
+
+# --- images without change -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("distance", ["ED", "SAM"])
+@pytest.mark.parametrize("rescaling", [True, False])
+def test_constant_images(workspace: Workspace, distance: str, rescaling: bool) -> None:
+    for part in ("before", "after"):
+        change_mat(workspace, part, lambda image: np.full_like(image, 700))
+    line = workspace.fails("predutils", f"settings.distance={distance}", f"settings.apply_rescaling={rescaling}")
+    expect(line, "PLACE A", "town", "Otsu", "constant")
+
+
+@pytest.mark.parametrize("distance", ["ED", "SAM"])
+def test_identical_images(workspace: Workspace, distance: str) -> None:
+    before, _, _ = make_pair(1)
+    change_mat(workspace, "after", lambda _: before)
+    expect(workspace.fails("predutils", f"settings.distance={distance}"), "PLACE A", "town", "Otsu", "identical")
+
+
+def test_one_bad_pair_of_two_leaves_nothing_behind(workspace: Workspace) -> None:
+    # west comes after east: nothing may be written before every pair is known to be good.
+    before, _, _ = make_pair(3, rows=18, columns=24)
+    write_bands(workspace.folder / "data/b/after/west.tif", before)
+    expect(workspace.fails("predutils", B), "PLACE B", "west", "Otsu")
+
+
+# --- pseudo-labels ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("script", ["labelbyperc_generation", "labelbyneigh_generation"])
+def test_maps_of_missing_pseudo_labels(workspace: Workspace, script: str) -> None:
+    expect(workspace.fails(script), "data/a/pseudo", "python predutils.py", "settings.train_set=PLACE A")
+
+
+@pytest.mark.parametrize("script", ["labelbyperc_generation", "labelbyneigh_generation"])
+def test_maps_of_truncated_pseudo_labels(workspace: Workspace, script: str) -> None:
+    assert workspace.call("predutils").returncode == 0
+    cut(workspace.folder / "data/a/pseudo/town.pickle", 0.7)
+    expect(workspace.fails(script), "data/a/pseudo/town.pickle")
+
+
+def test_maps_by_neighbourhood_need_a_radius_of_two(workspace: Workspace) -> None:
+    assert workspace.call("predutils").returncode == 0
+    line = workspace.fails("labelbyneigh_generation", "settings.pseudo_radius=1")
+    expect(line, "net.conf", "[settings] pseudo_radius", "found 1")
+
+
+# --- models ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a model of one trial on five bands and pseudo-labels of both data sets."""
+    space = Workspace(tmp_path_factory.mktemp("trained"))
+    space.write_data()
+    for command in (["main", "hyperas settings ED.max_evals=1"], ["predutils"], ["predutils", B]):
+        done = space.call(*command)
+        assert done.returncode == 0, done.stderr
+    shutil.rmtree(space.folder / "stat")
+    return space.folder
+
+
+@pytest.fixture
+def ready(trained: Path, tmp_path: Path) -> Workspace:
+    """A copy of it to break."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    return Workspace(tmp_path)
+
+
+def test_the_copies_to_be_broken_are_sound(ready: Workspace) -> None:
+    done = ready.call("main", TEST, "settings.test_set=PLACE A")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("files", [["M.h5"], ["M_param.pickle"], ["M.h5", "M_param.pickle"]])
+def test_a_missing_model(ready: Workspace, files: list[str]) -> None:
+    for file in files:
+        (ready.folder / "model" / file).unlink()
+    line = ready.fails("main", TEST, in_process=True)
+    expect(line, f"model/{files[0]}: no such file", "python main.py", "training = True", "model_name")
+
+
+def test_train_and_test_sets_of_different_bands(ready: Workspace) -> None:
+    for part in ("before", "after"):
+        for pair in ("east", "west"):
+            (ready.folder / f"data/b/{part}/{pair}.tif/B05.tif").unlink()
+    expect(ready.fails("main", in_process=True), "PLACE A", "PLACE B", "bands", "5", "4")
+
+
+@pytest.mark.parametrize("fine_tuning", [-1, 0])
+def test_model_and_data_of_different_bands(ready: Workspace, fine_tuning: int) -> None:
+    for part in ("before", "after"):
+        change_mat(ready, part, lambda image: image[:, :, :4])
+    line = ready.fails(
+        "main", TEST, "settings.test_set=PLACE A", f"settings.fine_tuning={fine_tuning}", in_process=True
+    )
+    expect(line, "PLACE A", "5 bands", "4")
+
+
+def test_a_truncated_weight_file(ready: Workspace) -> None:
+    cut(ready.folder / "model/M.h5", 0.5)
+    expect(ready.fails("main", TEST, in_process=True), "model/M.h5", "weights")
+
+
+def test_an_empty_weight_file(ready: Workspace) -> None:
+    (ready.folder / "model/M.h5").write_bytes(b"")
+    expect(ready.fails("main", TEST, in_process=True), "model/M.h5", "weights")
+
+
+def test_a_truncated_parameter_file(ready: Workspace) -> None:
+    cut(ready.folder / "model/M_param.pickle", 0.5)
+    expect(ready.fails("main", TEST, in_process=True), "model/M_param.pickle", "pickle")
+
+
+@pytest.mark.parametrize("file", ["model/M_param.pickle", "data/b/pseudo/west.pickle"])
+def test_a_pickle_that_would_run_a_command_does_not(ready: Workspace, file: str) -> None:
+    # Loaded by pickle itself, it would call os.system and leave a file behind.
+    harm = ready.folder / "harm"
+    (ready.folder / file).write_bytes(f"cos\nsystem\n(S'touch \"{harm}\"'\ntR.".encode())
+    line = ready.fails("main", TEST, "settings.fine_tuning=0", in_process=True)
+    expect(line, file, "os.system")
+    assert not harm.exists()
+
+
+def test_the_harmful_pickle_is_one(tmp_path: Path) -> None:
+    harm = tmp_path / "harm"
+    pickle.loads(f"cos\nsystem\n(S'touch \"{harm}\"'\ntR.".encode())
+    assert harm.exists()
+
+
+def edit_parameters(ready: Workspace, **changes: object) -> None:
+    """Write other values into the parameter file; None takes the parameter out."""
+    from hscd import storage
+
+    file = ready.folder / "model/M_param.pickle"
+    parameters: dict[str, Any] = storage.read_pickle(file) | changes
+    storage.write_pickle(file, {name: value for name, value in parameters.items() if value is not None})
+
+
+def test_weights_that_do_not_fit_the_parameters(ready: Workspace) -> None:
+    edit_parameters(ready, layer_1=7)
+    # The saved network is 5-8-6-4.
+    expect(ready.fails("main", TEST, in_process=True), "model/M.h5", "(8, 6)", "(8, 7)", "parameters")
+
+
+@pytest.mark.parametrize("name", ["layer_2", "batch_size", "score_function"])
+def test_a_parameter_that_is_missing(ready: Workspace, name: str) -> None:
+    edit_parameters(ready, **{name: None})
+    expect(ready.fails("main", TEST, in_process=True), "model/M_param.pickle", name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("layer", "eight"),
+        ("layer", 0),
+        ("lr", "fast"),
+        ("score_function", "SID"),
+        ("dropout_rate", 2),
+        ("margin", "wide"),
+        ("batch_size", 0),
+        ("batch_size", "all"),
+    ],
+)
+def test_a_parameter_that_cannot_be_used(ready: Workspace, name: str, value: object) -> None:
+    edit_parameters(ready, **{name: value})
+    line = ready.fails("main", TEST, "settings.test_set=PLACE A", "settings.fine_tuning=0", in_process=True)
+    expect(line, "model/M_param.pickle")
+
+
+# --- testing with fine-tuning ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fine_tuning", [0, 1, 2])
+def test_fine_tuning_without_pseudo_labels(ready: Workspace, fine_tuning: int) -> None:
+    # Those of the first pair are there: this is known before it is fine-tuned.
+    (ready.folder / "data/b/pseudo/west.pickle").unlink()
+    line = ready.fails("main", TEST, f"settings.fine_tuning={fine_tuning}", in_process=True)
+    expect(line, "data/b/pseudo/west.pickle", "python predutils.py", "settings.train_set=PLACE B")
+
+
+def test_fine_tuning_with_pseudo_labels_of_another_shape(ready: Workspace) -> None:
+    shutil.copy(ready.folder / "data/a/pseudo/town.pickle", ready.folder / "data/b/pseudo/west.pickle")
+    line = ready.fails("main", TEST, "settings.fine_tuning=0", in_process=True)
+    expect(line, "data/b/pseudo/west.pickle", "(20, 30)", "(18, 24)", "python predutils.py")
+
+
+def test_fine_tuning_with_truncated_pseudo_labels(ready: Workspace) -> None:
+    cut(ready.folder / "data/b/pseudo/west.pickle", 0.7)
+    line = ready.fails("main", TEST, "settings.fine_tuning=0", in_process=True)
+    expect(line, "data/b/pseudo/west.pickle", "pickle")
+
+
+def test_fine_tuning_with_too_few_pseudo_labels(ready: Workspace) -> None:
+    # int(0.001 · n) is 0 for both classes.
+    line = ready.fails(
+        "main",
+        TEST,
+        "settings.test_set=PLACE A",
+        "settings.fine_tuning=1",
+        "settings.pseudo_percentage=0.001",
+        in_process=True,
+    )
+    expect(line, "PLACE A", "town", "0 changed and 0 unchanged")
+
+
+def test_testing_on_identical_images(ready: Workspace) -> None:
+    before, _, _ = make_pair(1)
+    change_mat(ready, "after", lambda _: before)
+    line = ready.fails("main", TEST, "settings.test_set=PLACE A", in_process=True)
+    expect(line, "PLACE A", "town", "Otsu")
+
+
+# --- output ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_result_folder_that_is_a_file(workspace: Workspace) -> None:
+    (workspace.folder / "taken").write_text("a file")
+    before = workspace.contents()
+    done = workspace.run("predutils", "settings.stat_path=taken")
+    assert done.returncode in (1, 2)
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    expect(line, "taken")
+    assert "Traceback" not in done.stderr
+    after = workspace.contents()
+    assert {name: after[name] for name in before if name != "net.conf"} == {
+        name: content for name, content in before.items() if name != "net.conf"
+    }
+
+
+# --- the configuration, by the command -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("script", ["main", "predutils", "labelbyperc_generation", "labelbyneigh_generation"])
+def test_a_setting_out_of_range(workspace: Workspace, script: str) -> None:
+    line = workspace.fails(script, "settings.pseudo_percentage=40")
+    expect(line, "net.conf", "[settings] pseudo_percentage", "'40'", "]0, 1]")
+
+
+def test_a_data_set_that_is_not_there(workspace: Workspace) -> None:
+    line = workspace.fails("predutils", "settings.train_set=PLACE C")
+    expect(line, "net.conf", "[settings] train_set", "'PLACE C'", "PLACE A, PLACE B")

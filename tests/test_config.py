@@ -1,0 +1,617 @@
+"""net.conf read into checked settings: every key, every refusal."""
+
+import configparser
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import config
+from conftest import CONFIGURATION, PROJECT, Workspace
+from hscd.errors import InputError
+
+# One section of each kind, with the table of its keys.
+TABLES = {"settings": config.SETTINGS, "PLACE A": config.DATA_SET, "hyperas settings ED": config.SEARCH}
+KEYS = [(section, key.name) for section, keys in TABLES.items() for key in keys]
+KEY = {(section, key.name): key for section, keys in TABLES.items() for key in keys}
+
+# What each key must refuse.
+BOOLEAN = ["", "maybe", "2", "None"]
+LABEL = ["", "red", "nan", "inf", "-inf", "1e999", "1, 2"]
+CHOICES = ["", "32", "[]", "[0]", "[32, -1]", "[1.5]", "[True]", "['32']", "(32, 64)", "{32}", "[32", "[[32]]",
+           "[32] * 2", "range(3)", "None", "[" * 500]  # fmt: skip
+REFUSED: dict[str, list[str]] = {
+    "train_set": ["", "NOWHERE", "place a", "settings", "hyperas settings ED"],
+    "test_set": ["", "NOWHERE", "place a", "settings", "hyperas settings ED"],
+    "distance": ["", "ed", "SID", "ED, SAM"],
+    "model_name": ["", "a/b", "..\\b", ".", ".."],
+    "apply_rescaling": BOOLEAN,
+    "training": BOOLEAN,
+    "fine_tuning": ["", "-2", "3", "0.5", "all", "True"],
+    "pseudo_percentage": ["", "0", "-0.1", "1.0001", "40%", "nan", "inf"],
+    "pseudo_radius": ["", "0", "-1", "2.5", "r"],
+    "seed": ["", "-1", "4294967296", "1.5", "x"],
+    "model_path": [""],
+    "stat_path": [""],
+    "imgAPath": [""],
+    "imgBPath": [""],
+    "labelPath": [""],
+    "pseudoPath": [""],
+    "matLabel": [""],
+    "changedLabel": LABEL,
+    "unchangedLabel": LABEL,
+    "unknownLabel": LABEL,
+    "batch_size": CHOICES,
+    "neurons": CHOICES,
+    "neurons_1": CHOICES,
+    "neurons_2": CHOICES,
+    "max_dropout": ["", "0", "1", "-0.1", "1.5", "nan", "[0.2]"],
+    "fourth_layer": BOOLEAN,
+    "max_evals": ["", "0", "-1", "2.5", "many"],
+}
+# The values of the keys that may be left out; paths are relative to the file.
+DEFAULTS = {
+    "seed": 0,
+    "model_path": "model",
+    "stat_path": "stat",
+    "matLabel": None,
+    "unknownLabel": None,
+    "max_evals": 30,
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A sound configuration file; the tests overwrite it with broken ones."""
+    path = tmp_path / "net.conf"
+    path.write_text(CONFIGURATION, encoding="utf-8")
+    return path
+
+
+def edit(text: str, section: str, key: str, value: str | None) -> str:
+    """The configuration with one key set to a value, or left out."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(text)
+    if value is None:
+        parser.remove_option(section, key)
+    else:
+        parser.set(section, key, value)
+    edited = io.StringIO()
+    parser.write(edited)
+    return edited.getvalue()
+
+
+def problems(file: Path, *overrides: str) -> list[str]:
+    """The lines of the error that reading the file must raise; each names the file."""
+    with pytest.raises(InputError) as caught:
+        config.read(file, overrides)
+    lines = str(caught.value).split("\n")
+    assert all(line.startswith(f"{file}: ") for line in lines), lines
+    return lines
+
+
+def value_of(read: config.Settings, section: str, key: str) -> Any:
+    """A value of the settings by the name it has in the file."""
+    if section == "settings":
+        return getattr(read, key)
+    if section.startswith("hyperas"):
+        return getattr(read.searches[section.removeprefix("hyperas settings ")], key)
+    return getattr(read[section], re.sub("[A-Z]", lambda capital: "_" + capital.group().lower(), key))
+
+
+# --- what is read ----------------------------------------------------------------------------------------------------
+
+
+def test_every_key_is_read_and_typed(tmp_path: Path) -> None:
+    text = """
+[settings]
+train_set = PLACE A
+test_set = Place b
+distance = SAM
+model_name = best model.1
+apply_rescaling = False
+training = True
+fine_tuning = 2
+pseudo_percentage = 0.4
+pseudo_radius = 5
+seed = 7
+model_path = saved/models
+stat_path = reports
+
+[PLACE A]
+imgAPath = data/before
+imgBPath = data/after
+labelPath = data/label
+pseudoPath = data/pseudo
+matLabel = HypeRvieW
+changedLabel = 1
+unchangedLabel = 2.5
+unknownLabel = -1
+
+[Place b]
+imgAPath = b1
+imgBPath = b2
+labelPath = b3
+pseudoPath = b4
+changedLabel = 2
+unchangedLabel = 1
+
+[hyperas settings ED]
+batch_size = [32, 64]
+neurons = [224]
+neurons_1 = [160, 96]
+neurons_2 = [1]
+max_dropout = 0.5
+fourth_layer = True
+max_evals = 3
+
+[hyperas settings SAM]
+batch_size = [16]
+neurons = [8]
+neurons_1 = [4]
+neurons_2 = [2]
+max_dropout = 0.25
+fourth_layer = False
+max_evals = 1
+"""
+    file = tmp_path / "net.conf"
+    file.write_text(text, encoding="utf-8")
+    read = config.read(file)
+    assert read == config.Settings(
+        file=file,
+        train_set="PLACE A",
+        test_set="Place b",
+        distance="SAM",
+        model_name="best model.1",
+        apply_rescaling=False,
+        training=True,
+        fine_tuning=2,
+        pseudo_percentage=0.4,
+        pseudo_radius=5,
+        seed=7,
+        model_path=tmp_path / "saved/models",
+        stat_path=tmp_path / "reports",
+        data_sets={
+            "PLACE A": config.DataSet(
+                name="PLACE A",
+                img_a_path=tmp_path / "data/before",
+                img_b_path=tmp_path / "data/after",
+                label_path=tmp_path / "data/label",
+                pseudo_path=tmp_path / "data/pseudo",
+                mat_label="HypeRvieW",
+                changed_label=1,
+                unchanged_label=2.5,
+                unknown_label=-1,
+            ),
+            "Place b": config.DataSet(
+                name="Place b",
+                img_a_path=tmp_path / "b1",
+                img_b_path=tmp_path / "b2",
+                label_path=tmp_path / "b3",
+                pseudo_path=tmp_path / "b4",
+                mat_label=None,
+                changed_label=2,
+                unchanged_label=1,
+                unknown_label=None,
+            ),
+        },
+        searches={
+            "ED": config.SearchSettings([32, 64], [224], [160, 96], [1], 0.5, True, 3),
+            "SAM": config.SearchSettings([16], [8], [4], [2], 0.25, False, 1),
+        },
+    )
+    # 1 == 1.0 == True: equality says nothing about types.
+    for name in ("apply_rescaling", "training"):
+        assert type(getattr(read, name)) is bool
+    for name in ("fine_tuning", "pseudo_radius", "seed"):
+        assert type(getattr(read, name)) is int
+    assert type(read.pseudo_percentage) is float
+    search = read.searches["ED"]
+    assert [type(value) for value in (search.max_dropout, search.fourth_layer, search.max_evals)] == [float, bool, int]
+
+
+@pytest.mark.parametrize(("text", "value"), [("True", True), ("true", True), ("FALSE", False), ("False", False)])
+def test_booleans_in_any_case(file: Path, text: str, value: bool) -> None:
+    assert config.read(file, [f"settings.training={text}"]).training is value
+
+
+@pytest.mark.parametrize(("section", "key"), KEYS)
+def test_a_key_left_out_is_an_error_or_takes_its_default(file: Path, section: str, key: str) -> None:
+    file.write_text(edit(CONFIGURATION, section, key, None), encoding="utf-8")
+    if key in DEFAULTS:
+        default = file.parent / DEFAULTS[key] if key.endswith("_path") else DEFAULTS[key]
+        assert value_of(config.read(file), section, key) == default
+    else:
+        assert problems(file) == [f"{file}: [{section}] {key}: missing; expected {KEY[section, key].allowed}"]
+
+
+def test_the_settings_section_under_its_other_name(file: Path) -> None:
+    expected = config.read(file)
+    file.write_text(CONFIGURATION.replace("[settings]", "[setting]"), encoding="utf-8")
+    assert config.read(file) == expected
+    # An override may use either name, and a problem is told under the name in the file.
+    assert config.read(file, ["settings.seed=1"]).seed == config.read(file, ["setting.seed=1"]).seed == 1
+    (line,) = problems(file, "settings.distance=SID")
+    assert "[setting] distance" in line
+
+
+def test_both_names_of_the_settings_section_are_an_error(file: Path) -> None:
+    text = CONFIGURATION + CONFIGURATION.partition("[PLACE A]")[0].replace("[settings]", "[setting]")
+    file.write_text(text, encoding="utf-8")
+    (line,) = problems(file)
+    assert "[setting]" in line
+    assert "[settings]" in line
+
+
+def test_paths_are_relative_to_the_file_and_not_to_the_current_folder(
+    file: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    file.write_text(edit(CONFIGURATION, "PLACE A", "imgBPath", str(elsewhere)), encoding="utf-8")
+    monkeypatch.chdir(file.parent)
+    read = config.read("net.conf")
+    monkeypatch.chdir(elsewhere)
+    assert read["PLACE A"].img_a_path == file.parent / "data/a/before"
+    assert read["PLACE A"].img_b_path == elsewhere
+    assert read.model_path == file.parent / "model"
+    assert config.read(file) == config.read(str(file))
+
+
+def test_comments_at_the_end_of_a_line(file: Path) -> None:
+    text = CONFIGURATION.replace("train_set = PLACE A", "train_set = PLACE A   # the first; place")
+    text = text.replace("neurons = [8]", "neurons = [8, 9]  ; units")
+    text = text.replace("imgAPath = data/a/before", "imgAPath = data/a#1/be;fore")  # no blank before: no comment
+    file.write_text("# a file\n; of settings\n" + text, encoding="utf-8")
+    read = config.read(file)
+    assert read.train_set == "PLACE A"
+    assert read.searches["ED"].neurons == [8, 9]
+    assert read["PLACE A"].img_a_path == file.parent / "data/a#1/be;fore"
+
+
+def test_a_percent_sign_is_itself(file: Path) -> None:
+    assert config.read(file, ["settings.model_name=100%(x)s"]).model_name == "100%(x)s"
+
+
+def test_utf8_with_a_byte_order_mark_and_windows_line_ends(file: Path) -> None:
+    expected = config.read(file, ["settings.model_name=città"])
+    text = edit(CONFIGURATION, "settings", "model_name", "città")
+    file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert config.read(file) == expected
+
+
+def test_an_unknown_data_set_is_an_error_that_lists_the_known_ones(file: Path) -> None:
+    with pytest.raises(InputError, match=r"net\.conf: no section \[NOWHERE\].*PLACE A, PLACE B"):
+        config.read(file)["NOWHERE"]
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+def test_the_lists_of_this_file_name_every_key() -> None:
+    assert set(REFUSED) == {name for _, name in KEYS}
+    assert set(DEFAULTS) == {name for place, name in KEYS if KEY[place, name].default is not ...}
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"), [(*place, value) for place in KEYS for value in REFUSED[place[1]]]
+)
+def test_a_value_out_of_range_is_an_error(file: Path, section: str, key: str, value: str) -> None:
+    file.write_text(edit(CONFIGURATION, section, key, value), encoding="utf-8")
+    (line,) = problems(file)
+    assert line.startswith(f"{file}: [{section}] {key}: found {value!r}; expected ")
+    if key in ("train_set", "test_set") and value:
+        assert line.endswith("a data set's section: PLACE A, PLACE B")
+    else:
+        assert line.endswith(f"expected {KEY[section, key].allowed}")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("settings", "pseudo_percentage", "1"),
+        ("settings", "pseudo_radius", "1"),
+        ("settings", "fine_tuning", "-1"),
+        ("settings", "seed", "4294967295"),
+        ("hyperas settings ED", "max_dropout", "0.999"),
+        ("hyperas settings ED", "max_evals", "1"),
+        ("hyperas settings ED", "neurons", "[1]"),
+    ],
+)
+def test_the_ends_of_a_range_that_belong_to_it_are_read(file: Path, section: str, key: str, value: str) -> None:
+    read = value_of(config.read(file, [f"{section}.{key}={value}"]), section, key)
+    assert str(read) == value or float(value) == read
+
+
+@pytest.mark.parametrize(
+    ("section", "wrong", "nearest"),
+    [
+        ("settings", "modelname", "model_name"),
+        ("settings", "pseudo_precentage", "pseudo_percentage"),
+        ("PLACE A", "imgApaths", "imgAPath"),
+        ("hyperas settings SAM", "neuron_1", "neurons_1"),
+        ("settings", "imgAPath", None),  # a key of another kind of section; nothing here is near it
+    ],
+)
+def test_an_unknown_key_is_an_error_with_the_nearest_known_name(
+    file: Path, section: str, wrong: str, nearest: str | None
+) -> None:
+    file.write_text(edit(CONFIGURATION, section, wrong, "1"), encoding="utf-8")
+    (line,) = problems(file)
+    assert line.startswith(f"{file}: [{section}] {wrong.lower()}: unknown key")
+    assert (f"did you mean {nearest}?" in line) if nearest else ("did you mean" not in line)
+
+
+@pytest.mark.parametrize("section", ["settings", "hyperas settings ED", "hyperas settings SAM"])
+def test_a_missing_section_is_an_error(file: Path, section: str) -> None:
+    parser = configparser.ConfigParser()
+    parser.read_string(CONFIGURATION)
+    parser.remove_section(section)
+    with file.open("w", encoding="utf-8") as out:
+        parser.write(out)
+    (line,) = problems(file)
+    assert f"section [{section}] is missing" in line
+
+
+def test_section_names_are_case_sensitive(file: Path) -> None:
+    file.write_text(CONFIGURATION.replace("[settings]", "[Settings]"), encoding="utf-8")
+    lines = problems(file)
+    assert f"{file}: section [settings] is missing; did you mean Settings?" in lines
+
+
+def test_no_data_set_at_all(file: Path) -> None:
+    start, _, rest = CONFIGURATION.partition("[PLACE A]")
+    file.write_text(start + "[hyperas" + rest.partition("[hyperas")[2], encoding="utf-8")
+    assert len(problems(file)) == 2  # train_set and test_set
+    assert all("none is there" in line for line in problems(file))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["PLACE A.changedLabel=2"],  # unchangedLabel is 2
+        ["PLACE A.unknownLabel=2.0"],
+        ["PLACE A.unknownLabel=1"],
+        ["PLACE B.changedLabel=1", "PLACE B.unknownLabel=0"],
+    ],
+)
+def test_equal_label_values_are_an_error(file: Path, overrides: list[str]) -> None:
+    (line,) = problems(file, *overrides)
+    assert overrides[0].partition(".")[0] in line
+    assert all(key in line for key in ("changedLabel=", "unchangedLabel=", "expected different values"))
+
+
+def test_a_data_set_name_that_cannot_be_part_of_a_file_name(file: Path) -> None:
+    file.write_text(CONFIGURATION.replace("PLACE B", "PLACE/B"), encoding="utf-8")
+    (line,) = problems(file)
+    assert "[PLACE/B]" in line
+
+
+def test_all_problems_are_told_at_once_a_line_each(file: Path) -> None:
+    text = CONFIGURATION
+    for section, key, value in (
+        ("settings", "distance", "SID"),
+        ("settings", "pseudo_radius", "0"),
+        ("settings", "test_set", "PLACE C"),
+        ("settings", "modle_name", "M"),
+        ("PLACE A", "labelPath", None),
+        ("PLACE B", "changedLabel", "1"),
+        ("hyperas settings SAM", "max_dropout", "1"),
+    ):
+        text = edit(text, section, key, value)
+    file.write_text(text, encoding="utf-8")
+    lines = problems(file, "settings.sed=1", "nonsense")
+    # The seven of the file in the order of its kinds of sections, and before them the two of the overrides.
+    expected = [
+        ["--set settings.sed=1", "[settings] has no key sed", "did you mean seed?"],
+        ["--set nonsense", "SECTION.KEY=VALUE"],
+        ["[settings] modle_name", "unknown key", "did you mean model_name?"],
+        ["[settings] distance", "'SID'", "ED or SAM"],
+        ["[settings] pseudo_radius", "'0'", ">= 1"],
+        ["[settings] test_set", "'PLACE C'", "PLACE A, PLACE B"],
+        ["[PLACE A] labelPath", "missing", "folder"],
+        ["[PLACE B]", "changedLabel=1, unchangedLabel=1", "different"],
+        ["[hyperas settings SAM] max_dropout", "'1'", "]0, 1["],
+    ]
+    assert len(lines) == len(expected)
+    for parts in expected:
+        assert sum(all(part in line for part in parts) for line in lines) == 1, (parts, lines)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (CONFIGURATION.replace("distance = ED", "distance = ED\ndistance = SAM").encode(), ["distance", "settings"]),
+        ((CONFIGURATION + "\n[PLACE A]\n").encode(), ["PLACE A"]),
+        (b"train_set = PLACE A\n", ["train_set"]),
+        (CONFIGURATION.replace("training = True", "training").encode(), ["training"]),
+        (CONFIGURATION.replace("PLACE A", "CITT\xc0").encode("latin-1"), ["UTF-8"]),
+        (CONFIGURATION.encode("utf-16"), ["UTF-8"]),
+    ],
+    ids=["duplicate key", "duplicate section", "no section header", "a key without =", "Latin-1", "UTF-16"],
+)
+def test_a_file_that_is_no_configuration_is_one_line(file: Path, content: bytes, said: list[str]) -> None:
+    file.write_bytes(content)
+    (line,) = problems(file)
+    assert all(word in line for word in said)
+
+
+def test_an_empty_file_lacks_its_sections(file: Path) -> None:
+    file.write_bytes(b"")
+    assert len(problems(file)) == 3  # [settings] and the two of the search
+
+
+@pytest.mark.parametrize("name", ["nowhere.conf", "folder"])
+def test_a_missing_file_or_a_folder_is_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (line,) = problems(tmp_path / name)
+    assert "cannot be read" in line
+
+
+# --- overrides -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("override", "place", "value"),
+    [
+        ("settings.distance=SAM", ("settings", "distance"), "SAM"),
+        (" settings.distance = SAM ", ("settings", "distance"), "SAM"),
+        ("settings.DISTANCE=SAM", ("settings", "distance"), "SAM"),  # keys are not case-sensitive, as in the file
+        ("PLACE B.changedLabel=7", ("PLACE B", "changedLabel"), 7),
+        ("hyperas settings ED.neurons=[1, 2]", ("hyperas settings ED", "neurons"), [1, 2]),
+        ("settings.model_name=a=b.c", ("settings", "model_name"), "a=b.c"),
+        # Optional keys that the file does not hold.
+        ("settings.seed=5", ("settings", "seed"), 5),
+        ("PLACE B.unknownLabel=0", ("PLACE B", "unknownLabel"), 0),
+        ("PLACE B.matLabel=x", ("PLACE B", "matLabel"), "x"),
+    ],
+)
+def test_an_override_takes_the_place_of_the_file(
+    file: Path, override: str, place: tuple[str, str], value: object
+) -> None:
+    assert value_of(config.read(file), *place) != value
+    assert value_of(config.read(file, [override]), *place) == value
+
+
+def test_the_last_override_of_a_key_counts(file: Path) -> None:
+    assert config.read(file, ["settings.seed=5", "settings.seed=6"]).seed == 6
+
+
+def test_an_override_can_give_a_missing_key(file: Path) -> None:
+    file.write_text(edit(CONFIGURATION, "settings", "distance", None), encoding="utf-8")
+    assert config.read(file, ["settings.distance=SAM"]).distance == "SAM"
+
+
+def test_an_override_in_a_section_with_a_dot_in_its_name(file: Path) -> None:
+    file.write_text(CONFIGURATION.replace("PLACE B", "PLACE 2.1"), encoding="utf-8")
+    assert config.read(file, ["PLACE 2.1.changedLabel=9"])["PLACE 2.1"].changed_label == 9
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("PLACEA.changedLabel=1", ["no section [PLACEA]", "did you mean PLACE A?"]),
+        ("place a.changedLabel=1", ["no section [place a]", "did you mean PLACE A?"]),
+        ("zzz.changedLabel=1", ["no section [zzz]"]),
+        ("settings.distanze=SAM", ["[settings] has no key distanze", "did you mean distance?"]),
+        ("PLACE A.distance=SAM", ["[PLACE A] has no key distance"]),
+        ("hyperas settings ED.max_eval=1", ["[hyperas settings ED] has no key max_eval", "did you mean max_evals?"]),
+        ("settings.distance", ["SECTION.KEY=VALUE"]),
+        ("distance=SAM", ["SECTION.KEY=VALUE"]),
+        ("=", ["SECTION.KEY=VALUE"]),
+        ("", ["SECTION.KEY=VALUE"]),
+        (".=", ["no section []"]),
+    ],
+)
+def test_an_override_of_nothing_known_is_an_error(file: Path, override: str, said: list[str]) -> None:
+    (line,) = problems(file, override)
+    assert "--set" in line
+    assert override in line
+    assert all(part in line for part in said), line
+
+
+def test_an_override_with_a_line_break_is_told_in_one_line(file: Path) -> None:
+    (line,) = problems(file, "one\ntwo")
+    assert "SECTION.KEY=VALUE" in line
+
+
+def test_a_bad_value_in_an_override_is_an_error(file: Path) -> None:
+    (line,) = problems(file, "settings.fine_tuning=4")
+    assert line.startswith(f"{file}: [settings] fine_tuning: found '4'; expected ")
+
+
+def test_the_command_says_every_problem_and_reads_no_data(workspace: Workspace) -> None:
+    done = workspace.run("predutils", "settings.distance=SID", "PLACE B.changedLabel=1", "settings.x=1")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("error: ") and "net.conf" in line for line in lines)
+
+
+# --- properties ------------------------------------------------------------------------------------------------------
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
+LINES = st.one_of(
+    st.sampled_from(CONFIGURATION.splitlines()),
+    st.sampled_from(["[settings]", "[setting]", "[DEFAULT]", "[", "[]", "[ ]", "]", "=", "key", "  more", "seed = 1"]),
+    st.builds("{} = {}".format, st.sampled_from([name for _, name in KEYS]), TEXT),
+    TEXT,
+)
+
+
+def reads_or_refuses(file: Path, *overrides: str) -> None:
+    """Reading gives settings or an `InputError` every line of which names the file."""
+    try:
+        outcome: object = config.read(file, overrides)
+    except InputError as error:
+        outcome = error
+    if isinstance(outcome, InputError):
+        assert all(line.startswith(f"{file}: ") for line in str(outcome).split("\n"))
+    else:
+        assert isinstance(outcome, config.Settings)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("scratch") / "net.conf"
+
+
+@given(content=st.one_of(st.lists(LINES, max_size=40).map(lambda lines: "\n".join(lines).encode()), st.binary()))
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_any_file_is_read_or_refused(scratch: Path, content: bytes) -> None:
+    scratch.write_bytes(content)
+    reads_or_refuses(scratch)
+
+
+@given(place=st.sampled_from(KEYS), value=TEXT, override=TEXT.filter(str.isprintable))
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_any_value_and_any_override_is_read_or_refused(
+    scratch: Path, place: tuple[str, str], value: str, override: str
+) -> None:
+    scratch.write_text(CONFIGURATION, encoding="utf-8")
+    reads_or_refuses(scratch, f"{place[0]}.{place[1]}={value}")
+    reads_or_refuses(scratch, override)
+
+
+# --- the file of the repository --------------------------------------------------------------------------------------
+
+
+def test_the_shipped_file_has_the_data_sets_of_the_guide_and_the_demo() -> None:
+    net = PROJECT / "Net"
+    read = config.read()
+    assert read.file == net / "net.conf"
+    # Spec, section 3: Bay Area and Santa Barbara are .mat files, Onera folders of .tif bands. The demo has the
+    # layout of the first two (spec, section 10: changed, unchanged and unknown pixels).
+    labels = {
+        name: (section.mat_label, section.changed_label, section.unchanged_label, section.unknown_label)
+        for name, section in read.data_sets.items()
+    }
+    assert labels == {
+        "BAY AREA": ("HypeRvieW", 1, 2, 0),
+        "SANTA BARBARA": ("HypeRvieW", 1, 2, 0),
+        "ONERA TRAIN": (None, 2, 1, None),
+        "ONERA TEST": (None, 2, 1, None),
+        "DEMO A": labels["DEMO A"],
+        "DEMO B": labels["DEMO B"],
+    }
+    for name in ("DEMO A", "DEMO B"):
+        assert None not in labels[name]
+    assert {read.train_set, read.test_set} == {"DEMO A", "DEMO B"}
+    assert read.training
+    assert read.model_path == net / "model"
+    assert read.stat_path == net / "stat"
+
+
+def test_no_two_data_sets_of_the_shipped_file_share_a_folder() -> None:
+    folders = [
+        folder
+        for section in config.read().data_sets.values()
+        for folder in (section.img_a_path, section.img_b_path, section.label_path, section.pseudo_path)
+    ]
+    assert len(set(folders)) == len(folders) == 24
+    assert all(folder.is_relative_to(PROJECT / "Net" / "data") for folder in folders)

@@ -1,0 +1,323 @@
+"""Loading a data set and putting its pixel pairs together, against slow and obvious oracles."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+import config
+import dataprocessing as dp
+from conftest import Workspace, make_pair, write_bands, write_mat
+from hscd.errors import InputError
+
+# changed 7 -> 0, unchanged 2 -> 1, unknown 0 -> 2: 0 and 2 are source and target values at once.
+SECTION = config.DataSet(
+    name="HERE",
+    img_a_path=Path("before"),
+    img_b_path=Path("after"),
+    label_path=Path("label"),
+    pseudo_path=Path("pseudo"),
+    mat_label=None,
+    changed_label=7,
+    unchanged_label=2,
+    unknown_label=0,
+)
+REMAPPED = {7: 0, 2: 1, 0: 2}
+
+
+def oracle(
+    images_a: list[np.ndarray],
+    images_b: list[np.ndarray],
+    labels: list[np.ndarray],
+    keep_unlabeled: bool,
+    apply_rescaling: bool,
+) -> tuple[list[list[list[float]]], list[int]]:
+    """Spec, section 5, pixel by pixel: every before and after pixel of every pair counts for a band's range."""
+    bands = images_a[0].shape[2]
+    everything = [pixel for image in [*images_a, *images_b] for row in image.tolist() for pixel in row]
+    low = [min(pixel[band] for pixel in everything) for band in range(bands)]
+    high = [max(pixel[band] for pixel in everything) for band in range(bands)]
+
+    def scaled(pixel: list[float]) -> list[float]:
+        if not apply_rescaling:
+            return pixel
+        return [
+            (pixel[band] - low[band]) / (high[band] - low[band]) if high[band] > low[band] else 0.0
+            for band in range(bands)
+        ]
+
+    pairs, relabeled = [], []
+    for before, after, label_map in zip(images_a, images_b, labels, strict=True):
+        for row in range(label_map.shape[0]):
+            for column in range(label_map.shape[1]):
+                label = REMAPPED[int(label_map[row, column])]
+                if keep_unlabeled or label != 2:
+                    pairs.append([scaled(before[row, column].tolist()), scaled(after[row, column].tolist())])
+                    relabeled.append(label)
+    return pairs, relabeled
+
+
+def random_pairs(
+    seed: int, dtype: str, shapes: tuple[tuple[int, int], ...] = ((4, 5), (3, 7), (1, 2)), bands: int = 3
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """Pairs of different sizes with a constant band, and label maps of the values 7, 2 and 0."""
+    rng = np.random.default_rng(seed)
+
+    def image(shape: tuple[int, int]) -> np.ndarray:
+        values = rng.integers(0, 200, (*shape, bands)).astype(dtype)
+        if np.dtype(dtype).kind == "f":
+            values = (values / 7 - 10).astype(dtype)
+        values[:, :, 1] = 42
+        return values
+
+    images_a, images_b = ([image(shape) for shape in shapes] for _ in range(2))
+    return images_a, images_b, [rng.choice(np.array([7, 2, 0], dtype=np.uint8), shape) for shape in shapes]
+
+
+# --- preprocessing ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "float32", "float64"])
+@pytest.mark.parametrize("apply_rescaling", [True, False])
+@pytest.mark.parametrize("keep_unlabeled", [True, False])
+def test_preprocessing_is_what_the_slow_way_gives(keep_unlabeled: bool, apply_rescaling: bool, dtype: str) -> None:
+    images_a, images_b, labels = random_pairs(5, dtype)
+    expected, expected_labels = oracle(images_a, images_b, labels, keep_unlabeled, apply_rescaling)
+    pairs, relabeled = dp.preprocessing(images_a, images_b, labels, SECTION, keep_unlabeled, apply_rescaling)
+    assert pairs.dtype == np.float32
+    # 4·5 + 3·7 + 1·2 = 43 pixels, fewer where the unknown ones are dropped.
+    assert pairs.shape == (len(expected), 2, 3)
+    assert (len(pairs) == 43) == keep_unlabeled
+    np.testing.assert_allclose(pairs, np.array(expected), rtol=1e-6)
+    assert relabeled.tolist() == expected_labels
+    assert relabeled.shape == (len(pairs),)
+
+
+def test_preprocessing_by_hand() -> None:
+    # One pair of 1 × 3 pixels and two bands. Band 0 runs from 10 (before) to 30 (after), band 1 from 0 to 4.
+    before = np.array([[[10, 0], [20, 1], [15, 2]]], dtype=np.uint8)
+    after = np.array([[[30, 4], [20, 3], [10, 0]]], dtype=np.uint8)
+    labels = np.array([[7, 0, 2]])
+    pairs, relabeled = dp.preprocessing([before], [after], [labels], SECTION, False, True)
+    # The middle pixel is unknown. (10 − 10) / 20 = 0, (30 − 10) / 20 = 1, 0 / 4 = 0, 4 / 4 = 1; (15 − 10) / 20 = 0.25.
+    assert pairs.tolist() == [[[0, 0], [1, 1]], [[0.25, 0.5], [0, 0]]]
+    assert relabeled.tolist() == [0, 1]
+
+
+def test_the_range_of_a_band_is_that_of_all_pairs_together() -> None:
+    # 0 … 100 only in the first pair: the second, alone 40 … 60, must not be stretched to 0 … 1.
+    first, second = np.array([[[0.0], [100.0]]]), np.array([[[40.0], [60.0]]])
+    labels = np.array([[7, 2]])
+    pairs, _ = dp.preprocessing([first, second], [first, second], [labels, labels], SECTION, True, True)
+    np.testing.assert_allclose(pairs[:, 0, 0], [0, 1, 0.4, 0.6], rtol=1e-6)
+
+
+def test_a_constant_band_becomes_0_and_an_all_constant_image_too() -> None:
+    image = np.full((2, 2, 3), 1e30, dtype=np.float64)
+    labels = np.array([[7, 2], [2, 0]])
+    pairs, _ = dp.preprocessing([image], [image], [labels], SECTION, True, True)
+    assert not pairs.any()
+
+
+def test_rescaled_values_lie_in_0_to_1_and_reach_both_ends() -> None:
+    images_a, images_b, labels = random_pairs(9, "float64")
+    pairs, _ = dp.preprocessing(images_a, images_b, labels, SECTION, True, True)
+    assert pairs.min(axis=(0, 1)).tolist() == [0, 0, 0]
+    assert pairs.max(axis=(0, 1)).tolist() == [1, 0, 1]
+
+
+def test_large_values_with_a_small_spread_keep_their_digits() -> None:
+    # In float32 1e9 and 1e9 + 10 are the same number; the scaled values are not.
+    before = np.array([[[1_000_000_000], [1_000_000_010]]], dtype=np.int64)
+    pairs, _ = dp.preprocessing([before], [before + 10], [np.array([[7, 2]])], SECTION, True, True)
+    # 0, 10 before and 10, 20 after, over 20.
+    assert pairs[:, :, 0].tolist() == [[0, 0.5], [0.5, 1]]
+
+
+def test_row_major_order_pair_after_pair() -> None:
+    # The value of a pixel is its number.
+    first = np.arange(6).reshape(2, 3, 1)
+    second = np.arange(6, 14).reshape(4, 2, 1)
+    labels = [np.full((2, 3), 7), np.full((4, 2), 2)]
+    pairs, relabeled = dp.preprocessing([first, second], [first + 100, second + 100], labels, SECTION, True, False)
+    assert pairs[:, 0, 0].tolist() == list(range(14))
+    assert pairs[:, 1, 0].tolist() == list(range(100, 114))
+    assert relabeled.tolist() == [0] * 6 + [1] * 8
+
+
+def test_an_image_stored_column_by_column_gives_the_same() -> None:
+    # MATLAB files are read in Fortran order.
+    images_a, images_b, labels = random_pairs(3, "float32")
+    expected = dp.preprocessing(images_a, images_b, labels, SECTION, True, True)
+    turned = [[np.asfortranarray(array) for array in arrays] for arrays in (images_a, images_b, labels)]
+    for found, wanted in zip(dp.preprocessing(*turned, SECTION, True, True), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("apply_rescaling", [True, False])
+def test_the_inputs_stay_as_they_are(apply_rescaling: bool) -> None:
+    given = random_pairs(4, "float32")
+    copies = [[array.copy() for array in arrays] for arrays in given]
+    pairs, relabeled = dp.preprocessing(*given, SECTION, True, apply_rescaling)
+    pairs[:] = -1
+    relabeled[:] = 9
+    for arrays, before in zip(given, copies, strict=True):
+        for array, copy in zip(arrays, before, strict=True):
+            np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize(
+    ("changed", "unchanged", "unknown", "expected"),
+    [
+        (1, 2, 0, [2, 0, 1]),  # Bay Area: 0 unknown, 1 changed, 2 unchanged
+        (0, 1, 2, [0, 1, 2]),  # the program's own
+        (1, 0, 2, [1, 0, 2]),  # changed and unchanged swapped
+        (2, 0, 1, [1, 2, 0]),  # all three in a circle
+    ],
+)
+def test_labels_that_are_sources_and_targets_at_once(
+    changed: int, unchanged: int, unknown: int, expected: list[int]
+) -> None:
+    section = dataclasses.replace(SECTION, changed_label=changed, unchanged_label=unchanged, unknown_label=unknown)
+    image = np.arange(3.0).reshape(1, 3, 1)
+    _, relabeled = dp.preprocessing([image], [image], [np.array([[0, 1, 2]])], section, True, False)
+    assert relabeled.tolist() == expected
+
+
+def test_without_an_unknown_label_every_other_value_is_refused() -> None:
+    section = dataclasses.replace(SECTION, unknown_label=None)
+    image = np.zeros((1, 4, 1))
+    with pytest.raises(InputError, match=r"\[HERE\].*found 2, 3, 5, 7; configured changedLabel=7, unchangedLabel=2$"):
+        dp.preprocessing([image], [image], [np.array([[7, 2, 5, 3]])], section, True, False)
+
+
+# --- load_dataset ----------------------------------------------------------------------------------------------------
+
+
+def test_a_mat_pair_is_loaded_as_it_was_written(workspace: Workspace) -> None:
+    before, after, changed = make_pair(1)
+    befores, afters, label_maps, names = dp.load_dataset("PLACE A", config.read(workspace.file))
+    assert names == ["town"]
+    for found, written in ((befores, before), (afters, after)):
+        assert found[0].dtype == np.uint16
+        assert found[0].shape == (20, 30, 5)
+        np.testing.assert_array_equal(found[0], written)
+    # 1 changed, 2 unchanged, 0 unknown: the values of the file, not of the program.
+    expected = np.where(changed, 1, 2)
+    expected[-4:] = 0
+    np.testing.assert_array_equal(label_maps[0], expected)
+
+
+def test_tif_pairs_are_loaded_in_sorted_order(workspace: Workspace) -> None:
+    workspace.names_b = ["west.tif", "east.tif", "West.tif", "a b.tif"]
+    workspace.write_data()
+    befores, afters, label_maps, names = dp.load_dataset("PLACE B", config.read(workspace.file))
+    # Sorted as text, capitals first; `write_data` gives the pairs the seeds 2, 3, 4, 5 in the order written.
+    assert names == ["West", "a b", "east", "west"]
+    for position, seed in enumerate([4, 5, 3, 2]):
+        before, after, changed = make_pair(seed, rows=18, columns=24)
+        np.testing.assert_array_equal(befores[position], before)
+        np.testing.assert_array_equal(afters[position], after)
+        np.testing.assert_array_equal(label_maps[position], np.where(changed, 2, 1))
+        assert befores[position].dtype == np.uint16
+
+
+def test_pairs_of_different_size_and_number_type(workspace: Workspace) -> None:
+    for folder in ("before", "after"):
+        write_mat(workspace.folder / f"data/a/{folder}/hut.mat", np.ones((2, 3, 5), dtype=np.float32))
+    write_mat(workspace.folder / "data/a/label/hut.mat", np.ones((2, 3), dtype=np.int16))
+    befores, _, label_maps, names = dp.load_dataset("PLACE A", config.read(workspace.file))
+    assert names == ["hut", "town"]
+    assert [image.shape for image in befores] == [(2, 3, 5), (20, 30, 5)]
+    assert [image.dtype for image in befores] == [np.float32, np.uint16]
+    assert [label_map.shape for label_map in label_maps] == [(2, 3), (20, 30)]
+
+
+def test_bands_are_in_alphanumeric_order_whatever_the_order_they_were_written_in(workspace: Workspace) -> None:
+    names = ["B8A", "B01", "B12", "B09", "B02"]
+    for part in ("before", "after"):
+        folder = workspace.folder / f"data/b/{part}/hill.tif"
+        folder.mkdir()
+        for value, name in enumerate(names):
+            Image.fromarray(np.full((2, 2), value, dtype=np.uint8)).save(folder / f"{name}.tif")
+    Image.fromarray(np.ones((2, 2), dtype=np.uint8)).save(workspace.folder / "data/b/label/hill.tif")
+    befores, _, _, loaded = dp.load_dataset("PLACE B", config.read(workspace.file))
+    # B01 (written second: 1), B02 (4), B09 (3), B12 (2), B8A (0).
+    assert befores[loaded.index("hill")][0, 0].tolist() == [1, 4, 3, 2, 0]
+
+
+def test_files_that_are_no_images_are_passed_over(workspace: Workspace) -> None:
+    expected = dp.load_dataset("PLACE A", config.read(workspace.file))[3]
+    for name in ("readme.txt", ".hidden.mat", "town.hdr"):
+        (workspace.folder / "data/a/before" / name).write_text("no image")
+    assert dp.load_dataset("PLACE A", config.read(workspace.file))[3] == expected == ["town"]
+
+
+def test_a_mat_image_of_one_band_may_be_flat(workspace: Workspace) -> None:
+    rng = np.random.default_rng(0)
+    for part in ("before", "after"):
+        write_mat(workspace.folder / f"data/a/{part}/town.mat", rng.random((20, 30)))
+    befores, _, _, _ = dp.load_dataset("PLACE A", config.read(workspace.file))
+    assert befores[0].shape == (20, 30, 1)
+
+
+def test_other_variables_of_a_mat_file_do_not_matter(workspace: Workspace) -> None:
+    before, _, _ = make_pair(1)
+    savemat(workspace.folder / "data/a/before/town.mat", {"note": "text", "cube": before, "map": np.zeros((3, 3))})
+    np.testing.assert_array_equal(dp.load_dataset("PLACE A", config.read(workspace.file))[0][0], before)
+
+
+def test_two_pairs_of_one_name_are_refused(workspace: Workspace) -> None:
+    # town.mat and town.tif would both write their results as "town".
+    before, after, changed = make_pair(1)
+    write_bands(workspace.folder / "data/a/before/town.tif", before)
+    write_bands(workspace.folder / "data/a/after/town.tif", after)
+    Image.fromarray(np.where(changed, 1, 2).astype(np.uint8)).save(workspace.folder / "data/a/label/town.tif")
+    with pytest.raises(InputError, match="two pairs are named 'town'"):
+        dp.load_dataset("PLACE A", config.read(workspace.file))
+
+
+# --- scenes and labelled pixels --------------------------------------------------------------------------------------
+
+
+def test_scenes_are_the_pairs_one_by_one_in_the_order_of_their_pixels(workspace: Workspace) -> None:
+    settings = config.read(workspace.file)
+    scenes = dp.scenes("PLACE B", settings)
+    assert [name for name, _, _ in scenes] == ["east", "west"]
+    images_a, images_b, label_maps, _ = dp.load_dataset("PLACE B", settings)
+    pairs, labels = dp.preprocessing(images_a, images_b, label_maps, settings["PLACE B"], True, True)
+    size = 18 * 24
+    for number, (_, found, truth) in enumerate(scenes):
+        assert found.shape == (size, 2, 5)
+        assert found.dtype == np.float32
+        assert truth.shape == (18, 24)
+        np.testing.assert_array_equal(found, pairs[number * size : (number + 1) * size])
+        np.testing.assert_array_equal(truth.ravel(), labels[number * size : (number + 1) * size])
+        # 2 changed -> 0, 1 unchanged -> 1.
+        np.testing.assert_array_equal(truth == 0, make_pair(number + 2, rows=18, columns=24)[2])
+    # Views of one array: the pixels of a large data set are held once.
+    assert scenes[0][1].base is scenes[1][1].base is not None
+
+
+def test_scenes_keep_unknown_pixels_and_follow_apply_rescaling(workspace: Workspace) -> None:
+    before, after, _ = make_pair(1)
+    ((_, scaled, truth),) = dp.scenes("PLACE A", config.read(workspace.file))
+    ((_, raw, _),) = dp.scenes("PLACE A", config.read(workspace.file, ["settings.apply_rescaling=False"]))
+    assert (truth[-4:] == 2).all()
+    assert not (truth[:-4] == 2).any()
+    np.testing.assert_array_equal(raw[:, 0], before.reshape(-1, 5))
+    np.testing.assert_array_equal(raw[:, 1], after.reshape(-1, 5))
+    assert scaled.min() == 0
+    assert scaled.max() == 1
+
+
+def test_labelled_pixels_are_those_of_known_label(workspace: Workspace) -> None:
+    pairs, labels = dp.labelled_pixels("PLACE A", config.read(workspace.file, ["settings.apply_rescaling=False"]))
+    before, _, changed = make_pair(1)
+    # 20 × 30 pixels, of which the last four rows are unknown.
+    assert pairs.shape == (480, 2, 5)
+    np.testing.assert_array_equal(pairs[:, 0], before[:16].reshape(-1, 5))
+    np.testing.assert_array_equal(labels, np.where(changed[:16], 0, 1).ravel())

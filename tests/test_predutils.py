@@ -1,0 +1,281 @@
+"""Pseudo-labels: made by formula, saved, read back, refused, selected."""
+
+import dataclasses
+import math
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage.filters import threshold_otsu
+
+import config
+import dataprocessing as dp
+import predutils as pu
+from conftest import SHARED, Workspace, needs_shared
+from hscd.distances import DISTANCES
+from hscd.errors import InputError
+from hscd.records import PseudoLabels
+
+EPSILON = 1e-7  # the floor under the root, spec section 6
+
+
+def slow_distance(name: str, x: list[float], y: list[float]) -> float:
+    """Spec, section 6, one pair of spectra in plain Python."""
+    if name == "ED":
+        return math.sqrt(max(sum((a - b) ** 2 for a, b in zip(x, y, strict=True)), EPSILON))
+    product = sum(a * b for a, b in zip(x, y, strict=True))
+    cosine = product / math.sqrt(sum(a * a for a in x) * sum(b * b for b in y))
+    return math.acos(min(1.0, max(-1.0, cosine)))
+
+
+def images(seed: int, pixels: int = 60, bands: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    """Two images (pixels, bands), a third of whose pixels differ much."""
+    rng = np.random.default_rng(seed)
+    before = rng.uniform(0.5, 1, (pixels, bands)).astype(np.float32)
+    after = before + rng.normal(0, 0.01, before.shape).astype(np.float32)
+    after[::3] = rng.uniform(0.8, 1, after[::3].shape) * [3, 0.2, 2, 0.1]
+    return before, after
+
+
+# --- pseudo_labels ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ED", "SAM"])
+def test_distances_and_threshold_by_the_formula(name: str) -> None:
+    before, after = images(1)
+    distances, threshold = pu.pseudo_labels(before, after, DISTANCES[name].function, return_distances=True)
+    expected = [slow_distance(name, x, y) for x, y in zip(before.tolist(), after.tolist(), strict=True)]
+    np.testing.assert_allclose(distances, expected, rtol=1e-5, atol=1e-7)
+    assert distances.shape == (60,)
+    assert distances.dtype.kind == "f"
+    assert type(threshold) is float
+    assert threshold == threshold_otsu(distances)
+
+
+@pytest.mark.parametrize("name", ["ED", "SAM"])
+def test_labels_are_changed_where_the_distance_exceeds_the_threshold(name: str) -> None:
+    before, after = images(2)
+    function = DISTANCES[name].function
+    distances, threshold = pu.pseudo_labels(before, after, function, return_distances=True)
+    labels, same_threshold = pu.pseudo_labels(before, after, function)
+    assert same_threshold == threshold
+    assert labels.tolist() == [0 if distance > threshold else 1 for distance in distances]
+    # Every third pixel was changed, by so much that both distances tell. The threshold is the centre of a histogram
+    # bin, so the largest distance of the 40 others may lie just above it.
+    assert not labels[::3].any()
+    assert labels.sum() >= 39
+
+
+def test_pseudo_labels_by_hand() -> None:
+    before = np.zeros((4, 2), dtype=np.uint8)
+    after = np.array([[0, 0], [9, 12], [0, 1], [12, 9]], dtype=np.uint8)
+    # ED: sqrt(ε) = 0.0003, 15, 1, 15. The variance between the classes is largest for {0, 1} and {15, 15}: their
+    # means are 14.5 apart, 14.5² · 1/2 · 1/2 = 52.6; for {0} and {1, 15, 15} it is 10.33² · 1/4 · 3/4 = 20.
+    # Of 256 bins between 0.0003 and 15, each 0.0586 wide, 1 is in number 17, whose centre is 17.5 · 0.0586 = 1.0257.
+    labels, threshold = pu.pseudo_labels(before, after, DISTANCES["ED"].function)
+    assert labels.tolist() == [1, 0, 1, 0]
+    assert threshold == pytest.approx(1.0257, abs=5e-4)
+
+
+def test_unsigned_images_do_not_wrap_around() -> None:
+    # 1 − 3 is 254 in uint8 and would beat 100.
+    before = np.array([[1], [1], [100], [100]], dtype=np.uint8)
+    after = np.array([[3], [3], [0], [0]], dtype=np.uint8)
+    distances, _ = pu.pseudo_labels(before, after, DISTANCES["ED"].function, return_distances=True)
+    np.testing.assert_allclose(distances, [2, 2, 100, 100])
+
+
+@pytest.mark.parametrize("name", DISTANCES)
+def test_identical_images_have_no_threshold(name: str) -> None:
+    before, _ = images(3)
+    with pytest.raises(InputError, match="Otsu"):
+        pu.pseudo_labels(before, before.copy(), DISTANCES[name].function)
+
+
+# --- the saved file --------------------------------------------------------------------------------------------------
+
+
+def test_the_saved_file_is_the_dict_of_the_contract(workspace: Workspace) -> None:
+    assert workspace.call("predutils").returncode == 0
+    content = pickle.loads((workspace.folder / "data/a/pseudo/town.pickle").read_bytes())
+    assert type(content) is dict
+    assert list(content) == ["threshold", "distances", "shape"]
+    assert type(content["threshold"]) is float
+    assert type(content["shape"]) is tuple
+    assert content["shape"] == (20, 30)
+    assert [type(length) for length in content["shape"]] == [int, int]
+    assert type(content["distances"]) is np.ndarray
+    assert content["distances"].shape == (600,)
+    assert content["distances"].dtype.kind == "f"
+    assert content["threshold"] == threshold_otsu(content["distances"])
+    # Row-major, of the rescaled data.
+    ((_, pairs, _),) = dp.scenes("PLACE A", config.read(workspace.file))
+    for position in (0, 29, 30, 299, 599):
+        expected = slow_distance("ED", *pairs[position].tolist())
+        assert content["distances"][position] == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_is_saved_is_loaded(workspace: Workspace) -> None:
+    workspace.call("predutils")
+    section = config.read(workspace.file)["PLACE A"]
+    content = pickle.loads(pu.pseudo_file(section, "town").read_bytes())
+    loaded = pu.load_pseudo_labels(section, "town", (20, 30))
+    assert loaded["threshold"] == content["threshold"]
+    assert loaded["shape"] == (20, 30)
+    np.testing.assert_array_equal(loaded["distances"], content["distances"])
+    assert pu.saved_pairs(section) == ["town"]
+
+
+SOUND: dict[str, Any] = {"threshold": 0.5, "distances": np.linspace(0, 1, 12), "shape": (3, 4)}
+
+
+@pytest.fixture
+def section(tmp_path: Path) -> config.DataSet:
+    return config.DataSet("PLACE", tmp_path, tmp_path, tmp_path, tmp_path / "pseudo", None, 1, 2, 0)
+
+
+def save(section: config.DataSet, content: object) -> Path:
+    file = section.pseudo_path / "hill.pickle"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(pickle.dumps(content))
+    return file
+
+
+def test_a_sound_file_is_read_with_and_without_a_shape_to_check(section: config.DataSet) -> None:
+    # The refusals below start from this file.
+    save(section, SOUND)
+    assert pu.load_pseudo_labels(section, "hill")["shape"] == (3, 4)
+    assert pu.load_pseudo_labels(section, "hill", (3, 4))["threshold"] == 0.5
+
+
+def test_a_missing_file_names_the_command_that_makes_it(section: config.DataSet) -> None:
+    with pytest.raises(InputError) as caught:
+        pu.load_pseudo_labels(section, "hill", (3, 4))
+    assert str(section.pseudo_path / "hill.pickle") in str(caught.value)
+    assert "python predutils.py --set 'settings.train_set=PLACE'" in str(caught.value)
+
+
+def test_a_folder_without_pseudo_labels_names_the_command_that_makes_them(section: config.DataSet) -> None:
+    with pytest.raises(InputError) as caught:
+        pu.saved_pairs(section)
+    assert str(section.pseudo_path) in str(caught.value)
+    assert "python predutils.py --set 'settings.train_set=PLACE'" in str(caught.value)
+
+
+def test_pseudo_labels_of_an_image_of_another_shape(section: config.DataSet) -> None:
+    # The same number of pixels: only the shape tells.
+    file = save(section, SOUND)
+    with pytest.raises(InputError) as caught:
+        pu.load_pseudo_labels(section, "hill", (4, 3))
+    message = str(caught.value)
+    assert all(part in message for part in (str(file), "(3, 4)", "(4, 3)", "predutils.py"))
+
+
+DAMAGED: dict[str, object] = {
+    "no threshold": {key: value for key, value in SOUND.items() if key != "threshold"},
+    "no distances": {key: value for key, value in SOUND.items() if key != "distances"},
+    "no shape": {key: value for key, value in SOUND.items() if key != "shape"},
+    "nothing": {},
+    "threshold is a word": {**SOUND, "threshold": "high"},
+    "threshold is None": {**SOUND, "threshold": None},
+    "threshold is NaN": {**SOUND, "threshold": float("nan")},
+    "shape of three": {**SOUND, "shape": (3, 4, 1)},
+    "shape is a number": {**SOUND, "shape": 12},
+    "negative shape": {**SOUND, "shape": (-3, -4)},
+    "one distance less": {**SOUND, "distances": np.linspace(0, 1, 11)},
+    "distances as a map": {**SOUND, "distances": np.linspace(0, 1, 12).reshape(3, 4)},
+    "labels for distances": {**SOUND, "distances": np.arange(12)},
+    "words for distances": {**SOUND, "distances": ["a"] * 12},
+    "distances are None": {**SOUND, "distances": None},
+    "distances are NaN": {**SOUND, "distances": np.full(12, np.nan)},
+    "a list": list(SOUND.items()),
+    "a text": "text",
+    "None": None,
+}
+
+
+@pytest.mark.parametrize("shape", [(3, 4), None])
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_file_of_other_content_is_refused_by_name(
+    section: config.DataSet, what: str, shape: tuple[int, int] | None
+) -> None:
+    file = save(section, DAMAGED[what])
+    with pytest.raises(InputError) as caught:
+        pu.load_pseudo_labels(section, "hill", shape)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_file_is_refused_wherever_it_ends(section: config.DataSet) -> None:
+    file = save(section, SOUND)
+    whole = file.read_bytes()
+    for length in range(len(whole)):
+        file.write_bytes(whole[:length])
+        with pytest.raises(InputError, match="hill"):
+            pu.load_pseudo_labels(section, "hill", (3, 4))
+
+
+@needs_shared
+def test_the_pseudo_labels_of_the_guide_are_read(section: config.DataSet) -> None:
+    section = dataclasses.replace(section, pseudo_path=SHARED / "legacy")
+    loaded = pu.load_pseudo_labels(section, "bayarea", (600, 500))
+    assert loaded["threshold"] == 0.24991151306713982
+    assert loaded["distances"].shape == (300_000,)
+    assert threshold_otsu(loaded["distances"]) == pytest.approx(0.24991151306713982, abs=1e-6)
+
+
+# --- select ----------------------------------------------------------------------------------------------------------
+
+# 5 × 5 pixels, threshold 0.5: the two right columns changed, and one lone pixel (position 6).
+#   .00 .01 .02 .90 .91
+#   .05 .99 .07 .92 .93
+#   .10 .11 .12 .94 .95
+#   .15 .16 .17 .96 .97
+#   .20 .21 .22 .98 .60
+MAP = [0.00, 0.01, 0.02, 0.90, 0.91, 0.05, 0.99, 0.07, 0.92, 0.93, 0.10, 0.11, 0.12, 0.94, 0.95, 0.15, 0.16, 0.17, 0.96,
+       0.97, 0.20, 0.21, 0.22, 0.98, 0.60]  # fmt: skip
+PSEUDO: PseudoLabels = {"threshold": 0.5, "distances": np.array(MAP), "shape": (5, 5)}
+
+
+def settings_of(workspace: Workspace, *overrides: str) -> config.Settings:
+    return config.read(workspace.file, [f"settings.{override}" for override in overrides])
+
+
+def test_fine_tuning_0_selects_every_pixel_with_its_corrected_label(workspace: Workspace) -> None:
+    positions, labels = pu.select(PSEUDO, settings_of(workspace, "fine_tuning=0"))
+    assert positions.tolist() == list(range(25))
+    # 5 × 5 majority, clipped at the border. Columns 0 and 1 see columns 0–2 and 0–3, column 2 all five: never a
+    # majority of changed, so the lone pixel goes; columns 3 and 4 see columns 1–4 and 2–4.
+    # Column 4: of columns 2–4 two thirds changed -> changed. Column 3: of columns 1–4 half changed, plus the lone
+    # pixel in rows 0–3 (its row 1 is in the window) -> changed; row 4 (rows 2–4): 6 of 12, a tie -> its own, changed.
+    # Column 2: rows 0–3: 2 of 5 columns, plus one -> at most 7 of 15, 9 of 20, 11 of 25 -> unchanged.
+    assert labels.reshape(5, 5).tolist() == [[1, 1, 1, 0, 0]] * 5
+
+
+def test_fine_tuning_1_selects_the_most_extreme_of_each_class(workspace: Workspace) -> None:
+    # 11 changed (ten and the lone pixel), 14 unchanged. int(0.3 · 14) = 4, int(0.3 · 11) = 3.
+    # Unchanged, smallest first: .00 .01 .02 .05 at 0, 1, 2, 5. Changed, largest first: .99 .98 .97 at 6, 23, 19.
+    positions, labels = pu.select(PSEUDO, settings_of(workspace, "fine_tuning=1", "pseudo_percentage=0.3"))
+    assert positions.tolist() == [0, 1, 2, 5, 6, 23, 19]
+    assert labels.tolist() == [1, 1, 1, 1, 0, 0, 0]
+
+
+def test_fine_tuning_2_selects_pixels_of_a_uniform_neighbourhood(workspace: Workspace) -> None:
+    # After correction columns 0–2 are unchanged, 3 and 4 changed. Radius 2 is 3 × 3: columns 0, 1 and 4 are uniform.
+    positions, labels = pu.select(PSEUDO, settings_of(workspace, "fine_tuning=2", "pseudo_radius=2"))
+    assert positions.tolist() == [5 * row + column for row in range(5) for column in (0, 1, 4)]
+    assert labels.tolist() == [1, 1, 0] * 5
+    # Radius 3 is 5 × 5: only column 0, which sees columns 0–2.
+    positions, labels = pu.select(PSEUDO, settings_of(workspace, "fine_tuning=2", "pseudo_radius=3"))
+    assert positions.tolist() == [0, 5, 10, 15, 20]
+    assert labels.tolist() == [1] * 5
+
+
+@pytest.mark.parametrize("radius", [6, 10**6, 10**30])
+def test_a_radius_beyond_the_image_is_the_whole_image(workspace: Workspace, radius: int) -> None:
+    # Every window is the whole map, which holds both classes: nothing is uniform.
+    settings = settings_of(workspace, "fine_tuning=2", f"pseudo_radius={radius}")
+    positions, labels = pu.select(PSEUDO, settings)
+    assert positions.tolist() == labels.tolist() == []

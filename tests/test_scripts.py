@@ -1,0 +1,526 @@
+"""The four scripts run as a user runs them, on two small data sets; every file they write is looked at.
+
+Scripts that reach TensorFlow are run once in a process of their own each and else in this one.
+"""
+
+import math
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from conftest import PROJECT, Workspace
+
+SCRIPTS = ["main", "predutils", "labelbyperc_generation", "labelbyneigh_generation"]
+METRICS = [
+    "overall_accuracy", "false_positives_num", "false_negatives_num", "true_negatives_num", "true_positives_num",
+    "kappa", "f1", "precision", "recall", "iou",
+]  # fmt: skip
+CORRECTED = [f"{name}_correction" for name in METRICS]
+PSEUDO_COLUMNS = ["total_examples", "threshold", *METRICS, "generation_time", *CORRECTED, "correction_time"]
+PSEUDO_CORRECTED_COLUMNS = ["total_examples", "threshold", *METRICS, "generation_time", "correction_time"]
+TUNING_COLUMNS = [
+    "pseudo_qty", "extraction_time", "ft_epochs", "ft_time", "ft_loss", "ft_val_loss", "ft_val_acc", "pseudo_acc",
+    "pseudo_acc_corrected",
+]  # fmt: skip
+TEST_COLUMNS = [
+    "total_examples", "threshold", *METRICS, "prediction_time", *CORRECTED, "correction_time", *TUNING_COLUMNS,
+]  # fmt: skip
+SPLIT_COLUMNS = [
+    "overall_acc", "true_positives", "true_negatives", "false_positives", "false_negatives", "thresh",
+]  # fmt: skip
+TRIAL_COLUMNS = [
+    "trial_id", "status", "time", "epochs", "score", "loss", "val_loss", "learning_rate", "batch_size", "dropout_1",
+    "dropout_2", "layer_1", "layer_2", "layer_3", *(f"test_{name}" for name in SPLIT_COLUMNS),
+    *(f"val_{name}" for name in SPLIT_COLUMNS), "best",
+]  # fmt: skip
+# Pixels of known label: PLACE A has 20 × 30 less four rows of unknown ones, a pair of PLACE B 18 × 24.
+KNOWN = {"town": 16 * 30, "east": 18 * 24, "west": 18 * 24}
+# `make_pair` changes the rectangle of rows // 4 : rows // 2 + 2 and columns // 5 : columns // 2.
+CHANGED = {"town": 7 * 9, "east": 7 * 8, "west": 7 * 8}
+
+TEST = ("settings.training=False",)
+ON_A = ("settings.training=False", "settings.test_set=PLACE A")
+FINE_TUNINGS = {"no fine tuning": "-1", "all": "0", "0.5": "1", "r=3": "2"}
+
+
+@dataclass
+class Runs:
+    """A workspace, and what each command said and wrote there; a command runs when it is first asked for."""
+
+    space: Workspace
+    said: dict[tuple[str, ...], subprocess.CompletedProcess[str]] = field(default_factory=dict)
+    written: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
+    # Weights before and after each fine-tuning in this process.
+    tunings: list[tuple[list[np.ndarray], list[np.ndarray]]] = field(default_factory=list)
+
+    def __call__(self, script: str, *overrides: str, alone: bool = False, cwd: Path | None = None) -> list[str]:
+        """The files that the command made or changed, relative to the workspace, without TensorBoard's logs."""
+        command = (script, *overrides)
+        if command not in self.written:
+            assert self.space.file.is_file()
+            before = self.space.contents()
+            done = self.space.run(script, *overrides, cwd=cwd) if alone else self.space.call(script, *overrides)
+            assert done.returncode == 0, done.stderr
+            assert "Warning" not in done.stderr, done.stderr
+            after = self.space.contents()
+            assert before.keys() <= after.keys()
+            self.said[command] = done
+            self.written[command] = [
+                name
+                for name, content in after.items()
+                if before.get(name) != content and not name.startswith("stat/logs/")
+            ]
+        return self.written[command]
+
+    def csv(self, name: str) -> pd.DataFrame:
+        return pd.read_csv(self.space.folder / "stat" / name)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    space = Workspace(tmp_path_factory.mktemp("scripts"))
+    space.write_data()
+    return Runs(space)
+
+
+@pytest.fixture(scope="module")
+def trained(runs: Runs) -> Runs:
+    """With a model of two trials, trained by the command in a process and from a folder of its own."""
+    elsewhere = runs.space.folder.parent / "elsewhere_training"
+    elsewhere.mkdir(exist_ok=True)
+    runs("main", alone=True, cwd=elsewhere)
+    assert list(elsewhere.iterdir()) == []  # Hyperas by itself would leave temp_model.py here
+    return runs
+
+
+@pytest.fixture(scope="module")
+def tuned(trained: Runs) -> Iterator[Runs]:
+    """With the pseudo-labels that fine-tuning reads, of both data sets, and an eye on the weights it starts from."""
+    import siamese
+
+    fine_tuning = siamese.fine_tuning
+
+    def watched(model: Any, *arguments: Any, **options: Any) -> Any:
+        before = [array.copy() for array in model.get_weights()]
+        result = fine_tuning(model, *arguments, **options)
+        trained.tunings.append((before, [array.copy() for array in result[0].get_weights()]))
+        return result
+
+    trained("predutils", "settings.train_set=PLACE B", "settings.distance=SAM", "settings.apply_rescaling=False")
+    trained("predutils")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(siamese, "fine_tuning", watched)
+        yield trained
+
+
+# --- what is looked at in a file -------------------------------------------------------------------------------------
+
+
+def check_metrics(row: pd.Series, suffix: str, pair: str) -> None:
+    """Counts that add up, and the metrics computed once more from them."""
+    tp, tn, fp, fn = (
+        int(row[f"{name}_num{suffix}"])
+        for name in ("true_positives", "true_negatives", "false_positives", "false_negatives")
+    )
+    total = tp + tn + fp + fn
+    assert total == row["total_examples"] == KNOWN[pair]
+    assert tp + fn == CHANGED[pair]
+    accuracy = (tp + tn) / total
+    chance = ((tp + fp) / total) * ((tp + fn) / total) + ((tn + fn) / total) * ((tn + fp) / total)
+    precision = tp / (tp + fp) if tp + fp else math.nan
+    recall = tp / (tp + fn)
+    expected = {
+        "overall_accuracy": accuracy,
+        "kappa": (accuracy - chance) / (1 - chance),
+        "f1": 2 * tp / (2 * tp + fp + fn),
+        "precision": precision,
+        "recall": recall,
+        "iou": tp / (tp + fp + fn),
+    }
+    for name, value in expected.items():
+        assert row[name + suffix] == pytest.approx(value, nan_ok=True), name
+
+
+def only_row(table: pd.DataFrame, columns: list[str]) -> pd.Series:
+    assert list(table.columns) == columns
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+def share_of(picture: np.ndarray, colour: Callable[[np.ndarray], np.ndarray]) -> float:
+    return float(colour(picture.astype(int)).mean())
+
+
+def red(p: np.ndarray) -> np.ndarray:
+    return (p[..., 0] > 180) & (p[..., 1] < 80) & (p[..., 2] < 80)
+
+
+def blue(p: np.ndarray) -> np.ndarray:
+    return (p[..., 0] < 90) & (p[..., 1] < 130) & (p[..., 2] > 150)
+
+
+def yellow(p: np.ndarray) -> np.ndarray:
+    return (p[..., 0] > 220) & (p[..., 1] > 190) & (p[..., 2] < 120)
+
+
+def check_class_map(file: Path, *, unknown: bool) -> None:
+    """Three panels side by side, in red and blue, and in yellow where there are unknown pixels."""
+    picture = np.asarray(Image.open(file).convert("RGB"))
+    height, width, _ = picture.shape
+    # Three maps of 30 × 20 or 24 × 18 pixels in a row, with room for titles and a legend; a pixel is several wide.
+    assert 1.8 < width / height < 5
+    assert 3 * 30 * 3 < width < 6000
+    assert share_of(picture, red) > 0.003
+    assert share_of(picture, blue) > 0.01
+    # The legend has a small yellow patch in any case.
+    assert (share_of(picture, yellow) > 0.05) == unknown
+
+
+def check_heatmap(file: Path) -> None:
+    picture = np.asarray(Image.open(file).convert("RGB"))
+    height, width, _ = picture.shape
+    assert 0.5 < width / height < 3
+    assert 200 < width < 4000
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
+
+
+# --- predutils -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("distance", "rescaling"), [("ED", True), ("ED", False), ("SAM", True), ("SAM", False)])
+@pytest.mark.parametrize(("data_set", "pairs"), [("PLACE A", ["town"]), ("PLACE B", ["east", "west"])])
+def test_predutils_writes_pseudo_labels_tables_and_maps(
+    runs: Runs, data_set: str, pairs: list[str], distance: str, rescaling: bool
+) -> None:
+    written = runs(
+        "predutils",
+        f"settings.train_set={data_set}",
+        f"settings.distance={distance}",
+        f"settings.apply_rescaling={rescaling}",
+        alone=(distance, rescaling) == ("SAM", False),
+    )
+    folder = "data/a" if data_set == "PLACE A" else "data/b"
+    expected = [f"{folder}/pseudo/{pair}.pickle" for pair in pairs]
+    for pair in pairs:
+        name = f"stat/{data_set}_{pair}_{distance}_pseudo_rescaling_{rescaling}"
+        expected += [f"{name}.csv", f"{name}.png", f"{name}_corrected.csv", f"{name}_corrected.png"]
+    assert sorted(written) == sorted(expected)
+    for pair in pairs:
+        name = f"{data_set}_{pair}_{distance}_pseudo_rescaling_{rescaling}"
+        row = only_row(runs.csv(f"{name}.csv"), PSEUDO_COLUMNS)
+        corrected = only_row(runs.csv(f"{name}_corrected.csv"), PSEUDO_CORRECTED_COLUMNS)
+        check_metrics(row, "", pair)
+        check_metrics(row, "_correction", pair)
+        for metric in METRICS:
+            assert corrected[metric] == pytest.approx(row[f"{metric}_correction"], nan_ok=True)
+        assert row["threshold"] == corrected["threshold"] > 0
+        assert row["generation_time"] > 0
+        assert row["correction_time"] > 0
+        for file in (f"{name}.png", f"{name}_corrected.png"):
+            check_class_map(runs.space.folder / "stat" / file, unknown=data_set == "PLACE A")
+
+
+def test_the_table_agrees_with_the_saved_pseudo_labels(runs: Runs) -> None:
+    runs("predutils", "settings.train_set=PLACE B", "settings.distance=SAM", "settings.apply_rescaling=False")
+    content = pickle.loads((runs.space.folder / "data/b/pseudo/west.pickle").read_bytes())
+    row = runs.csv("PLACE B_west_SAM_pseudo_rescaling_False.csv").iloc[0]
+    assert row["threshold"] == content["threshold"]
+    # Every pixel of PLACE B is known, so those called changed are the true and the false positives.
+    assert (content["distances"] > content["threshold"]).sum() == (
+        row["true_positives_num"] + row["false_positives_num"]
+    )
+
+
+# --- labelby ---------------------------------------------------------------------------------------------------------
+
+
+def test_labelbyperc_writes_nine_maps_a_pair(tuned: Runs) -> None:
+    written = tuned("labelbyperc_generation", "settings.train_set=PLACE B", alone=True)
+    assert sorted(written) == sorted(
+        f"stat/PLACE B_{pair}_{percentage}%.png" for pair in ("east", "west") for percentage in range(10, 100, 10)
+    )
+    for percentage in (10, 90):
+        check_class_map(tuned.space.folder / f"stat/PLACE B_east_{percentage}%.png", unknown=True)
+    # Of the share p kept, the three panels show the changed, the unchanged and both: 1 − 2p/3 of their area is
+    # excluded, 93 % of it at 10 %, 40 % of it at 90 %.
+    shares = [
+        share_of(np.asarray(Image.open(tuned.space.folder / file).convert("RGB")), yellow)
+        for file in sorted(written)
+        if "east" in file
+    ]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 2 * shares[-1]
+
+
+def test_labelbyneigh_writes_a_map_for_each_radius(tuned: Runs) -> None:
+    written = tuned("labelbyneigh_generation", "settings.pseudo_radius=4", alone=True)
+    assert sorted(written) == [f"stat/PLACE A_town_radius{radius}.png" for radius in (2, 3, 4)]
+    for radius in (2, 3):
+        check_class_map(tuned.space.folder / f"stat/PLACE A_town_radius{radius}.png", unknown=True)
+
+
+# --- main: training --------------------------------------------------------------------------------------------------
+
+
+def test_training_writes_the_model_and_the_report(trained: Runs) -> None:
+    assert sorted(trained("main")) == ["model/M.h5", "model/M_param.pickle", "stat/M_stats.csv"]
+    assert trained.said["main",].stdout.startswith("M: best of 2 trials is ")
+
+
+def test_the_report_has_a_row_a_trial(trained: Runs) -> None:
+    table = trained.csv("M_stats.csv")
+    assert list(table.columns) == TRIAL_COLUMNS
+    assert table["trial_id"].tolist() == [0, 1]
+    assert table["status"].tolist() == ["ok", "ok"]
+    assert table["best"].dtype == bool
+    assert table["best"].sum() == 1
+    assert table.loc[table["best"], "val_loss"].item() == table["val_loss"].min()
+    assert (table["score"] == table["val_loss"]).all()
+    assert table["learning_rate"].between(1e-4, 1e-2).all()
+    assert table["dropout_1"].between(0, 0.2).all()
+    assert table["dropout_2"].between(0, 0.2).all()
+    for column, only_choice in (("batch_size", 64), ("layer_1", 8), ("layer_2", 6), ("layer_3", 4)):
+        assert table[column].tolist() == [only_choice] * 2
+    assert table["epochs"].between(1, 150).all()
+    assert (table["time"] > 0).all()
+    # Tested on all of PLACE B, 2 · 432 pixels; validated on 20 % of the 480 known pixels of PLACE A, stratified:
+    # 0.2 · 63 = 12.6, so 12 or 13 of them changed.
+    for split, total, changed in (("test", [864], [112]), ("val", [96], [12, 13])):
+        counts = {name: table[f"{split}_{name}"] for name in SPLIT_COLUMNS}
+        positives = counts["true_positives"] + counts["false_negatives"]
+        everything = positives + counts["true_negatives"] + counts["false_positives"]
+        assert everything.isin(total).all()
+        assert positives.isin(changed).all()
+        np.testing.assert_allclose(
+            counts["overall_acc"], (counts["true_positives"] + counts["true_negatives"]) / everything
+        )
+
+
+def test_the_saved_parameters_are_those_of_the_best_trial(trained: Runs) -> None:
+    import siamese
+
+    parameters = siamese.read_parameters(trained.space.folder / "model/M")
+    table = trained.csv("M_stats.csv")
+    best = table[table["best"]].iloc[0]
+    assert list(parameters) == [
+        "dropout_rate", "dropout_rate_1", "lr", "layer", "layer_1", "layer_2", "score_function", "margin",
+        "fourth_layer", "batch_size",
+    ]  # fmt: skip
+    for name, column in (("dropout_rate", "dropout_1"), ("dropout_rate_1", "dropout_2"), ("lr", "learning_rate")):
+        assert parameters[name] == pytest.approx(best[column])
+    assert [parameters[name] for name in ("layer", "layer_1", "layer_2", "batch_size")] == [8, 6, 4, 64]
+    assert parameters["margin"] == 1
+    assert parameters["fourth_layer"] is False
+
+
+def test_training_with_the_spectral_angle_on_tif_data(runs: Runs) -> None:
+    written = runs(
+        "main",
+        "settings.train_set=PLACE B",
+        "settings.test_set=PLACE A",
+        "settings.distance=SAM",
+        "settings.model_name=SAM model",
+        "hyperas settings SAM.max_evals=1",
+    )
+    assert sorted(written) == ["model/SAM model.h5", "model/SAM model_param.pickle", "stat/SAM model_stats.csv"]
+    table = runs.csv("SAM model_stats.csv")
+    assert list(table.columns) == TRIAL_COLUMNS
+    # Tested on the 480 known pixels of PLACE A.
+    assert table.filter(regex="^test_(true|false)").sum(axis=1).tolist() == [480]
+
+
+# --- main: testing ---------------------------------------------------------------------------------------------------
+
+
+def check_test(runs: Runs, written: list[str], data_set: str, pairs: list[str], selection: str) -> None:
+    names = [f"{data_set}_{pair}_on_M_{selection}" for pair in pairs]
+    assert sorted(written) == sorted(
+        f"stat/{name}{end}" for name in names for end in (".csv", ".png", "_corrected.png", "_heatmap.png")
+    )
+    for name, pair in zip(names, pairs, strict=True):
+        row = only_row(runs.csv(f"{name}.csv"), TEST_COLUMNS)
+        check_metrics(row, "", pair)
+        check_metrics(row, "_correction", pair)
+        assert row["threshold"] > 0
+        assert row["prediction_time"] > 0
+        assert row["correction_time"] > 0
+        if selection == "no fine tuning":
+            assert row[TUNING_COLUMNS].isna().all()
+        else:
+            assert row[TUNING_COLUMNS].notna().all()
+            assert row["ft_epochs"] >= 1
+            assert row["ft_time"] > 0
+            for column in ("ft_val_acc", "pseudo_acc", "pseudo_acc_corrected"):
+                assert 0 <= row[column] <= 1
+        check_heatmap(runs.space.folder / f"stat/{name}_heatmap.png")
+        # The prediction itself may be of one colour; the ground truth beside it is not.
+        for end in (".png", "_corrected.png"):
+            check_class_map(runs.space.folder / f"stat/{name}{end}", unknown=data_set == "PLACE A")
+
+
+@pytest.mark.parametrize("selection", FINE_TUNINGS)
+def test_testing_on_tif_data(tuned: Runs, selection: str) -> None:
+    written = tuned("main", *TEST, f"settings.fine_tuning={FINE_TUNINGS[selection]}")
+    check_test(tuned, written, "PLACE B", ["east", "west"], selection)
+
+
+@pytest.mark.parametrize("selection", ["no fine tuning", "all"])
+def test_testing_on_mat_data(tuned: Runs, selection: str) -> None:
+    # In a process of its own where it does not fine-tune.
+    written = tuned("main", *ON_A, f"settings.fine_tuning={FINE_TUNINGS[selection]}", alone=selection != "all")
+    check_test(tuned, written, "PLACE A", ["town"], selection)
+
+
+def test_the_number_of_pseudo_labels_is_that_of_the_selection(tuned: Runs) -> None:
+    for pair in ("east", "west"):
+        content = pickle.loads((tuned.space.folder / f"data/b/pseudo/{pair}.pickle").read_bytes())
+        changed = int((content["distances"] > content["threshold"]).sum())
+        tuned("main", *TEST, "settings.fine_tuning=0")
+        assert tuned.csv(f"PLACE B_{pair}_on_M_all.csv")["pseudo_qty"].item() == 432
+        tuned("main", *TEST, "settings.fine_tuning=1")
+        # Half of each class, rounded down.
+        expected = changed // 2 + (432 - changed) // 2
+        assert tuned.csv(f"PLACE B_{pair}_on_M_0.5.csv")["pseudo_qty"].item() == expected
+        tuned("main", *TEST, "settings.fine_tuning=2")
+        assert 0 < tuned.csv(f"PLACE B_{pair}_on_M_r=3.csv")["pseudo_qty"].item() < 432
+
+
+def test_each_pair_is_fine_tuned_from_the_saved_weights(tuned: Runs) -> None:
+    import siamese
+
+    tuned("main", *TEST, "settings.fine_tuning=0")
+    saved = siamese.load_model(tuned.space.folder / "model/M").get_weights()
+    assert len(tuned.tunings) >= 2
+    for before, after in tuned.tunings:
+        for array, original in zip(before, saved, strict=True):
+            np.testing.assert_array_equal(array, original)
+        assert any((array != original).any() for array, original in zip(after, saved, strict=True))
+
+
+@pytest.mark.parametrize("selection", FINE_TUNINGS)
+def test_testing_leaves_the_saved_model_as_it_is(tuned: Runs, selection: str) -> None:
+    # What a command writes is what it made or changed.
+    written = tuned("main", *TEST, f"settings.fine_tuning={FINE_TUNINGS[selection]}")
+    assert not [name for name in written if name.startswith("model/")]
+
+
+def test_a_test_after_fine_tuning_gives_what_it_gave_before(tuned: Runs) -> None:
+    tuned("main", *TEST, "settings.fine_tuning=-1")
+    name = "PLACE B_west_on_M_no fine tuning.csv"
+    before = tuned.csv(name)
+    tuned("main", *TEST, "settings.fine_tuning=0")
+    again = tuned.space.call("main", *TEST, "settings.fine_tuning=-1", "settings.seed=3")
+    assert again.returncode == 0
+    same = ["total_examples", "threshold", *METRICS, *CORRECTED]
+    pd.testing.assert_frame_equal(tuned.csv(name)[same], before[same])
+
+
+def test_the_accuracy_against_pseudo_labels_is_counted_on_all_pixels(tuned: Runs) -> None:
+    # Every pixel of PLACE B is known: with n pixels, of which the prediction differs from the truth in a, and the
+    # corrected pseudo-labels in b, prediction and pseudo-labels differ in |a − b| to a + b.
+    tuned("main", *TEST, "settings.fine_tuning=0")
+    for pair in ("east", "west"):
+        row = tuned.csv(f"PLACE B_{pair}_on_M_all.csv").iloc[0]
+        pseudo = tuned.csv(f"PLACE B_{pair}_SAM_pseudo_rescaling_False.csv").iloc[0]
+        b = 1 - pseudo["overall_accuracy_correction"]
+        for accuracy, agreement in (
+            ("overall_accuracy", "pseudo_acc"),
+            ("overall_accuracy_correction", "pseudo_acc_corrected"),
+        ):
+            a = 1 - row[accuracy]
+            assert abs(a - b) - 1e-9 <= 1 - row[agreement] <= a + b + 1e-9
+
+
+# --- what holds for every script -------------------------------------------------------------------------------------
+
+
+def test_another_current_folder_gives_the_same_files(
+    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert workspace.run("predutils").returncode == 0
+    expected = workspace.contents()
+    for name in expected:
+        if name.startswith("stat/") or "/pseudo/" in name:
+            (workspace.folder / name).unlink()
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    script = PROJECT / "Net" / "predutils.py"
+    done = subprocess.run(
+        [
+            sys.executable,
+            os.path.relpath(script, elsewhere),
+            "--config",
+            os.path.relpath(workspace.file, elsewhere),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=elsewhere,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(elsewhere.iterdir()) == []
+    found = workspace.contents()
+    assert found.keys() == expected.keys()
+    for name, content in expected.items():
+        if name.endswith(".csv"):
+            first, second = (line.split(",") for line in content.decode().splitlines())
+            again = dict(zip(first, found[name].decode().splitlines()[1].split(","), strict=True))
+            assert {key: value for key, value in again.items() if not key.endswith("_time")} == {
+                key: value for key, value in zip(first, second, strict=True) if not key.endswith("_time")
+            }
+        else:
+            assert found[name] == content, name
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_answers_at_once_without_tensorflow(script: str, tmp_path: Path) -> None:
+    # Packages of these names that cannot be imported come first on the path.
+    for package in ("tensorflow", "keras", "hyperopt", "hyperas"):
+        (tmp_path / f"{package}.py").write_text("raise SystemExit('a heavy import')\n")
+    done = subprocess.run(
+        [sys.executable, str(PROJECT / "Net" / f"{script}.py"), "--help"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for option in ("--help", "--config", "--set", "SECTION.KEY=VALUE"):
+        assert option in done.stdout
+
+
+def test_the_stand_ins_of_the_test_above_do_stop_an_import(tmp_path: Path) -> None:
+    (tmp_path / "keras.py").write_text("raise SystemExit('a heavy import')\n")
+    done = subprocess.run(
+        [sys.executable, "-c", "import keras"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "a heavy import" in done.stderr
+
+
+def test_an_unknown_option_is_an_error_with_the_usage(workspace: Workspace) -> None:
+    done = subprocess.run(
+        [sys.executable, str(PROJECT / "Net" / "predutils.py"), "--conf", "x", "--frobnicate"],
+        capture_output=True,
+        text=True,
+        cwd=workspace.folder,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "usage:" in done.stderr
+    assert "Traceback" not in done.stderr
