@@ -150,14 +150,17 @@ class Workspace:
             status = importlib.import_module(script).main(arguments)
         return subprocess.CompletedProcess([script, *arguments], status, output.getvalue(), errors.getvalue())
 
-    def fails(self, script: str, *overrides: str, in_process: bool = False) -> str:
-        """Run a script that must refuse its input and leave the folder as it is; the one line it says."""
+    def fails(self, script: str, *overrides: str, alone: bool = False) -> str:
+        """Run a script that must refuse its input and leave the folder as it is; the one line it says.
+
+        In this process, or `alone` in one of its own.
+        """
         assert self.file.is_file()
         before = self.contents()
-        done = (self.call if in_process else self.run)(script, *overrides)
+        done = (self.run if alone else self.call)(script, *overrides)
         assert done.returncode == 2, done.stderr
         assert "Traceback" not in done.stderr
-        assert "Warning" not in done.stderr, done.stderr
+        assert "warning" not in done.stderr.lower(), done.stderr
         errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
         assert len(errors) == 1, done.stderr
         after = self.contents()

@@ -15,7 +15,8 @@ import numpy as np
 
 # Keras' own fuzz factor; models saved by the guide's program were trained with it under the root.
 EPSILON = 1e-7
-_TINY = 1e-12
+# Energy (Σx²) below which a spectrum counts as zero. Its square is still a normal float32.
+_TINY = 1e-18
 # Rows a block: two float32 blocks of 224 bands and their temporaries stay in the second-level cache.
 _BLOCK_ROWS = 1024
 

@@ -121,9 +121,9 @@ def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
     with atomic_file(path) as file, h5py.File(file, "w") as h5:
         h5.attrs["backend"] = "tensorflow"
         h5.attrs["keras_version"] = "2.4.0"
-        h5.attrs["layer_names"] = [b"branch"]
+        h5.attrs["layer_names"] = np.array([b"branch"])
         group = h5.create_group("branch")
-        group.attrs["weight_names"] = [name.encode() for name in weights]
+        group.attrs["weight_names"] = np.array([name.encode() for name in weights])
         for name, values in weights.items():
             group.create_dataset(name, data=values)
 

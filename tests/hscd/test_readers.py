@@ -396,3 +396,8 @@ def test_onera_bands_are_in_order_of_their_names():
 def test_onera_native_bands_of_different_size_are_refused():
     path = SHARED / "data" / "onera_native" / "before" / "bercy"
     assert "unknown format" in refuses(read_image, path)
+
+
+def test_tif_with_white_as_zero_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", random_array((4, 5), np.uint8), photometric="miniswhite")
+    assert "white as zero" in refuses(read_image, tmp_path / "a.tif")

@@ -13,7 +13,8 @@ from hscd.errors import InputError
 SUFFIXES = (".tif", ".tiff")
 
 # TIFF tags.
-_BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL, _SAMPLE_FORMAT = 258, 277, 339
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL, _SAMPLE_FORMAT = 258, 262, 277, 339
+_WHITE_IS_ZERO = 0
 
 
 def read(path: Path, variable: str | None) -> np.ndarray:
@@ -51,11 +52,14 @@ def _read_file(path: Path) -> np.ndarray:
             tags: Mapping[int, Any] = file.tag_v2  # type: ignore[attr-defined]
             bands = getattr(file, "n_frames", 1) * tags.get(_SAMPLES_PER_PIXEL, 1)
             stored = _stored_type(tags)
+            inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
             values = np.asarray(file) if bands == 1 else None
     except Exception as error:  # damaged bytes make Pillow raise a dozen different types
         raise InputError(f"{path}: unreadable or truncated TIFF file: {error}") from error
     if values is None:
         raise InputError(f"{path}: expected a single band, found {bands}; put each band into a file of its own")
+    if inverted:  # Pillow turns such values round, as is right for a picture only
+        raise InputError(f"{path}: stored with white as zero; save it with black as zero")
     if not np.can_cast(stored, values.dtype):
         raise InputError(f"{path}: values of type {stored} cannot be read; save them as 16-bit integers or float32")
     return values

@@ -106,7 +106,7 @@ def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: st
 
 
 def _figure(shape: tuple[int, ...], panels: int) -> tuple[Figure, int]:
-    """A figure without global state, and the resolution at which each pixel of a map has at least one of its own."""
+    """A figure without global state, and a resolution that shows every pixel of a map up to 1,350 columns."""
     from matplotlib.figure import Figure
 
     rows, columns = shape
