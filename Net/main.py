@@ -91,7 +91,7 @@ def test_pair(
     import siamese
 
     model_prefix = settings.model_path / settings.model_name
-    model = siamese.load_model(model_prefix)
+    model = siamese.load_model(model_prefix, seed=settings.seed)
     tuning: tables.Row = dict.fromkeys(
         ("pseudo_qty", "extraction_time", "ft_epochs", "ft_time", "ft_loss", "ft_val_loss", "ft_val_acc")
     )

@@ -17,7 +17,7 @@ from hscd import storage, training
 from hscd.backend import keras
 from hscd.distances import SAM, by_function, euclidean_dist
 from hscd.errors import InputError
-from hscd.evaluation import confusion
+from hscd.evaluation import Confusion, confusion
 from hscd.models import load_model, named_weights, read_parameters, save_model
 from hscd.networks.siamese import build_net
 from hscd.records import Trial
@@ -82,8 +82,9 @@ def siamese_model(
         "fourth_layer": search.fourth_layer,  # type: ignore  # noqa: F821
         "batch_size": batch_size,
     }
-    search.start_trial()  # type: ignore  # noqa: F821
-    model = build_net(train_set.shape[2:], parameters)
+    keras.backend.clear_session()
+    # Every trial starts from the seed of the search, whatever ran before it.
+    model = build_net(train_set.shape[2:], parameters, seed=search.seed)  # type: ignore  # noqa: F821
     train, validation = training.stratified_split(train_labels, search.seed)  # type: ignore  # noqa: F821
     best = training.fit(
         model,
@@ -106,7 +107,7 @@ def siamese_model(
     }
 
 
-def judge(model: keras.Model, pairs: np.ndarray, labels: np.ndarray) -> tuple[Any, float]:
+def judge(model: keras.Model, pairs: np.ndarray, labels: np.ndarray) -> tuple[Confusion, float]:
     """Confusion counts of a model on labelled pairs, and the Otsu threshold they were made with."""
     distances = predict(model, pairs)
     threshold = otsu(distances)
@@ -123,11 +124,6 @@ class _Search:
         self.seed = seed
         self._log_folder = log_folder
         self._bar = bar
-
-    def start_trial(self) -> None:
-        """Drop the previous trial's graph and start from the search's seed, whatever ran before."""
-        keras.backend.clear_session()
-        keras.utils.set_random_seed(self.seed)
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
         log_folder = self._log_folder / f"trial_{self._bar.n}"
@@ -235,7 +231,7 @@ def fine_tuning(
         batch_size: pairs a step.
         x_retrain: (pairs, 2, bands) float32 array.
         pseudo_labels: (pairs,) labels, 0 changed, 1 unchanged.
-        seed: of the split, the order of the batches and the dropout.
+        seed: of the split and the order of the batches; that of the dropout is the model's.
         progress: show a progress bar.
 
     Returns:

@@ -458,6 +458,15 @@ def test_a_result_folder_that_is_a_file(workspace: Workspace) -> None:
     }
 
 
+def test_a_model_folder_that_is_a_file_stops_the_training_before_the_search(workspace: Workspace) -> None:
+    (workspace.folder / "taken").write_text("a file")
+    done = workspace.call("main", "settings.model_path=taken", "hyperas settings ED.max_evals=1")
+    assert done.returncode in (1, 2)
+    assert "epoch" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    expect(line, "taken")
+
+
 # --- the configuration, by the command -------------------------------------------------------------------------------
 
 

@@ -174,6 +174,21 @@ def test_fine_tuning_continues_the_model_and_reports_its_best_epoch(monkeypatch)
         siamese.fine_tuning(model, 32, pairs[labels == 1], labels[labels == 1], progress=False)
 
 
+def test_same_seed_same_fine_tuning(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "MAX_EPOCHS", 2)
+    pairs, labels = labelled_pairs()
+    siamese.save_model(tmp_path / "M", PARAMETERS, siamese.named_weights(siamese.build_net((4,), PARAMETERS, seed=0)))
+
+    def tuned(seed):
+        model = siamese.load_model(tmp_path / "M", seed=seed)
+        siamese.fine_tuning(model, 32, pairs, labels, seed=seed, progress=False)
+        return siamese.predict(model, pairs)
+
+    first = tuned(1)
+    np.testing.assert_array_equal(first, tuned(1))
+    assert (first != tuned(2)).any()
+
+
 # --- saved models --------------------------------------------------------------------------------------------------
 
 
@@ -304,6 +319,19 @@ def test_a_failing_or_diverging_trial_is_recorded_and_the_search_goes_on(tmp_pat
     assert len(lines) == 4
     assert lines[1].startswith("0,fail,")
     assert [line.rsplit(",", 1)[1] for line in lines] == ["best", "False", "False", "True"]
+
+
+def test_a_network_that_collapsed_is_a_failed_trial(tmp_path, short_training, monkeypatch):
+    predict, calls = siamese.predict, []
+
+    def sometimes_constant(model, pairs):
+        calls.append(None)
+        return predict(model, pairs) * (len(calls) > 1)
+
+    monkeypatch.setattr(siamese, "predict", sometimes_constant)
+    trials = search(tmp_path)
+    assert [trial.status for trial in trials] == ["fail", "ok", "ok"]
+    assert "all distances are equal" in trials[0].error
 
 
 def test_a_search_whose_trials_all_fail_is_an_error_and_leaves_the_old_model(tmp_path, short_training, monkeypatch):

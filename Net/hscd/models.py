@@ -64,11 +64,12 @@ def read_parameters(path: str | Path) -> dict[str, Any]:
     return parameters
 
 
-def load_model(path: str | Path) -> keras.Model:
+def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:
     """Rebuild a saved model from its two files.
 
     Args:
         path: common prefix of the files, `model/NAME`.
+        seed: of the dropout, should the model be trained further.
 
     Raises:
         InputError: if a file is missing or unreadable, or the two do not fit together.
@@ -79,7 +80,7 @@ def load_model(path: str | Path) -> keras.Model:
     if not weights or weights[0].ndim != 2:
         raise InputError(f"{weight_file}: does not start with the weights of a dense layer")
     try:
-        model = build_net((weights[0].shape[0],), parameters)
+        model = build_net((weights[0].shape[0],), parameters, seed=seed)
     except (TypeError, ValueError) as error:
         raise InputError(f"{parameter_file}: unusable parameters: {error}") from error
     expected = [tuple(weight.shape) for weight in model.weights]

@@ -11,7 +11,7 @@ from hscd.losses.contrastive import ContrastiveLoss
 from hscd.networks.dense import dense_branch
 
 
-def build_net(input_shape: Sequence[int], parameters: Mapping[str, Any]) -> keras.Model:
+def build_net(input_shape: Sequence[int], parameters: Mapping[str, Any], *, seed: int | None = None) -> keras.Model:
     """Build and compile the Siamese network.
 
     Both images of a batch go through the branch stacked, in one pass.
@@ -20,10 +20,13 @@ def build_net(input_shape: Sequence[int], parameters: Mapping[str, Any]) -> kera
         input_shape: shape of one spectrum, (bands,).
         parameters: dict of a saved model: `layer`, `layer_1`, `layer_2`, `dropout_rate`, `dropout_rate_1`,
             `fourth_layer`, `lr`, `margin`, and `score_function`, a registered distance or its name.
+        seed: of the initial weights and the dropout; None for other ones each time.
 
     Returns:
         Compiled model from pixel pairs (batch, 2, bands) to distances (batch,).
     """
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
     bands = int(input_shape[-1])
     distance = by_function(parameters["score_function"])
     branch = dense_branch(bands, parameters)

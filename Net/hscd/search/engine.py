@@ -26,8 +26,7 @@ def run(
 ) -> list[Trial]:
     """Run a search.
 
-    A trial that raises or whose loss is not finite is recorded as failed and the search goes on; bad input is the
-    same for every trial and ends it.
+    A trial that raises or whose loss is not finite is recorded as failed and the search goes on.
 
     Args:
         objective: from a choice of parameters to a dict with `loss`, to be minimised, and `model`; what else it
@@ -59,8 +58,6 @@ def run(
             report |= {name: value for name, value in result.items() if name != "status"}
             if not math.isfinite(result["loss"]):
                 error = f"loss is {result['loss']}"
-        except InputError:
-            raise
         except Exception as cause:  # whatever went wrong in one trial must not cost the others
             error = f"{type(cause).__name__}: {cause}"
             logging.getLogger(__name__).debug("trial %d failed", len(trials), exc_info=True)
