@@ -38,7 +38,10 @@ def run(description: str, stage: Callable[[config.Settings], None], arguments: S
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(levelname)s: %(message)s")
     try:
-        stage(config.read(options.config, options.overrides))
+        settings = config.read(options.config, options.overrides)
+        for folder in (settings.model_path, settings.stat_path):
+            folder.mkdir(parents=True, exist_ok=True)  # where that fails, no work should be lost
+        stage(settings)
     except InputError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)

@@ -270,7 +270,7 @@ class _Checker:
             self.problem(f"[{name}]: the name of a data set is part of file names and cannot hold / or \\")
         keys = [key for key in ("changedLabel", "unchangedLabel", "unknownLabel") if values.get(key) is not None]
         if len({values[key] for key in keys}) < len(keys):
-            found = ", ".join(f"{key}={values[key]:g}" for key in keys)
+            found = ", ".join(f"{key}={values[key]:.15g}" for key in keys)
             self.problem(f"[{name}]: found {found}; expected different values")
 
 

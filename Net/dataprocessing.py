@@ -28,7 +28,8 @@ def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, lis
         (rows, columns) in the values of their files; names of the pairs.
 
     Raises:
-        InputError: if anything is missing or unreadable, or if shapes or bands do not agree.
+        InputError: if anything is missing or unreadable, if shapes or bands do not agree, or if a label value is not
+            configured.
     """
     section = conf[name]
     _make_demo(section)
@@ -56,11 +57,21 @@ def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, lis
                 f"{section.img_a_path / file_name}: {before.shape[2]} bands, pair {names[0]} of the same data set "
                 f"has {befores[0].shape[2]}"
             )
+        _relabel(labels, section, section.label_path / file_name)
         befores.append(before)
         afters.append(after)
         label_maps.append(labels)
         names.append(Path(file_name).stem)
     return befores, afters, label_maps, names
+
+
+def _relabel(labels: np.ndarray, section: DataSet, source: Path | None = None) -> np.ndarray:
+    """A label map in the program's labels; an error names the file it comes from, or else the section."""
+    try:
+        return remap(labels, section.changed_label, section.unchanged_label, section.unknown_label)
+    except InputError as error:
+        where = f"{source} ([{section.name}])" if source else f"[{section.name}]"
+        raise InputError(f"{where}: {error}") from error
 
 
 def _make_demo(section: DataSet) -> None:
@@ -128,19 +139,7 @@ def preprocessing(
     Raises:
         InputError: if a label value is not configured.
     """
-    relabeled = []
-    for label_map in labels:
-        try:
-            relabeled.append(
-                remap(
-                    label_map.ravel(),
-                    conf_section.changed_label,
-                    conf_section.unchanged_label,
-                    conf_section.unknown_label,
-                )
-            )
-        except InputError as error:
-            raise InputError(f"[{conf_section.name}] {error}") from error
+    relabeled = [_relabel(label_map.ravel(), conf_section) for label_map in labels]
     kept = [None if keep_unlabeled else np.flatnonzero(flat != UNKNOWN) for flat in relabeled]
     sizes = [len(flat) if keep is None else len(keep) for flat, keep in zip(relabeled, kept, strict=True)]
     ranges = band_ranges([*images_a, *images_b]) if apply_rescaling else None

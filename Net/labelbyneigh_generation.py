@@ -23,15 +23,16 @@ def generate(settings: config.Settings) -> None:
             f"{settings.file}: [settings] pseudo_radius: found {settings.pseudo_radius}; "
             f"maps are drawn from radius {FIRST_RADIUS} up to it"
         )
-    for name in tqdm(pu.saved_pairs(section), desc="maps by neighbourhood", unit="pair"):
-        pseudo = pu.load_pseudo_labels(section, name)
-        for radius in range(FIRST_RADIUS, settings.pseudo_radius + 1):
-            positions, labels = pu.labels_by_neighborhood(pseudo, radius)
-            maps.write_classes(
-                settings.stat_path / f"{section.name}_{name}_radius{radius}.png",
-                maps.selection_panels(positions, labels, pseudo["shape"]),
-                unknown="excluded",
-            )
+    with tqdm(pu.saved_pairs(section), desc="maps by neighbourhood", unit="pair") as progress:
+        for name in progress:
+            pseudo = pu.load_pseudo_labels(section, name)
+            for radius in range(FIRST_RADIUS, settings.pseudo_radius + 1):
+                positions, labels = pu.labels_by_neighborhood(pseudo, radius)
+                maps.write_classes(
+                    settings.stat_path / f"{section.name}_{name}_radius{radius}.png",
+                    maps.selection_panels(positions, labels, pseudo["shape"]),
+                    unknown="excluded",
+                )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,15 +17,16 @@ def generate(settings: config.Settings) -> None:
     from tqdm import tqdm
 
     section = settings[settings.train_set]
-    for name in tqdm(pu.saved_pairs(section), desc="maps by percentage", unit="pair"):
-        pseudo = pu.load_pseudo_labels(section, name)
-        for percentage in PERCENTAGES:
-            positions, labels = pu.labels_by_percentage(pseudo, percentage / 100)
-            maps.write_classes(
-                settings.stat_path / f"{section.name}_{name}_{percentage}%.png",
-                maps.selection_panels(positions, labels, pseudo["shape"]),
-                unknown="excluded",
-            )
+    with tqdm(pu.saved_pairs(section), desc="maps by percentage", unit="pair") as progress:
+        for name in progress:
+            pseudo = pu.load_pseudo_labels(section, name)
+            for percentage in PERCENTAGES:
+                positions, labels = pu.labels_by_percentage(pseudo, percentage / 100)
+                maps.write_classes(
+                    settings.stat_path / f"{section.name}_{name}_{percentage}%.png",
+                    maps.selection_panels(positions, labels, pseudo["shape"]),
+                    unknown="excluded",
+                )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -26,6 +26,11 @@ def train(settings: config.Settings) -> None:
         test_set, test_labels = train_set, train_labels
     else:
         test_set, test_labels = dp.labelled_pixels(settings.test_set, settings)
+    if train_set.shape[-1] != test_set.shape[-1]:
+        raise InputError(
+            f"train_set [{settings.train_set}] has {train_set.shape[-1]} bands, test_set [{settings.test_set}] has "
+            f"{test_set.shape[-1]}; a model fits one number of bands"
+        )
 
     import siamese
 
@@ -54,7 +59,7 @@ def selection_name(settings: config.Settings) -> str:
     return {
         config.NO_FINE_TUNING: "no fine tuning",
         config.ALL_PSEUDO_LABELS: "all",
-        config.BY_PERCENTAGE: f"{settings.pseudo_percentage:g}",
+        config.BY_PERCENTAGE: f"{settings.pseudo_percentage:.15g}",
         config.BY_NEIGHBORHOOD: f"r={settings.pseudo_radius}",
     }[settings.fine_tuning]
 
@@ -73,7 +78,7 @@ def test(settings: config.Settings) -> None:
         try:
             test_pair(settings, name, pairs, truth, pseudo.get(name))
         except InputError as error:
-            raise InputError(f"[{section.name}] {name}: {error}") from error
+            raise InputError(f"[{section.name}] {name}, model {settings.model_name}: {error}") from error
 
 
 def test_pair(

@@ -145,48 +145,64 @@ def generate(settings: config.Settings) -> None:
     from tqdm import tqdm
 
     from dataprocessing import scenes
-    from hscd.reports import maps, tables
 
     section = settings[settings.train_set]
+    pairs_of_set = scenes(section.name, settings)
     function = DISTANCES[settings.distance].function
-    for pair_name, pairs, truth in tqdm(scenes(section.name, settings), desc="pseudo-labels", unit="pair"):
-        started = time.perf_counter()
-        try:
-            distances, threshold = pseudo_labels(pairs[:, 0], pairs[:, 1], function, return_distances=True)
-        except InputError as error:
-            raise InputError(f"[{section.name}] {pair_name}: {error}") from error
-        prediction = classify(distances, threshold).reshape(truth.shape)
-        generation_time = time.perf_counter() - started
-        started = time.perf_counter()
-        corrected = spatial_correction(prediction, CORRECTION_RADIUS)
-        correction_time = time.perf_counter() - started
-
-        pseudo: PseudoLabels = {"threshold": threshold, "distances": distances, "shape": truth.shape}
+    with tqdm(pairs_of_set, desc="pseudo-labels", unit="pair") as progress:
+        made = [
+            _pseudo_labels_of(section, pair_name, pairs, truth.shape, function) for pair_name, pairs, truth in progress
+        ]
+    # Only when all pairs have a threshold is anything written.
+    for (pair_name, _, truth), (pseudo, generation_time) in zip(pairs_of_set, made, strict=True):
         storage.write_pickle(pseudo_file(section, pair_name), pseudo)
         name = f"{section.name}_{pair_name}_{settings.distance}_pseudo_rescaling_{settings.apply_rescaling}"
-        raw_counts, corrected_counts = confusion(prediction, truth), confusion(corrected, truth)
-        head = {"total_examples": raw_counts.total, "threshold": threshold}
-        storage.write_csv(
-            settings.stat_path / f"{name}.csv",
-            [
-                head
-                | tables.metrics(raw_counts)
-                | {"generation_time": generation_time}
-                | tables.metrics(corrected_counts, "_correction")
-                | {"correction_time": correction_time}
-            ],
-        )
-        storage.write_csv(
-            settings.stat_path / f"{name}_corrected.csv",
-            [
-                head
-                | tables.metrics(corrected_counts)
-                | {"generation_time": generation_time, "correction_time": correction_time}
-            ],
-        )
-        maps.write_classes(settings.stat_path / f"{name}.png", maps.prediction_panels(prediction, truth))
-        maps.write_classes(settings.stat_path / f"{name}_corrected.png", maps.prediction_panels(corrected, truth))
-        tqdm.write(f"{name}: {tables.summary(raw_counts)}; corrected: {tables.summary(corrected_counts)}")
+        _report(settings.stat_path / name, pseudo, truth, generation_time)
+
+
+def _pseudo_labels_of(
+    section: config.DataSet, pair_name: str, pairs: np.ndarray, shape: tuple[int, int], function: Callable
+) -> tuple[PseudoLabels, float]:
+    """Pseudo-labels of a pair, and the seconds they took."""
+    started = time.perf_counter()
+    try:
+        distances, threshold = pseudo_labels(pairs[:, 0], pairs[:, 1], function, return_distances=True)
+    except InputError as error:
+        raise InputError(f"[{section.name}] {pair_name}: {error}") from error
+    return {"threshold": threshold, "distances": distances, "shape": shape}, time.perf_counter() - started
+
+
+def _report(prefix: Path, pseudo: PseudoLabels, truth: np.ndarray, generation_time: float) -> None:
+    """Write metrics and maps of the pseudo-labels of a pair, before and after spatial correction."""
+    from hscd.reports import maps, tables
+
+    prediction = classify(pseudo["distances"], pseudo["threshold"]).reshape(pseudo["shape"])
+    started = time.perf_counter()
+    corrected = spatial_correction(prediction, CORRECTION_RADIUS)
+    correction_time = time.perf_counter() - started
+    counts, corrected_counts = confusion(prediction, truth), confusion(corrected, truth)
+    head = {"total_examples": counts.total, "threshold": pseudo["threshold"]}
+    storage.write_csv(
+        prefix.with_name(f"{prefix.name}.csv"),
+        [
+            head
+            | tables.metrics(counts)
+            | {"generation_time": generation_time}
+            | tables.metrics(corrected_counts, "_correction")
+            | {"correction_time": correction_time}
+        ],
+    )
+    storage.write_csv(
+        prefix.with_name(f"{prefix.name}_corrected.csv"),
+        [
+            head
+            | tables.metrics(corrected_counts)
+            | {"generation_time": generation_time, "correction_time": correction_time}
+        ],
+    )
+    for name, labels in ((f"{prefix.name}.png", prediction), (f"{prefix.name}_corrected.png", corrected)):
+        maps.write_classes(prefix.with_name(name), maps.prediction_panels(labels, truth))
+    print(f"{prefix.name}: {tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

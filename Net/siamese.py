@@ -175,12 +175,8 @@ def hyperparam_search(
         The trials.
 
     Raises:
-        InputError: if train and test set have different numbers of bands, a class is missing, or every trial failed.
+        InputError: if a class is missing, or every trial failed.
     """
-    if train_set.shape[-1] != test_set.shape[-1]:
-        raise InputError(
-            f"train and test set have different numbers of bands: {train_set.shape[-1]} and {test_set.shape[-1]}"
-        )
     training.stratified_split(train_labels, seed)
     log_folder = stat_path / "logs" / name / f"{datetime.now():%Y%m%d-%H%M%S}"
     best: dict[str, Any] = {"val_loss": float("inf")}
@@ -240,9 +236,7 @@ def fine_tuning(
     Raises:
         InputError: if the bands do not fit the model or a class has fewer than two pairs.
     """
-    bands = model.input_shape[-1]
-    if x_retrain.shape[-1] != bands:
-        raise InputError(f"the model was trained on {bands} bands, the images have {x_retrain.shape[-1]}")
+    training.check_bands(model, x_retrain)
     started = time.perf_counter()
     train, validation = training.stratified_split(pseudo_labels, seed)
     with tqdm(total=None, desc="fine-tuning", unit="epoch", disable=not progress, dynamic_ncols=True) as bar:

@@ -356,12 +356,6 @@ def test_a_diverging_training_is_noticed(short_training):
         training.fit(model, pairs, labels, train, validation, batch_size=32, seed=0)
 
 
-def test_train_and_test_bands_must_agree(tmp_path):
-    pairs, labels = labelled_pairs(bands=6)
-    with pytest.raises(InputError, match="4 and 6"):
-        search(tmp_path, test_set=pairs, test_labels=labels)
-
-
 def test_hyperas_leaves_no_trace(tmp_path, short_training, monkeypatch):
     import sys
 

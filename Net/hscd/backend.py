@@ -37,4 +37,7 @@ with _native_stderr_held_back():
     # Looking for a GPU prints an error where there is none; the answer is cached.
     tensorflow.config.list_physical_devices("GPU")
 
+# A search builds a network a trial, and compiles it; TensorFlow takes that for a mistake and warns.
+tensorflow.get_logger().setLevel("ERROR")
+
 __all__ = ["keras", "tensorflow"]

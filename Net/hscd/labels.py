@@ -37,9 +37,9 @@ def remap(labels: np.ndarray, changed: float, unchanged: float, unknown: float |
         if value is not None:
             remapped[labels == value] = label
     if (remapped == _UNMAPPED).any():
-        found = ", ".join(f"{value:g}" for value in np.unique(labels)[:10])
-        expected = f"changedLabel={changed:g}, unchangedLabel={unchanged:g}" + (
-            "" if unknown is None else f", unknownLabel={unknown:g}"
+        found = ", ".join(f"{value:.15g}" for value in np.unique(labels)[:10])
+        expected = f"changedLabel={changed:.15g}, unchangedLabel={unchanged:.15g}" + (
+            "" if unknown is None else f", unknownLabel={unknown:.15g}"
         )
         raise InputError(f"label map holds values that are not configured: found {found}; configured {expected}")
     return remapped

@@ -61,6 +61,9 @@ def read_parameters(path: str | Path) -> dict[str, Any]:
     missing = [name for name in PARAMETERS if name not in parameters]
     if missing:
         raise InputError(f"{parameter_file}: lacks the parameters {', '.join(missing)}")
+    batch_size = parameters["batch_size"]
+    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise InputError(f"{parameter_file}: batch_size is {batch_size!r}; expected an integer >= 1")
     return parameters
 
 

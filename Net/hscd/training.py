@@ -161,6 +161,13 @@ def compiled_epoch(
     return epoch
 
 
+def check_bands(model: keras.Model, pairs: np.ndarray) -> None:
+    """Raise `InputError` where model and pixel pairs have different numbers of bands."""
+    bands = model.input_shape[-1]
+    if pairs.shape[-1] != bands:
+        raise InputError(f"the model was trained on {bands} bands, the images have {pairs.shape[-1]}")
+
+
 def predict(model: keras.Model, pairs: np.ndarray) -> np.ndarray:
     """Distances of pixel pairs.
 
@@ -174,7 +181,5 @@ def predict(model: keras.Model, pairs: np.ndarray) -> np.ndarray:
     Raises:
         InputError: if model and pairs have different numbers of bands.
     """
-    bands = model.input_shape[-1]
-    if pairs.shape[-1] != bands:
-        raise InputError(f"the model was trained on {bands} bands, the images have {pairs.shape[-1]}")
+    check_bands(model, pairs)
     return np.asarray(model.predict(pairs, batch_size=PREDICTION_BATCH, verbose=0))
