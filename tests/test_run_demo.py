@@ -1,0 +1,31 @@
+"""The demo run, on small data in the place of the demo's."""
+
+import pytest
+
+import run_demo
+from conftest import CONFIGURATION, Workspace
+from hscd import training
+
+
+def test_every_step_runs_and_is_reported(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(training, "MAX_EPOCHS", 2)
+    monkeypatch.setattr(run_demo, "TRIALS", 1)
+    workspace.text = CONFIGURATION.replace("PLACE", "DEMO")
+    assert run_demo.main(["--config", str(workspace.file)]) == 0
+    said = capsys.readouterr().out
+    for number, (title, _, _) in enumerate(run_demo.STEPS, start=1):
+        assert f"[{number}/{len(run_demo.STEPS)}] {title}" in said
+    table = said[said.index("after correction") :].splitlines()[1:]
+    # Two kinds of pseudo-labels and four tests, each of the two pairs of place B.
+    assert sum(line.count(" / ") == 4 for line in table) == 12
+    listed = {line.strip().rsplit("/", 1)[-1] for line in said.splitlines() if line.startswith("  ")}
+    expected = {
+        "DEMO_ED_stats.csv",
+        "DEMO_ED.h5",
+        "DEMO_ED_param.pickle",
+        "east.pickle",
+        "DEMO B_west_on_DEMO_ED_r=3.png",
+    }
+    assert expected <= listed
