@@ -108,9 +108,11 @@ def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: st
 def _figure(shape: tuple[int, ...], panels: int) -> tuple[Figure, int]:
     """A figure without global state, and a resolution that shows every pixel of a map up to 1,350 columns."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     rows, columns = shape
     height = min(max(_PANEL_INCHES * rows / columns, 1.5), 3 * _PANEL_INCHES)
     width = min(_PANEL_INCHES, 3 * _PANEL_INCHES * columns / rows)
-    figure = Figure(figsize=(panels * (width + 0.3) + (0.9 if panels == 1 else 0), height + 0.9), layout="constrained")
+    size = (panels * (width + 0.4) + (0.9 if panels == 1 else 0), height + 1.0)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
     return figure, min(max(_MIN_DPI, math.ceil(columns / width)), _MAX_DPI)
