@@ -1,4 +1,4 @@
-"""What the four scripts have in common: their options, and one line instead of a traceback."""
+"""What the scripts have in common: their options, and one line instead of a traceback."""
 
 from __future__ import annotations
 

@@ -32,12 +32,11 @@ def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, lis
             configured.
     """
     section = conf[name]
-    _make_demo(section)
     befores: Images = []
     afters: Images = []
     label_maps: Images = []
     names: list[str] = []
-    for file_name in _pair_files(section):
+    for file_name in pair_files(section):
         before, after = (
             readers.read_image(folder / file_name, section.mat_label)
             for folder in (section.img_a_path, section.img_b_path)
@@ -79,13 +78,18 @@ def _make_demo(section: DataSet) -> None:
     from hscd import demo
 
     for folder in demo.PLACES:
-        if section.img_a_path.parent == DATA_PATH / folder and not section.img_a_path.exists():
+        # The label map is the last file that is written.
+        if section.img_a_path.parent == DATA_PATH / folder and not any(section.label_path.glob("*.mat")):
             print("making the demo data …", flush=True)
             demo.write_demo(DATA_PATH)
 
 
-def _pair_files(section: DataSet) -> list[str]:
-    """File names that the before, after and label folder share, sorted; any that one of them lacks is an error."""
+def pair_files(section: DataSet) -> list[str]:
+    """File names that the before, after and label folder share, sorted; any that one of them lacks is an error.
+
+    The demo data is made first if the section points at it and it is not there yet.
+    """
+    _make_demo(section)
     folders = {"imgAPath": section.img_a_path, "imgBPath": section.img_b_path, "labelPath": section.label_path}
     listings = {}
     for key, folder in folders.items():
@@ -166,8 +170,8 @@ def labelled_pixels(name: str, conf: Settings) -> tuple[np.ndarray, np.ndarray]:
     changed, unchanged = (int(np.count_nonzero(labels == value)) for value in (CHANGED, UNCHANGED))
     if not (changed and unchanged):
         raise InputError(
-            f"[{name}]: training needs labelled pixels of both classes, found {changed} changed and "
-            f"{unchanged} unchanged"
+            f"[{name}]: train_set and test_set of a training need labelled pixels of both classes, found {changed} "
+            f"changed and {unchanged} unchanged"
         )
     return pairs, labels
 

@@ -17,10 +17,15 @@ from hscd.errors import InputError
 from hscd.evaluation import confusion
 from hscd.records import PseudoLabels
 from hscd.reports import maps, tables
+from hscd.selection import classify, corrected_labels
+from hscd.spatial import spatial_correction
+from hscd.thresholds import otsu
 
 
 def train(settings: config.Settings) -> None:
     """Search for a model on `train_set` and save it with the report of all trials."""
+    for name in (settings.train_set, settings.test_set):
+        dp.pair_files(settings[name])
     train_set, train_labels = dp.labelled_pixels(settings.train_set, settings)
     if settings.test_set == settings.train_set:
         test_set, test_labels = train_set, train_labels
@@ -33,6 +38,7 @@ def train(settings: config.Settings) -> None:
         )
 
     import siamese
+    from hscd.search.engine import best_trial
 
     trials = siamese.hyperparam_search(
         train_set,
@@ -46,10 +52,9 @@ def train(settings: config.Settings) -> None:
         stat_path=settings.stat_path,
         seed=settings.seed,
     )
-    finished = [trial for trial in trials if not trial.error]
-    best = min(finished, key=lambda trial: trial.report["loss"])
+    best = best_trial(trials)
     print(
-        f"{settings.model_name}: best of {len(finished)} trials is {best.trial_id}, validation loss "
+        f"{settings.model_name}: best of {len(trials)} trials is {best.trial_id}, validation loss "
         f"{best.report['loss']:.5f}; on {settings.test_set}: {tables.summary(best.report['test'][0])}"
     )
 
@@ -68,7 +73,7 @@ def test(settings: config.Settings) -> None:
     """Test a saved model on every pair of `test_set`, with or without fine-tuning."""
     import siamese
 
-    siamese.read_parameters(settings.model_path / settings.model_name)
+    siamese.load_model(settings.model_path / settings.model_name)
     scenes = dp.scenes(settings.test_set, settings)
     section = settings[settings.test_set]
     pseudo: dict[str, PseudoLabels] = {}
@@ -105,8 +110,10 @@ def test_pair(
         started = time.perf_counter()
         positions, labels = pu.select(pseudo, settings)
         extraction_time = time.perf_counter() - started
+        # All pseudo-labels are those of all pixels in their order: no copy of a large scene.
+        chosen = pairs if settings.fine_tuning == config.ALL_PSEUDO_LABELS else pairs[positions]
         model, loss, val_loss, val_acc, epochs, ft_time = siamese.fine_tuning(
-            model, batch_size, pairs[positions], labels, seed=settings.seed
+            model, batch_size, chosen, labels, seed=settings.seed
         )
         tuning = {
             "pseudo_qty": len(positions),
@@ -121,16 +128,16 @@ def test_pair(
     started = time.perf_counter()
     distances = siamese.predict(model, pairs).reshape(truth.shape)
     prediction_time = time.perf_counter() - started
-    threshold = pu.otsu(distances)
-    prediction = pu.classify(distances, threshold)
+    threshold = otsu(distances)
+    prediction = classify(distances, threshold)
     started = time.perf_counter()
-    corrected = pu.spatial_correction(prediction)
+    corrected = spatial_correction(prediction)
     correction_time = time.perf_counter() - started
 
     counts, corrected_counts = confusion(prediction, truth), confusion(corrected, truth)
     agreement: list[float | None] = [None, None]
     if pseudo is not None:
-        reference = pu.corrected_labels(pseudo)
+        reference = corrected_labels(pseudo)
         agreement = [confusion(labels, reference).overall_accuracy for labels in (prediction, corrected)]
     result_name = f"{settings.test_set}_{name}_on_{settings.model_name}_{selection_name(settings)}"
     storage.write_csv(

@@ -126,11 +126,15 @@ def load_pseudo_labels(section: config.DataSet, pair_name: str, shape: tuple[int
 
 
 def saved_pairs(section: config.DataSet) -> list[str]:
-    """Names of the pairs of a data set that have pseudo-labels, sorted.
+    """Names of the pairs of a data set, sorted; where its images are not at hand, of those with pseudo-labels.
 
     Raises:
         InputError: if there are none.
     """
+    from dataprocessing import pair_files
+
+    if section.img_a_path.is_dir():
+        return [Path(name).stem for name in pair_files(section)]
     names = sorted(file.stem for file in section.pseudo_path.glob("*.pickle") if not file.name.startswith("."))
     if not names:
         raise InputError(
@@ -147,6 +151,7 @@ def generate(settings: config.Settings) -> None:
     from dataprocessing import scenes
 
     section = settings[settings.train_set]
+    section.pseudo_path.mkdir(parents=True, exist_ok=True)  # where that fails, no work should be lost
     pairs_of_set = scenes(section.name, settings)
     function = DISTANCES[settings.distance].function
     with tqdm(pairs_of_set, desc="pseudo-labels", unit="pair") as progress:

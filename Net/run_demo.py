@@ -1,6 +1,6 @@
 """Script: the whole pipeline on the demo data, from images to maps, and what it gave.
 
-It does what the four scripts do with the settings shown before each step, in one process.
+It does what the other scripts do, step by step, in one process.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def hyperparam_search(
     stat_path: Path = config.STAT_PATH,
     seed: int = config.SEED,
 ) -> list[Trial]:
-    """Search for the network of the lowest validation loss; save it and the report of all trials.
+    """Search for the network of the lowest validation loss; save it and the report of all trials as they finish.
 
     Args:
         train_set: (pixels, 2, bands) float32 pixel pairs to learn from.
@@ -177,24 +177,23 @@ def hyperparam_search(
     Raises:
         InputError: if a class is missing, or every trial failed.
     """
-    training.stratified_split(train_labels, seed)
+    training.check_classes(train_labels)
     log_folder = stat_path / "logs" / name / f"{datetime.now():%Y%m%d-%H%M%S}"
-    best: dict[str, Any] = {"val_loss": float("inf")}
+    finished: list[Trial] = []
     with tqdm(total=hyperas_sett.max_evals, desc="search", unit="trial", dynamic_ncols=True) as bar:
 
         def on_trial(trial: Trial, trained: tuple[keras.Model, dict[str, Any]] | None) -> None:
+            """Save what there is: a search that is interrupted leaves the best model so far."""
+            finished.append(trial)
+            bar.update()
             if trained is None:
                 tqdm.write(f"trial {trial.trial_id} failed: {trial.error}")
-            elif trial.report["loss"] < best["val_loss"]:
+                return
+            best = engine.best_trial(finished)
+            if trial is best:
                 model, parameters = trained
-                best.update(
-                    val_loss=trial.report["loss"],
-                    trial_id=trial.trial_id,
-                    parameters=parameters,
-                    weights=named_weights(model),
-                )
-            bar.set_description_str(f"search, best val_loss {best['val_loss']:.5f}")
-            bar.update()
+                save_model(model_path / name, parameters, named_weights(model))
+            bar.set_description_str(f"search, best val_loss {best.report['loss']:.5f}")
 
         names = {
             "search": _Search(hyperas_sett, seed, log_folder, bar),
@@ -206,8 +205,7 @@ def hyperparam_search(
         }
         objective, space = objective_and_space(siamese_model, names)
         trials = engine.run(objective, space, hyperas_sett.max_evals, seed, on_trial)
-    save_model(model_path / name, best["parameters"], best["weights"])
-    storage.write_csv(stat_path / f"{name}_stats.csv", tables.trial_rows(trials, best["trial_id"]))
+    storage.write_csv(stat_path / f"{name}_stats.csv", tables.trial_rows(trials, engine.best_trial(trials).trial_id))
     return trials
 
 

@@ -133,7 +133,8 @@ SOUND: dict[str, Any] = {"threshold": 0.5, "distances": np.linspace(0, 1, 12), "
 
 @pytest.fixture
 def section(tmp_path: Path) -> config.DataSet:
-    return config.DataSet("PLACE", tmp_path, tmp_path, tmp_path, tmp_path / "pseudo", None, 1, 2, 0)
+    images = tmp_path / "no images"
+    return config.DataSet("PLACE", images, images, images, tmp_path / "pseudo", None, 1, 2, 0)
 
 
 def save(section: config.DataSet, content: object) -> Path:
@@ -162,6 +163,17 @@ def test_a_folder_without_pseudo_labels_names_the_command_that_makes_them(sectio
         pu.saved_pairs(section)
     assert str(section.pseudo_path) in str(caught.value)
     assert "python predutils.py --set 'settings.train_set=PLACE'" in str(caught.value)
+
+
+def test_the_pairs_are_those_of_the_images_or_else_of_the_pseudo_labels(
+    section: config.DataSet, workspace: Workspace
+) -> None:
+    save(section, SOUND)
+    assert pu.saved_pairs(section) == ["hill"]
+    place = config.read(workspace.file)["PLACE B"]
+    place.pseudo_path.mkdir()
+    (place.pseudo_path / "stale.pickle").write_bytes(pickle.dumps(SOUND))
+    assert pu.saved_pairs(place) == ["east", "west"]
 
 
 def test_pseudo_labels_of_an_image_of_another_shape(section: config.DataSet) -> None:

@@ -1,6 +1,8 @@
 """The network, its training and its search: against NumPy, against Keras itself, and against the guide's models."""
 
+import gc
 import pickle
+import weakref
 
 import h5py
 import numpy as np
@@ -117,6 +119,23 @@ def test_an_epoch_equals_keras_train_on_batch_over_the_same_batches():
     val_loss, val_accuracy = theirs.evaluate(pairs[validation], labels[validation].astype(np.float32), verbose=0)
     assert result.val_loss == pytest.approx(val_loss, abs=1e-5)
     assert result.val_accuracy == pytest.approx(val_accuracy, abs=1e-6)
+
+
+def test_the_data_of_a_training_is_freed(monkeypatch):
+    monkeypatch.setattr(training, "MAX_EPOCHS", 1)
+    on_device, handed_over = training.on_device, []
+
+    def watched(pairs, labels):
+        data = on_device(pairs, labels)
+        handed_over.append(weakref.ref(data[0]))
+        return data
+
+    monkeypatch.setattr(training, "on_device", watched)
+    pairs, labels = labelled_pairs()
+    model = siamese.build_net((4,), PARAMETERS)
+    training.fit(model, pairs, labels, *training.stratified_split(labels, 0), batch_size=32, seed=0)
+    gc.collect()
+    assert [reference() for reference in handed_over] == [None]
 
 
 def test_fit_keeps_the_weights_of_the_best_epoch(monkeypatch):

@@ -5,8 +5,9 @@
 | read | `readers` |
 | pair, scale, relabel | `scaling`, `labels` |
 | distances to pseudo-labels | `distances`, `thresholds`, `selection`, `spatial` |
-| build, train, search, predict | `networks`, `losses`, `training`, `search` |
-| judge and report | `evaluation`, `reports`, `storage` |
+| build, train, search, predict | `backend`, `networks`, `losses`, `training`, `search`, `models` |
+| judge and report | `evaluation`, `reports`, `storage`, `unpickling` |
+| what all of them share | `records`, `errors`, `parsing` |
 | demo scenes | `demo` |
 
 Nothing here imports a stage or reads net.conf: every function takes plain arguments.

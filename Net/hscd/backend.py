@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# training.py compiles its epochs with TensorFlow.
+os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
 @contextlib.contextmanager

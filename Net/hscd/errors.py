@@ -4,6 +4,6 @@
 class InputError(Exception):
     """A file, folder or setting that cannot be used.
 
-    The message is one line that says what was wrong, what was expected and what to do; scripts print it without a
-    traceback and exit with a status that is not 0.
+    The message says in one line what was wrong, what was expected and what to do (a configuration file gets one line a
+    problem); scripts print it without a traceback and exit with a status that is not 0.
     """

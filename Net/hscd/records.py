@@ -21,14 +21,6 @@ class PseudoLabels(TypedDict):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A classified map: labels (rows, columns) and the threshold that was applied to the distances."""
-
-    prediction: np.ndarray
-    threshold: float
-
-
-@dataclass(frozen=True)
 class Trial:
     """One finished trial of a hyper-parameter search.
 

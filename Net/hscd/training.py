@@ -7,7 +7,6 @@ and the arithmetic of a step is Keras' own `train_step`.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +38,16 @@ class FitResult:
     loss: float
     val_loss: float
     val_accuracy: float
-    seconds: float
+
+
+def check_classes(labels: np.ndarray) -> None:
+    """Raise `InputError` where there are not at least two pairs of each class to learn from and to judge by."""
+    changed = int(np.count_nonzero(labels == CHANGED))
+    unchanged = int(np.count_nonzero(labels == UNCHANGED))
+    if min(changed, unchanged) < 2:
+        raise InputError(
+            f"training needs at least two pixels of each class, found {changed} changed and {unchanged} unchanged"
+        )
 
 
 def stratified_split(labels: np.ndarray, seed: int, share: float = VALIDATION_SHARE) -> tuple[np.ndarray, np.ndarray]:
@@ -55,12 +63,7 @@ def stratified_split(labels: np.ndarray, seed: int, share: float = VALIDATION_SH
     """
     from sklearn.model_selection import train_test_split
 
-    changed = int(np.count_nonzero(labels == CHANGED))
-    unchanged = int(np.count_nonzero(labels == UNCHANGED))
-    if min(changed, unchanged) < 2 or len(labels) < 4:
-        raise InputError(
-            f"training needs at least two pixels of each class, found {changed} changed and {unchanged} unchanged"
-        )
+    check_classes(labels)
     validation = max(2, math.ceil(share * len(labels)))
     train, held_out = train_test_split(np.arange(len(labels)), test_size=validation, stratify=labels, random_state=seed)
     return train, held_out
@@ -92,7 +95,6 @@ def fit(
     Raises:
         TrainingDivergedError: if a loss or a weight is not finite.
     """
-    started = time.perf_counter()
     model.optimizer.build(model.trainable_variables)
     data = on_device(pairs, labels)
     train_epoch = compiled_epoch(model, model.train_step, data, batch_size)
@@ -121,7 +123,6 @@ def fit(
         loss=best["loss"],
         val_loss=best["val_loss"],
         val_accuracy=best["val_accuracy"],
-        seconds=time.perf_counter() - started,
     )
 
 
@@ -145,17 +146,19 @@ def compiled_epoch(
     model: keras.Model, step: Callable[[Any], Any], data: tuple[tf.Tensor, tf.Tensor], batch_size: int
 ) -> Callable[[np.ndarray], dict[str, float]]:
     """A function that runs `step` over all batches of an order of pairs and returns the epoch's metrics."""
-    pairs, labels = data
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
-    def run(order: tf.Tensor) -> None:
+    # The data is an argument: what a compiled function takes from around it is never freed.
+    @tf.function(
+        input_signature=[tf.TensorSpec((None,), tf.int32), *(tf.TensorSpec.from_tensor(part) for part in data)]
+    )
+    def run(order: tf.Tensor, pairs: tf.Tensor, labels: tf.Tensor) -> None:
         for start in tf.range(0, tf.size(order), batch_size):
             batch = order[start : start + batch_size]
             step((tf.gather(pairs, batch), tf.gather(labels, batch)))
 
     def epoch(order: np.ndarray) -> dict[str, float]:
         model.reset_metrics()
-        run(tf.constant(order, dtype=tf.int32))
+        run(tf.constant(order, dtype=tf.int32), *data)
         return {name: float(value) for name, value in model.get_metrics_result().items()}
 
     return epoch

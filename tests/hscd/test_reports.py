@@ -97,13 +97,6 @@ def test_metrics_with_suffix():
     assert list(row.values()) == list(tables.metrics(COUNTS).values())
 
 
-def test_metrics_of_nothing_are_empty_cells_under_the_same_columns():
-    row = tables.metrics(None)
-    assert list(row) == METRIC_COLUMNS
-    assert set(row.values()) == {None}
-
-
-# Zero is a count like any other, and not "nothing".
 def test_zero_counts_are_zeros_and_undefined_ratios_nan():
     row = tables.metrics(Confusion(0, 7, 0, 0))
     assert [row[name] for name in METRIC_COLUMNS[:5]] == [1.0, 0, 0, 7, 0]

@@ -11,19 +11,19 @@ from hscd.records import Trial
 Row = dict[str, Any]
 
 
-def metrics(counts: Confusion | None, suffix: str = "") -> Row:
-    """Metrics against pixels of known label; empty where there is nothing to count."""
+def metrics(counts: Confusion, suffix: str = "") -> Row:
+    """Metrics against pixels of known label, in the order of the reports."""
     row: Row = {
-        "overall_accuracy": counts and counts.overall_accuracy,
-        "false_positives_num": counts and counts.false_positives,
-        "false_negatives_num": counts and counts.false_negatives,
-        "true_negatives_num": counts and counts.true_negatives,
-        "true_positives_num": counts and counts.true_positives,
-        "kappa": counts and counts.kappa,
-        "f1": counts and counts.f1,
-        "precision": counts and counts.precision,
-        "recall": counts and counts.recall,
-        "iou": counts and counts.iou,
+        "overall_accuracy": counts.overall_accuracy,
+        "false_positives_num": counts.false_positives,
+        "false_negatives_num": counts.false_negatives,
+        "true_negatives_num": counts.true_negatives,
+        "true_positives_num": counts.true_positives,
+        "kappa": counts.kappa,
+        "f1": counts.f1,
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "iou": counts.iou,
     }
     return {name + suffix: value for name, value in row.items()}
 

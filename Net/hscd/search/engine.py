@@ -6,7 +6,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import hyperopt
@@ -15,6 +15,18 @@ import numpy as np
 from hscd.errors import InputError
 from hscd.records import Trial
 from hscd.search.template import Objective
+
+
+def best_trial(trials: Sequence[Trial]) -> Trial:
+    """The trial of the lowest loss, the first of equal ones.
+
+    Raises:
+        InputError: if none succeeded.
+    """
+    succeeded = [trial for trial in trials if not trial.error]
+    if not succeeded:
+        raise InputError(f"all {len(trials)} trials of the search failed; the last: {trials[-1].error}")
+    return min(succeeded, key=lambda trial: trial.report["loss"])
 
 
 def run(
@@ -67,7 +79,7 @@ def run(
         on_trial(trial, None if error else model)
         return {"status": status} if error else {"status": status, "loss": report["loss"]}
 
-    # That no trial succeeded is said below, with the reason.
+    # That no trial succeeded is said by best_trial, with the reason.
     with contextlib.suppress(hyperopt.exceptions.AllTrialsFailed):
         hyperopt.fmin(
             run_trial,
@@ -79,6 +91,5 @@ def run(
             return_argmin=False,
             verbose=False,
         )
-    if all(trial.error for trial in trials):
-        raise InputError(f"all {len(trials)} trials of the search failed; the last: {trials[-1].error}")
+    best_trial(trials)
     return trials
