@@ -42,6 +42,7 @@ def run(description: str, stage: Callable[[config.Settings], None], arguments: S
         for folder in (settings.model_path, settings.stat_path):
             folder.mkdir(parents=True, exist_ok=True)  # where that fails, no work should be lost
         stage(settings)
+        print(f"results: {settings.stat_path}")
     except InputError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)

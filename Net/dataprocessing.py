@@ -106,9 +106,10 @@ def pair_files(section: DataSet) -> list[str]:
     for key, present in listings.items():
         missing = [name for name in names if name not in present]
         if missing:
+            other = next(folders[key] for key, present in listings.items() if missing[0] in present)
             raise InputError(
-                f"{folders[key] / missing[0]}: missing; before, after and label of a pair carry the same file name "
-                f"([{section.name}] {key})"
+                f"{folders[key] / missing[0]}: missing, but {other / missing[0]} is there; before, after and label of "
+                f"a pair carry the same file name ([{section.name}] {key})"
             )
     stems = [Path(name).stem for name in names]
     for stem in stems:

@@ -54,7 +54,7 @@ def train(settings: config.Settings) -> None:
     )
     best = best_trial(trials)
     print(
-        f"{settings.model_name}: best of {len(trials)} trials is {best.trial_id}, validation loss "
+        f"{settings.model_name}: best trial {best.trial_id} of {len(trials)}, validation loss "
         f"{best.report['loss']:.5f}; on {settings.test_set}: {tables.summary(best.report['test'][0])}"
     )
 
@@ -100,6 +100,7 @@ def test_pair(
     """
     import siamese
 
+    section = settings[settings.test_set]
     model_prefix = settings.model_path / settings.model_name
     model = siamese.load_model(model_prefix, seed=settings.seed)
     tuning: tables.Row = dict.fromkeys(
@@ -107,6 +108,7 @@ def test_pair(
     )
     if pseudo is not None:
         batch_size = int(siamese.read_parameters(model_prefix)["batch_size"])
+        print(f"{name}: fine-tuning on {pu.pseudo_file(section, name)}, threshold {pseudo['threshold']:.5g}")
         started = time.perf_counter()
         positions, labels = pu.select(pseudo, settings)
         extraction_time = time.perf_counter() - started

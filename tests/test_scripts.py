@@ -298,7 +298,7 @@ def test_labelbyneigh_writes_a_map_for_each_radius(tuned: Runs) -> None:
 
 def test_training_writes_the_model_and_the_report(trained: Runs) -> None:
     assert sorted(trained("main", *TRAIN)) == ["model/M.h5", "model/M_param.pickle", "stat/M_stats.csv"]
-    assert trained.said["main", *TRAIN].stdout.startswith("M: best of 3 trials is ")
+    assert trained.said["main", *TRAIN].stdout.startswith("M: best trial ")
 
 
 def test_the_report_has_a_row_a_trial(trained: Runs) -> None:

@@ -25,7 +25,9 @@ def otsu(distances: np.ndarray) -> float:
     from skimage.filters import threshold_otsu  # a slow import that --help and configuration errors do not need
 
     values = distances[np.isfinite(distances)]
-    undefined = "Otsu's threshold is undefined: all distances are equal: identical or constant images, or a network that collapsed"
+    undefined = (
+        "Otsu's threshold is undefined, all distances are equal: identical or constant images, or a collapsed network"
+    )
     if values.size == 0 or values.min() == values.max():
         raise InputError(undefined)
     try:

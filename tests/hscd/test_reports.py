@@ -106,7 +106,7 @@ def test_zero_counts_are_zeros_and_undefined_ratios_nan():
 def test_summary_is_one_line_with_the_main_figures():
     # Kappa 728/2228 = 0.3268.
     assert tables.summary(COUNTS) == "overall accuracy 85.00%, kappa 0.327, F1 0.400"
-    assert tables.summary(Confusion(0, 0, 0, 0)) == "no pixel of known label"
+    assert tables.summary(Confusion(0, 0, 0, 0)) == "no pixel of known label, no metrics"
 
 
 def test_trial_rows_have_the_columns_of_the_specification_in_order():

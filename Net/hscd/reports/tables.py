@@ -31,7 +31,7 @@ def metrics(counts: Confusion, suffix: str = "") -> Row:
 def summary(counts: Confusion) -> str:
     """One line for the terminal."""
     if counts.total == 0:
-        return "no pixel of known label"
+        return "no pixel of known label, no metrics"
     return f"overall accuracy {counts.overall_accuracy:.2%}, kappa {counts.kappa:.3f}, F1 {counts.f1:.3f}"
 
 
