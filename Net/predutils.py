@@ -23,7 +23,6 @@ from hscd.selection import (
     CORRECTION_RADIUS,
     all_labels,
     classify,
-    corrected_labels,
     labels_by_neighborhood,
     labels_by_percentage,
 )
@@ -31,8 +30,6 @@ from hscd.spatial import spatial_correction
 from hscd.thresholds import otsu
 
 __all__ = [
-    "all_labels",
-    "corrected_labels",
     "labels_by_neighborhood",
     "labels_by_percentage",
     "load_pseudo_labels",
