@@ -157,7 +157,7 @@ def hyperparam_search(
     stat_path: Path = config.STAT_PATH,
     seed: int = config.SEED,
 ) -> list[Trial]:
-    """Search for the network of the lowest validation loss; save it and the report of all trials as they finish.
+    """Search for the network of the lowest validation loss; save it when found, and the report of all trials last.
 
     Args:
         train_set: (pixels, 2, bands) float32 pixel pairs to learn from.
