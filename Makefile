@@ -13,7 +13,7 @@ test: lint
 	$(VENV)/bin/python -m pytest
 
 bench: $(VENV)/.run
-	for benchmark in windows preprocessing training; do $(VENV)/bin/python benchmarks/$$benchmark.py || exit 1; done
+	$(VENV)/bin/python benchmarks
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import config
 from hscd.errors import InputError
+from hscd.hardware import choose_backend
 
 
 def run(description: str, stage: Callable[[config.Settings], None], arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +40,7 @@ def run(description: str, stage: Callable[[config.Settings], None], arguments: S
     logging.basicConfig(format="%(levelname)s: %(message)s")
     try:
         settings = config.read(options.config, options.overrides)
+        choose_backend(settings.backend)
         for folder in (settings.model_path, settings.stat_path):
             folder.mkdir(parents=True, exist_ok=True)  # where that fails, no work should be lost
         stage(settings)

@@ -16,6 +16,7 @@ from typing import Any
 from hscd import parsing
 from hscd.distances import DISTANCES
 from hscd.errors import InputError
+from hscd.hardware import BACKENDS
 
 NET_PATH = Path(__file__).resolve().parent
 DATA_CONFIG_PATH = NET_PATH / "net.conf"
@@ -71,6 +72,8 @@ class Settings:
     pseudo_percentage: float
     pseudo_radius: int
     seed: int
+    backend: str
+    workers: int | None
     model_path: Path
     stat_path: Path
     data_sets: dict[str, DataSet]
@@ -115,6 +118,8 @@ SETTINGS = (
     Key("pseudo_percentage", lambda text: parsing.number(text, 0, 1, high_included=True), "a number in ]0, 1]"),
     Key("pseudo_radius", lambda text: parsing.integer(text, 1), "an integer >= 1"),
     Key("seed", lambda text: parsing.integer(text, 0, 2**32 - 1), "an integer from 0 to 4294967295", SEED),
+    Key("backend", parsing.one_of(BACKENDS), " or ".join(BACKENDS), BACKENDS[0]),
+    Key("workers", lambda text: parsing.integer(text, 1), "an integer >= 1", None),
     Key("model_path", parsing.path, "a folder", Path("model")),
     Key("stat_path", parsing.path, "a folder", Path("stat")),
 )  # fmt: skip

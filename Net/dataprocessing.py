@@ -9,6 +9,7 @@ import numpy as np
 
 from config import DATA_PATH, DataSet, Settings
 from hscd import readers
+from hscd.arrays import aligned_empty
 from hscd.errors import InputError
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
 from hscd.scaling import band_ranges, fill_pixels
@@ -148,7 +149,7 @@ def preprocessing(
     kept = [None if keep_unlabeled else np.flatnonzero(flat != UNKNOWN) for flat in relabeled]
     sizes = [len(flat) if keep is None else len(keep) for flat, keep in zip(relabeled, kept, strict=True)]
     ranges = band_ranges([*images_a, *images_b]) if apply_rescaling else None
-    pairs = np.empty((sum(sizes), 2, images_a[0].shape[-1]), dtype=np.float32)
+    pairs = aligned_empty((sum(sizes), 2, images_a[0].shape[-1]))
     start = 0
     for before, after, keep, size in zip(images_a, images_b, kept, sizes, strict=True):
         for date, image in enumerate((before, after)):

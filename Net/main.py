@@ -12,6 +12,7 @@ import dataprocessing as dp
 import predutils as pu
 from commandline import run
 from hscd import storage
+from hscd.arrays import aligned_take
 from hscd.distances import DISTANCES
 from hscd.errors import InputError
 from hscd.evaluation import confusion
@@ -51,6 +52,7 @@ def train(settings: config.Settings) -> None:
         model_path=settings.model_path,
         stat_path=settings.stat_path,
         seed=settings.seed,
+        workers=settings.workers,
     )
     best = best_trial(trials)
     print(
@@ -113,7 +115,7 @@ def test_pair(
         positions, labels = pu.select(pseudo, settings)
         extraction_time = time.perf_counter() - started
         # All pseudo-labels are those of all pixels in their order: no copy of a large scene.
-        chosen = pairs if settings.fine_tuning == config.ALL_PSEUDO_LABELS else pairs[positions]
+        chosen = pairs if settings.fine_tuning == config.ALL_PSEUDO_LABELS else aligned_take(pairs, positions)
         model, loss, val_loss, val_acc, epochs, ft_time = siamese.fine_tuning(
             model, batch_size, chosen, labels, seed=settings.seed
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ from hyperopt import STATUS_OK
 from tqdm import tqdm
 
 import config
-from hscd import storage, training
+from hscd import hardware, storage, training
+from hscd.arrays import SharedArray
 from hscd.backend import keras
 from hscd.distances import SAM, by_function, euclidean_dist
 from hscd.errors import InputError
@@ -23,6 +26,7 @@ from hscd.networks.siamese import build_net
 from hscd.records import Trial
 from hscd.reports import tables
 from hscd.search import engine
+from hscd.search.runners import InProcess, Objective, Progress, Runner, WorkerProcesses
 from hscd.search.template import objective_and_space
 from hscd.selection import classify
 from hscd.thresholds import otsu
@@ -39,6 +43,14 @@ __all__ = [
     "read_parameters",
     "siamese_model",
 ]
+
+# When a search runs in worker processes. A rough account of a trial on one core: building and compiling, and some
+# twenty-five epochs; two workers save about a third of it and take four seconds to start (benchmarks/search.py).
+_SECONDS_A_TRIAL = 1.5
+_PAIRS_A_SECOND = 2000
+_WORTH_WORKERS = 12.0
+# Each has TensorFlow in its memory, some 600 MB.
+_MOST_WORKERS = 8
 
 
 def siamese_model(
@@ -61,7 +73,8 @@ def siamese_model(
         score_function: distance that heads the network.
 
     Returns:
-        Hyperopt result: `loss` (the validation loss, minimised), `status`, `model` and what goes into the report.
+        Hyperopt result: `loss` (the validation loss, minimised), `status`, `model` (parameters, weights by name) and
+        what goes into the report.
     """
     dropout_rate = {{uniform(0, search.max_dropout)}}  # type: ignore  # noqa: F821
     dropout_rate_1 = {{uniform(0, search.max_dropout)}}  # type: ignore  # noqa: F821
@@ -99,7 +112,7 @@ def siamese_model(
     return {
         "loss": best.val_loss,
         "status": STATUS_OK,
-        "model": (model, parameters),
+        "model": (parameters, named_weights(model)),
         "epochs": best.epoch,
         "train_loss": best.loss,
         "test": judge(model, test_set, test_labels),
@@ -117,31 +130,49 @@ def judge(model: keras.Model, pairs: np.ndarray, labels: np.ndarray) -> tuple[Co
 class _Search:
     """What a trial needs beyond its data: the configured choices, the seed, and where to log."""
 
-    def __init__(self, choices: config.SearchSettings, seed: int, log_folder: Path, bar: tqdm) -> None:
+    def __init__(self, choices: config.SearchSettings, seed: int, log_folder: Path, on_epoch: Progress) -> None:
         self.neurons, self.neurons_1, self.neurons_2 = choices.neurons, choices.neurons_1, choices.neurons_2
         self.batch_size, self.max_dropout = choices.batch_size, choices.max_dropout
         self.fourth_layer = choices.fourth_layer
         self.seed = seed
+        self.trial_id = 0
         self._log_folder = log_folder
-        self._bar = bar
+        self._on_epoch = on_epoch
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
-        log_folder = self._log_folder / f"trial_{self._bar.n}"
-        return [keras.callbacks.TensorBoard(str(log_folder), write_graph=False), _EpochProgress(self._bar)]
+        return [
+            keras.callbacks.TensorBoard(str(self._log_folder / f"trial_{self.trial_id}"), write_graph=False),
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: self._on_epoch(self.trial_id, epoch + 1, logs["val_loss"])
+            ),
+        ]
 
 
-class _EpochProgress(keras.callbacks.Callback):
-    """Shows the validation loss of the epoch beside a progress bar, which may itself count epochs."""
+@dataclass(frozen=True)
+class _Trials:
+    """What all trials of a search share; in a worker process it becomes the objective."""
 
-    def __init__(self, bar: tqdm, *, counts_epochs: bool = False) -> None:
-        super().__init__()
-        self._bar = bar
-        self._counts_epochs = counts_epochs
+    data: Mapping[str, np.ndarray | SharedArray]
+    score_function: Callable[[Any, Any], Any]
+    choices: config.SearchSettings
+    seed: int
+    log_folder: Path
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        self._bar.set_postfix_str(f"epoch {epoch + 1}, val_loss {(logs or {})['val_loss']:.5f}")
-        if self._counts_epochs:
-            self._bar.update()
+    def __call__(self, on_epoch: Progress) -> Objective:
+        search, objective, _ = self.translated(on_epoch)
+
+        def run_trial(trial_id: int, choice: dict[str, Any]) -> dict[str, Any]:
+            search.trial_id = trial_id
+            return objective(choice)
+
+        return run_trial
+
+    def translated(self, on_epoch: Progress) -> tuple[_Search, Callable, dict[str, Any]]:
+        """The settings of the search, and the objective and the space that `siamese_model` makes of them."""
+        search = _Search(self.choices, self.seed, self.log_folder, on_epoch)
+        data = {name: part.open() if isinstance(part, SharedArray) else part for name, part in self.data.items()}
+        names = {"search": search, "score_function": self.score_function, **data}
+        return search, *objective_and_space(siamese_model, names)
 
 
 def hyperparam_search(
@@ -156,6 +187,7 @@ def hyperparam_search(
     model_path: Path = config.MODEL_PATH,
     stat_path: Path = config.STAT_PATH,
     seed: int = config.SEED,
+    workers: int | None = None,
 ) -> list[Trial]:
     """Search for the network of the lowest validation loss; save it when found, and the report of all trials last.
 
@@ -170,6 +202,7 @@ def hyperparam_search(
         model_path: folder of the saved model.
         stat_path: folder of the report and, under `logs`, of TensorBoard's records.
         seed: of the choices, the split and the training.
+        workers: processes that run trials, 1 for this one alone; None for what is faster here.
 
     Returns:
         The trials.
@@ -178,11 +211,20 @@ def hyperparam_search(
         InputError: if a class is missing, or every trial failed.
     """
     training.check_classes(train_labels)
+    if workers is None:
+        workers = _workers(hyperas_sett.max_evals, len(train_set))
     log_folder = stat_path / "logs" / name / f"{datetime.now():%Y%m%d-%H%M%S}"
+    data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
+    trials_of_search = _Trials(
+        _shared(data) if workers > 1 else data, distance_function, hyperas_sett, seed, log_folder
+    )
     finished: list[Trial] = []
     with tqdm(total=hyperas_sett.max_evals, desc="search", unit="trial", dynamic_ncols=True) as bar:
 
-        def on_trial(trial: Trial, trained: tuple[keras.Model, dict[str, Any]] | None) -> None:
+        def on_epoch(trial_id: int, epoch: int, val_loss: float) -> None:
+            bar.set_postfix_str(f"trial {trial_id}, epoch {epoch}, val_loss {val_loss:.5f}")
+
+        def on_trial(trial: Trial, trained: tuple[dict[str, Any], dict[str, np.ndarray]] | None) -> None:
             """Save what there is: a search that is interrupted leaves the best model so far."""
             finished.append(trial)
             bar.update()
@@ -191,22 +233,35 @@ def hyperparam_search(
                 return
             best = engine.best_trial(finished)
             if trial is best:
-                model, parameters = trained
-                save_model(model_path / name, parameters, named_weights(model))
+                save_model(model_path / name, *trained)
             bar.set_description_str(f"search, best val_loss {best.report['loss']:.5f}")
 
-        names = {
-            "search": _Search(hyperas_sett, seed, log_folder, bar),
-            "train_set": train_set,
-            "train_labels": train_labels,
-            "test_set": test_set,
-            "test_labels": test_labels,
-            "score_function": distance_function,
-        }
-        objective, space = objective_and_space(siamese_model, names)
-        trials = engine.run(objective, space, hyperas_sett.max_evals, seed, on_trial)
+        *_, space = trials_of_search.translated(on_epoch)
+        with ExitStack() as stack:
+            runner: Runner = (
+                InProcess(trials_of_search, on_epoch)
+                if workers == 1
+                else stack.enter_context(WorkerProcesses(trials_of_search, on_epoch, workers))
+            )
+            trials = engine.run(runner, space, hyperas_sett.max_evals, seed, on_trial)
     storage.write_csv(stat_path / f"{name}_stats.csv", tables.trial_rows(trials, engine.best_trial(trials).trial_id))
     return trials
+
+
+def _shared(data: Mapping[str, np.ndarray]) -> dict[str, SharedArray]:
+    """Arrays for worker processes; train and test set may be one array, which is shared once."""
+    shared = {id(part): SharedArray(part) for part in data.values()}
+    return {name: shared[id(part)] for name, part in data.items()}
+
+
+def _workers(trials: int, pairs: int) -> int:
+    """How many processes make a search fastest; one where a GPU does the work.
+
+    A core of its own for each trial is worth more than all cores for one trial, but workers have to start first.
+    """
+    if training.on_gpu() or trials * (_SECONDS_A_TRIAL + pairs / _PAIRS_A_SECOND) < _WORTH_WORKERS:
+        return 1
+    return min(hardware.cores(), trials, _MOST_WORKERS)
 
 
 def fine_tuning(
@@ -238,10 +293,15 @@ def fine_tuning(
     started = time.perf_counter()
     train, validation = training.stratified_split(pseudo_labels, seed)
     with tqdm(total=None, desc="fine-tuning", unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
+
+        def on_epoch_end(_: int, logs: Mapping[str, float]) -> None:
+            bar.update()
+            bar.set_postfix_str(f"val_loss {logs['val_loss']:.5f}")
+
         try:
             best = training.fit(
                 model, x_retrain, pseudo_labels, train, validation,
-                batch_size=batch_size, seed=seed, callbacks=[_EpochProgress(bar, counts_epochs=True)],
+                batch_size=batch_size, seed=seed, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)],
             )  # fmt: skip
         except training.TrainingDivergedError as error:
             raise InputError(f"fine-tuning diverged ({error}); the model's learning rate is too high") from error

@@ -1,73 +1,114 @@
-"""Training and prediction against plain Keras: two inputs, `fit([a, b])` and `predict([a, b])` with defaults."""
+"""Training and prediction against plain Keras on TensorFlow: two inputs, `fit([a, b])` and `predict([a, b])`."""
 
 from __future__ import annotations
 
 import numpy as np
 
 import measure
-import siamese
-from hscd import training
-from hscd.backend import keras
-from hscd.distances import euclidean_dist
-from hscd.losses.contrastive import ContrastiveLoss
-from hscd.networks.dense import dense_branch
+from hscd import hardware
 
-PAIRS, BANDS = 50_000, 224
+PAIRS, PREDICTED_PAIRS, BANDS = 100_000, 730_000, 224
+BATCHES = (32, 256, 512)
 PARAMETERS = {
     "dropout_rate": 0.2, "dropout_rate_1": 0.1, "lr": 1e-3, "layer": 224, "layer_1": 160, "layer_2": 96,
-    "score_function": euclidean_dist, "margin": 1.0, "fourth_layer": False, "batch_size": 32,
+    "score_function": "ED", "margin": 1.0, "fourth_layer": False, "batch_size": 32,
 }  # fmt: skip
 # Multiply-adds of one spectrum forward through the branch, and of a training step: the backward pass has two products
 # more a layer, of which the first layer needs one only.
 PRODUCTS = BANDS * 224 + 224 * 160 + 160 * 96
 TRAINING_PRODUCTS = 3 * PRODUCTS - BANDS * 224
+# Of the plain prediction, scaled up.
+PLAIN_SHARE = 10
 
 
-def plain_model() -> keras.Model:
-    branch = dense_branch(BANDS, PARAMETERS)
+def data() -> tuple[np.ndarray, np.ndarray]:
+    from hscd.arrays import aligned_empty
+
+    rng = np.random.default_rng(0)
+    pairs = aligned_empty((PAIRS, 2, BANDS))
+    pairs[:] = rng.random(pairs.shape, dtype=np.float32)
+    return pairs, rng.integers(0, 2, PAIRS).astype(np.float32)
+
+
+def plain_model(parameters: dict) -> object:
+    """The guide's network as Keras' documentation would have it."""
+    from hscd.backend import keras
+    from hscd.distances import by_function
+    from hscd.losses.contrastive import ContrastiveLoss
+
+    branch = keras.Sequential([keras.Input((BANDS,))])
+    for units, rate in (("layer", "dropout_rate"), ("layer_1", "dropout_rate_1"), ("layer_2", None)):
+        branch.add(keras.layers.Dense(parameters[units], activation="relu"))
+        if rate:
+            branch.add(keras.layers.Dropout(parameters[rate]))
     first, second = keras.Input((BANDS,)), keras.Input((BANDS,))
-    model = keras.Model([first, second], euclidean_dist(branch(first), branch(second)))
-    model.compile(keras.optimizers.Adam(1e-3), ContrastiveLoss(1.0))
+    distance = by_function(parameters["score_function"]).function(branch(first), branch(second))
+    model = keras.Model([first, second], distance)
+    model.compile(keras.optimizers.Adam(parameters["lr"]), ContrastiveLoss(parameters["margin"]))
     return model
+
+
+def plain() -> list[float]:
+    """Pairs a second, of training by batch size and of prediction."""
+    pairs, labels = data()
+    first, second = (np.ascontiguousarray(pairs[:, date]) for date in range(2))
+    model = plain_model(PARAMETERS)
+    rates = []
+    for batch in BATCHES:
+        model.fit([first[: 2 * batch], second[: 2 * batch]], labels[: 2 * batch], batch_size=batch, verbose=0)
+        work = measure.seconds(lambda batch=batch: model.fit([first, second], labels, batch_size=batch, verbose=0), 2)
+        rates.append(PAIRS / work)
+    some = PREDICTED_PAIRS // PLAIN_SHARE
+    work = measure.seconds(lambda: model.predict([first[:some], second[:some]], verbose=0), 2)
+    return [*rates, some / work]
+
+
+def ours() -> list[float]:
+    """The same, of this program on the backend of the environment."""
+    from hscd.arrays import aligned_empty
+    from hscd.epochs import Epochs
+    from hscd.networks.dropout import dropout_layers
+    from hscd.networks.siamese import build_net
+
+    pairs, labels = data()
+    model = build_net((BANDS,), PARAMETERS, seed=0)
+    model.optimizer.build(model.trainable_variables)
+    epochs = Epochs(model)
+    held = epochs.hold(pairs), epochs.hold(labels)
+    rng = np.random.default_rng(0)
+
+    def epoch(batch: int) -> None:
+        for layer in dropout_layers(model):
+            layer.redraw()
+        epochs.train(*held, rng.permutation(PAIRS), batch)
+
+    rates = []
+    for batch in BATCHES:
+        epoch(batch)
+        rates.append(PAIRS / measure.seconds(lambda batch=batch: epoch(batch), 3))
+    scene = aligned_empty((PREDICTED_PAIRS, 2, BANDS))
+    for start in range(0, PREDICTED_PAIRS, PAIRS):
+        scene[start : start + PAIRS] = pairs[: PREDICTED_PAIRS - start]
+    epochs.distances(scene)
+    return [*rates, PREDICTED_PAIRS / measure.seconds(lambda: epochs.distances(scene), 3)]
 
 
 def main() -> None:
     rate = measure.matrix_product_rate()
-    print(f"float32 matrix product of this machine: {rate:.0f} GFLOP/s; {PAIRS:,} pairs x {BANDS} bands\n")
-    measure.header()
-    rng = np.random.default_rng(0)
-    pairs = rng.random((PAIRS, 2, BANDS), dtype=np.float32)
-    labels = rng.integers(0, 2, PAIRS).astype(np.float32)
-    first, second = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
-    plain, ours = plain_model(), siamese.build_net((BANDS,), PARAMETERS)
-    for batch in (32, 256, 512):
-
-        def plain_epoch(batch: int = batch) -> None:
-            plain.fit([first, second], labels, batch_size=batch, verbose=0)
-
-        plain_epoch()
-        slow = PAIRS / measure.seconds(plain_epoch, 2)
-        epoch = training.compiled_epoch(ours, ours.train_step, training.on_device(pairs, labels), batch)
-        epoch(np.arange(PAIRS))
-        fast = PAIRS / measure.seconds(lambda epoch=epoch: epoch(rng.permutation(PAIRS)), 2)
-        # Two spectra a pair, two operations a product.
-        share = fast * 4 * TRAINING_PRODUCTS / 1e9 / rate
-        measure.row(
-            f"training, batch {batch}",
-            f"{slow:,.0f} pairs/s",
-            f"{fast:,.0f} pairs/s ({share:.0%} of the matrix-product rate)",
-            fast / slow,
-        )
-    slow = PAIRS / measure.seconds(lambda: plain.predict([first, second], verbose=0), 2)
-    fast = PAIRS / measure.seconds(lambda: siamese.predict(ours, pairs), 2)
-    share = fast * 4 * PRODUCTS / 1e9 / rate
-    measure.row(
-        "prediction",
-        f"{slow:,.0f} pairs/s",
-        f"{fast:,.0f} pairs/s ({share:.0%} of the matrix-product rate)",
-        fast / slow,
-    )
-
-
-if __name__ == "__main__":
-    main()
+    slow = measure.apart("training", "plain", KERAS_BACKEND="tensorflow")
+    works = [*(f"training, {PAIRS:,} pairs × {BANDS} bands, batch {batch}" for batch in BATCHES)]
+    works.append(f"prediction, {PREDICTED_PAIRS:,} pairs × {BANDS} bands")
+    products = [*[TRAINING_PRODUCTS] * len(BATCHES), PRODUCTS]
+    for backend in filter(hardware.is_installed, hardware.BACKENDS):
+        fast = measure.apart("training", "ours", KERAS_BACKEND=backend)
+        # The machine's speed wanders: the better of the rates before and after.
+        rate = max(rate, measure.matrix_product_rate())
+        for work, plain_rate, our_rate, product in zip(works, slow, fast, products, strict=True):
+            # Two spectra a pair, two operations a product.
+            share = our_rate * 4 * product / 1e9 / rate
+            measure.row(
+                f"{work}, {backend}",
+                f"{plain_rate:,.0f} pairs/s",
+                f"{our_rate:,.0f} pairs/s, {share:.0%} of the {rate:.0f} GFLOP/s of a float32 matrix product",
+                our_rate / plain_rate,
+            )

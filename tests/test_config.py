@@ -35,6 +35,8 @@ REFUSED: dict[str, list[str]] = {
     "pseudo_percentage": ["", "0", "-0.1", "1.0001", "40%", "nan", "inf"],
     "pseudo_radius": ["", "0", "-1", "2.5", "r"],
     "seed": ["", "-1", "4294967296", "1.5", "x"],
+    "backend": ["", "torch", "TensorFlow", "tensorflow, jax"],
+    "workers": ["", "0", "-1", "1.5", "auto"],
     "model_path": [""],
     "stat_path": [""],
     "imgAPath": [""],
@@ -56,6 +58,8 @@ REFUSED: dict[str, list[str]] = {
 # The values of the keys that may be left out; paths are relative to the file.
 DEFAULTS = {
     "seed": 0,
+    "backend": "tensorflow",
+    "workers": None,
     "model_path": "model",
     "stat_path": "stat",
     "matLabel": None,
@@ -120,6 +124,8 @@ fine_tuning = 2
 pseudo_percentage = 0.4
 pseudo_radius = 5
 seed = 7
+backend = jax
+workers = 3
 model_path = saved/models
 stat_path = reports
 
@@ -174,6 +180,8 @@ max_evals = 1
         pseudo_percentage=0.4,
         pseudo_radius=5,
         seed=7,
+        backend="jax",
+        workers=3,
         model_path=tmp_path / "saved/models",
         stat_path=tmp_path / "reports",
         data_sets={

@@ -15,6 +15,7 @@ from conftest import SHARED, needs_shared
 from hscd import storage, training
 from hscd.backend import keras
 from hscd.distances import DISTANCES, SAM, euclidean_dist
+from hscd.epochs import Epochs
 from hscd.errors import InputError
 from hscd.losses.contrastive import ContrastiveLoss
 
@@ -123,19 +124,19 @@ def test_an_epoch_equals_keras_train_on_batch_over_the_same_batches():
 
 def test_the_data_of_a_training_is_freed(monkeypatch):
     monkeypatch.setattr(training, "MAX_EPOCHS", 1)
-    on_device, handed_over = training.on_device, []
+    hold, handed_over = Epochs.hold, []
 
-    def watched(pairs, labels):
-        data = on_device(pairs, labels)
-        handed_over.append(weakref.ref(data[0]))
-        return data
+    def watched(self, array):
+        held = hold(self, array)
+        handed_over.append(weakref.ref(held))
+        return held
 
-    monkeypatch.setattr(training, "on_device", watched)
+    monkeypatch.setattr(Epochs, "hold", watched)
     pairs, labels = labelled_pairs()
     model = siamese.build_net((4,), PARAMETERS)
     training.fit(model, pairs, labels, *training.stratified_split(labels, 0), batch_size=32, seed=0)
     gc.collect()
-    assert [reference() for reference in handed_over] == [None]
+    assert [reference() for reference in handed_over] == [None, None]
 
 
 def test_fit_keeps_the_weights_of_the_best_epoch(monkeypatch):

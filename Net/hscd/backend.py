@@ -1,4 +1,4 @@
-"""Keras, imported in one place and without the notes TensorFlow's C++ part prints about the build and the CPU."""
+"""Keras, imported in one place and without the notes its backends print about the build and the CPU."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import os
 import tempfile
 from collections.abc import Iterator
 
+from hscd.hardware import BACKENDS, threads
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# training.py compiles its epochs with TensorFlow.
-os.environ["KERAS_BACKEND"] = "tensorflow"
+if os.environ.get("KERAS_BACKEND") not in BACKENDS:
+    os.environ["KERAS_BACKEND"] = BACKENDS[0]
+# The threads of XLA, that is of JAX.
+os.environ.setdefault("NPROC", str(threads()))
 
 
 @contextlib.contextmanager
@@ -32,14 +36,22 @@ def _native_stderr_held_back() -> Iterator[None]:
             os.close(kept)
 
 
-with _native_stderr_held_back():
-    import keras
+def _set_up_tensorflow() -> None:
     import tensorflow
 
+    # hscd.epochs splits the work among threads by itself, an operation has one.
+    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(threads())
     # Looking for a GPU prints an error where there is none; the answer is cached.
     tensorflow.config.list_physical_devices("GPU")
+    # A search builds a network a trial, and compiles it; TensorFlow takes that for a mistake and warns.
+    tensorflow.get_logger().setLevel("ERROR")
 
-# A search builds a network a trial, and compiles it; TensorFlow takes that for a mistake and warns.
-tensorflow.get_logger().setLevel("ERROR")
 
-__all__ = ["keras", "tensorflow"]
+with _native_stderr_held_back():
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        _set_up_tensorflow()
+
+__all__ = ["keras", "threads"]

@@ -27,9 +27,9 @@ def model_files(path: Path) -> tuple[Path, Path]:
 def named_weights(model: keras.Model) -> dict[str, np.ndarray]:
     """Copies of the branch's weights by name, in the order of the network."""
     return {
-        f"{layer.name}/{variable.name}": values
+        f"{layer.name}/{variable.name}": variable.numpy()
         for layer in model.get_layer("branch").layers
-        for variable, values in zip(layer.weights, layer.get_weights(), strict=True)
+        for variable in layer.weights
     }
 
 

@@ -17,7 +17,7 @@ CORRECTION_RADIUS = 3
 
 def classify(distances: np.ndarray, threshold: float) -> np.ndarray:
     """Labels (uint8) of distances: changed where greater than the threshold."""
-    return np.where(distances > threshold, CHANGED, UNCHANGED).astype(np.uint8)
+    return np.where(distances > threshold, np.uint8(CHANGED), np.uint8(UNCHANGED))
 
 
 def corrected_labels(pseudo_dict: PseudoLabels) -> np.ndarray:

@@ -17,28 +17,38 @@ def window_counts(mask: np.ndarray, radius: int) -> np.ndarray:
         radius: window radius, >= 1.
 
     Returns:
-        (rows, columns) int32 array.
+        (rows, columns) array of the smallest unsigned integers that hold twice the pixels of a window.
     """
     if radius < 1:
         raise ValueError(f"radius must be at least 1, received {radius}")
-    return _window_sum(_window_sum(mask, radius, 0), radius, 1)
+    count = mask.view(np.uint8).astype(_count_type(mask.shape, radius), copy=False)
+    return _window_sum(_window_sum(count, radius, 0), radius, 1)
+
+
+def _count_type(shape: tuple[int, ...], radius: int) -> np.dtype:
+    rows, columns = (min(2 * radius - 1, length) for length in shape)
+    return np.min_scalar_type(2 * rows * columns)
 
 
 def _window_sum(values: np.ndarray, radius: int, axis: int) -> np.ndarray:
-    """Sum over the 2·radius−1 neighbours along one axis, as differences of a running sum."""
-    length = values.shape[axis]
+    """Sum over the 2·radius−1 neighbours along one axis, as differences of a running sum.
+
+    The running sum may wrap around: the difference of two is right all the same as long as it fits the type itself.
+    """
+    values = np.moveaxis(values, axis, 0)
+    length = len(values)
     radius = min(radius, length)
-    running = np.zeros([n + (i == axis) for i, n in enumerate(values.shape)], dtype=np.int32)
-    np.cumsum(values, axis=axis, dtype=np.int32, out=running[(slice(None),) * axis + (slice(1, None),)])
-    centre = np.arange(length)
-    upper = np.minimum(centre + radius, length)
-    lower = np.maximum(centre - radius + 1, 0)
-    return running.take(upper, axis=axis) - running.take(lower, axis=axis)
+    running = np.cumsum(values, axis=0, dtype=values.dtype)
+    sums = np.empty_like(running)
+    sums[: length - radius] = running[radius - 1 : -1]
+    sums[length - radius :] = running[-1]
+    sums[radius:] -= running[: length - radius]
+    return np.moveaxis(sums, 0, axis)
 
 
 def window_sizes(shape: tuple[int, int], radius: int) -> np.ndarray:
     """Number of pixels of each pixel's clipped window, (rows, columns)."""
-    rows, columns = (_window_sum(np.ones(n, dtype=bool), radius, 0) for n in shape)
+    rows, columns = (_window_sum(np.ones(n, dtype=_count_type(shape, radius)), radius, 0) for n in shape)
     return rows[:, None] * columns[None, :]
 
 
@@ -52,11 +62,13 @@ def spatial_correction(prediction: np.ndarray, radius: int = 3) -> np.ndarray:
     Returns:
         Corrected map of the same shape and type.
     """
-    classes = np.unique(prediction)
+    classes = np.flatnonzero(np.bincount(prediction.ravel())).astype(prediction.dtype)
     if len(classes) == 2:  # half the work of the general case: one count decides
-        first = window_counts(prediction == classes[0], radius)
-        balance = 2 * first - window_sizes(prediction.shape, radius)
-        return np.where(balance == 0, prediction, np.where(balance > 0, classes[0], classes[1]))
+        twice = 2 * window_counts(prediction == classes[0], radius)
+        sizes = window_sizes(prediction.shape, radius)
+        corrected = np.where(twice > sizes, classes[0], classes[1])
+        np.copyto(corrected, prediction, where=twice == sizes)
+        return corrected
     counts = np.stack([window_counts(prediction == value, radius) for value in classes])
     most = counts.max(axis=0)
     tie = (counts == most).sum(axis=0) > 1

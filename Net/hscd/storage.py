@@ -14,13 +14,15 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import h5py
 import numpy as np
 
 from hscd import unpickling
 from hscd.errors import InputError
+
+if TYPE_CHECKING:
+    import h5py
 
 
 @contextmanager
@@ -118,6 +120,8 @@ def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
         path: target, ending in `.h5`.
         weights: arrays by name ("dense/kernel"), in the order of the network.
     """
+    import h5py  # here: --help has no use for it
+
     with atomic_file(path) as file, h5py.File(file, "w") as h5:
         h5.attrs["backend"] = "tensorflow"
         h5.attrs["keras_version"] = "2.4.0"
@@ -134,6 +138,8 @@ def read_weights(path: Path) -> list[np.ndarray]:
     Raises:
         InputError: if the file is missing or not a weight file of Keras' HDF5 layout.
     """
+    import h5py
+
     try:
         with h5py.File(path, "r") as h5:
             return [h5[layer][name][()] for layer in h5.attrs["layer_names"] for name in _weight_names(h5[layer])]

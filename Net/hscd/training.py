@@ -1,29 +1,23 @@
-"""Fast fit and predict of Siamese models on pixel pairs held in memory.
-
-An epoch is one compiled TensorFlow call that loops over the batches: the data is handed over once, not batch by batch,
-and the arithmetic of a step is Keras' own `train_step`.
-"""
+"""Fit and predict Siamese models on pixel pairs held in memory; the passes over them are those of `hscd.epochs`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from hscd.backend import keras
-from hscd.backend import tensorflow as tf
+from hscd.epochs import Epochs
 from hscd.errors import InputError
 from hscd.labels import CHANGED, UNCHANGED
+from hscd.networks.dropout import dropout_layers
 
 MAX_EPOCHS = 150
 MIN_DELTA = 1e-4
 PATIENCE = 10
 VALIDATION_SHARE = 0.2
-# Pairs a forward pass: large enough for full matrix-product speed, small enough for little extra memory.
-PREDICTION_BATCH = 16_384
 
 
 class TrainingDivergedError(Exception):
@@ -96,10 +90,10 @@ def fit(
         TrainingDivergedError: if a loss or a weight is not finite.
     """
     model.optimizer.build(model.trainable_variables)
-    data = on_device(pairs, labels)
-    train_epoch = compiled_epoch(model, model.train_step, data, batch_size)
-    validation_epoch = compiled_epoch(model, model.test_step, data, PREDICTION_BATCH)
-    order = np.random.default_rng(seed)
+    epochs = _epochs(model)
+    targets = labels.astype(np.float32)
+    data, held_targets = epochs.hold(pairs), epochs.hold(targets)
+    shuffle = np.random.default_rng(seed)
     stopping = keras.callbacks.EarlyStopping(
         monitor="val_loss", mode="min", min_delta=MIN_DELTA, patience=PATIENCE, restore_best_weights=True
     )
@@ -109,8 +103,12 @@ def fit(
     hooks.on_train_begin()
     for epoch in range(MAX_EPOCHS):
         hooks.on_epoch_begin(epoch)
-        logs = train_epoch(order.permutation(train))
-        logs |= {f"val_{name}": value for name, value in validation_epoch(validation).items()}
+        for layer in dropout_layers(model):
+            layer.redraw()
+        order = shuffle.permutation(train)
+        logs = _measured(model, targets[order], epochs.train(data, held_targets, order, batch_size))
+        judged = _measured(model, targets[validation], epochs.distances(data, validation))
+        logs |= {f"val_{name}": value for name, value in judged.items()}
         _check_finite(model, logs, epoch)
         history.append(logs)
         hooks.on_epoch_end(epoch, logs)
@@ -133,35 +131,27 @@ def _check_finite(model: keras.Model, logs: dict[str, float], epoch: int) -> Non
     """
     if not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"])):
         raise TrainingDivergedError(f"loss {logs['loss']:g}, validation loss {logs['val_loss']:g} in epoch {epoch + 1}")
-    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+    if not all(np.isfinite(weights.numpy()).all() for weights in model.trainable_variables):
         raise TrainingDivergedError(f"weights that are not finite in epoch {epoch + 1}")
 
 
-def on_device(pairs: np.ndarray, labels: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pixel pairs and labels as tensors, handed over once for all epochs."""
-    return tf.constant(pairs), tf.constant(labels, dtype=tf.float32)
+def _measured(model: keras.Model, labels: np.ndarray, distances: np.ndarray) -> dict[str, float]:
+    """Mean loss and accuracy of distances."""
+    model.reset_metrics()
+    accuracy = model.compute_metrics(None, labels, distances)["accuracy"]
+    return {"loss": float(model.loss(labels, distances)), "accuracy": float(accuracy)}
 
 
-def compiled_epoch(
-    model: keras.Model, step: Callable[[Any], Any], data: tuple[tf.Tensor, tf.Tensor], batch_size: int
-) -> Callable[[np.ndarray], dict[str, float]]:
-    """A function that runs `step` over all batches of an order of pairs and returns the epoch's metrics."""
+def on_gpu() -> bool:
+    """Whether the backend computes on a GPU."""
+    return any(device.lower().startswith(("gpu", "cuda")) for device in keras.distribution.list_devices())
 
-    # The data is an argument: what a compiled function takes from around it is never freed.
-    @tf.function(
-        input_signature=[tf.TensorSpec((None,), tf.int32), *(tf.TensorSpec.from_tensor(part) for part in data)]
-    )
-    def run(order: tf.Tensor, pairs: tf.Tensor, labels: tf.Tensor) -> None:
-        for start in tf.range(0, tf.size(order), batch_size):
-            batch = order[start : start + batch_size]
-            step((tf.gather(pairs, batch), tf.gather(labels, batch)))
 
-    def epoch(order: np.ndarray) -> dict[str, float]:
-        model.reset_metrics()
-        run(tf.constant(order, dtype=tf.int32), *data)
-        return {name: float(value) for name, value in model.get_metrics_result().items()}
-
-    return epoch
+def _epochs(model: keras.Model) -> Epochs:
+    """The compiled passes of a model; they are kept with it, for compiling takes longer than a small prediction."""
+    if not hasattr(model, "epochs"):
+        model.epochs = Epochs(model)
+    return model.epochs
 
 
 def check_bands(model: keras.Model, pairs: np.ndarray) -> None:
@@ -185,4 +175,4 @@ def predict(model: keras.Model, pairs: np.ndarray) -> np.ndarray:
         InputError: if model and pairs have different numbers of bands.
     """
     check_bands(model, pairs)
-    return np.asarray(model.predict(pairs, batch_size=PREDICTION_BATCH, verbose=0))
+    return _epochs(model).distances(pairs)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from hscd.backend import keras, tensorflow
+from hscd.backend import keras
 from hscd.distances import DISTANCES, by_function, pixel_distances
 
 pytestmark = pytest.mark.parametrize("distance", DISTANCES.values(), ids=DISTANCES.keys())
@@ -142,6 +142,8 @@ def test_tensors_broadcast_too(distance):
 
 
 def gradients(distance, first, second):
+    import tensorflow  # after hscd.backend, which keeps its notes quiet
+
     x, y = tensorflow.Variable(first), tensorflow.Variable(second)
     with tensorflow.GradientTape() as tape:
         value = tensorflow.reduce_sum(distance.function(x, y))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hscd.backend import keras
+from hscd.networks.dropout import MaskPoolDropout
 
 FOURTH_LAYER_UNITS = 512
 
@@ -22,9 +23,9 @@ def dense_branch(bands: int, parameters: Mapping[str, Any]) -> keras.Model:
     """
     inputs = keras.Input((bands,), name="spectrum")
     x = keras.layers.Dense(int(parameters["layer"]), activation="relu", name="dense")(inputs)
-    x = keras.layers.Dropout(float(parameters["dropout_rate"]), name="dropout")(x)
+    x = MaskPoolDropout(float(parameters["dropout_rate"]), name="dropout")(x)
     x = keras.layers.Dense(int(parameters["layer_1"]), activation="relu", name="dense_1")(x)
-    x = keras.layers.Dropout(float(parameters["dropout_rate_1"]), name="dropout_1")(x)
+    x = MaskPoolDropout(float(parameters["dropout_rate_1"]), name="dropout_1")(x)
     x = keras.layers.Dense(int(parameters["layer_2"]), activation="relu", name="dense_2")(x)
     if parameters["fourth_layer"]:
         x = keras.layers.Dense(FOURTH_LAYER_UNITS, activation="sigmoid", name="dense_3")(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from hscd.backend import keras
 from hscd.distances import by_function
 from hscd.losses.contrastive import ContrastiveLoss
 from hscd.networks.dense import dense_branch
+from hscd.optimizers import Adam
 
 
 def build_net(input_shape: Sequence[int], parameters: Mapping[str, Any], *, seed: int | None = None) -> keras.Model:
@@ -26,20 +28,22 @@ def build_net(input_shape: Sequence[int], parameters: Mapping[str, Any], *, seed
         Compiled model from pixel pairs (batch, 2, bands) to distances (batch,).
     """
     if seed is not None:
-        keras.utils.set_random_seed(seed)
+        random.seed(seed)  # Keras draws its seeds from there
     bands = int(input_shape[-1])
     distance = by_function(parameters["score_function"])
     branch = dense_branch(bands, parameters)
     pairs = keras.Input((2, bands), name="pixel_pairs")
     embeddings = branch(keras.ops.reshape(pairs, (-1, bands)))
     embeddings = keras.ops.reshape(embeddings, (-1, 2, embeddings.shape[-1]))
-    model = keras.Model(pairs, distance.function(embeddings[:, 0], embeddings[:, 1]), name="siamese")
+    # Not embeddings[:, 0]: the gradient of such a slice is slow on TensorFlow.
+    first, second = keras.ops.unstack(embeddings, 2, axis=1)
+    model = keras.Model(pairs, distance.function(first, second), name="siamese")
 
     def accuracy(y_true: Any, y_pred: Any) -> Any:
         return keras.ops.equal(keras.ops.cast(y_true, "bool"), y_pred < distance.same_below)
 
     model.compile(
-        optimizer=keras.optimizers.Adam(float(parameters["lr"])),
+        optimizer=Adam(float(parameters["lr"])),
         loss=ContrastiveLoss(float(parameters["margin"])),
         metrics=[keras.metrics.MeanMetricWrapper(accuracy, name="accuracy")],
     )

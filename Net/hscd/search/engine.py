@@ -1,11 +1,8 @@
-"""Runs the trials of a search one after the other with Hyperopt's TPE."""
+"""Runs the trials of a search with Hyperopt's TPE: in this process, or several at a time in worker processes."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import math
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +11,10 @@ import numpy as np
 
 from hscd.errors import InputError
 from hscd.records import Trial
-from hscd.search.template import Objective
+from hscd.search.runners import Runner
+
+# With several workers, how many trials that finished out of turn a proposal does not wait for.
+_SLACK = 2
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial:
@@ -26,30 +26,28 @@ def best_trial(trials: Sequence[Trial]) -> Trial:
     succeeded = [trial for trial in trials if not trial.error]
     if not succeeded:
         raise InputError(f"all {len(trials)} trials of the search failed; the last: {trials[-1].error}")
-    return min(succeeded, key=lambda trial: trial.report["loss"])
+    return min(succeeded, key=lambda trial: (trial.report["loss"], trial.trial_id))
 
 
 def run(
-    objective: Objective,
-    space: dict[str, Any],
-    max_evals: int,
-    seed: int,
-    on_trial: Callable[[Trial, Any], None],
+    runner: Runner, space: dict[str, Any], max_evals: int, seed: int, on_trial: Callable[[Trial, Any], None]
 ) -> list[Trial]:
     """Run a search.
 
-    A trial that raises or whose loss is not finite is recorded as failed and the search goes on.
+    A trial that raises or whose loss is not finite is recorded as failed and the search goes on. What a trial tries
+    depends on the seed and on the trials of lower numbers alone, not on which of them finished first: trial k knows
+    the results of all trials up to k − 1 with one worker, and up to k − workers − 2 with several.
 
     Args:
-        objective: from a choice of parameters to a dict with `loss`, to be minimised, and `model`; what else it
-            holds becomes the trial's report.
+        runner: runs the objective, from a choice of parameters to a dict with `loss`, to be minimised, and `model`;
+            what else it holds becomes the trial's report.
         space: Hyperopt search space.
         max_evals: number of trials.
         seed: of the choices.
         on_trial: called after each trial with the trial and its model (None if it failed).
 
     Returns:
-        The trials in the order they were run.
+        The trials in the order of their numbers.
 
     Raises:
         InputError: if every trial failed.
@@ -57,39 +55,64 @@ def run(
     References:
         Bergstra et al. (2011), "Algorithms for hyper-parameter optimization", NIPS (TPE).
     """
-    trials: list[Trial] = []
-
-    def run_trial(choice: dict[str, Any]) -> dict[str, Any]:
-        started = time.perf_counter()
-        model, error = None, ""
+    lag = 1 if runner.workers == 1 else runner.workers + _SLACK
+    proposals = _Proposals(space, seed)
+    finished: dict[int, Trial] = {}
+    running: dict[int, dict[str, Any]] = {}
+    started = known = 0
+    while len(finished) < max_evals:
+        while known in finished and known <= started - lag:
+            proposals.learn(finished[known])
+            known += 1
+        if started < max_evals and len(running) < runner.workers and started - known < lag:
+            running[started] = proposals.next()
+            runner.start(started, running[started])
+            started += 1
+            continue
+        outcome = runner.wait()
+        choice = running.pop(outcome.trial_id)
+        model, error = None, outcome.error
         # What was chosen is reported for failed trials too.
         report: dict[str, Any] = dict(choice)
-        try:
-            result = objective(choice)
-            model = result.pop("model")
-            report |= {name: value for name, value in result.items() if name != "status"}
-            if not math.isfinite(result["loss"]):
-                error = f"loss is {result['loss']}"
-        except Exception as cause:  # whatever went wrong in one trial must not cost the others
-            error = f"{type(cause).__name__}: {cause}"
-            logging.getLogger(__name__).debug("trial %d failed", len(trials), exc_info=True)
+        if not error:
+            model = outcome.result.pop("model")
+            report |= {name: value for name, value in outcome.result.items() if name != "status"}
+            if not math.isfinite(report["loss"]):
+                model, error = None, f"loss is {report['loss']}"
         status = hyperopt.STATUS_FAIL if error else hyperopt.STATUS_OK
-        trial = Trial(len(trials), status, time.perf_counter() - started, report, error)
-        trials.append(trial)
-        on_trial(trial, None if error else model)
-        return {"status": status} if error else {"status": status, "loss": report["loss"]}
-
-    # That no trial succeeded is said by best_trial, with the reason.
-    with contextlib.suppress(hyperopt.exceptions.AllTrialsFailed):
-        hyperopt.fmin(
-            run_trial,
-            space,
-            algo=hyperopt.tpe.suggest,
-            max_evals=max_evals,
-            rstate=np.random.default_rng(seed),
-            show_progressbar=False,
-            return_argmin=False,
-            verbose=False,
-        )
-    best_trial(trials)
+        trial = finished[outcome.trial_id] = Trial(outcome.trial_id, status, outcome.seconds, report, error)
+        on_trial(trial, model)
+    trials = [finished[number] for number in range(max_evals)]
+    best_trial(trials)  # raises where there is none
     return trials
+
+
+class _Proposals:
+    """What the trials of a search try, as `hyperopt.fmin` would have it, one after the other."""
+
+    def __init__(self, space: dict[str, Any], seed: int) -> None:
+        self._space = space
+        self._domain = hyperopt.base.Domain(None, space, pass_expr_memo_ctrl=False)
+        self._known = hyperopt.Trials()
+        self._random = np.random.default_rng(seed)
+        self._proposed: list[dict[str, Any]] = []
+
+    def next(self) -> dict[str, Any]:
+        """The choice of the next trial."""
+        number = len(self._proposed)
+        [document] = hyperopt.tpe.suggest(
+            [number], self._domain, self._known, int(self._random.integers(2**31 - 1)), verbose=False
+        )
+        self._proposed.append(document)
+        values = {name: value[0] for name, value in document["misc"]["vals"].items() if value}
+        return hyperopt.space_eval(self._space, values)
+
+    def learn(self, trial: Trial) -> None:
+        """Take the result of a trial into account from now on."""
+        document = self._proposed[trial.trial_id]
+        document["state"] = hyperopt.JOB_STATE_DONE
+        document["result"] = {"status": trial.status}
+        if not trial.error:
+            document["result"]["loss"] = trial.report["loss"]
+        self._known.insert_trial_doc(document)
+        self._known.refresh()

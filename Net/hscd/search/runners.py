@@ -1,0 +1,178 @@
+"""Where the trials of a search run: in this process, or in worker processes of their own."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+from typing import Any, Protocol
+
+from hscd.hardware import cores
+
+# From a trial's number and choice to its result.
+Objective = Callable[[int, dict[str, Any]], dict[str, Any]]
+# Told of every epoch: trial, epoch from 1, validation loss.
+Progress = Callable[[int, int, float], None]
+# Makes the objective in the process it will run in; has to be picklable for workers.
+MakeObjective = Callable[[Progress], Objective]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended: with a result or, where `error` says why, without."""
+
+    trial_id: int
+    seconds: float
+    result: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+class Runner(Protocol):
+    """Runs up to `workers` trials at a time."""
+
+    workers: int
+
+    def start(self, trial_id: int, choice: dict[str, Any]) -> None:
+        """Start a trial; fewer than `workers` are running."""
+
+    def wait(self) -> Outcome:
+        """Wait until one of the running trials ends."""
+
+
+def attempt(objective: Objective, trial_id: int, choice: dict[str, Any]) -> Outcome:
+    """Run one trial to its end; whatever goes wrong in it must not cost the others."""
+    started = time.perf_counter()
+    try:
+        result = objective(trial_id, choice)
+    except Exception as cause:
+        logging.getLogger(__name__).debug("trial %d failed", trial_id, exc_info=True)
+        return Outcome(trial_id, time.perf_counter() - started, error=f"{type(cause).__name__}: {cause}")
+    return Outcome(trial_id, time.perf_counter() - started, result)
+
+
+class InProcess:
+    """One trial at a time, in this process, with all its threads."""
+
+    workers = 1
+
+    def __init__(self, make_objective: MakeObjective, on_epoch: Progress) -> None:
+        self._objective = make_objective(on_epoch)
+
+    def start(self, trial_id: int, choice: dict[str, Any]) -> None:
+        self._next = trial_id, choice
+
+    def wait(self) -> Outcome:
+        return attempt(self._objective, *self._next)
+
+
+@dataclass
+class _Worker:
+    process: multiprocessing.process.BaseProcess
+    connection: Connection
+    trial_id: int | None = None
+    started: float = 0.0
+
+
+class WorkerProcesses:
+    """Several trials at a time, each in a process with its share of the threads; use as a context manager.
+
+    The processes are started afresh, not forked: a fork of a process with TensorFlow's threads may hang. A worker that
+    dies costs its trial, not the search.
+    """
+
+    def __init__(self, make_objective: MakeObjective, on_epoch: Progress, workers: int) -> None:
+        self.workers = workers
+        self._make_objective = make_objective
+        self._on_epoch = on_epoch
+        self._pool: list[_Worker] = []
+
+    def __enter__(self) -> WorkerProcesses:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._pool:
+            worker.process.terminate()
+        for worker in self._pool:
+            worker.process.join()
+            worker.connection.close()
+        self._pool.clear()
+
+    def start(self, trial_id: int, choice: dict[str, Any]) -> None:
+        worker = next((worker for worker in self._pool if worker.trial_id is None), None) or self._hire()
+        worker.trial_id, worker.started = trial_id, time.perf_counter()
+        worker.connection.send((trial_id, choice))
+
+    def wait(self) -> Outcome:
+        while True:
+            busy = {worker.connection: worker for worker in self._pool if worker.trial_id is not None}
+            for connection in wait(list(busy)):
+                outcome = self._receive(busy[connection])  # type: ignore[index]
+                if outcome is not None:
+                    return outcome
+
+    def _receive(self, worker: _Worker) -> Outcome | None:
+        """A message of a worker: the end of its trial, or None for that of an epoch."""
+        assert worker.trial_id is not None
+        try:
+            message = worker.connection.recv()
+        except EOFError:
+            worker.process.join()
+            worker.connection.close()
+            self._pool.remove(worker)
+            return Outcome(
+                worker.trial_id,
+                time.perf_counter() - worker.started,
+                error=f"its process ended with exit status {worker.process.exitcode}",
+            )
+        if isinstance(message, Outcome):
+            worker.trial_id = None
+            return message
+        self._on_epoch(*message)
+        return None
+
+    def _hire(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, self._make_objective), daemon=True)
+        with _environment(OMP_NUM_THREADS=str(max(1, cores() // self.workers))):
+            process.start()
+        # Without this end closed, the death of the worker would not end the connection.
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._pool.append(worker)
+        return worker
+
+
+def _work(connection: Connection, make_objective: MakeObjective) -> None:
+    """What a worker does until its connection ends."""
+    # Ctrl-C goes to all processes of a terminal; the main process ends the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    objective = make_objective(lambda *epoch: connection.send(epoch))
+    with suppress(EOFError, BrokenPipeError):  # the main process is gone
+        while True:
+            trial_id, choice = connection.recv()
+            connection.send(attempt(objective, trial_id, choice))
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Environment variables for the processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

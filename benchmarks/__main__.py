@@ -1,0 +1,20 @@
+"""All benchmarks in one table, or those named: `python benchmarks [startup windows distances …]`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import measure
+
+BENCHMARKS = ("startup", "windows", "distances", "preprocessing", "training", "search", "pipeline", "growth")
+
+
+def main() -> None:
+    measure.header()
+    for name in sys.argv[1:] or BENCHMARKS:
+        importlib.import_module(name).main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""Compiled epochs against plain Keras: two inputs, one branch called twice, `train_on_batch`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import PROJECT
+from hscd import hardware
+from hscd.arrays import ALIGNMENT, aligned_empty, aligned_take, is_aligned
+from hscd.backend import keras
+from hscd.distances import DISTANCES
+from hscd.epochs import Epochs
+from hscd.losses.contrastive import ContrastiveLoss
+from hscd.networks.dropout import MASKS, MaskPoolDropout, dropout_layers
+from hscd.networks.siamese import build_net
+from hscd.optimizers import Adam
+
+BANDS = 6
+PARAMETERS = {
+    "dropout_rate": 0.0, "dropout_rate_1": 0.0, "lr": 0.003, "layer": 9, "layer_1": 8, "layer_2": 7, "margin": 1.0,
+    "fourth_layer": False, "batch_size": 32,
+}  # fmt: skip
+
+
+def data(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixel pairs of which every third is changed: its second spectrum is the mirror image of the first.
+
+    There is something to learn: where gradients cancel, Adam makes steps of what rounding leaves of them.
+    """
+    rng = np.random.default_rng(0)
+    pairs = rng.random((count, 1, BANDS)).repeat(2, axis=1)
+    labels = np.arange(count) % 3 > 0
+    pairs[~labels, 1] = 1 - pairs[~labels, 1]
+    return (pairs + rng.normal(0, 0.02, pairs.shape)).astype(np.float32), labels.astype(np.float32)
+
+
+def two_branches(model: keras.Model, distance) -> keras.Model:
+    """The plain way to write the network: two inputs, and the branch of `model` called on each."""
+    branch = keras.models.clone_model(model.get_layer("branch"))
+    branch.set_weights(model.get_weights())
+    first, second = keras.Input((BANDS,)), keras.Input((BANDS,))
+    plain = keras.Model([first, second], distance.function(branch(first), branch(second)))
+    plain.compile(keras.optimizers.Adam(PARAMETERS["lr"]), ContrastiveLoss(1.0))
+    return plain
+
+
+@pytest.mark.parametrize("distance", DISTANCES.values(), ids=DISTANCES)
+def test_a_stacked_pass_equals_that_of_two_branches(distance):
+    model = build_net((BANDS,), PARAMETERS | {"score_function": distance.function}, seed=1)
+    plain = two_branches(model, distance)
+    pairs, _ = data(3000)
+    expected = plain.predict([pairs[:, 0], pairs[:, 1]], verbose=0)
+    np.testing.assert_allclose(Epochs(model).distances(pairs), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("distance", DISTANCES.values(), ids=DISTANCES)
+@pytest.mark.parametrize(("count", "batch_size"), [(101, 32), (64, 32), (33, 32), (20, 32), (257, 128)])
+def test_an_epoch_equals_plain_keras_over_the_same_batches(distance, count, batch_size):
+    model = build_net((BANDS,), PARAMETERS | {"score_function": distance.function}, seed=1)
+    plain = two_branches(model, distance)
+    model.optimizer.build(model.trainable_variables)
+    pairs, labels = data(count)
+    order = np.random.default_rng(2).permutation(count)
+    epochs = Epochs(model)
+    seen = epochs.train(epochs.hold(pairs), epochs.hold(labels), order, batch_size)
+    losses = []
+    for start in range(0, count, batch_size):
+        batch = order[start : start + batch_size]
+        losses.append(len(batch) * plain.train_on_batch([pairs[batch, 0], pairs[batch, 1]], labels[batch]))
+    for mine, expected in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, expected, atol=1e-5)
+    assert seen.shape == (count,)
+    # Each distance is that before its batch is learned.
+    assert float(model.loss(labels[order], seen)) == pytest.approx(sum(losses) / count, abs=1e-5)
+
+
+def test_adam_is_that_of_keras():
+    rng = np.random.default_rng(0)
+    start = rng.normal(0, 1, (5, 3)).astype(np.float32)
+    mine, expected = keras.Variable(start), keras.Variable(start)
+    for variable, optimizer in ((mine, Adam(0.01)), (expected, keras.optimizers.Adam(0.01))):
+        for step in range(20):
+            optimizer.apply([keras.ops.convert_to_tensor(start * 10.0 ** (step % 7 - 5))], [variable])
+    np.testing.assert_allclose(mine.numpy(), expected.numpy(), atol=1e-6)
+    assert np.abs(mine.numpy() - start).max() > 0.05
+
+
+def test_distances_of_some_positions_and_of_arrays_that_have_to_be_copied():
+    model = build_net((BANDS,), PARAMETERS | {"score_function": "ED"}, seed=1)
+    epochs = Epochs(model)
+    pairs = aligned_empty((20_001, 2, BANDS))
+    pairs[:] = data(len(pairs))[0]
+    expected = model.predict(pairs, verbose=0, batch_size=4096)
+    np.testing.assert_allclose(epochs.distances(pairs), expected, atol=1e-6)
+    unaligned = np.empty(pairs.size + 1, np.float32)[1:].reshape(pairs.shape)
+    unaligned[:] = pairs
+    assert not is_aligned(unaligned)
+    np.testing.assert_allclose(epochs.distances(unaligned), expected, atol=1e-6)
+    positions = np.random.default_rng(0).integers(0, len(pairs), 5000)
+    np.testing.assert_allclose(epochs.distances(epochs.hold(pairs), positions), expected[positions], atol=1e-6)
+    for count in (0, 1):
+        assert epochs.distances(pairs[:count]).shape == (count,)
+
+
+def test_aligned_arrays():
+    for shape in ((7,), (5, 2, 13), (1000, 2, 224)):
+        array = aligned_empty(shape)
+        assert array.shape == shape
+        assert array.dtype == np.float32
+        assert array.ctypes.data % ALIGNMENT == 0
+    assert aligned_empty((0, 2, 3)).shape == (0, 2, 3)
+    array = np.arange(30, dtype=np.float32).reshape(5, 2, 3)
+    taken = aligned_take(array, np.array([4, 0, 4]))
+    assert is_aligned(taken)
+    np.testing.assert_array_equal(taken, array[[4, 0, 4]])
+
+
+# --- dropout -------------------------------------------------------------------------------------------------------
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean():
+    layer = MaskPoolDropout(0.25)
+    ones = np.ones((20_000, 8), np.float32)
+    dropped = np.asarray(layer(ones, training=True))
+    assert set(np.unique(dropped).tolist()) == {0.0, np.float32(1 / 0.75)}
+    # 4,096 masks of 8 values: the share has a standard deviation of sqrt(0.25 · 0.75 / 32768) = 0.0024
+    assert np.mean(dropped == 0) == pytest.approx(0.25, abs=0.012)
+    assert len(np.unique(np.flatnonzero((dropped == 0).all(axis=1)))) < 200, "the values of a mask are independent"
+    np.testing.assert_array_equal(np.asarray(layer(ones, training=False)), ones)
+    np.testing.assert_array_equal(np.asarray(MaskPoolDropout(0.0)(ones, training=True)), ones)
+
+
+def test_masks_are_redrawn_and_spectra_pick_theirs_anew():
+    layer = MaskPoolDropout(0.5)
+    ones = np.ones((64, 16), np.float32)
+    first, second = (np.asarray(layer(ones, training=True)) for _ in range(2))
+    assert (first != second).any()
+    # Two of 64 spectra hardly ever share a mask of 4,096 (64² / 2 / 4096 = one half, expected).
+    assert len(np.unique(first, axis=0)) > 56
+    before = layer.masks.numpy()
+    assert before.shape == (MASKS, 16)
+    layer.redraw()
+    assert np.mean(before == layer.masks.numpy()) == pytest.approx(0.5, abs=0.02)
+
+
+def test_dropout_survives_its_configuration_and_is_not_saved():
+    layer = MaskPoolDropout.from_config(MaskPoolDropout(0.3).get_config())
+    assert layer.rate == 0.3
+    layer(np.ones((2, 3), np.float32))
+    assert layer.weights == []
+
+
+def test_a_model_names_the_layers_that_drop_anything():
+    model = build_net((BANDS,), PARAMETERS | {"score_function": "ED", "dropout_rate_1": 0.2})
+    assert [layer.rate for layer in dropout_layers(model)] == [0.2]
+
+
+def test_an_epoch_with_dropout_depends_on_the_seed_alone():
+    pairs, labels = data(200)
+
+    def trained(seed: int) -> list[np.ndarray]:
+        model = build_net((BANDS,), PARAMETERS | {"score_function": "ED", "dropout_rate": 0.4}, seed=seed)
+        model.optimizer.build(model.trainable_variables)
+        epochs = Epochs(model)
+        epochs.train(epochs.hold(pairs), epochs.hold(labels), np.arange(200), 64)
+        return model.get_weights()
+
+    first, again, other = trained(3), trained(3), trained(4)
+    for mine, same in zip(first, again, strict=True):
+        np.testing.assert_array_equal(mine, same)
+    assert any((mine != others).any() for mine, others in zip(first, other, strict=True))
+
+
+# --- backends ------------------------------------------------------------------------------------------------------
+
+ONE_EPOCH = f"""
+import json, sys
+sys.path.insert(0, {str(PROJECT / "Net")!r})
+import numpy as np
+from hscd.backend import keras
+from hscd.epochs import Epochs
+from hscd.networks.siamese import build_net
+
+rng = np.random.default_rng(0)
+pairs, labels = rng.random((150, 2, {BANDS}), dtype=np.float32), rng.integers(0, 2, 150).astype(np.float32)
+result = {{"backend": keras.backend.backend()}}
+for name, rate in (("plain", 0.0), ("dropout", 0.4)):
+    model = build_net(({BANDS},), {PARAMETERS!r} | {{"score_function": "ED", "dropout_rate": rate}}, seed=1)
+    model.set_weights([rng.normal(0, 0.3, weight.shape) for weight in model.get_weights()])
+    model.optimizer.build(model.trainable_variables)
+    epochs = Epochs(model)
+    held = epochs.hold(pairs), epochs.hold(labels)
+    result[name] = {{
+        "before": epochs.distances(pairs).tolist(),
+        "seen": epochs.train(*held, np.arange(150)[::-1], 64).tolist(),
+        "again": epochs.train(*held, np.arange(150), 64).tolist(),
+        "after": epochs.distances(held[0], np.arange(10, 150)).tolist(),
+    }}
+print(json.dumps(result))
+"""
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict:
+    return one_epoch("tensorflow")
+
+
+def one_epoch(backend: str) -> dict:
+    """Two epochs on a backend, in a process of its own: Keras has one backend a process."""
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_EPOCH],
+        env={"PATH": "/usr/bin:/bin", "KERAS_BACKEND": backend, "HOME": str(Path.home())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("backend", hardware.BACKENDS[1:])
+def test_backends_agree(backend, expected):
+    pytest.importorskip(backend)
+    found = one_epoch(backend)
+    assert (expected["backend"], found["backend"]) == ("tensorflow", backend)
+    for part, values in expected["plain"].items():
+        np.testing.assert_allclose(found["plain"][part], values, atol=1e-4, err_msg=part)
+    dropout = found["dropout"]
+    assert np.abs(np.subtract(dropout["seen"], dropout["before"][::-1])[:64]).max() > 0.01, "nothing was dropped"
+    assert np.isfinite(dropout["after"]).all()
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(dropout["seen"], dropout["again"][::-1], atol=1e-3)

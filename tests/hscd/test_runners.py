@@ -1,0 +1,133 @@
+"""Trials in worker processes: the same search as in one process, whatever happens to a worker."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from hscd.arrays import SharedArray
+from hscd.search import engine
+from hscd.search.runners import InProcess, WorkerProcesses
+
+hp = pytest.importorskip("hyperopt").hp
+SPACE = {"x": hp.uniform("x", -1, 1), "kind": hp.choice("kind", ["plain", "odd"])}
+
+
+def parabola(on_epoch):
+    """An objective that tells of one epoch and returns its process; module-level, as workers need it."""
+
+    def objective(trial_id, choice):
+        on_epoch(trial_id, 1, choice["x"])
+        return {"loss": choice["x"] ** 2, "model": (os.getpid(), os.environ.get("OMP_NUM_THREADS"))}
+
+    return objective
+
+
+def mortal(on_epoch):
+    """The first trial kills its process, the second fails."""
+
+    def objective(trial_id, choice):
+        if trial_id == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if trial_id == 1:
+            raise ValueError("out of luck")
+        return {"loss": choice["x"] ** 2, "model": None}
+
+    return objective
+
+
+def slow_in_turn(on_epoch):
+    """Every second trial takes longer, so that trials finish out of their order."""
+
+    def objective(trial_id, choice):
+        time.sleep(0.1 * (trial_id % 2))
+        return {"loss": (choice["x"] - 0.3) ** 2, "model": None}
+
+    return objective
+
+
+def endless(on_epoch):
+    def objective(trial_id, choice):
+        on_epoch(trial_id, 1, float(os.getpid()))
+        time.sleep(600)
+
+    return objective
+
+
+def search(make_objective, workers, max_evals, on_trial=lambda trial, model: None, on_epoch=lambda *_: None):
+    if workers == 1:
+        return engine.run(InProcess(make_objective, on_epoch), SPACE, max_evals, 7, on_trial)
+    with WorkerProcesses(make_objective, on_epoch, workers) as runner:
+        return engine.run(runner, SPACE, max_evals, 7, on_trial)
+
+
+def test_one_worker_tries_what_hyperopt_tries():
+    import hyperopt
+
+    tried = []
+
+    def record(choice):
+        tried.append(choice)
+        return choice["x"] ** 2
+
+    hyperopt.fmin(
+        record, SPACE, hyperopt.tpe.suggest, 25, rstate=np.random.default_rng(7), show_progressbar=False, verbose=False
+    )
+    trials = search(parabola, 1, 25)
+    # Beyond 20 trials TPE uses the results of those before.
+    assert [{name: trial.report[name] for name in SPACE} for trial in trials] == tried
+
+
+def test_workers_run_the_trials_of_one_process():
+    processes, epochs = set(), []
+    trials = search(parabola, 2, 6, lambda _, model: processes.add(model), lambda *epoch: epochs.append(epoch))
+    alone = search(parabola, 1, 6)
+    # No trial of the start-up depends on another one.
+    assert [trial.report for trial in trials] == [trial.report for trial in alone]
+    assert [trial.trial_id for trial in trials] == list(range(6))
+    assert os.getpid() not in {process for process, _ in processes}
+    assert 1 <= len(processes) <= 2
+    assert sorted(epochs) == [(trial.trial_id, 1, trial.report["x"]) for trial in alone]
+
+
+def test_the_order_in_which_trials_finish_does_not_matter():
+    # 20 trials of start-up and those that do not know 20 results yet: 2 workers + 2
+    first, second = (search(slow_in_turn, 2, 32) for _ in range(2))
+    assert [trial.report for trial in first] == [trial.report for trial in second]
+    assert len({trial.report["x"] for trial in first}) == 32
+
+
+def test_a_worker_that_dies_costs_its_trial_only():
+    trials = search(mortal, 2, 5)
+    assert [trial.status for trial in trials] == ["fail", "fail", "ok", "ok", "ok"]
+    assert trials[0].error == f"its process ended with exit status {-signal.SIGKILL}"
+    assert trials[1].error == "ValueError: out of luck"
+
+
+def test_an_interrupted_search_leaves_no_worker():
+    workers = []
+
+    def interrupt(trial_id, epoch, process):
+        workers.append(int(process))
+        if len(workers) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(endless, 2, 4, on_epoch=interrupt)
+    for process in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+def test_shared_arrays_survive_pickling_and_are_not_written_to():
+    import pickle
+
+    values = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
+    shared = SharedArray(values)
+    opened = pickle.loads(pickle.dumps(shared)).open()
+    np.testing.assert_array_equal(opened, values)
+    opened[:] = 0
+    np.testing.assert_array_equal(shared.open(), values)
+    assert SharedArray(np.empty((0, 2, 3), np.float32))._shape == (0, 2, 3)
