@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import measure
+import plain as plain_way
 from hscd import hardware
 
 PAIRS, PREDICTED_PAIRS, BANDS = 100_000, 730_000, 224
@@ -30,29 +31,11 @@ def data() -> tuple[np.ndarray, np.ndarray]:
     return pairs, rng.integers(0, 2, PAIRS).astype(np.float32)
 
 
-def plain_model(parameters: dict) -> object:
-    """The guide's network as Keras' documentation would have it."""
-    from hscd.backend import keras
-    from hscd.distances import by_function
-    from hscd.losses.contrastive import ContrastiveLoss
-
-    branch = keras.Sequential([keras.Input((BANDS,))])
-    for units, rate in (("layer", "dropout_rate"), ("layer_1", "dropout_rate_1"), ("layer_2", None)):
-        branch.add(keras.layers.Dense(parameters[units], activation="relu"))
-        if rate:
-            branch.add(keras.layers.Dropout(parameters[rate]))
-    first, second = keras.Input((BANDS,)), keras.Input((BANDS,))
-    distance = by_function(parameters["score_function"]).function(branch(first), branch(second))
-    model = keras.Model([first, second], distance)
-    model.compile(keras.optimizers.Adam(parameters["lr"]), ContrastiveLoss(parameters["margin"]))
-    return model
-
-
 def plain() -> list[float]:
     """Pairs a second, of training by batch size and of prediction."""
     pairs, labels = data()
-    first, second = (np.ascontiguousarray(pairs[:, date]) for date in range(2))
-    model = plain_model(PARAMETERS)
+    first, second = plain_way.halves(pairs)
+    model = plain_way.model(BANDS, PARAMETERS)
     rates = []
     for batch in BATCHES:
         model.fit([first[: 2 * batch], second[: 2 * batch]], labels[: 2 * batch], batch_size=batch, verbose=0)

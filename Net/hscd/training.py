@@ -90,7 +90,9 @@ def fit(
         TrainingDivergedError: if a loss or a weight is not finite.
     """
     model.optimizer.build(model.trainable_variables)
-    epochs = _epochs(model)
+    for layer in dropout_layers(model):
+        layer.reserve(2 * batch_size)
+    epochs = model.epochs = Epochs(model)
     targets = labels.astype(np.float32)
     data, held_targets = epochs.hold(pairs), epochs.hold(targets)
     shuffle = np.random.default_rng(seed)

@@ -7,16 +7,17 @@ from typing import Any
 
 from hscd.backend import keras
 
-# Masks a layer draws for an epoch.
+# Masks a layer draws for an epoch; more where a batch needs more.
 MASKS = 4096
 
 
 class MaskPoolDropout(keras.layers.Layer):
-    """Dropout whose masks are picked from a pool that is drawn anew before every epoch (`redraw`).
+    """Dropout whose masks are drawn for a whole epoch at once (`redraw`).
 
-    Keras' Dropout draws a random number for each value of each batch, a third of a training step on a CPU. Here each
-    spectrum of a batch picks one of 4,096 masks, independently of the others. The pool is not among the layer's
-    weights: it is not saved, and not restored with the weights of the best epoch.
+    Keras' Dropout draws a random number for each value of each batch, a third of a training step on a CPU. Here there
+    is a pool of some thousand masks, and the spectra of a batch take a run of them from a random place on: within a
+    batch all masks are independent, batches of an epoch share masks. The pool is not among the layer's weights: it is
+    not saved, and not restored with the weights of the best epoch.
 
     Args:
         rate: share of the values that become 0; the others grow by 1 / (1 − rate).
@@ -33,7 +34,11 @@ class MaskPoolDropout(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape: Any) -> None:
-        self._pool = _Pool(keras.Variable(self._draw, shape=(MASKS, input_shape[-1]), trainable=False, name="masks"))
+        self._pool = _Pool()
+        self._make(MASKS, input_shape[-1])
+
+    def _make(self, count: int, units: int) -> None:
+        self._pool.masks = keras.Variable(self._draw, shape=(count, units), trainable=False, name="masks")
 
     def _draw(self, shape: Any, dtype: Any = None) -> Any:
         keep = keras.random.uniform(shape, seed=self.seed_generator) >= self.rate
@@ -44,6 +49,12 @@ class MaskPoolDropout(keras.layers.Layer):
         """(masks, units) factors: 0, or 1 / (1 − rate)."""
         return self._pool.masks
 
+    def reserve(self, spectra: int) -> None:
+        """See to it that a batch of so many spectra finds enough masks; to be called before anything is compiled."""
+        count, units = self.masks.shape
+        if count < 2 * spectra:
+            self._make(2 * spectra, units)
+
     def redraw(self) -> None:
         """Draw new masks."""
         self.masks.assign(self._draw(self.masks.shape))
@@ -51,8 +62,11 @@ class MaskPoolDropout(keras.layers.Layer):
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or self.rate == 0:
             return inputs
-        picked = keras.random.randint((keras.ops.shape(inputs)[0],), 0, MASKS, seed=self.seed_generator)
-        return inputs * keras.ops.take(self.masks, picked, axis=0)
+        spectra = keras.ops.shape(inputs)[0]
+        start = keras.random.randint((), 0, self.masks.shape[0] - spectra + 1, seed=self.seed_generator)
+        # A run of whole rows: TensorFlow takes it without a copy.
+        masks = keras.ops.convert_to_tensor(self.masks)
+        return inputs * keras.ops.slice(masks, (start, 0), (spectra, inputs.shape[-1]))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}
@@ -61,8 +75,7 @@ class MaskPoolDropout(keras.layers.Layer):
 class _Pool:
     """Keeps a variable out of Keras' sight, which takes every variable of a layer for one of its weights."""
 
-    def __init__(self, masks: keras.Variable) -> None:
-        self.masks = masks
+    masks: keras.Variable
 
 
 def dropout_layers(model: keras.Model) -> Iterator[MaskPoolDropout]:
