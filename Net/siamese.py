@@ -17,7 +17,7 @@ from tqdm import tqdm
 import config
 from hscd import hardware, storage, training
 from hscd.arrays import SharedArray
-from hscd.backend import keras
+from hscd.backend import keras, tensorboard
 from hscd.distances import SAM, by_function, euclidean_dist
 from hscd.errors import InputError
 from hscd.evaluation import Confusion, confusion
@@ -141,7 +141,7 @@ class _Search:
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
         return [
-            keras.callbacks.TensorBoard(str(self._log_folder / f"trial_{self.trial_id}"), write_graph=False),
+            tensorboard(self._log_folder / f"trial_{self.trial_id}"),
             keras.callbacks.LambdaCallback(
                 on_epoch_end=lambda epoch, logs: self._on_epoch(self.trial_id, epoch + 1, logs["val_loss"])
             ),

@@ -6,6 +6,8 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from hscd.hardware import BACKENDS, threads
 
@@ -36,14 +38,19 @@ def _native_stderr_held_back() -> Iterator[None]:
             os.close(kept)
 
 
-def _set_up_tensorflow() -> None:
+def _import_tensorflow() -> Any:
     import tensorflow
 
+    # Looking for a GPU prints an error where there is none; the answer is cached.
+    tensorflow.config.list_physical_devices("GPU")
+    return tensorflow
+
+
+def _set_up_tensorflow() -> None:
+    tensorflow = _import_tensorflow()
     # hscd.epochs splits the work among threads by itself, an operation has one.
     tensorflow.config.threading.set_intra_op_parallelism_threads(1)
     tensorflow.config.threading.set_inter_op_parallelism_threads(threads())
-    # Looking for a GPU prints an error where there is none; the answer is cached.
-    tensorflow.config.list_physical_devices("GPU")
     # A search builds a network a trial, and compiles it; TensorFlow takes that for a mistake and warns.
     tensorflow.get_logger().setLevel("ERROR")
 
@@ -54,4 +61,12 @@ with _native_stderr_held_back():
     if keras.backend.backend() == "tensorflow":
         _set_up_tensorflow()
 
-__all__ = ["keras", "threads"]
+
+def tensorboard(folder: Path) -> keras.callbacks.Callback:
+    """Keras' TensorBoard callback, which writes through TensorFlow whatever the backend is."""
+    with _native_stderr_held_back():
+        _import_tensorflow()
+    return keras.callbacks.TensorBoard(str(folder), write_graph=False)
+
+
+__all__ = ["keras", "tensorboard", "threads"]

@@ -14,6 +14,14 @@ class Adam(keras.optimizers.Adam):
         Kingma, Ba (2015), "Adam: a method for stochastic optimization", ICLR.
     """
 
+    def _backend_update_step(self, gradients: Any, variables: Any, learning_rate: Any) -> None:
+        # Keras' own goes through tf.distribute, which keeps every graph that is ever built: a leak with each trial.
+        if keras.backend.backend() != "tensorflow":
+            super()._backend_update_step(gradients, variables, learning_rate)
+            return
+        for gradient, variable in zip(gradients, variables, strict=True):
+            self.update_step(gradient, variable, learning_rate)
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         if keras.backend.backend() != "tensorflow":
             super().update_step(gradient, variable, learning_rate)

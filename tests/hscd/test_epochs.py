@@ -1,5 +1,6 @@
 """Compiled epochs against plain Keras: two inputs, one branch called twice, `train_on_batch`."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -240,3 +241,22 @@ def test_backends_agree(backend, expected):
     assert np.isfinite(dropout["after"]).all()
     with pytest.raises(AssertionError):
         np.testing.assert_allclose(dropout["seen"], dropout["again"][::-1], atol=1e-3)
+
+
+def test_a_model_that_is_gone_leaves_no_graph_behind():
+    """A search builds and compiles a network a trial; Keras' own optimiser step keeps their graphs for ever."""
+    from tensorflow.python.framework.func_graph import FuncGraph
+
+    pairs, labels = data(100)
+
+    def train_one() -> int:
+        keras.backend.clear_session()
+        model = build_net((BANDS,), PARAMETERS | {"score_function": "ED", "dropout_rate": 0.1}, seed=1)
+        model.optimizer.build(model.trainable_variables)
+        epochs = Epochs(model)
+        epochs.train(epochs.hold(pairs), epochs.hold(labels), np.arange(100), 32)
+        del model, epochs
+        gc.collect()
+        return sum(isinstance(thing, FuncGraph) for thing in gc.get_objects())
+
+    assert train_one() == train_one()
