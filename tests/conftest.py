@@ -14,6 +14,9 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+# Compiling is most of the time of a small training; with one thread there is half as much to compile. Before Keras.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 PROJECT = Path(__file__).resolve().parents[1]
 SHARED = PROJECT.parent / "shared"
 

@@ -3,6 +3,7 @@
 import gc
 import pickle
 import weakref
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -268,7 +269,7 @@ def test_a_model_of_the_guide_can_be_fine_tuned(monkeypatch):
 # --- search --------------------------------------------------------------------------------------------------------
 
 
-def search(folder, choices=CHOICES, seed=0, **data):
+def search(folder, choices=CHOICES, seed=0, workers=1, **data):
     pairs, labels = labelled_pairs()
     arguments = {"train_set": pairs, "train_labels": labels, "test_set": pairs, "test_labels": labels} | data
     return siamese.hyperparam_search(
@@ -279,6 +280,7 @@ def search(folder, choices=CHOICES, seed=0, **data):
         model_path=folder / "model",
         stat_path=folder / "stat",
         seed=seed,
+        workers=workers,
     )
 
 
@@ -318,6 +320,28 @@ def test_same_seed_same_search(tmp_path, short_training):
     assert [trial.report for trial in first] == [trial.report for trial in second]
     assert [trial.report for trial in first] != [trial.report for trial in other]
     assert (tmp_path / "0/model/M.h5").read_bytes() == (tmp_path / "1/model/M.h5").read_bytes()
+
+
+def test_worker_processes_train_the_model_that_is_saved(tmp_path):
+    pairs, labels = labelled_pairs(60)
+    data = {"train_set": pairs, "train_labels": labels, "test_set": pairs, "test_labels": labels}
+    trials = search(tmp_path, replace(CHOICES, max_evals=2), workers=2, **data)
+    assert [trial.status for trial in trials] == [STATUS_OK] * 2
+    best = min(trials, key=lambda trial: trial.report["loss"])
+    assert siamese.read_parameters(tmp_path / "model/M")["lr"] == best.report["lr"]
+    assert siamese.judge(siamese.load_model(tmp_path / "model/M"), pairs, labels) == best.report["test"]
+    events = list((tmp_path / "stat/logs/M").glob("*/trial_*/*/events*"))
+    assert {event.parts[-3] for event in events} == {"trial_0", "trial_1"}
+
+
+def test_workers_are_hired_where_they_pay(monkeypatch):
+    monkeypatch.setattr(siamese.hardware, "cores", lambda: 4)
+    assert siamese._workers(trials=1, pairs=10_000) == 1
+    assert siamese._workers(trials=2, pairs=300) == 1
+    assert siamese._workers(trials=3, pairs=19_000) == 3
+    assert siamese._workers(trials=30, pairs=300) == 4
+    monkeypatch.setattr(siamese.training, "on_gpu", lambda: True)
+    assert siamese._workers(trials=30, pairs=100_000) == 1
 
 
 def test_a_failing_or_diverging_trial_is_recorded_and_the_search_goes_on(tmp_path, short_training, monkeypatch):

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from hscd.parallel import over_blocks
+
 # Keras' own fuzz factor; models saved by the guide's program were trained with it under the root.
 EPSILON = 1e-7
 # Energy (Σx²) below which a spectrum counts as zero. Its square is still a normal float32.
@@ -132,10 +134,12 @@ def pixel_distances(first: np.ndarray, second: np.ndarray, function: Callable[[A
     first = first.reshape(-1, first.shape[-1])
     second = second.reshape(-1, second.shape[-1])
     distances = np.empty(len(first), dtype=np.float32)
-    for start in range(0, len(first), _BLOCK_ROWS):
-        block = slice(start, start + _BLOCK_ROWS)
+
+    def measure(block: slice) -> None:
         # Unsigned integers would wrap around in the difference.
         distances[block] = function(
             first[block].astype(np.float32, copy=False), second[block].astype(np.float32, copy=False)
         )
+
+    over_blocks(measure, len(first), _BLOCK_ROWS)
     return distances

@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from hscd.parallel import over_blocks
+
 # Pixels a block: large enough to hide the loop, small enough that temporaries do not count.
 _BLOCK_PIXELS = 8192
+# Rows and columns a tile of an image that lies band after band, as MATLAB stores it: a row of the tile fills cache
+# lines of each band, and the whole stays in the cache while its bands are put side by side.
+_TILE_ROWS, _TILE_COLUMNS = 16, 8
 
 
 def band_ranges(images: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest value of each band over all pixels of all images, float64.
+    """Smallest and largest value of each band over all pixels of all images, float64; NaN where there is one.
 
     Args:
         images: (rows, columns, bands) arrays of the same number of bands.
     """
-    low = np.min([image.min(axis=(0, 1)) for image in images], axis=0)
-    high = np.max([image.max(axis=(0, 1)) for image in images], axis=0)
-    return low.astype(np.float64), high.astype(np.float64)
+    found = [ends for image in images for ends in _ranges_of_parts(image)]
+    low, high = (np.stack(ends).astype(np.float64) for ends in zip(*found, strict=True))
+    return low.min(axis=0), high.max(axis=0)
+
+
+def _ranges_of_parts(image: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Smallest and largest values by band, of parts that together are the image."""
+    rows, columns, bands = image.shape
+    if _band_after_band(image):
+        ends = over_blocks(
+            lambda band: (image[:, :, band].min(axis=(0, 1)), image[:, :, band].max(axis=(0, 1))), bands, 1
+        )
+        return [(np.concatenate([low for low, _ in ends]), np.concatenate([high for _, high in ends]))]
+    return over_blocks(
+        lambda part: (image[part].min(axis=(0, 1)), image[part].max(axis=(0, 1))),
+        rows,
+        max(1, _BLOCK_PIXELS // columns),
+    )
+
+
+def _band_after_band(image: np.ndarray) -> bool:
+    """Whether the bands of a pixel lie farthest apart in memory."""
+    return abs(image.strides[2]) >= max(abs(image.strides[0]), abs(image.strides[1]))
 
 
 def fill_pixels(
@@ -31,21 +57,47 @@ def fill_pixels(
 
     Args:
         target: (pixels, bands) float32 array or view, written.
-        image: (rows, columns, bands) array of any numeric type.
+        image: (rows, columns, bands) array of any numeric type and order in memory.
         keep: flat positions of the pixels to write, rising; None for all.
         ranges: smallest and largest value of each band; None leaves the values as they are. A constant band
             becomes 0.
     """
-    pixels = image.reshape(-1, image.shape[-1])
+    rows, columns, _ = image.shape
+    # Of these types float32 holds every value, and one rounding of the difference is no loss. Others are subtracted
+    # in double precision: large values with a small spread keep their digits.
+    exact = image.dtype.newbyteorder("=") == np.float32 or np.can_cast(image.dtype, np.float32)
+    work_type: Any = np.float32 if exact else np.float64
     if ranges is not None:
-        low, high = ranges
-        span = high - low
-        factor = np.divide(1.0, span, out=np.zeros_like(span), where=span > 0)
-    for start in range(0, len(target), _BLOCK_PIXELS):
-        stop = min(start + _BLOCK_PIXELS, len(target))
-        block = pixels[start:stop] if keep is None else pixels[keep[start:stop]]
-        if ranges is None:
-            target[start:stop] = block
+        low, high = (ends.astype(work_type) for ends in ranges)
+        # 0 / ∞ is the 0 of a constant band.
+        span = np.where(high > low, high - low, work_type(np.inf))
+
+    def write(part: slice) -> None:
+        block = _side_by_side(image[part])
+        if keep is not None:
+            first, last = np.searchsorted(keep, (part.start * columns, part.stop * columns))
+            block = block[keep[first:last] - part.start * columns]
         else:
-            # The difference is taken in double precision: large values with a small spread keep their digits.
-            target[start:stop] = (block - low) * factor
+            first, last = part.start * columns, part.stop * columns
+        if ranges is None:
+            target[first:last] = block
+        elif exact:
+            np.subtract(block, low, out=target[first:last], dtype=np.float32)
+            target[first:last] /= span
+        else:
+            target[first:last] = (block - low) / span
+
+    over_blocks(write, rows, _TILE_ROWS if _band_after_band(image) else max(1, _BLOCK_PIXELS // columns))
+
+
+def _side_by_side(image: np.ndarray) -> np.ndarray:
+    """(pixels, bands) view of an image, or a copy where the bands of a pixel do not lie side by side."""
+    rows, columns, bands = image.shape
+    if not _band_after_band(image):
+        return image.reshape(-1, bands)
+    copy = np.empty(image.shape, image.dtype)
+    for row in range(0, rows, _TILE_ROWS):
+        for column in range(0, columns, _TILE_COLUMNS):
+            tile = slice(row, row + _TILE_ROWS), slice(column, column + _TILE_COLUMNS)
+            copy[tile] = image[tile]
+    return copy.reshape(-1, bands)

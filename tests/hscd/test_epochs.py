@@ -2,9 +2,9 @@
 
 import gc
 import json
+import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,8 +59,11 @@ def test_a_stacked_pass_equals_that_of_two_branches(distance):
 
 
 @pytest.mark.parametrize("distance", DISTANCES.values(), ids=DISTANCES)
-@pytest.mark.parametrize(("count", "batch_size"), [(101, 32), (64, 32), (33, 32), (20, 32), (257, 128)])
-def test_an_epoch_equals_plain_keras_over_the_same_batches(distance, count, batch_size):
+@pytest.mark.parametrize(
+    ("count", "batch_size", "threads"), [(101, 32, 2), (64, 32, 1), (33, 32, 3), (20, 32, 2), (257, 128, 2)]
+)
+def test_an_epoch_equals_plain_keras_over_the_same_batches(monkeypatch, distance, count, batch_size, threads):
+    monkeypatch.setattr(f"{Epochs.__module__}.threads", lambda: threads)
     model = build_net((BANDS,), PARAMETERS | {"score_function": distance.function}, seed=1)
     plain = two_branches(model, distance)
     model.optimizer.build(model.trainable_variables)
@@ -184,43 +187,38 @@ def test_an_epoch_with_dropout_depends_on_the_seed_alone():
 
 # --- backends ------------------------------------------------------------------------------------------------------
 
-ONE_EPOCH = f"""
-import json, sys
-sys.path.insert(0, {str(PROJECT / "Net")!r})
+ONE_EPOCH = """
 import numpy as np
 from hscd.backend import keras
 from hscd.epochs import Epochs
 from hscd.networks.siamese import build_net
 
 rng = np.random.default_rng(0)
-pairs, labels = rng.random((150, 2, {BANDS}), dtype=np.float32), rng.integers(0, 2, 150).astype(np.float32)
-result = {{"backend": keras.backend.backend()}}
+pairs, labels = rng.random((150, 2, BANDS), dtype=np.float32), rng.integers(0, 2, 150).astype(np.float32)
+result = {"backend": keras.backend.backend()}
 for name, rate in (("plain", 0.0), ("dropout", 0.4)):
-    model = build_net(({BANDS},), {PARAMETERS!r} | {{"score_function": "ED", "dropout_rate": rate}}, seed=1)
+    model = build_net((BANDS,), PARAMETERS | {"score_function": "ED", "dropout_rate": rate}, seed=1)
     model.set_weights([rng.normal(0, 0.3, weight.shape) for weight in model.get_weights()])
     model.optimizer.build(model.trainable_variables)
     epochs = Epochs(model)
     held = epochs.hold(pairs), epochs.hold(labels)
-    result[name] = {{
+    result[name] = {
         "before": epochs.distances(pairs).tolist(),
         "seen": epochs.train(*held, np.arange(150)[::-1], 64).tolist(),
         "again": epochs.train(*held, np.arange(150), 64).tolist(),
         "after": epochs.distances(held[0], np.arange(10, 150)).tolist(),
-    }}
-print(json.dumps(result))
+    }
 """
 
 
-@pytest.fixture(scope="module")
-def expected() -> dict:
-    return one_epoch("tensorflow")
-
-
-def one_epoch(backend: str) -> dict:
-    """Two epochs on a backend, in a process of its own: Keras has one backend a process."""
+def on_backend(backend: str) -> dict:
+    """What ONE_EPOCH gives on a backend, in a process of its own: Keras has one backend a process."""
+    code = (
+        f"import json, sys; sys.path.insert(0, {str(PROJECT / 'Net')!r}); BANDS, PARAMETERS = {BANDS}, {PARAMETERS!r}\n"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", ONE_EPOCH],
-        env={"PATH": "/usr/bin:/bin", "KERAS_BACKEND": backend, "HOME": str(Path.home())},
+        [sys.executable, "-c", code + ONE_EPOCH + "print(json.dumps(result))"],
+        env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,
         check=False,
@@ -230,9 +228,13 @@ def one_epoch(backend: str) -> dict:
 
 
 @pytest.mark.parametrize("backend", hardware.BACKENDS[1:])
-def test_backends_agree(backend, expected):
-    pytest.importorskip(backend)
-    found = one_epoch(backend)
+def test_backends_agree(backend):
+    if not hardware.is_installed(backend):
+        pytest.skip(f"{backend} is not installed")
+    found = on_backend(backend)
+    here = {"BANDS": BANDS, "PARAMETERS": PARAMETERS}
+    exec(ONE_EPOCH, here)
+    expected = here["result"]
     assert (expected["backend"], found["backend"]) == ("tensorflow", backend)
     for part, values in expected["plain"].items():
         np.testing.assert_allclose(found["plain"][part], values, atol=1e-4, err_msg=part)

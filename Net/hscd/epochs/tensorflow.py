@@ -15,6 +15,8 @@ import tensorflow as tf
 from hscd.arrays import aligned_empty, is_aligned
 from hscd.backend import keras, threads
 
+# Parts of a training batch: each is compiled, and takes half a second for it.
+_MOST_PARTS = 4
 # Pairs a part of a forward pass: their activations stay in the cache, and TensorFlow's own costs do not count.
 _PREDICTION_PART = 1024
 # Pairs a copy, where there has to be one: small beside the pairs, large beside the part of a thread.
@@ -27,7 +29,7 @@ class Epochs:
     def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
-        self._parts = 1 if self._on_gpu else threads()
+        self._parts = 1 if self._on_gpu else min(threads(), _MOST_PARTS)
         # Data is always an argument: what a compiled function takes from around it is never freed.
         pairs = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
         labels, positions = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((None,), tf.int32)

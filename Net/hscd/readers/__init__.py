@@ -12,6 +12,7 @@ import numpy as np
 
 from hscd.errors import InputError
 from hscd.readers import mat, tif
+from hscd.scaling import band_ranges
 
 # A reader takes a path and, where the format has named variables, the name of one, and returns the stored array.
 Reader = Callable[[Path, str | None], np.ndarray]
@@ -36,7 +37,7 @@ def read_array(path: Path, variable: str | None = None) -> np.ndarray:
 
 
 def read_image(path: Path, variable: str | None = None) -> np.ndarray:
-    """Read an image as (rows, columns, bands), in the number type of its file.
+    """Read an image as (rows, columns, bands), in the number type and the memory order of its file.
 
     Raises:
         InputError: as `read_array`; also for NaN or infinite pixels.
@@ -47,10 +48,10 @@ def read_image(path: Path, variable: str | None = None) -> np.ndarray:
     if image.ndim != 3 or image.size == 0:
         raise InputError(f"{path}: expected an image of (rows, columns, bands), found shape {image.shape}")
     # Smallest and largest value show every NaN and infinity, without a mask as large as the image.
-    if not (np.isfinite(image.min()) and np.isfinite(image.max())):
+    if not np.isfinite(band_ranges([image])).all():
         bad = np.count_nonzero(~np.isfinite(image).all(axis=2))
         raise InputError(f"{path}: {bad} pixels hold NaN or infinite values; fill or mask them first")
-    return np.ascontiguousarray(image)
+    return image
 
 
 def read_label_map(path: Path, variable: str | None = None) -> np.ndarray:
