@@ -10,7 +10,7 @@ run: $(VENV)/.run
 	$(VENV)/bin/python Net/run_demo.py
 
 test: lint
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 bench: $(VENV)/.run
 	$(VENV)/bin/python benchmarks
