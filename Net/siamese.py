@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -259,9 +260,10 @@ def _workers(trials: int, pairs: int) -> int:
 
     A core of its own for each trial is worth more than all cores for one trial, but workers have to start first.
     """
-    if training.on_gpu() or trials * (_SECONDS_A_TRIAL + pairs / _PAIRS_A_SECOND) < _WORTH_WORKERS:
+    # Windows cannot map a file that is open elsewhere, which is how workers share the data.
+    if os.name == "nt" or training.on_gpu() or trials * (_SECONDS_A_TRIAL + pairs / _PAIRS_A_SECOND) < _WORTH_WORKERS:
         return 1
-    return min(hardware.cores(), trials, _MOST_WORKERS)
+    return min(hardware.threads(), trials, _MOST_WORKERS)
 
 
 def fine_tuning(

@@ -335,7 +335,7 @@ def test_worker_processes_train_the_model_that_is_saved(tmp_path):
 
 
 def test_workers_are_hired_where_they_pay(monkeypatch):
-    monkeypatch.setattr(siamese.hardware, "cores", lambda: 4)
+    monkeypatch.setattr(siamese.hardware, "threads", lambda: 4)
     assert siamese._workers(trials=1, pairs=10_000) == 1
     assert siamese._workers(trials=2, pairs=300) == 1
     assert siamese._workers(trials=3, pairs=19_000) == 3

@@ -30,7 +30,8 @@ def choose_backend(name: str) -> None:
         InputError: if it is not installed.
     """
     if not is_installed(name):
-        raise InputError(f"backend {name} is not installed; `pip install -r requirements-{name}.txt` does it")
+        requirements = "requirements.txt" if name == BACKENDS[0] else f"requirements-{name}.txt"
+        raise InputError(f"backend {name} is not installed; `pip install -r {requirements}` does it")
     os.environ["KERAS_BACKEND"] = name
 
 

@@ -63,9 +63,7 @@ def fill_pixels(
             becomes 0.
     """
     rows, columns, _ = image.shape
-    # Of these types float32 holds every value, and one rounding of the difference is no loss. Others are subtracted
-    # in double precision: large values with a small spread keep their digits.
-    exact = image.dtype.newbyteorder("=") == np.float32 or np.can_cast(image.dtype, np.float32)
+    exact = np.can_cast(image.dtype, np.float32) and (ranges is None or _fit_float32(*ranges))
     work_type: Any = np.float32 if exact else np.float64
     if ranges is not None:
         low, high = (ends.astype(work_type) for ends in ranges)
@@ -88,6 +86,17 @@ def fill_pixels(
             target[first:last] = (block - low) / span
 
     over_blocks(write, rows, _TILE_ROWS if _band_after_band(image) else max(1, _BLOCK_PIXELS // columns))
+
+
+def _fit_float32(low: np.ndarray, high: np.ndarray) -> bool:
+    """Whether float32 holds the ends of all ranges and their differences.
+
+    One rounding of the difference is no loss then. Otherwise it is taken in double precision: large values with a small
+    spread keep their digits.
+    """
+    with np.errstate(over="ignore"):
+        spans = (high - low).astype(np.float32)
+        return bool(np.isfinite(spans).all() and all((ends.astype(np.float32) == ends).all() for ends in (low, high)))
 
 
 def _side_by_side(image: np.ndarray) -> np.ndarray:

@@ -106,6 +106,11 @@ def test_distances_of_some_positions_and_of_arrays_that_have_to_be_copied():
     np.testing.assert_allclose(epochs.distances(unaligned), expected, atol=1e-6)
     positions = np.random.default_rng(0).integers(0, len(pairs), 5000)
     np.testing.assert_allclose(epochs.distances(epochs.hold(pairs), positions), expected[positions], atol=1e-6)
+    read_only = pairs[:100]
+    read_only.flags.writeable = False
+    for other in (read_only, pairs[:100].astype(np.float64), pairs[:100].astype(">f4")):
+        np.testing.assert_allclose(epochs.distances(other), expected[:100], atol=1e-6)
+        np.testing.assert_allclose(epochs.distances(epochs.hold(other)), expected[:100], atol=1e-6)
     for count in (0, 1):
         assert epochs.distances(pairs[:count]).shape == (count,)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hscd.arrays import SharedArray
+from hscd.errors import InputError
 from hscd.search import engine
 from hscd.search.runners import InProcess, WorkerProcesses
 
@@ -36,6 +37,10 @@ def mortal(on_epoch):
         return {"loss": choice["x"] ** 2, "model": None}
 
     return objective
+
+
+def unmakeable(on_epoch):
+    raise RuntimeError("no objective")
 
 
 def slow_in_turn(on_epoch):
@@ -104,6 +109,22 @@ def test_a_worker_that_dies_costs_its_trial_only():
     assert [trial.status for trial in trials] == ["fail", "fail", "ok", "ok", "ok"]
     assert trials[0].error == f"its process ended with exit status {-signal.SIGKILL}"
     assert trials[1].error == "ValueError: out of luck"
+
+
+def test_workers_that_cannot_start_fail_their_trials(capfd):
+    with pytest.raises(InputError, match="all 2 trials of the search failed; the last: its process ended with exit"):
+        search(unmakeable, 2, 2)
+    assert "RuntimeError: no objective" in capfd.readouterr().err
+
+
+def test_an_idle_worker_that_died_is_replaced():
+    with WorkerProcesses(parabola, lambda *_: None, 2) as runner:
+        runner.start(0, {"x": 0.5})
+        first = runner.wait()
+        os.kill(first.result["model"][0], signal.SIGKILL)
+        runner._pool[0].process.join()
+        runner.start(1, {"x": 0.1})
+        assert runner.wait().result["loss"] == pytest.approx(0.01)
 
 
 def test_an_interrupted_search_leaves_no_worker():

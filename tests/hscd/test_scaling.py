@@ -109,6 +109,29 @@ def test_large_offset_with_small_spread_beyond_float32(dtype):
     assert scaled([image]).ravel().tolist() == [0, 0.25, 0.5, 1]
 
 
+# 2²⁴ lies in the middle of 2²⁴ ± 1, which float32 does not hold: the ranges may come from images of another type.
+def test_ranges_that_float32_does_not_hold():
+    pixel = np.full((1, 1, 1), 2**24, np.float32)
+    ends = [np.full((1, 1, 1), 2**24 + step, np.int32) for step in (-1, 1)]
+    assert scaled([pixel, *ends])[0] == 0.5
+
+
+# The range 6 · 10³⁸ is beyond float32.
+def test_range_beyond_float32():
+    image = np.array([[[-3e38], [0], [3e38]]], np.float32)
+    np.testing.assert_allclose(scaled([image]).ravel(), [0, 0.5, 1])
+
+
+@pytest.mark.parametrize("kept", [None, [0, 5, 40, 2400, 2429]])
+def test_images_that_lie_band_after_band_give_the_same(kept):
+    image = np.random.default_rng(3).random((90, 27, 5), dtype=np.float32)
+    ranges = band_ranges([image])
+    keep = None if kept is None else np.array(kept)
+    for order in (np.asfortranarray(image), image.transpose(1, 0, 2).copy().transpose(1, 0, 2)):
+        np.testing.assert_array_equal(band_ranges([order]), ranges)
+        np.testing.assert_array_equal(scaled([order], keep=keep), scaled([image], keep=keep))
+
+
 # 100 − (−100) = 200 does not fit int8; 0 lies in the middle of the range.
 def test_range_of_signed_bytes_does_not_wrap_around():
     image = np.array([[[-100], [0], [100]]], dtype=np.int8)

@@ -29,6 +29,7 @@ class Epochs:
 
     def hold(self, array: np.ndarray) -> jax.Array:
         """An array on the device: the same memory where alignment and device allow, a copy otherwise."""
+        array = np.asarray(array, np.float32)
         return jax.numpy.asarray(array, copy=None if is_aligned(array) else True)
 
     def train(self, pairs: jax.Array, labels: jax.Array, order: np.ndarray, batch_size: int) -> np.ndarray:

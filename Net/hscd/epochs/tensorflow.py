@@ -40,9 +40,9 @@ class Epochs:
 
     def hold(self, pairs: np.ndarray) -> tf.Tensor:
         """Pixel pairs as a tensor: the same memory where alignment and device allow, a copy otherwise."""
-        if is_aligned(pairs) and not self._on_gpu and pairs.size:
+        if _is_tensor_memory(pairs) and not self._on_gpu:
             return tf.experimental.dlpack.from_dlpack(pairs.__dlpack__())
-        return tf.constant(pairs)
+        return tf.constant(np.asarray(pairs, np.float32))
 
     def train(self, pairs: tf.Tensor, labels: tf.Tensor, order: np.ndarray, batch_size: int) -> np.ndarray:
         """Train on the pairs at the positions `order`, batch after batch."""
@@ -55,7 +55,7 @@ class Epochs:
             return self._predict_some(pairs, tf.constant(positions, tf.int32)).numpy()
         if not isinstance(pairs, np.ndarray):
             return self._predict_all(pairs).numpy()
-        if is_aligned(pairs) and pairs.size:
+        if _is_tensor_memory(pairs):
             return self._predict_all(self.hold(pairs)).numpy()
         found = np.empty(len(pairs), np.float32)
         block = aligned_empty((_COPIED_PAIRS, *pairs.shape[1:]))
@@ -102,3 +102,8 @@ class Epochs:
         # The parts do not depend on each other: as many run at a time as there are threads.
         _, found = tf.while_loop(lambda part, _: part < parts, predict_part, (0, found), parallel_iterations=threads())
         return found.concat()
+
+
+def _is_tensor_memory(array: np.ndarray) -> bool:
+    """Whether TensorFlow can take the memory of an array for a tensor."""
+    return is_aligned(array) and array.dtype == np.float32 and array.flags.writeable and array.size > 0

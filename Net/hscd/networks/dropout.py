@@ -15,8 +15,9 @@ class MaskPoolDropout(keras.layers.Layer):
     """Dropout whose masks are drawn for a whole epoch at once (`redraw`).
 
     Keras' Dropout draws a random number for each value of each batch, a third of a training step on a CPU. Here there
-    is a pool of some thousand masks, and the spectra of a batch take a run of them from a random place on: within a
-    batch all masks are independent, batches of an epoch share masks. The pool is not among the layer's weights: it is
+    is a pool of some thousand masks, and the spectra that go through the network together, a batch or a thread's part
+    of it, take a run of them from a random place on. Their masks are independent; with others of the epoch they may
+    share some. The pool is not among the layer's weights: it is
     not saved, and not restored with the weights of the best epoch.
 
     Args:

@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Protocol
 
-from hscd.hardware import cores
+from hscd.hardware import threads
 
 # From a trial's number and choice to its result.
 Objective = Callable[[int, dict[str, Any]], dict[str, Any]]
@@ -107,9 +108,12 @@ class WorkerProcesses:
         self._pool.clear()
 
     def start(self, trial_id: int, choice: dict[str, Any]) -> None:
+        for worker in [worker for worker in self._pool if worker.trial_id is None and not worker.process.is_alive()]:
+            self._dismiss(worker)
         worker = next((worker for worker in self._pool if worker.trial_id is None), None) or self._hire()
         worker.trial_id, worker.started = trial_id, time.perf_counter()
-        worker.connection.send((trial_id, choice))
+        with suppress(OSError):  # it died just now: `wait` will find that out
+            worker.connection.send((trial_id, choice))
 
     def wait(self) -> Outcome:
         while True:
@@ -124,10 +128,8 @@ class WorkerProcesses:
         assert worker.trial_id is not None
         try:
             message = worker.connection.recv()
-        except EOFError:
-            worker.process.join()
-            worker.connection.close()
-            self._pool.remove(worker)
+        except (EOFError, OSError):
+            self._dismiss(worker)
             return Outcome(
                 worker.trial_id,
                 time.perf_counter() - worker.started,
@@ -139,11 +141,18 @@ class WorkerProcesses:
         self._on_epoch(*message)
         return None
 
+    def _dismiss(self, worker: _Worker) -> None:
+        """Forget a worker that died."""
+        worker.process.join()
+        worker.connection.close()
+        self._pool.remove(worker)
+
     def _hire(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, self._make_objective), daemon=True)
-        with _environment(OMP_NUM_THREADS=str(max(1, cores() // self.workers))):
+        share = str(max(1, threads() // self.workers))
+        with _environment(OMP_NUM_THREADS=share, NPROC=share), _ctrl_c_ignored():
             process.start()
         # Without this end closed, the death of the worker would not end the connection.
         theirs.close()
@@ -154,10 +163,8 @@ class WorkerProcesses:
 
 def _work(connection: Connection, make_objective: MakeObjective) -> None:
     """What a worker does until its connection ends."""
-    # Ctrl-C goes to all processes of a terminal; the main process ends the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     objective = make_objective(lambda *epoch: connection.send(epoch))
-    with suppress(EOFError, BrokenPipeError):  # the main process is gone
+    with suppress(EOFError, OSError):  # the main process is gone
         while True:
             trial_id, choice = connection.recv()
             connection.send(attempt(objective, trial_id, choice))
@@ -176,3 +183,16 @@ def _environment(**variables: str) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    """Ctrl-C goes to all processes of a terminal; those started here ignore it, and are ended by the main process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
