@@ -126,6 +126,9 @@ def test_aligned_arrays():
     taken = aligned_take(array, np.array([4, 0, 4]))
     assert is_aligned(taken)
     np.testing.assert_array_equal(taken, array[[4, 0, 4]])
+    for beyond in (5, -1):
+        with pytest.raises(IndexError, match="in an array of 5 rows"):
+            aligned_take(array, np.array([0, beyond]))
 
 
 # --- dropout -------------------------------------------------------------------------------------------------------

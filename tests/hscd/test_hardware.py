@@ -16,6 +16,13 @@ def test_threads_are_those_asked_for_or_the_cores(monkeypatch, variable, expecte
 
 def test_cores_are_those_this_process_may_run_on():
     assert 1 <= hardware.cores() <= (os.cpu_count() or 1)
+    if hasattr(os, "sched_setaffinity"):
+        allowed = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(allowed)})
+        try:
+            assert hardware.cores() == 1
+        finally:
+            os.sched_setaffinity(0, allowed)
 
 
 def test_a_backend_is_chosen_by_the_environment_keras_reads(monkeypatch):
