@@ -1,16 +1,24 @@
-"""Saved models: two files of a common prefix, weights (`.h5`) and parameters (`_param.pickle`)."""
+"""Saved models: two files of a common prefix, weights (`.h5`) and parameters (`_param.pickle`).
+
+The two can only be replaced one after the other. So the weights name the parameters they belong to by a digest; these
+lie on the disk under a name of their own before the weights are moved into place, and whoever finds that they did not
+follow, because the program was killed in between, moves them.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hscd import storage
+from hscd import storage, weights
 from hscd.backend import keras
 from hscd.errors import InputError
+from hscd.networks.dense import weight_shapes
 from hscd.networks.siamese import build_net
 
 PARAMETERS = (
@@ -33,11 +41,50 @@ def named_weights(model: keras.Model) -> dict[str, np.ndarray]:
     }
 
 
-def save_model(path: Path, parameters: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> None:
-    """Save a model as `<path>.h5` and `<path>_param.pickle`, as the guide's program and Keras read them."""
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def save_model(path: Path, parameters: Mapping[str, Any], named: Mapping[str, np.ndarray]) -> None:
+    """Save a model as `<path>.h5` and `<path>_param.pickle`, as the guide's program and Keras read them.
+
+    Args:
+        path: common prefix of the files.
+        parameters: the values of `PARAMETERS`.
+        named: weights by name, in the order of the network (`named_weights`).
+    """
     weight_file, parameter_file = model_files(path)
-    storage.write_weights(weight_file, weights)
-    storage.write_pickle(parameter_file, parameters)
+    with suppress(InputError), weights.open_file(weight_file) as old:
+        _complete(parameter_file, old.parameters)
+    digest = _digest(parameters)
+    storage.write_pickle(_pending(parameter_file, digest), parameters)
+    storage.write_bytes(weight_file, weights.packed(named, digest))
+    _complete(parameter_file, digest)
+    prefix = _pending(parameter_file, "").name
+    for abandoned in [file for file in path.parent.iterdir() if file.name.startswith(prefix)]:
+        abandoned.unlink(missing_ok=True)
+
+
+def _digest(parameters: Mapping[str, Any]) -> str:
+    """A text that tells the values of `PARAMETERS` apart, whatever program wrote them."""
+    plain = []
+    for name in PARAMETERS:
+        value = parameters[name]
+        plain.append(value.item() if isinstance(value, np.generic) else getattr(value, "__name__", value))
+    return hashlib.blake2b(repr(plain).encode(), digest_size=16).hexdigest()
+
+
+def _pending(parameter_file: Path, digest: str) -> Path:
+    """Where parameters wait until the weights of this digest are in place."""
+    return parameter_file.with_name(f".{parameter_file.name}.of-{digest}")
+
+
+def _complete(parameter_file: Path, digest: str) -> None:
+    """Move the parameters of weights that are in place beside them, if they still wait."""
+    with suppress(FileNotFoundError):  # the usual case; or another process has just done it
+        storage.move(_pending(parameter_file, digest), parameter_file)
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def read_parameters(path: str | Path) -> dict[str, Any]:
@@ -47,24 +94,9 @@ def read_parameters(path: str | Path) -> dict[str, Any]:
         path: common prefix of its two files, `model/NAME`.
 
     Raises:
-        InputError: if a file is missing, unreadable or lacks a parameter.
+        InputError: if a file is missing or unreadable, the two are not of one model, or a parameter is missing.
     """
-    path = Path(path)
-    for file in model_files(path):
-        if not file.is_file():
-            raise InputError(
-                f"{file}: no such file; `python main.py` with training = True makes model {path.name!r}, "
-                "or set model_name to a saved one"
-            )
-    parameter_file = model_files(path)[1]
-    parameters = storage.read_pickle(parameter_file)
-    missing = [name for name in PARAMETERS if name not in parameters]
-    if missing:
-        raise InputError(f"{parameter_file}: lacks the parameters {', '.join(missing)}")
-    batch_size = parameters["batch_size"]
-    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
-        raise InputError(f"{parameter_file}: batch_size is {batch_size!r}; expected an integer >= 1")
-    return parameters
+    return _read(Path(path))[0]
 
 
 def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:
@@ -75,20 +107,59 @@ def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:
         seed: of the dropout, should the model be trained further.
 
     Raises:
-        InputError: if a file is missing or unreadable, or the two do not fit together.
+        InputError: as `read_parameters`; also if weights and parameters do not fit together.
     """
-    parameters = read_parameters(path)
-    weight_file, parameter_file = model_files(Path(path))
-    weights = storage.read_weights(weight_file)
-    if not weights or weights[0].ndim != 2:
-        raise InputError(f"{weight_file}: does not start with the weights of a dense layer")
+    parameters, arrays = _read(Path(path))
     try:
-        model = build_net((weights[0].shape[0],), parameters, seed=seed)
+        model = build_net((arrays[0].shape[0],), parameters, seed=seed)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{parameter_file}: unusable parameters: {error}") from error
-    expected = [tuple(weight.shape) for weight in model.weights]
-    found = [array.shape for array in weights]
-    if found != expected:
-        raise InputError(f"{weight_file}: weights of shapes {found} do not fit the parameters, which need {expected}")
-    model.set_weights(weights)
+        raise InputError(f"{model_files(Path(path))[1]}: unusable parameters: {error}") from error
+    model.set_weights(arrays)
     return model
+
+
+def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Parameters and weights; the weights are not read before their sizes were found to be what the parameters say."""
+    weight_file, parameter_file = model_files(path)
+    _require(weight_file)
+    with weights.open_file(weight_file) as stored:
+        with suppress(PermissionError):  # then they are read where they are
+            _complete(parameter_file, stored.parameters)
+        waiting = _pending(parameter_file, stored.parameters)
+        parameters = _checked_parameters(waiting if waiting.is_file() else parameter_file)
+        if stored.parameters not in ("", _digest(parameters)):
+            raise InputError(
+                f"{weight_file} and {parameter_file.name} are not of one model: these weights were saved with other "
+                "parameters"
+            )
+        shapes = stored.shapes
+        if not shapes or len(shapes[0]) != 2:
+            raise InputError(f"{weight_file}: does not start with the weights of a dense layer")
+        expected = weight_shapes(shapes[0][0], parameters)
+        if shapes != expected:
+            raise InputError(
+                f"{weight_file}: weights of shapes {shapes[:8]} do not fit the parameters, which need {expected}"
+            )
+        return parameters, stored.read()
+
+
+def _require(file: Path) -> None:
+    if not file.is_file():
+        raise InputError(
+            f"{file}: no such file; `python main.py` with training = True makes the model, "
+            "or set model_name to a saved one"
+        )
+
+
+def _checked_parameters(file: Path) -> dict[str, Any]:
+    _require(file)
+    parameters = storage.read_pickle(file)
+    missing = [name for name in PARAMETERS if name not in parameters]
+    if missing:
+        raise InputError(f"{file}: lacks the parameters {', '.join(missing)}")
+    for name in ("layer", "layer_1", "layer_2", "batch_size"):
+        value = parameters[name]
+        if not isinstance(value, int | np.integer) or value < 1:
+            shown = value if isinstance(value, int | float) else type(value).__name__
+            raise InputError(f"{file}: {name} is {shown}; expected an integer >= 1")
+    return parameters

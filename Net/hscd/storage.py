@@ -1,7 +1,7 @@
-"""The only place that writes result files and the only one that unpickles.
+"""The only place that writes result files and the only one that reads pickles.
 
-Every file is written beside its target under a temporary name and moved over it when it is whole, so that what is on
-disk is the old file or the new one, never a part of either.
+Every file is written beside its target under a temporary name and moved over it when it is whole and on the disk, so
+that what is found there is the old file or the new one, never a part of either.
 """
 
 from __future__ import annotations
@@ -11,42 +11,128 @@ import io
 import os
 import pickle
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
 from hscd import unpickling
 from hscd.errors import InputError
 
-if TYPE_CHECKING:
-    import h5py
+try:
+    import fcntl
+except ImportError:  # Windows; there a file that is open cannot be removed, which is as good for temporary files
+    fcntl = None  # type: ignore[assignment]
+
+_TEMPORARY = ".hscd-tmp"
+# Temporary files are without their lock for an instant after they are made and before they are moved.
+_STALE_SECONDS = 2.0
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` when the block ends without an error.
 
-    The folder is created if it is missing. The file gets the usual access rights of a new file, not the private
-    ones of a temporary file.
+    The folder is created if it is missing, and what a killed program left in it half-written is removed. The file gets
+    the usual access rights of a new file, not the private ones of a temporary file.
+
+    Raises:
+        OSError: if it cannot be written, for example on a full disk; it names `path`, whose old content stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    _sweep(path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_TEMPORARY, dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w+b") as file:
+            _try_lock(file)
             yield file
             file.flush()
             os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    except BaseException:
+        move(temporary, path)
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file as a whole."""
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file within its folder over another; what is at the target is either of them, also after a power cut."""
+    source.replace(target)
+    if os.name == "posix":  # the disk has to know the names in the folder too
+        handle = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of programs that no longer run."""
+    for path in folder.glob(f".*{_TEMPORARY}"):
+        with suppress(OSError):  # it is just being moved, or another program sweeps as well
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                with path.open("rb") as file:
+                    abandoned = _try_lock(file)
+                if abandoned:
+                    path.unlink()
+
+
+def _try_lock(file: IO[bytes]) -> bool:
+    """Lock a file for as long as it is open; False if another process has locked it."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Keep other processes from working on `path` during the block.
+
+    Raises:
+        InputError: if another one is at it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f".{path.name}.lock")
+    while True:
+        with lock.open("ab") as file:
+            if not _try_lock(file):
+                raise InputError(f"{path}: another run is at work on it; wait for its end, or give another model_name")
+            if not _is_still(lock, file):  # its last owner removed it after we opened it
+                continue
+            try:
+                yield
+            finally:
+                with suppress(OSError):
+                    lock.unlink()
+            return
+
+
+def _is_still(path: Path, file: IO[bytes]) -> bool:
+    """Whether a path still names an open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -56,8 +142,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     writer.writeheader()
     for row in rows:
         writer.writerow({name: None if value is None or value != value else value for name, value in row.items()})
-    with atomic_file(path) as file:
-        file.write(text.getvalue().encode("utf-8"))
+    write_bytes(path, text.getvalue().encode("utf-8"))
 
 
 def write_figure(path: Path, figure: Any, dpi: int) -> None:
@@ -78,8 +163,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
         InputError: if the file is damaged, refers to anything else, or does not hold a dict.
     """
     try:
-        with path.open("rb") as file:
-            content = unpickling.load(file)
+        content = unpickling.loads(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except Exception as error:  # damaged pickles raise whatever the broken opcode leads to
@@ -106,46 +190,4 @@ def write_pickle(path: Path, content: Mapping[str, Any]) -> None:
             f"c{unpickling.HEAD_MODULE}\n{name}\n".encode(),
             1,
         )
-    with atomic_file(path) as file:
-        file.write(data)
-
-
-# --- weights ---------------------------------------------------------------------------------------------------------
-
-
-def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
-    """Write the weights of a branch network as HDF5, in the layout of Keras 2 that `load_weights` of Keras 3 reads.
-
-    Args:
-        path: target, ending in `.h5`.
-        weights: arrays by name ("dense/kernel"), in the order of the network.
-    """
-    import h5py  # here: --help has no use for it
-
-    with atomic_file(path) as file, h5py.File(file, "w") as h5:
-        h5.attrs["backend"] = "tensorflow"
-        h5.attrs["keras_version"] = "2.4.0"
-        h5.attrs["layer_names"] = np.array([b"branch"])
-        group = h5.create_group("branch")
-        group.attrs["weight_names"] = np.array([name.encode() for name in weights])
-        for name, values in weights.items():
-            group.create_dataset(name, data=values)
-
-
-def read_weights(path: Path) -> list[np.ndarray]:
-    """Read the weights of a model file in the order of the network.
-
-    Raises:
-        InputError: if the file is missing or not a weight file of Keras' HDF5 layout.
-    """
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as h5:
-            return [h5[layer][name][()] for layer in h5.attrs["layer_names"] for name in _weight_names(h5[layer])]
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"{path}: not a readable file of Keras weights: {error}") from error
-
-
-def _weight_names(group: h5py.Group) -> Iterable[bytes]:
-    return group.attrs["weight_names"]
+    write_bytes(path, data)

@@ -1,16 +1,18 @@
-"""Reads the pickles of this program and of the guide's without running any code they name.
+"""Reads the pickles of this program and of the guide's as data: nothing that they name is imported or called.
 
-Whatever a pickle refers to is answered with a stand-in that only keeps what it is given. Arrays and scalars of NumPy
-are made from that after it was checked: NumPy's own functions trust the bytes they are handed.
+A pickle is a program for a small stack machine. This is that machine with the instructions that numbers, texts, arrays
+and distances need; the standard library only splits the file into instructions. What can be built is a dict of such
+values and of flat lists and tuples of them: nothing grows beyond the file, or nests deep enough to exhaust the stack.
 """
 
 from __future__ import annotations
 
-import functools
 import pickle
+import pickletools
 import re
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,93 +22,226 @@ from hscd.distances import DISTANCES
 HEAD_MODULE = "siamese"
 
 _NUMBERS = re.compile(r"[<>=|]?(f2|f4|f8|i1|i2|i4|i8|u1|u2|u4|u8|b1)")
+_MARK = object()
 
 
-def load(file: BinaryIO) -> Any:
+def loads(data: bytes) -> Any:
     """Read a pickle of plain values, NumPy arrays and registered distances.
 
     Raises:
-        pickle.UnpicklingError: if it refers to anything else; what damaged bytes raise besides is not known.
+        pickle.UnpicklingError: if it holds or refers to anything else; what damaged bytes raise besides is not known.
     """
-    content = _content(_Unpickler(file).load())
-    return {key: _content(value) for key, value in content.items()} if isinstance(content, dict) else content
+    machine = _Machine()
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name == "STOP":
+            break
+        machine.step(opcode.name, argument)
+    value = machine.pop()
+    return {key: _finished(entry) for key, entry in value.items()} if isinstance(value, dict) else _finished(value)
 
 
-def _content(value: Any) -> Any:
-    return value.content() if isinstance(value, _StandIn) else value
+@dataclass(frozen=True)
+class _Constructor:
+    """What stands for something that a pickle refers to in order to call it."""
+
+    call: Callable[..., Any]
 
 
-class _StandIn:
-    """Something a pickle built; `content` is what it stands for."""
+@dataclass
+class _Dtype:
+    """A NumPy number type; a pickle gives its byte order as state."""
 
-    def content(self) -> Any:
-        return self
+    dtype: np.dtype
 
-    def __setstate__(self, state: Any) -> None:
-        raise pickle.UnpicklingError("it changes an object in a way that is not allowed")
-
-
-class _Head(_StandIn):
-    """A registered distance."""
-
-    def __init__(self, function: Callable) -> None:
-        self._function = function
-
-    def content(self) -> Callable:
-        return self._function
-
-
-class _Dtype(_StandIn):
-    """A NumPy number type, called as numpy.dtype is and given its byte order as state."""
-
-    def __init__(self, code: str, align: bool = False, copy: bool = True) -> None:
-        if not _NUMBERS.fullmatch(code):
-            raise pickle.UnpicklingError(f"it holds values of type {code!r}, which is not a number type")
-        self.dtype = np.dtype(code)
-
-    def __setstate__(self, state: tuple) -> None:
+    def set_state(self, state: tuple) -> None:
         self.dtype = self.dtype.newbyteorder(state[1])
 
 
-class _Array(_StandIn):
-    """An array of numbers, called as numpy's _reconstruct is and given its content as state."""
+@dataclass
+class _Array:
+    """An array; a pickle gives its content as state."""
 
-    def __init__(self, kind: Any, shape: tuple, code: bytes) -> None:
-        self._values = np.empty(0)
+    values: np.ndarray | None = None
 
-    def __setstate__(self, state: tuple) -> None:
+    def set_state(self, state: tuple) -> None:
         _, shape, dtype, column_major, data = state
-        self._values = _from_buffer(data, dtype, shape, "F" if column_major else "C")
-
-    def content(self) -> np.ndarray:
-        return self._values
+        self.values = _from_buffer(data, dtype, shape, "F" if column_major else "C")
 
 
-def _from_buffer(data: bytes | bytearray, dtype: _Dtype, shape: tuple, order: str = "C") -> np.ndarray:
+def _dtype(code: str, *_: Any) -> _Dtype:
+    if not (isinstance(code, str) and _NUMBERS.fullmatch(code)):
+        raise pickle.UnpicklingError(f"it holds values of type {_short(code)}, which is not a number type")
+    return _Dtype(np.dtype(code))
+
+
+def _from_buffer(data: bytes | str, dtype: _Dtype, shape: tuple, order: str = "C") -> np.ndarray:
     """numpy's _frombuffer; a shape that does not fit the bytes is a ValueError."""
-    return np.frombuffer(data, dtype.dtype).reshape(shape, order="F" if order == "F" else "C")
+    return np.frombuffer(_bytes(data), dtype.dtype).reshape(shape, order="F" if order == "F" else "C")
 
 
-def _scalar(dtype: _Dtype, data: bytes) -> Any:
+def _scalar(dtype: _Dtype, data: bytes | str) -> Any:
     """numpy's scalar."""
-    return np.frombuffer(data, dtype.dtype, count=1)[0]
+    return np.frombuffer(_bytes(data), dtype.dtype, count=1)[0]
 
 
-_NUMPY: dict[tuple[str, str], Callable] = {("numpy", "dtype"): _Dtype, ("numpy", "ndarray"): _StandIn}
+def _bytes(data: bytes | str, encoding: str = "latin-1") -> bytes:
+    """Bytes, also where they are written as text of Latin-1."""
+    return data.encode("latin-1") if isinstance(data, str) else data
+
+
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("numpy", "dtype"): _Constructor(_dtype),
+    ("numpy", "ndarray"): None,  # an argument of _reconstruct
+    # How protocols up to 2 write bytes.
+    ("_codecs", "encode"): _Constructor(_bytes),
+    ("__builtin__", "bytes"): _Constructor(lambda: b""),
+}
 for _core in ("numpy.core", "numpy._core"):  # NumPy 1 and 2
-    _NUMPY |= {
-        (f"{_core}.multiarray", "_reconstruct"): _Array,
-        (f"{_core}.multiarray", "scalar"): _scalar,
-        (f"{_core}.numeric", "_frombuffer"): _from_buffer,
+    _ALLOWED |= {
+        (f"{_core}.multiarray", "_reconstruct"): _Constructor(lambda kind, shape, code: _Array()),
+        (f"{_core}.multiarray", "scalar"): _Constructor(_scalar),
+        (f"{_core}.numeric", "_frombuffer"): _Constructor(_from_buffer),
     }
+_HEADS = {(HEAD_MODULE, distance.function.__name__): distance.function for distance in DISTANCES.values()}
 
 
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        for distance in DISTANCES.values():
-            if (module, name) == (HEAD_MODULE, distance.function.__name__):
-                return _Head(distance.function)
-        if (module, name) not in _NUMPY:
-            raise pickle.UnpicklingError(f"it refers to {module}.{name}, which is not allowed")
-        # A pickle may set attributes of what it is given: that must not be the function or class itself.
-        return functools.partial(_NUMPY[module, name])
+def _short(value: Any) -> str:
+    """A value in a message: the start of a text, the type of anything else."""
+    return repr(value[:80]) if isinstance(value, str) else type(value).__name__
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str | bytes | bytearray | np.generic)
+
+
+def _is_flat(value: Any) -> bool:
+    return isinstance(value, tuple | list) and all(map(_is_plain, value))
+
+
+def _finished(value: Any) -> Any:
+    """A value of the result; what is only good for building others is an error."""
+    if isinstance(value, _Array) and value.values is not None:
+        return value.values
+    if _is_plain(value) or _is_flat(value) or isinstance(value, np.ndarray) or value in _HEADS.values():
+        return value
+    raise pickle.UnpicklingError("it holds more than numbers, texts, arrays and flat lists of them")
+
+
+class _Machine:
+    """The stack, the memo and the instructions."""
+
+    def __init__(self) -> None:
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+
+    def step(self, name: str, argument: Any) -> None:
+        """Carry out one instruction."""
+        stack = self._stack
+        match name:
+            case "PROTO" | "FRAME":
+                pass
+            case "MARK":
+                stack.append(_MARK)
+            case "NONE":
+                stack.append(None)
+            case "NEWTRUE" | "NEWFALSE":
+                stack.append(name == "NEWTRUE")
+            case "INT" | "LONG" | "LONG1" | "LONG4" | "BININT" | "BININT1" | "BININT2":
+                if not -(2**63) <= argument < 2**64:
+                    raise pickle.UnpicklingError("it holds an integer of more than 64 bits")
+                stack.append(argument)
+            case (
+                "FLOAT" | "BINFLOAT"
+                | "STRING" | "BINSTRING" | "SHORT_BINSTRING"
+                | "UNICODE" | "SHORT_BINUNICODE" | "BINUNICODE" | "BINUNICODE8"
+                | "SHORT_BINBYTES" | "BINBYTES" | "BINBYTES8" | "BYTEARRAY8"
+            ):  # fmt: skip
+                stack.append(argument)
+            case "EMPTY_TUPLE":
+                stack.append(())
+            case "TUPLE":
+                self._push_tuple(self._pop_to_mark())
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                self._push_tuple([self.pop() for _ in range(int(name[-1]))][::-1])
+            case "EMPTY_LIST":
+                stack.append([])
+            case "LIST":
+                values = self._pop_to_mark()
+                stack.append([])
+                self._extend(values)
+            case "APPEND":
+                self._extend([self.pop()])
+            case "APPENDS":
+                self._extend(self._pop_to_mark())
+            case "EMPTY_DICT":
+                stack.append({})
+            case "DICT":
+                values = self._pop_to_mark()
+                stack.append({})
+                self._set_items(values)
+            case "SETITEM":
+                self._set_items([self.pop(), self.pop()][::-1])
+            case "SETITEMS":
+                self._set_items(self._pop_to_mark())
+            case "PUT" | "BINPUT" | "LONG_BINPUT":
+                self._memo[argument] = stack[-1]
+            case "MEMOIZE":
+                self._memo[len(self._memo)] = stack[-1]
+            case "GET" | "BINGET" | "LONG_BINGET":
+                stack.append(self._memo[argument])
+            case "GLOBAL" | "INST":  # INST calls what it names: nothing that may be called is written so
+                stack.append(self._named(*argument.split(" ", 1)))
+            case "STACK_GLOBAL":
+                function = self.pop()
+                stack.append(self._named(self.pop(), function))
+            case "REDUCE":
+                arguments, function = self.pop(), self.pop()
+                if not (isinstance(function, _Constructor) and isinstance(arguments, tuple)):
+                    raise pickle.UnpicklingError("it calls what cannot be called")
+                stack.append(function.call(*arguments))
+            case "BUILD":
+                state = self.pop()
+                if not (isinstance(stack[-1], _Array | _Dtype) and isinstance(state, tuple)):
+                    raise pickle.UnpicklingError("it changes an object in a way that is not allowed")
+                stack[-1].set_state(state)
+            case _:
+                raise pickle.UnpicklingError(f"it holds the instruction {name}, which is not allowed")
+
+    def pop(self) -> Any:
+        if not self._stack or self._stack[-1] is _MARK:
+            raise pickle.UnpicklingError("it takes a value that is not there")
+        return self._stack.pop()
+
+    def _pop_to_mark(self) -> list[Any]:
+        values = []
+        while self._stack[-1] is not _MARK:
+            values.append(self._stack.pop())
+        self._stack.pop()
+        return values[::-1]
+
+    def _push_tuple(self, values: list[Any]) -> None:
+        """Arguments, states and shapes."""
+        if not all(_is_plain(value) or _is_flat(value) or isinstance(value, _Dtype) for value in values):
+            raise pickle.UnpicklingError("it nests containers")
+        self._stack.append(tuple(values))
+
+    def _extend(self, values: list[Any]) -> None:
+        if not (isinstance(self._stack[-1], list) and all(map(_is_plain, values))):
+            raise pickle.UnpicklingError("it nests containers")
+        self._stack[-1].extend(values)
+
+    def _set_items(self, values: list[Any]) -> None:
+        target = self._stack[-1]
+        if not isinstance(target, dict):
+            raise pickle.UnpicklingError(f"it sets items of a {type(target).__name__}")
+        for key, value in zip(values[::2], values[1::2], strict=True):
+            if not isinstance(key, str) or isinstance(value, dict):
+                raise pickle.UnpicklingError("it nests containers, or has keys that are not text")
+            target[key] = value
+
+    @staticmethod
+    def _named(module: Any, name: Any) -> Any:
+        reference = (str(module), str(name))
+        if reference not in _HEADS and reference not in _ALLOWED:
+            raise pickle.UnpicklingError(f"it refers to {'.'.join(reference)[:80]}, which is not allowed")
+        return _HEADS.get(reference, _ALLOWED.get(reference))

@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -126,6 +125,94 @@ def test_temporary_file_is_beside_its_target(tmp_path):
     # Hidden and of another suffix, so that nobody who lists *.pickle at that moment takes it for a result.
     assert temporary.startswith(".")
     assert not temporary.endswith(".pickle")
+
+
+# A limit of the size of files stands for a full disk: the operating system refuses to write on.
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from hscd import storage
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    storage.write_pickle(Path(sys.argv[1]), {"distances": np.zeros(100_000)})
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_a_full_disk_is_an_error_that_names_the_file_and_leaves_the_old_one(tmp_path):
+    path = tmp_path / "p.pickle"
+    storage.write_pickle(path, {"distances": np.zeros(3)})
+    old = path.read_bytes()
+    done = run_apart(FULL_DISK, path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert str(path) in done.stdout
+    assert path.read_bytes() == old
+    assert names_in(tmp_path) == ["p.pickle"]
+
+
+WRITE_AND_DIE = """
+import os, sys
+from pathlib import Path
+from hscd import storage
+with storage.atomic_file(Path(sys.argv[1])) as file:
+    file.write(b"half")
+    file.flush()
+    os._exit(9)
+"""
+
+
+def test_what_a_killed_program_left_half_written_is_swept(tmp_path, monkeypatch):
+    path = tmp_path / "result.bin"
+    path.write_bytes(b"old")
+    (tmp_path / ".someone else's.tmp").write_bytes(b"not ours")
+    assert run_apart(WRITE_AND_DIE, path).returncode == 9
+    assert len(names_in(tmp_path)) == 3
+    assert path.read_bytes() == b"old"
+    monkeypatch.setattr(storage, "_STALE_SECONDS", -1.0)
+    storage.write_bytes(tmp_path / "another.bin", b"new")
+    assert names_in(tmp_path) == [".someone else's.tmp", "another.bin", "result.bin"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
+def test_what_is_being_written_is_not_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "_STALE_SECONDS", -1.0)
+    with storage.atomic_file(tmp_path / "slow.bin") as file:
+        file.write(b"slow")
+        storage.write_bytes(tmp_path / "quick.bin", b"quick")
+    assert (tmp_path / "slow.bin").read_bytes() == b"slow"
+    assert names_in(tmp_path) == ["quick.bin", "slow.bin"]
+
+
+# --- exclusive -------------------------------------------------------------------------------------------------------
+
+HOLD = """
+import sys
+from pathlib import Path
+from hscd import storage
+with storage.exclusive(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
+def test_one_process_at_a_time(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(PROJECT / "Net")}
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "M")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match="another run is at work"), storage.exclusive(tmp_path / "M"):
+            pass
+        with storage.exclusive(tmp_path / "N"):
+            pass
+        other.kill()
+    # Killed, it holds nothing any more; and nothing is left behind.
+    with storage.exclusive(tmp_path / "M"):
+        pass
+    assert names_in(tmp_path) == []
 
 
 # --- CSV -------------------------------------------------------------------------------------------------------------
@@ -264,13 +351,14 @@ def test_numpy_scalars_and_arrays_of_several_kinds_come_back(tmp_path):
         "e": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
         "f": np.array([1, 2], dtype=np.uint16),
         "g": np.zeros((0, 3)),
-        "h": [1, (2.5, None), {"x": b"bytes"}],
+        "h": [1, 2.5, None],
+        "i": (b"bytes", "text", True),
     }
     storage.write_pickle(tmp_path / "f.pickle", content)
     found = storage.read_pickle(tmp_path / "f.pickle")
     for key in "abcdefg":
         np.testing.assert_array_equal(found[key], content[key], strict=True)
-    assert found["h"] == content["h"]
+    assert (found["h"], found["i"]) == (content["h"], content["i"])
 
 
 # NumPy 1, which the guide's program runs on (TensorFlow 2.4: NumPy 1.19), has no module numpy._core.
@@ -281,9 +369,8 @@ def test_arrays_are_stored_under_names_that_numpy_1_has(tmp_path):
     assert modules <= {"numpy", "numpy.core.multiarray"}
 
 
-# Python 3 has never written an older protocol unless it was told to.
-@pytest.mark.parametrize("protocol", range(3, pickle.HIGHEST_PROTOCOL + 1))
-def test_arrays_pickled_by_others_are_read_in_every_protocol_of_python_3(tmp_path, protocol):
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_arrays_pickled_by_others_are_read_in_every_protocol(tmp_path, protocol):
     content = {"threshold": np.float64(0.5), "distances": np.arange(4.0), "shape": (2, 2)}
     (tmp_path / "p.pickle").write_bytes(pickle.dumps(content, protocol=protocol))
     found = storage.read_pickle(tmp_path / "p.pickle")
@@ -342,6 +429,59 @@ def test_hostile_pickles_are_refused_and_nothing_is_run(tmp_path, protocol, wrap
     # The same file does its work where pickles are trusted, so the test can fail.
     pickle.loads(path.read_bytes())
     assert sentinel.exists()
+
+
+# Files that would exhaust stack, memory or time of a program that builds what they describe.
+BOMBS = {
+    # Each list holds the one before twice: 2^50 elements to print or to compare.
+    "lists of lists": b"}S'a'\n(lp1\n" + b"".join(b"(g%d\ng%d\nlp%d\n" % (i, i, i + 1) for i in range(1, 50)) + b"s.",
+    "tuples of tuples": b"\x80\x02}X\x01\0\0\0a)" + b"\x85" * 1_000_000 + b"s.",
+    "a deep tuple as key": b"\x80\x02})" + b"\x85" * 1_000_000 + b"K\x01s.",
+    "a dict in itself": b"\x80\x02}q\0X\x01\0\0\0ah\0s.",
+    "a list in itself": b"\x80\x02}X\x01\0\0\0a]q\0h\0as.",
+    "a place in the memo far away": b"\x80\x02}r\xff\xff\xff\x7fX\x01\0\0\0ar\xfe\xff\xff\xff]]as.",
+    "bytes of 2^62": b"\x80\x04}\x8c\x01a\x8e" + (2**62).to_bytes(8, "little") + b"short",
+    "a byte array of 2^40": b"\x80\x05}\x8c\x01a\x96" + (2**40).to_bytes(8, "little") + b"short",
+    "a text of 2^40": b"\x80\x04}\x8c\x01a\x8d" + (2**40).to_bytes(8, "little") + b"short",
+    "a frame of 2^60": b"\x80\x04\x95" + (2**60).to_bytes(8, "little") + b"}\x8c\x01a]]as.",
+    "an integer of a million digits": b"}S'a'\nL" + b"9" * 1_000_000 + b"L\ns.",
+    "an integer of a million bytes": b"\x80\x02}X\x01\0\0\0a\x8b"
+    + (10**6).to_bytes(4, "little")
+    + b"\x7f" * 10**6
+    + b"s.",
+    "an array of 2^40 from eight bytes": pickle.dumps({"a": np.arange(1.0)}, 3).replace(
+        b"K\x01\x85q", b"\x8a\x06\0\0\0\0\0\x01\x85q"
+    ),
+    "an unknown extension": b"}S'a'\n\x82\x01s.",
+    "a persistent name": b"}S'a'\nPsomewhere\ns.",
+    "no end": b"\x80\x02}",
+}
+
+READ_LIMITED = """
+import resource, sys
+from pathlib import Path
+from hscd import storage
+from hscd.errors import InputError
+resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    try:
+        storage.read_pickle(path)
+        print(f"{path.name}: read")
+    except InputError as error:
+        text = str(error)
+        in_one_line = "\\n" not in text and str(path) in text and len(text) < 500
+        print(path.name if in_one_line else f"{path.name}: {text[:500]}")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_bombs_are_refused_in_one_line_within_a_gigabyte_and_soon(tmp_path):
+    for name, data in BOMBS.items():
+        (tmp_path / name).write_bytes(data)
+    environment = os.environ | {"PYTHONPATH": str(PROJECT / "Net"), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", READ_LIMITED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
+    assert (done.stdout.splitlines(), done.stderr) == (sorted(BOMBS), "")
 
 
 # Written by hand, because a pickler would not. Each line: what the refused name is, and the bytes.
@@ -491,87 +631,3 @@ def test_legacy_pseudo_labels_load():
     assert set(found) == {"threshold", "distances", "shape"}
     assert found["distances"].dtype == np.float64
     assert np.isfinite(found["distances"]).all()
-
-
-# --- weights ---------------------------------------------------------------------------------------------------------
-
-
-def some_weights():
-    rng = np.random.default_rng(0)
-    shapes = {"dense/kernel": (5, 8), "dense/bias": (8,), "dense_1/kernel": (8, 3), "dense_1/bias": (3,)}
-    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-
-
-def test_weights_come_back_in_the_order_of_the_network(tmp_path):
-    # Not in alphabetical order, in which HDF5 lists its groups.
-    weights = dict(reversed(some_weights().items()))
-    storage.write_weights(tmp_path / "m.h5", weights)
-    found = storage.read_weights(tmp_path / "m.h5")
-    assert len(found) == len(weights)
-    for array, expected in zip(found, weights.values(), strict=True):
-        np.testing.assert_array_equal(array, expected, strict=True)
-    assert names_in(tmp_path) == ["m.h5"]
-
-
-def test_weights_are_laid_out_as_keras_2_does(tmp_path):
-    storage.write_weights(tmp_path / "m.h5", some_weights())
-    with h5py.File(tmp_path / "m.h5") as h5:
-        (layer,) = h5
-        assert [as_text(name) for name in h5.attrs["layer_names"]] == [layer]
-        assert [as_text(name) for name in h5[layer].attrs["weight_names"]] == list(some_weights())
-
-
-def as_text(name):
-    return name.decode() if isinstance(name, bytes) else name
-
-
-def test_a_failed_write_leaves_the_old_weights(tmp_path):
-    storage.write_weights(tmp_path / "m.h5", some_weights())
-    old = (tmp_path / "m.h5").read_bytes()
-    with pytest.raises(TypeError):
-        storage.write_weights(tmp_path / "m.h5", some_weights() | {"dense_2/kernel": np.array([object()])})
-    assert (tmp_path / "m.h5").read_bytes() == old
-    assert names_in(tmp_path) == ["m.h5"]
-
-
-@needs_shared
-@pytest.mark.parametrize("name", ["BAEDotsu", "SBEDotsu"])
-def test_legacy_weights_load(name):
-    found = storage.read_weights(SHARED / "legacy" / f"{name}.h5")
-    # 224 bands, layers of 224, 128 and 64 units, as the parameter files say: a kernel and a bias each.
-    assert [array.shape for array in found] == [(224, 224), (224,), (224, 128), (128,), (128, 64), (64,)]
-    assert all(array.dtype == np.float32 and np.isfinite(array).all() for array in found)
-
-
-@pytest.mark.parametrize("content", [b"", b"no HDF5 at all", bytes(4096), b"\x89HDF\r\n\x1a\n"])
-def test_a_file_that_is_not_hdf5_is_an_input_error(tmp_path, content):
-    (tmp_path / "m.h5").write_bytes(content)
-    with pytest.raises(InputError, match="not a readable file of Keras weights") as caught:
-        storage.read_weights(tmp_path / "m.h5")
-    assert str(tmp_path / "m.h5") in str(caught.value)
-
-
-def test_truncated_weights_are_an_input_error(tmp_path):
-    storage.write_weights(tmp_path / "m.h5", some_weights())
-    whole = (tmp_path / "m.h5").read_bytes()
-    for length in range(0, len(whole), 500):
-        (tmp_path / "m.h5").write_bytes(whole[:length])
-        with pytest.raises(InputError, match=r"m\.h5"):
-            storage.read_weights(tmp_path / "m.h5")
-
-
-@pytest.mark.parametrize("case", ["no attributes", "unknown layer", "layer without weights", "missing weight"])
-def test_other_hdf5_files_are_input_errors(tmp_path, case):
-    with h5py.File(tmp_path / "m.h5", "w") as h5:
-        group = h5.create_group("branch")
-        if case != "no attributes":
-            h5.attrs["layer_names"] = [b"other" if case == "unknown layer" else b"branch"]
-        if case == "missing weight":
-            group.attrs["weight_names"] = [b"dense/kernel"]
-    with pytest.raises(InputError, match=r"m\.h5"):
-        storage.read_weights(tmp_path / "m.h5")
-
-
-def test_missing_weights_are_an_input_error(tmp_path):
-    with pytest.raises(InputError, match=r"absent\.h5"):
-        storage.read_weights(tmp_path / "absent.h5")
