@@ -65,12 +65,13 @@ def save_model(path: Path, parameters: Mapping[str, Any], named: Mapping[str, np
 
 
 def _digest(parameters: Mapping[str, Any]) -> str:
-    """A text that tells the values of `PARAMETERS` apart, whatever program wrote them."""
-    plain = []
+    """A text that tells the values of `PARAMETERS` apart, and first of all what the distances mean."""
+    plain = {}
     for name in PARAMETERS:
         value = parameters[name]
-        plain.append(value.item() if isinstance(value, np.generic) else getattr(value, "__name__", value))
-    return hashlib.blake2b(repr(plain).encode(), digest_size=16).hexdigest()
+        plain[name] = value.item() if isinstance(value, np.generic) else getattr(value, "__name__", value)
+    head = plain["score_function"], plain["margin"]
+    return "-".join(hashlib.blake2b(repr(part).encode(), digest_size=8).hexdigest() for part in (head, plain))
 
 
 def _pending(parameter_file: Path, digest: str) -> Path:
@@ -127,11 +128,6 @@ def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
             _complete(parameter_file, stored.parameters)
         waiting = _pending(parameter_file, stored.parameters)
         parameters = _checked_parameters(waiting if waiting.is_file() else parameter_file)
-        if stored.parameters not in ("", _digest(parameters)):
-            raise InputError(
-                f"{weight_file} and {parameter_file.name} are not of one model: these weights were saved with other "
-                "parameters"
-            )
         shapes = stored.shapes
         if not shapes or len(shapes[0]) != 2:
             raise InputError(f"{weight_file}: does not start with the weights of a dense layer")
@@ -139,6 +135,12 @@ def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
         if shapes != expected:
             raise InputError(
                 f"{weight_file}: weights of shapes {shapes[:8]} do not fit the parameters, which need {expected}"
+            )
+        # The rest of the parameters may have been edited, for another learning rate of the fine-tuning.
+        if stored.parameters and stored.parameters.split("-")[0] != _digest(parameters).split("-")[0]:
+            raise InputError(
+                f"{weight_file} and {parameter_file} are not of one model: the weights were trained with another "
+                "distance or margin"
             )
         return parameters, stored.read()
 
