@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,17 +18,18 @@ from hyperopt import STATUS_OK
 from tqdm import tqdm
 
 import config
-from hscd import hardware, storage, training
+from hscd import hardware, storage, training, weights
 from hscd.arrays import SharedArray
 from hscd.backend import keras, tensorboard
 from hscd.distances import SAM, by_function, euclidean_dist
 from hscd.errors import InputError
 from hscd.evaluation import Confusion, confusion
-from hscd.models import load_model, named_weights, read_parameters, save_model
+from hscd.models import load_model, model_files, named_weights, read_parameters, save_model
 from hscd.networks.siamese import build_net
 from hscd.records import Trial
 from hscd.reports import tables
 from hscd.search import engine
+from hscd.search.record import Finished, SearchRecord, digest
 from hscd.search.runners import InProcess, Objective, Progress, Runner, WorkerProcesses
 from hscd.search.template import objective_and_space
 from hscd.selection import classify
@@ -192,6 +195,8 @@ def hyperparam_search(
 ) -> list[Trial]:
     """Search for the network of the lowest validation loss; save it when found, and the report of all trials last.
 
+    A search that was interrupted goes on where it stopped when it is asked for again; see `hscd.search.record`.
+
     Args:
         train_set: (pixels, 2, bands) float32 pixel pairs to learn from.
         train_labels: (pixels,) labels, 0 changed, 1 unchanged.
@@ -209,7 +214,7 @@ def hyperparam_search(
         The trials.
 
     Raises:
-        InputError: if a class is missing, or every trial failed.
+        InputError: if a class is missing, every trial failed, or another process is searching for this model.
     """
     training.check_classes(train_labels)
     if workers is None:
@@ -219,34 +224,83 @@ def hyperparam_search(
     trials_of_search = _Trials(
         _shared(data) if workers > 1 else data, distance_function, hyperas_sett, seed, log_folder
     )
-    finished: list[Trial] = []
-    with tqdm(total=hyperas_sett.max_evals, desc="search", unit="trial", dynamic_ncols=True) as bar:
+    prefix = model_path / name
+    question = {
+        "data": digest(list({id(part): part for part in data.values()}.values())),
+        "distance": by_function(distance_function).name,
+        "seed": seed,
+        "backend": keras.backend.backend(),
+        **{key: value for key, value in dataclasses.asdict(hyperas_sett).items() if key != "max_evals"},
+    }
+    with storage.exclusive(prefix):
+        record = SearchRecord(prefix.with_name(f"{name}_search.json"), question, hyperas_sett.max_evals)
+        if record.discarded:
+            print(f"{record.kept}: this record {record.discarded}; a new search starts", file=sys.stderr)
+        try:
+            trials = _run_trials(trials_of_search, record, prefix, workers)
+        except KeyboardInterrupt:
+            print(
+                f"{name}: {len(record.finished)} of {hyperas_sett.max_evals} trials are done, the best model is saved; "
+                "the same command goes on from here",
+                file=sys.stderr,
+            )
+            raise
+        except InputError:  # all trials failed: whatever the cause was, the next search should try again
+            record.remove()
+            raise
+        rows = tables.trial_rows(trials, engine.best_trial(trials).trial_id)
+        storage.write_csv(stat_path / f"{name}_stats.csv", rows)
+        record.remove()
+    return trials
+
+
+def _run_trials(search: _Trials, record: SearchRecord, prefix: Path, workers: int) -> list[Trial]:
+    """Run the trials that are not recorded yet; record each, and save its model where it is the best so far."""
+    recorded = _with_best_model(record.finished, prefix)
+    known = [finished.trial for finished in recorded.values()]
+    max_evals = search.choices.max_evals
+    with tqdm(total=max_evals, initial=len(known), desc="search", unit="trial", dynamic_ncols=True) as bar:
 
         def on_epoch(trial_id: int, epoch: int, val_loss: float) -> None:
             bar.set_postfix_str(f"trial {trial_id}, epoch {epoch}, val_loss {val_loss:.5f}")
 
-        def on_trial(trial: Trial, trained: tuple[dict[str, Any], dict[str, np.ndarray]] | None) -> None:
-            """Save what there is: a search that is interrupted leaves the best model so far."""
-            finished.append(trial)
+        def on_trial(finished: Finished, trained: tuple[dict[str, Any], dict[str, np.ndarray]] | None) -> None:
+            trial = finished.trial
+            known.append(trial)
             bar.update()
             if trained is None:
+                record.add(finished)
                 tqdm.write(f"trial {trial.trial_id} failed: {trial.error}")
                 return
-            best = engine.best_trial(finished)
+            best = engine.best_trial(known)
             if trial is best:
-                save_model(model_path / name, *trained)
+                # Recorded first: a model that is not on the disk is noticed, a trial that is not recorded could turn
+                # out otherwise on another machine.
+                record.add(dataclasses.replace(finished, model=digest(list(trained[1].values()))))
+                save_model(prefix, *trained)
+            else:
+                record.add(finished)
             bar.set_description_str(f"search, best val_loss {best.report['loss']:.5f}")
 
-        *_, space = trials_of_search.translated(on_epoch)
+        *_, space = search.translated(on_epoch)
         with ExitStack() as stack:
             runner: Runner = (
-                InProcess(trials_of_search, on_epoch)
+                InProcess(search, on_epoch)
                 if workers == 1
-                else stack.enter_context(WorkerProcesses(trials_of_search, on_epoch, workers))
+                else stack.enter_context(WorkerProcesses(search, on_epoch, workers))
             )
-            trials = engine.run(runner, space, hyperas_sett.max_evals, seed, on_trial)
-    storage.write_csv(stat_path / f"{name}_stats.csv", tables.trial_rows(trials, engine.best_trial(trials).trial_id))
-    return trials
+            return engine.run(runner, space, max_evals, search.seed, on_trial, recorded)
+
+
+def _with_best_model(finished: Mapping[int, Finished], prefix: Path) -> dict[int, Finished]:
+    """Recorded trials without the best of them if its model is not the saved one; then it has to be repeated."""
+    if all(entry.trial.error for entry in finished.values()):
+        return dict(finished)
+    best = engine.best_trial([entry.trial for entry in finished.values()]).trial_id
+    saved = ""
+    with suppress(InputError), weights.open_file(model_files(prefix)[0]) as stored:
+        saved = digest(stored.read())
+    return {number: entry for number, entry in finished.items() if number != best or entry.model == saved}
 
 
 def _shared(data: Mapping[str, np.ndarray]) -> dict[str, SharedArray]:

@@ -61,11 +61,13 @@ def endless(on_epoch):
     return objective
 
 
-def search(make_objective, workers, max_evals, on_trial=lambda trial, model: None, on_epoch=lambda *_: None):
+def search(
+    make_objective, workers, max_evals, on_trial=lambda trial, model: None, on_epoch=lambda *_: None, recorded=None
+):
     if workers == 1:
-        return engine.run(InProcess(make_objective, on_epoch), SPACE, max_evals, 7, on_trial)
+        return engine.run(InProcess(make_objective, on_epoch), SPACE, max_evals, 7, on_trial, recorded)
     with WorkerProcesses(make_objective, on_epoch, workers) as runner:
-        return engine.run(runner, SPACE, max_evals, 7, on_trial)
+        return engine.run(runner, SPACE, max_evals, 7, on_trial, recorded)
 
 
 def test_one_worker_tries_what_hyperopt_tries():
@@ -103,6 +105,30 @@ def test_the_order_in_which_trials_finish_does_not_matter():
     first, second = (search(slow_in_turn, 2, 32) for _ in range(2))
     assert [trial.report for trial in first] == [trial.report for trial in second]
     assert len({trial.report["x"] for trial in first}) == 32
+
+
+# Beyond 20 trials a proposal depends on the results of those before: on recorded ones just as on those just run.
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("kept", [[*range(5)], [*range(24)], [0, 1, 2, 4, 22], [*range(32)]])
+def test_a_search_that_goes_on_is_the_search_that_was_not_interrupted(workers, kept):
+    finished = {}
+    whole = search(parabola, workers, 32, lambda entry, model: finished.setdefault(entry.trial.trial_id, entry))
+    run = []
+    rest = search(
+        parabola,
+        workers,
+        32,
+        lambda entry, _: run.append(entry.trial.trial_id),
+        recorded={k: finished[k] for k in kept},
+    )
+    assert [trial.report for trial in rest] == [trial.report for trial in whole]
+    assert sorted(run) == sorted({*range(32)} - {*kept})
+
+
+def test_a_trial_lost_with_its_worker_is_marked_and_a_failed_one_is_not():
+    lost = {}
+    search(mortal, 2, 3, lambda entry, model: lost.setdefault(entry.trial.trial_id, entry.lost))
+    assert lost == {0: True, 1: False, 2: False}
 
 
 def test_a_worker_that_dies_costs_its_trial_only():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import hyperopt
@@ -11,6 +11,7 @@ import numpy as np
 
 from hscd.errors import InputError
 from hscd.records import Trial
+from hscd.search.record import Finished
 from hscd.search.runners import Runner
 
 # With several workers, how many trials that finished out of turn a proposal does not wait for.
@@ -30,9 +31,14 @@ def best_trial(trials: Sequence[Trial]) -> Trial:
 
 
 def run(
-    runner: Runner, space: dict[str, Any], max_evals: int, seed: int, on_trial: Callable[[Trial, Any], None]
+    runner: Runner,
+    space: dict[str, Any],
+    max_evals: int,
+    seed: int,
+    on_trial: Callable[[Finished, Any], None],
+    recorded: Mapping[int, Finished] | None = None,
 ) -> list[Trial]:
-    """Run a search.
+    """Run a search, or the rest of one.
 
     A trial that raises or whose loss is not finite is recorded as failed and the search goes on. What a trial tries
     depends on the seed and on the trials of lower numbers alone, not on which of them finished first: trial k knows
@@ -45,6 +51,7 @@ def run(
         max_evals: number of trials.
         seed: of the choices.
         on_trial: called after each trial with the trial and its model (None if it failed).
+        recorded: trials that are finished already, by number; they are not run again.
 
     Returns:
         The trials in the order of their numbers.
@@ -60,13 +67,18 @@ def run(
     finished: dict[int, Trial] = {}
     running: dict[int, dict[str, Any]] = {}
     started = known = 0
+    recorded = recorded or {}
     while len(finished) < max_evals:
         while known in finished and known <= started - lag:
             proposals.learn(finished[known])
             known += 1
         if started < max_evals and len(running) < runner.workers and started - known < lag:
-            running[started] = proposals.next()
-            runner.start(started, running[started])
+            if started in recorded:
+                proposals.repeat(recorded[started].values)
+                finished[started] = recorded[started].trial
+            else:
+                running[started] = proposals.next()
+                runner.start(started, running[started])
             started += 1
             continue
         outcome = runner.wait()
@@ -81,7 +93,7 @@ def run(
                 model, error = None, f"loss is {report['loss']}"
         status = hyperopt.STATUS_FAIL if error else hyperopt.STATUS_OK
         trial = finished[outcome.trial_id] = Trial(outcome.trial_id, status, outcome.seconds, report, error)
-        on_trial(trial, model)
+        on_trial(Finished(trial, proposals.values(trial.trial_id), lost=outcome.lost), model)
     trials = [finished[number] for number in range(max_evals)]
     best_trial(trials)  # raises where there is none
     return trials
@@ -100,12 +112,30 @@ class _Proposals:
     def next(self) -> dict[str, Any]:
         """The choice of the next trial."""
         number = len(self._proposed)
-        [document] = hyperopt.tpe.suggest(
-            [number], self._domain, self._known, int(self._random.integers(2**31 - 1)), verbose=False
-        )
+        [document] = hyperopt.tpe.suggest([number], self._domain, self._known, self._draw(), verbose=False)
         self._proposed.append(document)
-        values = {name: value[0] for name, value in document["misc"]["vals"].items() if value}
-        return hyperopt.space_eval(self._space, values)
+        return hyperopt.space_eval(self._space, self.values(number))
+
+    def repeat(self, values: Mapping[str, Any]) -> None:
+        """Have the next trial be one of these values."""
+        self._draw()
+        number = len(self._proposed)
+        places: dict[str, Any] = {
+            "tid": number,
+            "cmd": self._domain.cmd,
+            "workdir": self._domain.workdir,
+            "idxs": {name: [number] for name in values},
+            "vals": {name: [value] for name, value in values.items()},
+        }
+        self._proposed += self._known.new_trial_docs([number], [None], [self._domain.new_result()], [places])
+
+    def values(self, number: int) -> dict[str, Any]:
+        """Hyperopt's values of a trial's choice."""
+        return {name: value[0] for name, value in self._proposed[number]["misc"]["vals"].items() if value}
+
+    def _draw(self) -> int:
+        """The seed of one proposal."""
+        return int(self._random.integers(2**31 - 1))
 
     def learn(self, trial: Trial) -> None:
         """Take the result of a trial into account from now on."""

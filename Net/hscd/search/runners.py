@@ -27,12 +27,13 @@ MakeObjective = Callable[[Progress], Objective]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended: with a result or, where `error` says why, without."""
+    """How a trial ended: with a result or, where `error` says why, without; `lost` if its process died under it."""
 
     trial_id: int
     seconds: float
     result: dict[str, Any] = field(default_factory=dict)
     error: str = ""
+    lost: bool = False
 
 
 class Runner(Protocol):
@@ -134,6 +135,7 @@ class WorkerProcesses:
                 worker.trial_id,
                 time.perf_counter() - worker.started,
                 error=f"its process ended with exit status {worker.process.exitcode}",
+                lost=True,
             )
         if isinstance(message, Outcome):
             worker.trial_id = None

@@ -1,0 +1,127 @@
+"""The record of a search that is not finished: what it was asked, and every trial so far; text, never a pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hscd import storage
+from hscd.evaluation import Confusion
+from hscd.parallel import over_blocks
+from hscd.records import Trial
+
+_VERSION = 1
+_BLOCK_BYTES = 2**24
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A finished trial, and what a search needs to go on after it.
+
+    `values` are Hyperopt's values of its choice; `model` is the digest of its weights where they were saved; `lost` is
+    True where its process died under it, which says nothing about the choice.
+    """
+
+    trial: Trial
+    values: Mapping[str, Any]
+    model: str = ""
+    lost: bool = False
+
+
+class SearchRecord:
+    """The trials of a search, in a file that is complete at any moment.
+
+    Attributes:
+        finished: the trials by number.
+        discarded: why an older record at the same place was not taken up; "" if it was, or if there was none.
+    """
+
+    def __init__(self, path: Path, question: Mapping[str, Any], max_evals: int) -> None:
+        """Take up the record of the same search, or start a new one.
+
+        Args:
+            path: of the file. A record of another search that lies there is kept beside it.
+            question: all that the result depends on, by name; plain values.
+            max_evals: number of trials; a search may be asked for more than when it was interrupted.
+        """
+        self._path = path
+        self._question = json.loads(json.dumps(question))
+        self.finished: dict[int, Finished] = {}
+        self.discarded = ""
+        if not path.is_file():
+            return
+        try:
+            old, finished = _parse(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            self.discarded = "is damaged"
+        else:
+            changed = [name for name in sorted({*old, *self._question}) if old.get(name) != self._question.get(name)]
+            if changed:
+                self.discarded = f"is of a search with other {', '.join(changed)}"
+            elif any(number >= max_evals for number in finished):
+                self.discarded = f"has trials beyond the {max_evals} asked for"
+            else:
+                self.finished = finished
+        if self.discarded:
+            storage.move(path, self.kept)
+
+    @property
+    def kept(self) -> Path:
+        """Where a discarded record lies."""
+        return self._path.with_name(f"{self._path.stem}_old{self._path.suffix}")
+
+    def add(self, finished: Finished) -> None:
+        """Record a trial; once this returns, it will not be repeated. One that was lost will."""
+        if finished.lost:
+            return
+        self.finished[finished.trial.trial_id] = finished
+        content = {
+            "version": _VERSION,
+            "question": self._question,
+            "trials": [dataclasses.asdict(self.finished[number]) for number in sorted(self.finished)],
+        }
+        storage.write_bytes(self._path, json.dumps(content, default=_plain, indent=1).encode())
+
+    def remove(self) -> None:
+        """Remove the record of a search whose report is written."""
+        self._path.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def _parse(text: str) -> tuple[dict[str, Any], dict[int, Finished]]:
+    """Question and trials of a record; a ValueError, KeyError, TypeError or AttributeError if it is damaged."""
+    content = json.loads(text)
+    if content["version"] != _VERSION:
+        raise ValueError(f"version {content['version']}")
+    finished = {}
+    for entry in content["trials"]:
+        trial = Trial(**entry["trial"])
+        for split in ("test", "val"):
+            if split in trial.report:
+                counts, threshold = trial.report[split]
+                trial.report[split] = Confusion(**counts), float(threshold)
+        finished[int(trial.trial_id)] = Finished(trial, dict(entry["values"]), str(entry["model"]))
+    return dict(content["question"]), finished
+
+
+def digest(arrays: Sequence[np.ndarray]) -> str:
+    """A text that tells the contents of arrays apart."""
+    total = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+        def of_block(block: slice, data: np.ndarray = data) -> bytes:
+            return hashlib.blake2b(data[block].data).digest()
+
+        total.update(f"{array.shape} {array.dtype.str}".encode())
+        total.update(b"".join(over_blocks(of_block, len(data), _BLOCK_BYTES)))
+    return total.hexdigest()
