@@ -11,6 +11,7 @@ from pathlib import Path
 import config
 from hscd.errors import InputError
 from hscd.hardware import choose_backend
+from hscd.interrupts import ctrl_c_heeded
 
 
 def run(description: str, stage: Callable[[config.Settings], None], arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +44,8 @@ def run(description: str, stage: Callable[[config.Settings], None], arguments: S
         choose_backend(settings.backend)
         for folder in (settings.model_path, settings.stat_path):
             folder.mkdir(parents=True, exist_ok=True)  # where that fails, no work should be lost
-        stage(settings)
+        with ctrl_c_heeded():
+            stage(settings)
         print(f"results: {settings.stat_path}")
     except InputError as error:
         for line in str(error).splitlines():

@@ -11,6 +11,7 @@ import numpy as np
 from hscd.backend import keras
 from hscd.epochs import Epochs
 from hscd.errors import InputError
+from hscd.interrupts import ctrl_c_heeded
 from hscd.labels import CHANGED, UNCHANGED
 from hscd.networks.dropout import dropout_layers
 
@@ -104,16 +105,17 @@ def fit(
     model.stop_training = False
     hooks.on_train_begin()
     for epoch in range(MAX_EPOCHS):
-        hooks.on_epoch_begin(epoch)
-        for layer in dropout_layers(model):
-            layer.redraw()
-        order = shuffle.permutation(train)
-        logs = _measured(model, targets[order], epochs.train(data, held_targets, order, batch_size))
-        judged = _measured(model, targets[validation], epochs.distances(data, validation))
-        logs |= {f"val_{name}": value for name, value in judged.items()}
-        _check_finite(model, logs, epoch)
-        history.append(logs)
-        hooks.on_epoch_end(epoch, logs)
+        with ctrl_c_heeded():
+            hooks.on_epoch_begin(epoch)
+            for layer in dropout_layers(model):
+                layer.redraw()
+            order = shuffle.permutation(train)
+            logs = _measured(model, targets[order], epochs.train(data, held_targets, order, batch_size))
+            judged = _measured(model, targets[validation], epochs.distances(data, validation))
+            logs |= {f"val_{name}": value for name, value in judged.items()}
+            _check_finite(model, logs, epoch)
+            history.append(logs)
+            hooks.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
     hooks.on_train_end(history[-1])
@@ -163,18 +165,20 @@ def check_bands(model: keras.Model, pairs: np.ndarray) -> None:
         raise InputError(f"the model was trained on {bands} bands, the images have {pairs.shape[-1]}")
 
 
-def predict(model: keras.Model, pairs: np.ndarray) -> np.ndarray:
+def predict(model: keras.Model, pairs: np.ndarray, positions: np.ndarray | None = None) -> np.ndarray:
     """Distances of pixel pairs.
 
     Args:
         model: model from (batch, 2, bands) to (batch,).
         pairs: (pairs, 2, bands) float32 array.
+        positions: of the pairs to predict; None for all.
 
     Returns:
-        (pairs,) float32 array.
+        float32 array, one value for each pair that is predicted.
 
     Raises:
         InputError: if model and pairs have different numbers of bands.
     """
     check_bands(model, pairs)
-    return _epochs(model).distances(pairs)
+    epochs = _epochs(model)
+    return epochs.distances(pairs) if positions is None else epochs.distances(epochs.hold(pairs), positions)

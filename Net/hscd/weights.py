@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,8 +28,7 @@ def packed(weights: Mapping[str, np.ndarray], parameters: str = "") -> bytes:
     import h5py  # here: --help has no use for it
 
     # In memory: an error of the disk inside the HDF5 library would be lost.
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as h5:
+    with h5py.File("weights", "w", driver="core", backing_store=False) as h5:
         h5.attrs["backend"] = "tensorflow"
         h5.attrs["keras_version"] = "2.4.0"
         h5.attrs["layer_names"] = np.array([b"branch"])
@@ -40,7 +38,8 @@ def packed(weights: Mapping[str, np.ndarray], parameters: str = "") -> bytes:
         group.attrs["weight_names"] = np.array([name.encode() for name in weights])
         for name, values in weights.items():
             group.create_dataset(name, data=values)
-    return buffer.getvalue()
+        h5.flush()
+        return h5.id.get_file_image()
 
 
 class WeightFile:

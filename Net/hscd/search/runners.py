@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from hscd.hardware import threads
+from hscd.interrupts import ctrl_c_heeded
 
 # From a trial's number and choice to its result.
 Objective = Callable[[int, dict[str, Any]], dict[str, Any]]
@@ -71,7 +72,8 @@ class InProcess:
         self._next = trial_id, choice
 
     def wait(self) -> Outcome:
-        return attempt(self._objective, *self._next)
+        with ctrl_c_heeded():
+            return attempt(self._objective, *self._next)
 
 
 @dataclass
