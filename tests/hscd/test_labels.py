@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from hscd.errors import InputError
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
@@ -106,3 +109,24 @@ def test_error_for_many_values_shows_only_the_first():
     with pytest.raises(InputError, match="found 0, 1, 2, 3") as caught:
         remap(np.arange(1000), 1, 2, 0)
     assert len(str(caught.value)) < 300
+
+
+_VALUES = st.sampled_from([0, 1, 2, 3, 200, 255])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    labels=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=_VALUES),
+    values=st.lists(_VALUES, min_size=2, max_size=3, unique=True),
+)
+def test_any_map_and_any_values(labels, values):
+    before = labels.copy()
+    # One pixel after the other, by a table.
+    table = dict(zip(values, (CHANGED, UNCHANGED, UNKNOWN), strict=False))
+    if {*labels.ravel().tolist()} <= {*table}:
+        expected = np.array([[table[value] for value in row] for row in labels.tolist()])
+        np.testing.assert_array_equal(remap(labels, *values), expected)
+    else:
+        with pytest.raises(InputError, match="not configured"):
+            remap(labels, *values)
+    np.testing.assert_array_equal(labels, before)

@@ -12,6 +12,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from conftest import PROJECT, SHARED, needs_shared
 from hscd import storage
@@ -391,6 +394,65 @@ def test_writing_does_not_mutate_the_dict(tmp_path):
     storage.write_pickle(tmp_path / "f.pickle", parameters)
     assert parameters == PARAMETERS
     assert parameters["score_function"] is euclidean_dist
+
+
+_NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats() | st.booleans()
+_SCALARS = st.none() | st.text(max_size=20) | st.binary(max_size=20) | _NUMBERS
+_ARRAYS = hnp.arrays(
+    st.sampled_from([np.float32, np.float64, np.dtype(">i2"), np.uint8, np.int64, np.bool_]),
+    hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
+)
+_CONTENTS = st.dictionaries(
+    st.text(max_size=10),
+    _SCALARS
+    | st.lists(_SCALARS, max_size=4)
+    | st.tuples(_SCALARS, _NUMBERS)
+    | _ARRAYS
+    | st.sampled_from([SAM, euclidean_dist]),
+    max_size=6,
+)
+
+
+def the_same(found, expected):
+    """Equal in type and value, NaN included."""
+    if isinstance(expected, np.ndarray):
+        np.testing.assert_array_equal(found, expected, strict=True)
+    else:
+        assert type(found) is type(expected)
+        assert found is expected if callable(expected) else repr(found) == repr(expected)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=_CONTENTS)
+def test_any_content_that_can_be_written_comes_back(tmp_path, content):
+    storage.write_pickle(tmp_path / "f.pickle", content)
+    found = storage.read_pickle(tmp_path / "f.pickle")
+    assert list(found) == list(content)
+    for key, expected in content.items():
+        the_same(found[key], expected)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries(
+            {
+                "name": st.text(st.characters(exclude_characters="\r", codec="utf-8"), min_size=1),
+                "value": st.floats(allow_nan=False),
+                "count": st.integers(),
+            }
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_any_table_comes_back(tmp_path, rows):
+    storage.write_csv(tmp_path / "t.csv", rows)
+    with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [(row["name"], float(row["value"]), int(row["count"])) for row in found] == [
+        (row["name"], row["value"], row["count"]) for row in rows
+    ]
 
 
 # --- pickles: hostile and damaged ------------------------------------------------------------------------------------
