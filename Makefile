@@ -1,10 +1,11 @@
 # make run: the demo, from images to maps.  make test: lint, types and tests.  make bench: the figures of the README.
+# make soak: hundreds of kills and thousands of damaged files, half an hour.
 # Each sets up what it needs first.
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test bench lint format clean
+.PHONY: run test bench soak lint format clean
 
 run: $(VENV)/.run
 	$(VENV)/bin/python Net/run_demo.py
@@ -14,6 +15,9 @@ test: lint
 
 bench: $(VENV)/.run
 	$(VENV)/bin/python benchmarks
+
+soak: $(VENV)/.test
+	PYTHONPATH=Net $(VENV)/bin/python tests/soak.py
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .

@@ -15,7 +15,7 @@ from typing import Any
 
 from hscd import parsing
 from hscd.distances import DISTANCES
-from hscd.errors import InputError
+from hscd.errors import InputError, brief, printable
 from hscd.hardware import BACKENDS
 
 NET_PATH = Path(__file__).resolve().parent
@@ -42,6 +42,7 @@ class DataSet:
     changed_label: float
     unchanged_label: float
     unknown_label: float | None
+    nodata: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Settings:
     seed: int
     backend: str
     workers: int | None
+    memory_limit: int | None
     model_path: Path
     stat_path: Path
     data_sets: dict[str, DataSet]
@@ -120,6 +122,7 @@ SETTINGS = (
     Key("seed", lambda text: parsing.integer(text, 0, 2**32 - 1), "an integer from 0 to 4294967295", SEED),
     Key("backend", parsing.one_of(BACKENDS), " or ".join(BACKENDS), BACKENDS[0]),
     Key("workers", lambda text: parsing.integer(text, 1), "an integer >= 1", None),
+    Key("memory_limit", lambda text: parsing.integer(text, 1), "an integer >= 1, in MiB", None),
     Key("model_path", parsing.path, "a folder", Path("model")),
     Key("stat_path", parsing.path, "a folder", Path("stat")),
 )  # fmt: skip
@@ -132,6 +135,7 @@ DATA_SET = (
     Key("changedLabel", parsing.number, "a number"),
     Key("unchangedLabel", parsing.number, "a number"),
     Key("unknownLabel", parsing.number, "a number", None),
+    Key("nodata", parsing.number_or_nan, "a number or nan", None),
 )
 SEARCH = (
     Key("batch_size", parsing.integers, _INTEGERS),
@@ -174,7 +178,7 @@ def _parse(file: Path) -> configparser.ConfigParser:
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: not a text file in UTF-8: {error.reason}") from error
     except configparser.Error as error:
-        raise InputError(f"{file}: " + " ".join(str(error).split())) from error
+        raise InputError(f"{file}: {brief(error)}") from error
     return parser
 
 
@@ -194,7 +198,7 @@ class _Checker:
 
     def problem(self, text: str) -> None:
         # Values and overrides are quoted from what the user wrote, which may hold line breaks.
-        self.problems.append(f"{self.file}: " + "\\n".join(text.splitlines()))
+        self.problems.append(f"{self.file}: " + printable("\\n".join(text.splitlines())))
 
     def keys_of(self, section: str) -> tuple[Key, ...]:
         if section in (SETTINGS_SECTION, SETTINGS_ALIAS):
@@ -297,4 +301,5 @@ def _data_set(name: str, values: dict[str, Any], folder: Path) -> DataSet:
         changed_label=values["changedLabel"],
         unchanged_label=values["unchangedLabel"],
         unknown_label=values["unknownLabel"],
+        nodata=values["nodata"],
     )

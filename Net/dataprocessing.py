@@ -12,9 +12,13 @@ from hscd import readers
 from hscd.arrays import aligned_empty
 from hscd.errors import InputError
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
+from hscd.nodata import valid_pixels
+from hscd.records import Scene
 from hscd.scaling import band_ranges, fill_pixels
 
 Images = list[np.ndarray]
+
+_MEBIBYTE = 2**20
 
 
 def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, list[str]]:
@@ -29,20 +33,21 @@ def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, lis
         (rows, columns) in the values of their files; names of the pairs.
 
     Raises:
-        InputError: if anything is missing or unreadable, if shapes or bands do not agree, or if a label value is not
-            configured.
+        InputError: if anything is missing, unreadable or larger than `memory_limit`, if shapes or bands do not agree,
+            if a label value is not configured, or if there are NaN or infinite pixels and no `nodata` is configured.
     """
     section = conf[name]
+    limit = None if conf.memory_limit is None else conf.memory_limit * _MEBIBYTE
     befores: Images = []
     afters: Images = []
     label_maps: Images = []
     names: list[str] = []
     for file_name in pair_files(section):
         before, after = (
-            readers.read_image(folder / file_name, section.mat_label)
+            readers.read_image(folder / file_name, section.mat_label, limit, finite=section.nodata is None)
             for folder in (section.img_a_path, section.img_b_path)
         )
-        labels = readers.read_label_map(section.label_path / file_name, section.mat_label)
+        labels = readers.read_label_map(section.label_path / file_name, section.mat_label, limit)
         if before.shape != after.shape:
             raise InputError(
                 f"{section.img_b_path / file_name}: shape {after.shape} differs from {before.shape} "
@@ -72,6 +77,24 @@ def _relabel(labels: np.ndarray, section: DataSet, source: Path | None = None) -
     except InputError as error:
         where = f"{source} ([{section.name}])" if source else f"[{section.name}]"
         raise InputError(f"{where}: {error}") from error
+
+
+def _valid_pixels(
+    befores: Sequence[np.ndarray], afters: Sequence[np.ndarray], names: Sequence[str], section: DataSet
+) -> list[np.ndarray | None]:
+    """The (rows, columns) mask of the pixels of each pair that hold data in both images; None where all do."""
+    if section.nodata is None:
+        return [None] * len(befores)
+    masks = []
+    for before, after, name in zip(befores, afters, names, strict=True):
+        valid = valid_pixels([before, after], section.nodata)
+        if valid is not None and not valid.any():
+            raise InputError(
+                f"[{section.name}] {name}: nothing is left of the pair: every pixel is NaN, infinite or nodata = "
+                f"{section.nodata:.15g} in a band of one of its images"
+            )
+        masks.append(valid)
+    return masks
 
 
 def _make_demo(section: DataSet) -> None:
@@ -140,20 +163,39 @@ def preprocessing(
 
     Returns:
         (pixels, 2, bands) float32 array, pair after pair, row-major; (pixels,) uint8 labels, 0 changed,
-        1 unchanged, 2 unknown.
+        1 unchanged, 2 unknown. Masked pixels (`nodata` of the section) have no part in the ranges and are of unknown
+        label; where they are kept, their values are 0.
 
     Raises:
-        InputError: if a label value is not configured.
+        InputError: if a label value is not configured, or every pixel of a pair is masked.
     """
-    relabeled = [_relabel(label_map.ravel(), conf_section) for label_map in labels]
+    names = [f"pair {number}" for number in range(1, len(labels) + 1)]
+    valid = _valid_pixels(images_a, images_b, names, conf_section)
+    return _pixel_pairs(images_a, images_b, labels, valid, conf_section, keep_unlabeled, apply_rescaling)
+
+
+def _pixel_pairs(
+    images_a: Sequence[np.ndarray],
+    images_b: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
+    valid: Sequence[np.ndarray | None],
+    section: DataSet,
+    keep_unlabeled: bool,
+    apply_rescaling: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`preprocessing` of pairs whose masks are known."""
+    relabeled = [_relabel(label_map.ravel(), section) for label_map in labels]
+    for flat, mask in zip(relabeled, valid, strict=True):
+        if mask is not None:
+            flat[~mask.ravel()] = UNKNOWN
     kept = [None if keep_unlabeled else np.flatnonzero(flat != UNKNOWN) for flat in relabeled]
     sizes = [len(flat) if keep is None else len(keep) for flat, keep in zip(relabeled, kept, strict=True)]
-    ranges = band_ranges([*images_a, *images_b]) if apply_rescaling else None
+    ranges = band_ranges([*images_a, *images_b], [*valid, *valid]) if apply_rescaling else None
     pairs = aligned_empty((sum(sizes), 2, images_a[0].shape[-1]))
     start = 0
-    for before, after, keep, size in zip(images_a, images_b, kept, sizes, strict=True):
+    for before, after, keep, mask, size in zip(images_a, images_b, kept, valid, sizes, strict=True):
         for date, image in enumerate((before, after)):
-            fill_pixels(pairs[start : start + size, date], image, keep, ranges)
+            fill_pixels(pairs[start : start + size, date], image, keep, ranges, mask)
         start += size
     flat_labels = [flat if keep is None else flat[keep] for flat, keep in zip(relabeled, kept, strict=True)]
     return pairs, np.concatenate(flat_labels)
@@ -163,11 +205,12 @@ def labelled_pixels(name: str, conf: Settings) -> tuple[np.ndarray, np.ndarray]:
     """Pixel pairs and labels of the pixels of a data set whose label is known, for training.
 
     Raises:
-        InputError: as `load_dataset`; also if there is no pixel of one of the classes.
+        InputError: as `load_dataset`; also if every pixel of a pair is masked, or no pixel is of one of the classes.
     """
-    befores, afters, label_maps, _ = load_dataset(name, conf)
-    pairs, labels = preprocessing(
-        befores, afters, label_maps, conf[name], keep_unlabeled=False, apply_rescaling=conf.apply_rescaling
+    befores, afters, label_maps, names = load_dataset(name, conf)
+    valid = _valid_pixels(befores, afters, names, conf[name])
+    pairs, labels = _pixel_pairs(
+        befores, afters, label_maps, valid, conf[name], keep_unlabeled=False, apply_rescaling=conf.apply_rescaling
     )
     changed, unchanged = (int(np.count_nonzero(labels == value)) for value in (CHANGED, UNCHANGED))
     if not (changed and unchanged):
@@ -178,18 +221,24 @@ def labelled_pixels(name: str, conf: Settings) -> tuple[np.ndarray, np.ndarray]:
     return pairs, labels
 
 
-def scenes(name: str, conf: Settings) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """The pairs of a data set, each as (name, pixel pairs, label map), for prediction and pseudo-labels.
+def scenes(name: str, conf: Settings) -> list[Scene]:
+    """The pairs of a data set for prediction and pseudo-labels, all rescaled together; their pixels lie in one array.
 
-    Pixel pairs are (rows·columns, 2, bands) views of one array; label maps are (rows, columns) in the program's
-    labels. All pairs are rescaled together.
+    Raises:
+        InputError: as `load_dataset`; also if every pixel of a pair is masked.
     """
     befores, afters, label_maps, names = load_dataset(name, conf)
-    pairs, labels = preprocessing(
-        befores, afters, label_maps, conf[name], keep_unlabeled=True, apply_rescaling=conf.apply_rescaling
+    valid = _valid_pixels(befores, afters, names, conf[name])
+    pairs, labels = _pixel_pairs(
+        befores, afters, label_maps, valid, conf[name], keep_unlabeled=True, apply_rescaling=conf.apply_rescaling
     )
     ends = np.cumsum([label_map.size for label_map in label_maps])
     return [
-        (pair_name, pairs[end - label_map.size : end], labels[end - label_map.size : end].reshape(label_map.shape))
-        for pair_name, end, label_map in zip(names, ends, label_maps, strict=True)
+        Scene(
+            pair_name,
+            pairs[end - label_map.size : end],
+            labels[end - label_map.size : end].reshape(label_map.shape),
+            mask,
+        )
+        for pair_name, end, label_map, mask in zip(names, ends, label_maps, valid, strict=True)
     ]

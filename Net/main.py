@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from hscd.arrays import aligned_take
 from hscd.distances import DISTANCES
 from hscd.errors import InputError
 from hscd.evaluation import confusion
-from hscd.records import PseudoLabels
+from hscd.records import PseudoLabels, Scene
 from hscd.reports import maps, tables
 from hscd.selection import classify, corrected_labels
 from hscd.spatial import spatial_correction
@@ -80,28 +81,25 @@ def test(settings: config.Settings) -> None:
     section = settings[settings.test_set]
     pseudo: dict[str, PseudoLabels] = {}
     if settings.fine_tuning != config.NO_FINE_TUNING:
-        pseudo = {name: pu.load_pseudo_labels(section, name, truth.shape) for name, _, truth in scenes}
-    for name, pairs, truth in scenes:
+        pseudo = {scene.name: pu.load_pseudo_labels(section, scene.name, scene.truth.shape) for scene in scenes}
+    for scene in scenes:
         try:
-            test_pair(settings, name, pairs, truth, pseudo.get(name))
+            test_pair(settings, scene, pseudo.get(scene.name))
         except InputError as error:
-            raise InputError(f"[{section.name}] {name}, model {settings.model_name}: {error}") from error
+            raise InputError(f"[{section.name}] {scene.name}, model {settings.model_name}: {error}") from error
 
 
-def test_pair(
-    settings: config.Settings, name: str, pairs: np.ndarray, truth: np.ndarray, pseudo: PseudoLabels | None
-) -> None:
+def test_pair(settings: config.Settings, scene: Scene, pseudo: PseudoLabels | None) -> None:
     """Load the model afresh, fine-tune it if there are pseudo-labels, predict, correct, judge and report one pair.
 
     Args:
         settings: the run's settings.
-        name: of the pair.
-        pairs: (rows·columns, 2, bands) pixel pairs.
-        truth: (rows, columns) labels.
+        scene: the pair.
         pseudo: the pair's pseudo-labels; None for no fine-tuning.
     """
     import siamese
 
+    name, pairs, truth = scene.name, scene.pairs, scene.truth
     section = settings[settings.test_set]
     model_prefix = settings.model_path / settings.model_name
     model = siamese.load_model(model_prefix, seed=settings.seed)
@@ -111,11 +109,14 @@ def test_pair(
     if pseudo is not None:
         batch_size = int(siamese.read_parameters(model_prefix)["batch_size"])
         print(f"{name}: fine-tuning on {pu.pseudo_file(section, name)}, threshold {pseudo['threshold']:.5g}")
+        if scene.valid is not None:  # they may be older than `nodata` in the configuration
+            pseudo = {**pseudo, "distances": np.where(scene.valid.ravel(), pseudo["distances"], np.nan)}
         started = time.perf_counter()
         positions, labels = pu.select(pseudo, settings)
         extraction_time = time.perf_counter() - started
-        # All pseudo-labels are those of all pixels in their order: no copy of a large scene.
-        chosen = pairs if settings.fine_tuning == config.ALL_PSEUDO_LABELS else aligned_take(pairs, positions)
+        # All pixels in their order: no copy of a large scene.
+        everything = settings.fine_tuning == config.ALL_PSEUDO_LABELS and len(positions) == len(pairs)
+        chosen = pairs if everything else aligned_take(pairs, positions)
         model, loss, val_loss, val_acc, epochs, ft_time = siamese.fine_tuning(
             model, batch_size, chosen, labels, seed=settings.seed
         )
@@ -130,7 +131,7 @@ def test_pair(
         }
 
     started = time.perf_counter()
-    distances = siamese.predict(model, pairs).reshape(truth.shape)
+    distances = predict_map(model, scene)
     prediction_time = time.perf_counter() - started
     threshold = otsu(distances)
     prediction = classify(distances, threshold)
@@ -161,6 +162,17 @@ def test_pair(
     maps.write_classes(stat / f"{result_name}_corrected.png", maps.prediction_panels(corrected, truth))
     maps.write_heatmap(stat / f"{result_name}_heatmap.png", distances, threshold, f"Distances of {name}")
     print(f"{result_name}: {tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}")
+
+
+def predict_map(model: Any, scene: Scene) -> np.ndarray:
+    """Distances of a scene by a model, (rows, columns) float32; NaN at masked pixels."""
+    import siamese
+
+    if scene.valid is None:
+        return siamese.predict(model, scene.pairs).reshape(scene.truth.shape)
+    distances = np.full(scene.truth.shape, np.nan, dtype=np.float32)
+    distances[scene.valid] = siamese.predict(model, scene.pairs, np.flatnonzero(scene.valid))
+    return distances
 
 
 def dispatch(settings: config.Settings) -> None:

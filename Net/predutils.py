@@ -18,7 +18,7 @@ from hscd import storage
 from hscd.distances import DISTANCES, pixel_distances
 from hscd.errors import InputError
 from hscd.evaluation import confusion
-from hscd.records import PseudoLabels
+from hscd.records import PseudoLabels, Scene
 from hscd.selection import (
     CORRECTION_RADIUS,
     all_labels,
@@ -44,6 +44,7 @@ def pseudo_labels(
     second_img: np.ndarray,
     dist_function: Callable[[Any, Any], Any],
     return_distances: bool = False,
+    valid: np.ndarray | None = None,
 ) -> tuple[np.ndarray, float]:
     """Label the pixels of a pair by Otsu's threshold on their spectral distance.
 
@@ -52,14 +53,18 @@ def pseudo_labels(
         second_img: (pixels, bands) after image.
         dist_function: a distance of `hscd.distances`.
         return_distances: return the distances instead of the labels.
+        valid: where pixels are not masked, as many boolean values in any shape; None where none is.
 
     Returns:
-        (pixels,) uint8 labels, 0 changed, 1 unchanged, or (pixels,) float32 distances; and the threshold.
+        (pixels,) uint8 labels, 0 changed, 1 unchanged, 2 masked, or (pixels,) float32 distances, NaN where masked; and
+        the threshold.
 
     Raises:
         InputError: if all distances are equal.
     """
     distances = pixel_distances(first_img, second_img, dist_function)
+    if valid is not None:
+        distances[~valid.ravel()] = np.nan
     threshold = otsu(distances)
     return (distances if return_distances else classify(distances, threshold)), threshold
 
@@ -112,8 +117,8 @@ def load_pseudo_labels(section: config.DataSet, pair_name: str, shape: tuple[int
             f"{file}: expected distances of {rows} × {columns} pixels, found {distances.size} values "
             f"of type {distances.dtype}"
         )
-    if not (np.isfinite(loaded["threshold"]) and np.isfinite(distances).all()):
-        raise InputError(f"{file}: the threshold or a distance is NaN or infinite")
+    if not np.isfinite(loaded["threshold"]) or np.isinf(distances).any() or np.isnan(distances).all():
+        raise InputError(f"{file}: the threshold is NaN or infinite, or a distance is infinite, or all are NaN")
     if shape is not None and loaded["shape"] != tuple(shape):
         raise InputError(
             f"{file}: made for an image of shape {loaded['shape']}, the pair has {tuple(shape)}; "
@@ -149,29 +154,27 @@ def generate(settings: config.Settings) -> None:
 
     section = settings[settings.train_set]
     section.pseudo_path.mkdir(parents=True, exist_ok=True)  # where that fails, no work should be lost
-    pairs_of_set = scenes(section.name, settings)
+    scenes_of_set = scenes(section.name, settings)
     function = DISTANCES[settings.distance].function
-    with tqdm(pairs_of_set, desc="pseudo-labels", unit="pair") as progress:
-        made = [
-            _pseudo_labels_of(section, pair_name, pairs, truth.shape, function) for pair_name, pairs, truth in progress
-        ]
+    with tqdm(scenes_of_set, desc="pseudo-labels", unit="pair") as progress:
+        made = [_pseudo_labels_of(section, scene, function) for scene in progress]
     # Only when all pairs have a threshold is anything written.
-    for (pair_name, _, truth), (pseudo, generation_time) in zip(pairs_of_set, made, strict=True):
-        storage.write_pickle(pseudo_file(section, pair_name), pseudo)
-        name = f"{section.name}_{pair_name}_{settings.distance}_pseudo_rescaling_{settings.apply_rescaling}"
-        _report(settings.stat_path / name, pseudo, truth, generation_time)
+    for scene, (pseudo, generation_time) in zip(scenes_of_set, made, strict=True):
+        storage.write_pickle(pseudo_file(section, scene.name), pseudo)
+        name = f"{section.name}_{scene.name}_{settings.distance}_pseudo_rescaling_{settings.apply_rescaling}"
+        _report(settings.stat_path / name, pseudo, scene.truth, generation_time)
 
 
-def _pseudo_labels_of(
-    section: config.DataSet, pair_name: str, pairs: np.ndarray, shape: tuple[int, int], function: Callable
-) -> tuple[PseudoLabels, float]:
+def _pseudo_labels_of(section: config.DataSet, scene: Scene, function: Callable) -> tuple[PseudoLabels, float]:
     """Pseudo-labels of a pair, and the seconds they took."""
     started = time.perf_counter()
     try:
-        distances, threshold = pseudo_labels(pairs[:, 0], pairs[:, 1], function, return_distances=True)
+        distances, threshold = pseudo_labels(
+            scene.pairs[:, 0], scene.pairs[:, 1], function, return_distances=True, valid=scene.valid
+        )
     except InputError as error:
-        raise InputError(f"[{section.name}] {pair_name}: {error}") from error
-    return {"threshold": threshold, "distances": distances, "shape": shape}, time.perf_counter() - started
+        raise InputError(f"[{section.name}] {scene.name}: {error}") from error
+    return {"threshold": threshold, "distances": distances, "shape": scene.truth.shape}, time.perf_counter() - started
 
 
 def _report(prefix: Path, pseudo: PseudoLabels, truth: np.ndarray, generation_time: float) -> None:

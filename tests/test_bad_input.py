@@ -135,6 +135,13 @@ def test_a_variable_missing_from_a_mat_file(workspace: Workspace) -> None:
     expect(line, "data/a/before/town.mat", "'HypeRvieW'", "matLabel", "holds: cube")
 
 
+# 20 × 30 × 1000 values of 2 bytes are 1.2 million: more than 2²⁰.
+def test_an_image_larger_than_the_memory_limit(workspace: Workspace) -> None:
+    change_mat(workspace, "before", lambda image: np.zeros((20, 30, 1000), np.uint16))
+    line = workspace.fails("predutils", "settings.memory_limit=1", alone=True)
+    expect(line, "data/a/before/town.mat: declares 2 MB, more than the 1 MB that are available (memory_limit)")
+
+
 def test_a_mat_file_without_matlabel(workspace: Workspace) -> None:
     workspace.text = workspace.text.replace("matLabel = cube\n", "")
     expect(workspace.fails("predutils"), "data/a/before/town.mat", "matLabel")
@@ -182,7 +189,28 @@ def test_text_for_an_image(workspace: Workspace) -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_nan_and_infinite_pixels_of_a_mat_file(workspace: Workspace, value: float) -> None:
     change_mat(workspace, "after", set_pixel(value))
-    expect(workspace.fails("predutils"), "data/a/after/town.mat", "1 pixels hold NaN or infinite values")
+    expect(
+        workspace.fails("predutils"), "data/a/after/town.mat", "1 pixels hold NaN or infinite values", "`nodata = nan`"
+    )
+
+
+def test_nan_pixels_of_the_test_set_stop_the_training(workspace: Workspace) -> None:
+    change_mat(workspace, "before", set_pixel(np.nan))
+    line = workspace.fails("main", B, "settings.test_set=PLACE A")
+    expect(line, "data/a/before/town.mat", "1 pixels hold NaN or infinite values", "`nodata = nan`")
+
+
+@pytest.mark.parametrize("script", ["predutils", "main"])
+def test_a_pair_whose_pixels_are_all_masked(workspace: Workspace, script: str) -> None:
+    # One band of one image is enough.
+    change_mat(workspace, "before", lambda image: np.where(np.arange(5) == 2, -1, image.astype(np.int16)))
+    line = workspace.fails(script, "PLACE A.nodata=-1", alone=script == "predutils")
+    expect(line, "[PLACE A] town", "every pixel", "nodata = -1")
+
+
+def test_a_number_for_nodata_that_is_none(workspace: Workspace) -> None:
+    line = workspace.fails("predutils", "PLACE A.nodata=none")
+    expect(line, "net.conf", "[PLACE A] nodata", "'none'", "a number or nan")
 
 
 def test_nan_pixels_of_a_tif_file(workspace: Workspace) -> None:
@@ -250,6 +278,46 @@ def test_identical_images(workspace: Workspace, distance: str) -> None:
     expect(line, "PLACE A", "town", "Otsu", "identical")
 
 
+def test_training_on_constant_images(workspace: Workspace) -> None:
+    for part in ("before", "after"):
+        change_mat(workspace, part, lambda image: np.full_like(image, 700))
+    done = workspace.call("main", "hyperas settings ED.max_evals=1")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    expect(line, "all 1 trials of the search failed", "Otsu", "constant")
+    assert not (workspace.folder / "model/M.h5").exists()
+
+
+def one_pixel(workspace: Workspace) -> None:
+    for part in ("before", "after", "label"):
+        change_mat(workspace, part, lambda array: array[:1, :1])
+
+
+@pytest.mark.parametrize("distance", ["ED", "SAM"])
+def test_pseudo_labels_of_a_single_pixel(workspace: Workspace, distance: str) -> None:
+    one_pixel(workspace)
+    line = workspace.fails("predutils", f"settings.distance={distance}")
+    expect(line, "PLACE A", "town", "Otsu", "a single pixel")
+    # There are none, then, to draw.
+    for script in ("labelbyperc_generation", "labelbyneigh_generation"):
+        expect(workspace.fails(script), "data/a/pseudo/town.pickle", "no such file")
+
+
+def test_training_on_a_single_pixel(workspace: Workspace) -> None:
+    one_pixel(workspace)
+    expect(workspace.fails("main"), "PLACE A", "both classes", "0 changed and 1 unchanged")
+
+
+def test_pseudo_labels_of_a_single_valid_pixel(workspace: Workspace) -> None:
+    def all_but_one(image: np.ndarray) -> np.ndarray:
+        masked = np.full(image.shape, np.nan, dtype=np.float32)
+        masked[7, 7] = image[7, 7]
+        return masked
+
+    change_mat(workspace, "after", all_but_one)
+    expect(workspace.fails("predutils", "PLACE A.nodata=nan"), "PLACE A", "town", "Otsu", "a single pixel")
+
+
 def test_one_bad_pair_of_two_leaves_nothing_behind(workspace: Workspace) -> None:
     # west comes after east: nothing may be written before every pair is known to be good.
     before, _, _ = make_pair(3, rows=18, columns=24)
@@ -270,6 +338,16 @@ def test_maps_of_truncated_pseudo_labels(workspace: Workspace, script: str) -> N
     assert workspace.call("predutils").returncode == 0
     cut(workspace.folder / "data/a/pseudo/town.pickle", 0.7)
     expect(workspace.fails(script), "data/a/pseudo/town.pickle")
+
+
+@pytest.mark.parametrize("script", ["labelbyperc_generation", "labelbyneigh_generation"])
+def test_maps_of_pseudo_labels_of_one_class_are_no_error(workspace: Workspace, script: str) -> None:
+    from hscd import storage
+
+    file = workspace.folder / "data/a/pseudo/town.pickle"
+    storage.write_pickle(file, {"threshold": 2.0, "distances": np.ones(600, dtype=np.float32), "shape": (20, 30)})
+    done = workspace.call(script)
+    assert done.returncode == 0, done.stderr
 
 
 def test_maps_by_neighbourhood_need_a_radius_of_two(workspace: Workspace) -> None:
@@ -432,6 +510,43 @@ def test_fine_tuning_with_too_few_pseudo_labels(ready: Workspace) -> None:
         "settings.pseudo_percentage=0.001",
     )
     expect(line, "PLACE A", "town", "0 changed and 0 unchanged")
+
+
+@pytest.mark.parametrize(("fine_tuning", "kept"), [(0, 600), (1, 300), (2, 600)])
+@pytest.mark.parametrize(("threshold", "counts"), [(1e9, "0 changed and {} unchanged"), (-1, "{} changed and 0")])
+def test_fine_tuning_with_pseudo_labels_of_one_class(
+    ready: Workspace, threshold: float, counts: str, fine_tuning: int, kept: int
+) -> None:
+    from hscd import storage
+
+    file = ready.folder / "data/a/pseudo/town.pickle"
+    storage.write_pickle(file, storage.read_pickle(file) | {"threshold": threshold})
+    line = ready.fails("main", TEST, "settings.test_set=PLACE A", f"settings.fine_tuning={fine_tuning}")
+    expect(line, "PLACE A", "town", "two pixels of each class", counts.format(kept))
+
+
+@pytest.mark.parametrize("fine_tuning", [-1, 0])
+def test_testing_on_a_single_pixel(ready: Workspace, fine_tuning: int) -> None:
+    from hscd import storage
+
+    one_pixel(ready)
+    storage.write_pickle(
+        ready.folder / "data/a/pseudo/town.pickle",
+        {"threshold": 0.5, "distances": np.ones(1, dtype=np.float32), "shape": (1, 1)},
+    )
+    line = ready.fails("main", TEST, "settings.test_set=PLACE A", f"settings.fine_tuning={fine_tuning}")
+    expect(line, "PLACE A", "town", "Otsu" if fine_tuning == -1 else "1 changed and 0 unchanged")
+
+
+def test_testing_on_nan_pixels(ready: Workspace) -> None:
+    change_mat(ready, "after", set_pixel(np.nan))
+    expect(ready.fails("main", TEST, "settings.test_set=PLACE A"), "data/a/after/town.mat", "`nodata = nan`")
+
+
+def test_testing_on_masked_pixels_only(ready: Workspace) -> None:
+    change_mat(ready, "after", lambda image: np.full(image.shape, np.inf))
+    line = ready.fails("main", TEST, "settings.test_set=PLACE A", "PLACE A.nodata=nan")
+    expect(line, "[PLACE A] town", "every pixel", "nodata = nan")
 
 
 def test_testing_on_identical_images(ready: Workspace) -> None:

@@ -37,6 +37,7 @@ REFUSED: dict[str, list[str]] = {
     "seed": ["", "-1", "4294967296", "1.5", "x"],
     "backend": ["", "torch", "TensorFlow", "tensorflow, jax"],
     "workers": ["", "0", "-1", "1.5", "auto"],
+    "memory_limit": ["", "0", "-1", "1.5", "2 GB", "all"],
     "model_path": [""],
     "stat_path": [""],
     "imgAPath": [""],
@@ -47,6 +48,7 @@ REFUSED: dict[str, list[str]] = {
     "changedLabel": LABEL,
     "unchangedLabel": LABEL,
     "unknownLabel": LABEL,
+    "nodata": ["", "none", "inf", "-inf", "1e999", "0, 1", "NaN or 0"],
     "batch_size": CHOICES,
     "neurons": CHOICES,
     "neurons_1": CHOICES,
@@ -60,10 +62,12 @@ DEFAULTS = {
     "seed": 0,
     "backend": "tensorflow",
     "workers": None,
+    "memory_limit": None,
     "model_path": "model",
     "stat_path": "stat",
     "matLabel": None,
     "unknownLabel": None,
+    "nodata": None,
     "max_evals": 30,
 }
 
@@ -126,6 +130,7 @@ pseudo_radius = 5
 seed = 7
 backend = jax
 workers = 3
+memory_limit = 512
 model_path = saved/models
 stat_path = reports
 
@@ -138,6 +143,7 @@ matLabel = HypeRvieW
 changedLabel = 1
 unchangedLabel = 2.5
 unknownLabel = -1
+nodata = -32768
 
 [Place b]
 imgAPath = b1
@@ -182,6 +188,7 @@ max_evals = 1
         seed=7,
         backend="jax",
         workers=3,
+        memory_limit=512,
         model_path=tmp_path / "saved/models",
         stat_path=tmp_path / "reports",
         data_sets={
@@ -195,6 +202,7 @@ max_evals = 1
                 changed_label=1,
                 unchanged_label=2.5,
                 unknown_label=-1,
+                nodata=-32768,
             ),
             "Place b": config.DataSet(
                 name="Place b",
@@ -206,6 +214,7 @@ max_evals = 1
                 changed_label=2,
                 unchanged_label=1,
                 unknown_label=None,
+                nodata=None,
             ),
         },
         searches={
@@ -236,6 +245,13 @@ def test_a_key_left_out_is_an_error_or_takes_its_default(file: Path, section: st
         assert value_of(config.read(file), section, key) == default
     else:
         assert problems(file) == [f"{file}: [{section}] {key}: missing; expected {KEY[section, key].allowed}"]
+
+
+@pytest.mark.parametrize("text", ["0", "1e-4", "-9999", "-3.4028235e38", "65535", "nan", "NaN"])
+def test_nodata_is_a_number_or_nan(file: Path, text: str) -> None:
+    nodata = config.read(file, [f"PLACE A.nodata={text}"])["PLACE A"].nodata
+    assert type(nodata) is float
+    assert repr(nodata) == repr(float(text))
 
 
 def test_the_settings_section_under_its_other_name(file: Path) -> None:

@@ -1,6 +1,8 @@
 """Loading a data set and putting its pixel pairs together, against slow and obvious oracles."""
 
 import dataclasses
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +36,26 @@ def oracle(
     labels: list[np.ndarray],
     keep_unlabeled: bool,
     apply_rescaling: bool,
+    nodata: float | None = None,
 ) -> tuple[list[list[list[float]]], list[int]]:
-    """Spec, section 5, pixel by pixel: every before and after pixel of every pair counts for a band's range."""
+    """Spec, section 5, pixel by pixel: every before and after pixel of every pair counts for a band's range.
+
+    With `nodata`, every pixel but the masked ones, which are unknown and 0.
+    """
     bands = images_a[0].shape[2]
-    everything = [pixel for image in [*images_a, *images_b] for row in image.tolist() for pixel in row]
+
+    def is_masked(*pixels: list[float]) -> bool:
+        values = [value for pixel in pixels for value in pixel]
+        return nodata is not None and any(value == nodata or not math.isfinite(value) for value in values)
+
+    everything = [
+        pixel
+        for before, after in zip(images_a, images_b, strict=True)
+        for rows in zip(before.tolist(), after.tolist(), strict=True)
+        for both in zip(*rows, strict=True)
+        if not is_masked(*both)
+        for pixel in both
+    ]
     low = [min(pixel[band] for pixel in everything) for band in range(bands)]
     high = [max(pixel[band] for pixel in everything) for band in range(bands)]
 
@@ -53,9 +71,11 @@ def oracle(
     for before, after, label_map in zip(images_a, images_b, labels, strict=True):
         for row in range(label_map.shape[0]):
             for column in range(label_map.shape[1]):
-                label = REMAPPED[int(label_map[row, column])]
+                both = before[row, column].tolist(), after[row, column].tolist()
+                masked = is_masked(*both)
+                label = 2 if masked else REMAPPED[int(label_map[row, column])]
                 if keep_unlabeled or label != 2:
-                    pairs.append([scaled(before[row, column].tolist()), scaled(after[row, column].tolist())])
+                    pairs.append([[0.0] * bands if masked else scaled(pixel) for pixel in both])
                     relabeled.append(label)
     return pairs, relabeled
 
@@ -194,6 +214,90 @@ def test_without_an_unknown_label_every_other_value_is_refused() -> None:
         dp.preprocessing([image], [image], [np.array([[7, 2, 5, 3]])], section, True, False)
 
 
+# --- preprocessing with masked pixels --------------------------------------------------------------------------------
+
+
+def punch(seed: int, images: list[np.ndarray], *values: float) -> None:
+    """Put each of the values into a few places of each image."""
+    rng = np.random.default_rng(seed)
+    for image in images:
+        for value in values:
+            image.flat[rng.integers(0, image.size, max(1, image.size // 20))] = value
+
+
+@pytest.mark.parametrize(
+    ("dtype", "nodata", "bad"),
+    [
+        ("uint8", 0, [0]),
+        ("uint16", 0, [0]),
+        ("uint16", 65535, [65535]),
+        ("int16", -32768, [-32768]),
+        ("float32", math.nan, [math.nan, math.inf, -math.inf]),
+        ("float32", -3.4028234663852886e38, [-3.4028234663852886e38, math.nan]),
+        ("float64", -1.7976931348623157e308, [-1.7976931348623157e308, math.inf]),
+        ("float64", 1e-4, [1e-4]),
+    ],
+)
+@pytest.mark.parametrize("apply_rescaling", [True, False])
+@pytest.mark.parametrize("keep_unlabeled", [True, False])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_preprocessing_of_masked_pixels_is_what_the_slow_way_gives(
+    order: str, keep_unlabeled: bool, apply_rescaling: bool, dtype: str, nodata: float, bad: list[float]
+) -> None:
+    images_a, images_b, labels = random_pairs(5, dtype, shapes=((9, 11), (7, 8), (1, 2)))
+    for images in (images_a, images_b):
+        for number, image in enumerate(images):
+            image[image == 0] = 1
+            images[number] = image.copy(order=order)  # type: ignore[call-overload]
+    punch(1, [images_a[0], images_b[0], images_b[1]], *bad)  # the third pair has nothing to mask
+    copies = [image.copy() for image in (*images_a, *images_b)]
+    section = dataclasses.replace(SECTION, nodata=nodata)
+    expected, expected_labels = oracle(images_a, images_b, labels, keep_unlabeled, apply_rescaling, nodata)
+    pairs, relabeled = dp.preprocessing(images_a, images_b, labels, section, keep_unlabeled, apply_rescaling)
+    assert relabeled.tolist() == expected_labels
+    assert pairs.shape == (len(expected), 2, 3)
+    assert (len(pairs) == 99 + 56 + 2) == keep_unlabeled
+    np.testing.assert_allclose(pairs, np.array(expected), rtol=1e-6, atol=1e-7)
+    for image, copy in zip((*images_a, *images_b), copies, strict=True):
+        np.testing.assert_array_equal(image, copy)
+
+
+def test_masked_pixels_by_hand() -> None:
+    # Two bands. Pixel 1 is masked by the before image, pixel 2 by the after image. Of pixels 0 and 3, band 0 runs from
+    # 10 to 30, band 1 from 1 to 5.
+    before = np.array([[[10, 1], [-99, 900], [500, 2], [20, 5]]], dtype=np.int16)
+    after = np.array([[[30, 3], [700, 2], [15, -99], [10, 1]]], dtype=np.int16)
+    labels = np.array([[7, 7, 2, 2]])
+    section = dataclasses.replace(SECTION, nodata=-99)
+    pairs, relabeled = dp.preprocessing([before], [after], [labels], section, True, True)
+    assert pairs.tolist() == [[[0, 0], [1, 0.5]], [[0, 0], [0, 0]], [[0, 0], [0, 0]], [[0.5, 1], [0, 0]]]
+    assert relabeled.tolist() == [0, 2, 2, 1]
+    pairs, relabeled = dp.preprocessing([before], [after], [labels], section, False, False)
+    assert pairs.tolist() == [[[10, 1], [30, 3]], [[20, 5], [10, 1]]]
+    assert relabeled.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("keep_unlabeled", [True, False])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_nodata_that_does_not_occur_changes_nothing(dtype: str, keep_unlabeled: bool) -> None:
+    given = random_pairs(6, dtype)
+    section = dataclasses.replace(SECTION, nodata=-9999)
+    for found, expected in zip(
+        dp.preprocessing(*given, section, keep_unlabeled, True),
+        dp.preprocessing(*given, SECTION, keep_unlabeled, True),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, expected, strict=True)
+
+
+def test_a_pair_of_masked_pixels_only_is_refused() -> None:
+    images_a, images_b, labels = random_pairs(7, "float32", shapes=((2, 3), (3, 2)))
+    # One half in each image.
+    images_a[1][:, 0], images_b[1][:, 1] = math.nan, -5
+    with pytest.raises(InputError, match=r"^\[HERE\] pair 2: .*every pixel .*nodata = -5"):
+        dp.preprocessing(images_a, images_b, labels, dataclasses.replace(SECTION, nodata=-5), True, True)
+
+
 # --- load_dataset ----------------------------------------------------------------------------------------------------
 
 
@@ -286,11 +390,13 @@ def test_two_pairs_of_one_name_are_refused(workspace: Workspace) -> None:
 def test_scenes_are_the_pairs_one_by_one_in_the_order_of_their_pixels(workspace: Workspace) -> None:
     settings = config.read(workspace.file)
     scenes = dp.scenes("PLACE B", settings)
-    assert [name for name, _, _ in scenes] == ["east", "west"]
+    assert [scene.name for scene in scenes] == ["east", "west"]
     images_a, images_b, label_maps, _ = dp.load_dataset("PLACE B", settings)
     pairs, labels = dp.preprocessing(images_a, images_b, label_maps, settings["PLACE B"], True, True)
     size = 18 * 24
-    for number, (_, found, truth) in enumerate(scenes):
+    for number, scene in enumerate(scenes):
+        found, truth = scene.pairs, scene.truth
+        assert scene.valid is None
         assert found.shape == (size, 2, 5)
         assert found.dtype == np.float32
         assert truth.shape == (18, 24)
@@ -299,13 +405,14 @@ def test_scenes_are_the_pairs_one_by_one_in_the_order_of_their_pixels(workspace:
         # 2 changed -> 0, 1 unchanged -> 1.
         np.testing.assert_array_equal(truth == 0, make_pair(number + 2, rows=18, columns=24)[2])
     # Views of one array: the pixels of a large data set are held once.
-    assert scenes[0][1].base is scenes[1][1].base is not None
+    assert scenes[0].pairs.base is scenes[1].pairs.base is not None
 
 
 def test_scenes_keep_unknown_pixels_and_follow_apply_rescaling(workspace: Workspace) -> None:
     before, after, _ = make_pair(1)
-    ((_, scaled, truth),) = dp.scenes("PLACE A", config.read(workspace.file))
-    ((_, raw, _),) = dp.scenes("PLACE A", config.read(workspace.file, ["settings.apply_rescaling=False"]))
+    (scene,) = dp.scenes("PLACE A", config.read(workspace.file))
+    (unscaled,) = dp.scenes("PLACE A", config.read(workspace.file, ["settings.apply_rescaling=False"]))
+    scaled, raw, truth = scene.pairs, unscaled.pairs, scene.truth
     assert (truth[-4:] == 2).all()
     assert not (truth[:-4] == 2).any()
     np.testing.assert_array_equal(raw[:, 0], before.reshape(-1, 5))
@@ -321,3 +428,82 @@ def test_labelled_pixels_are_those_of_known_label(workspace: Workspace) -> None:
     assert pairs.shape == (480, 2, 5)
     np.testing.assert_array_equal(pairs[:, 0], before[:16].reshape(-1, 5))
     np.testing.assert_array_equal(labels, np.where(changed[:16], 0, 1).ravel())
+
+
+# --- masked pixels of files ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def torn(workspace: Workspace) -> Workspace:
+    """PLACE A in float32, with NaN in rows 0 and 1 of the before image and infinity at (5, 7) of the after image."""
+    before, after, _ = (part.astype(np.float32) for part in make_pair(1))
+    before[:2, :, 3] = math.nan
+    after[5, 7, 0] = math.inf
+    for name, image in (("before", before), ("after", after)):
+        write_mat(workspace.folder / f"data/a/{name}/town.mat", image)
+    return workspace
+
+
+def masked_of_torn() -> np.ndarray:
+    masked = np.zeros((20, 30), dtype=bool)
+    masked[:2] = masked[5, 7] = True
+    return masked
+
+
+NAN_IS_NODATA = "PLACE A.nodata=nan"
+
+
+def test_without_nodata_the_file_is_named_with_its_pixels_and_what_to_do(torn: Workspace) -> None:
+    with pytest.raises(InputError) as caught:
+        dp.load_dataset("PLACE A", config.read(torn.file))
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in ("data/a/before/town.mat", "60 pixels hold NaN or infinite values", "`nodata = nan`"):
+        assert part in message
+
+
+def test_with_nodata_images_are_loaded_as_they_are(torn: Workspace) -> None:
+    loaded = dp.load_dataset("PLACE A", config.read(torn.file, [NAN_IS_NODATA]))
+    assert len(loaded) == 4
+    before, _, changed = make_pair(1)
+    np.testing.assert_array_equal(loaded[0][0][2:], before[2:])
+    assert np.isnan(loaded[0][0][:2, :, 3]).all()
+    assert np.isinf(loaded[1][0][5, 7, 0])
+    assert (loaded[2][0] == np.where(changed, 1, 2))[:-4].all()
+
+
+def test_scenes_carry_the_mask_and_know_nothing_of_masked_pixels(torn: Workspace) -> None:
+    (scene,) = dp.scenes("PLACE A", config.read(torn.file, [NAN_IS_NODATA]))
+    masked = masked_of_torn()
+    assert scene.valid is not None
+    np.testing.assert_array_equal(scene.valid, ~masked)
+    assert (scene.truth[masked] == 2).all()
+    changed = make_pair(1)[2]
+    np.testing.assert_array_equal((scene.truth == 0)[~masked], (changed & ~masked)[~masked])
+    assert not scene.pairs[masked.ravel()].any()
+    assert np.isfinite(scene.pairs).all()
+
+
+def test_labelled_pixels_are_not_masked(torn: Workspace) -> None:
+    pairs, labels = dp.labelled_pixels("PLACE A", config.read(torn.file, [NAN_IS_NODATA]))
+    known = ~masked_of_torn()
+    known[-4:] = False
+    # 600 − 4 · 30 unknown − 2 · 30 − 1 masked.
+    assert pairs.shape == (419, 2, 5)
+    assert np.isfinite(pairs).all()
+    np.testing.assert_array_equal(labels, np.where(make_pair(1)[2], 0, 1)[known])
+
+
+@pytest.mark.parametrize("load", [dp.scenes, dp.labelled_pixels])
+def test_a_pair_without_a_valid_pixel_is_named(
+    workspace: Workspace, load: Callable[[str, config.Settings], object]
+) -> None:
+    # uint16 images that are 0 everywhere, but only in one band of the after image of one of two pairs.
+    _, after, _ = make_pair(3, rows=18, columns=24)
+    after[:, :, 2] = 0
+    write_bands(workspace.folder / "data/b/after/west.tif", after)
+    with pytest.raises(InputError) as caught:
+        load("PLACE B", config.read(workspace.file, ["PLACE B.nodata=0"]))
+    assert str(caught.value).startswith("[PLACE B] west: ")
+    assert "nodata = 0" in str(caught.value)
+    assert "\n" not in str(caught.value)

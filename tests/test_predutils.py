@@ -13,7 +13,7 @@ from skimage.filters import threshold_otsu
 import config
 import dataprocessing as dp
 import predutils as pu
-from conftest import SHARED, Workspace, needs_shared
+from conftest import SHARED, Workspace, make_pair, needs_shared, write_mat
 from hscd.distances import DISTANCES
 from hscd.errors import InputError
 from hscd.records import PseudoLabels
@@ -88,6 +88,22 @@ def test_unsigned_images_do_not_wrap_around() -> None:
 
 
 @pytest.mark.parametrize("name", DISTANCES)
+def test_masked_pixels_have_no_distance_and_no_part_in_the_threshold(name: str) -> None:
+    before, after = images(4)
+    function = DISTANCES[name].function
+    valid = np.random.default_rng(0).random((6, 10)) < 0.7
+    expected, threshold = pu.pseudo_labels(before[valid.ravel()], after[valid.ravel()], function, return_distances=True)
+    before[~valid.ravel()] = after[~valid.ravel()] = 0
+    distances, found = pu.pseudo_labels(before, after, function, return_distances=True, valid=valid)
+    assert found == threshold
+    assert np.isnan(distances[~valid.ravel()]).all()
+    np.testing.assert_array_equal(distances[valid.ravel()], expected)
+    labels, _ = pu.pseudo_labels(before, after, function, valid=valid)
+    assert (labels[~valid.ravel()] == 2).all()
+    np.testing.assert_array_equal(labels[valid.ravel()] == 0, expected > threshold)
+
+
+@pytest.mark.parametrize("name", DISTANCES)
 def test_identical_images_have_no_threshold(name: str) -> None:
     before, _ = images(3)
     with pytest.raises(InputError, match="Otsu"):
@@ -111,10 +127,26 @@ def test_the_saved_file_is_the_dict_of_the_contract(workspace: Workspace) -> Non
     assert content["distances"].dtype.kind == "f"
     assert content["threshold"] == threshold_otsu(content["distances"])
     # Row-major, of the rescaled data.
-    ((_, pairs, _),) = dp.scenes("PLACE A", config.read(workspace.file))
+    (scene,) = dp.scenes("PLACE A", config.read(workspace.file))
     for position in (0, 29, 30, 299, 599):
-        expected = slow_distance("ED", *pairs[position].tolist())
+        expected = slow_distance("ED", *scene.pairs[position].tolist())
         assert content["distances"][position] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("distance", "rescaling"), [("ED", True), ("ED", False), ("SAM", True)])
+def test_a_constant_band_has_no_part_in_the_distances(workspace: Workspace, distance: str, rescaling: bool) -> None:
+    images = make_pair(1)[:2]
+    found = []
+    for value in ("constant", "missing"):
+        for name, image in zip(("before", "after"), images, strict=True):
+            changed = np.delete(image, 2, axis=2) if value == "missing" else np.where(np.arange(5) == 2, 9, image)
+            write_mat(workspace.folder / f"data/a/{name}/town.mat", changed)
+        options = (f"settings.distance={distance}", f"settings.apply_rescaling={rescaling}")
+        assert workspace.call("predutils", *options).returncode == 0
+        found.append(pickle.loads((workspace.folder / "data/a/pseudo/town.pickle").read_bytes()))
+    constant, missing = found
+    np.testing.assert_allclose(constant["distances"], missing["distances"], rtol=1e-5)
+    assert constant["threshold"] == pytest.approx(missing["threshold"], rel=1e-5)
 
 
 def test_what_is_saved_is_loaded(workspace: Workspace) -> None:
@@ -149,6 +181,13 @@ def test_a_sound_file_is_read_with_and_without_a_shape_to_check(section: config.
     save(section, SOUND)
     assert pu.load_pseudo_labels(section, "hill")["shape"] == (3, 4)
     assert pu.load_pseudo_labels(section, "hill", (3, 4))["threshold"] == 0.5
+
+
+def test_a_file_with_masked_pixels_is_read(section: config.DataSet) -> None:
+    distances = np.linspace(0, 1, 12)
+    distances[3:7] = np.nan
+    save(section, {**SOUND, "distances": distances})
+    np.testing.assert_array_equal(pu.load_pseudo_labels(section, "hill", (3, 4))["distances"], distances)
 
 
 def test_a_missing_file_names_the_command_that_makes_it(section: config.DataSet) -> None:
@@ -193,6 +232,7 @@ DAMAGED: dict[str, object] = {
     "threshold is a word": {**SOUND, "threshold": "high"},
     "threshold is None": {**SOUND, "threshold": None},
     "threshold is NaN": {**SOUND, "threshold": float("nan")},
+    "threshold is infinite": {**SOUND, "threshold": float("inf")},
     "shape of three": {**SOUND, "shape": (3, 4, 1)},
     "shape is a number": {**SOUND, "shape": 12},
     "negative shape": {**SOUND, "shape": (-3, -4)},
@@ -201,7 +241,9 @@ DAMAGED: dict[str, object] = {
     "labels for distances": {**SOUND, "distances": np.arange(12)},
     "words for distances": {**SOUND, "distances": ["a"] * 12},
     "distances are None": {**SOUND, "distances": None},
-    "distances are NaN": {**SOUND, "distances": np.full(12, np.nan)},
+    "all distances are NaN": {**SOUND, "distances": np.full(12, np.nan)},
+    "a distance is infinite": {**SOUND, "distances": np.append(np.linspace(0, 1, 11), np.inf)},
+    "a distance is minus infinity": {**SOUND, "distances": np.append(np.full(11, np.nan), -np.inf)},
     "a list": list(SOUND.items()),
     "a text": "text",
     "None": None,

@@ -452,10 +452,10 @@ def test_the_table_agrees_with_the_saved_model(tuned: Runs) -> None:
 
     tuned("main", *TEST, "settings.fine_tuning=-1")
     model = siamese.load_model(tuned.space.folder / "model/M")
-    for (pair, pixels, _), seed in zip(dp.scenes("PLACE B", config.read(tuned.space.file)), (2, 3), strict=True):
-        distances = siamese.predict(model, pixels).reshape(18, 24)
+    for scene, seed in zip(dp.scenes("PLACE B", config.read(tuned.space.file)), (2, 3), strict=True):
+        distances = siamese.predict(model, scene.pairs).reshape(18, 24)
         threshold = threshold_otsu(distances)
-        row = tuned.csv(f"PLACE B_{pair}_on_M_no fine tuning.csv").iloc[0]
+        row = tuned.csv(f"PLACE B_{scene.name}_on_M_no fine tuning.csv").iloc[0]
         assert row["threshold"] == pytest.approx(threshold)
         check_counts(row, distances > threshold, make_pair(seed, rows=18, columns=24)[2])
 

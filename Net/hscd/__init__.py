@@ -3,7 +3,7 @@
 | stage | modules |
 |---|---|
 | read | `readers` |
-| pair, scale, relabel | `scaling`, `labels` |
+| mask, scale, pair, relabel | `nodata`, `scaling`, `labels` |
 | distances to pseudo-labels | `distances`, `thresholds`, `selection`, `spatial` |
 | build, train, search, predict | `backend`, `networks`, `losses`, `training`, `search`, `models` |
 | judge and report | `evaluation`, `reports`, `storage`, `unpickling` |

@@ -11,7 +11,7 @@ from hscd.labels import CHANGED, UNCHANGED
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts over the pixels of known label."""
+    """Counts over the pixels whose label and prediction are known."""
 
     true_positives: int
     true_negatives: int
@@ -63,21 +63,21 @@ def _ratio(numerator: float, denominator: float) -> float:
 
 
 def confusion(prediction: np.ndarray, truth: np.ndarray) -> Confusion:
-    """Count a prediction against the truth, where the truth is known.
+    """Count a prediction against the truth, where both are known.
 
     Args:
-        prediction: labels of any shape, 0 changed, 1 unchanged.
-        truth: labels of the same shape, 0 changed, 1 unchanged; other values are left out.
+        prediction: labels of any shape, 0 changed, 1 unchanged; pixels of other values are left out.
+        truth: labels of the same shape; the same.
     """
     if prediction.shape != truth.shape:
         raise ValueError(f"maps of one shape expected, received {prediction.shape} and {truth.shape}")
-    predicted_changed = prediction == CHANGED
-    changed, unchanged = truth == CHANGED, truth == UNCHANGED
-    true_positives = int(np.count_nonzero(predicted_changed & changed))
-    false_positives = int(np.count_nonzero(predicted_changed & unchanged))
+
+    def count(predicted: int, actual: int) -> int:
+        return int(np.count_nonzero((prediction == predicted) & (truth == actual)))
+
     return Confusion(
-        true_positives=true_positives,
-        true_negatives=int(np.count_nonzero(unchanged)) - false_positives,
-        false_positives=false_positives,
-        false_negatives=int(np.count_nonzero(changed)) - true_positives,
+        true_positives=count(CHANGED, CHANGED),
+        true_negatives=count(UNCHANGED, UNCHANGED),
+        false_positives=count(CHANGED, UNCHANGED),
+        false_negatives=count(UNCHANGED, CHANGED),
     )

@@ -37,6 +37,11 @@ def number(text: str, low: float = -math.inf, high: float = math.inf, *, high_in
     return value
 
 
+def number_or_nan(text: str) -> float:
+    """A finite number, or NaN."""
+    return math.nan if math.isnan(float(text)) else number(text)
+
+
 def integer(text: str, low: int, high: float = math.inf) -> int:
     """An integer in [low, high]."""
     value = int(text)

@@ -12,12 +12,27 @@ class PseudoLabels(TypedDict):
     """Pseudo-labels of one pair as they are saved: the distances and the threshold that splits them.
 
     `distances` has one value a pixel in row-major order, `shape` is (rows, columns); a pixel is changed where its
-    distance is greater than `threshold`.
+    distance is greater than `threshold`. The distance of a masked pixel is NaN.
     """
 
     threshold: float
     distances: np.ndarray
     shape: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One pair of a data set, for pseudo-labels and prediction.
+
+    `pairs` has the pixel pairs, (rows·columns, 2, bands) in row-major order, `truth` the labels, (rows, columns).
+    `valid`, (rows, columns), is False at masked pixels, None where there are none; a masked pixel is 0 in `pairs` and
+    unknown in `truth`.
+    """
+
+    name: str
+    pairs: np.ndarray
+    truth: np.ndarray
+    valid: np.ndarray | None
 
 
 @dataclass(frozen=True)

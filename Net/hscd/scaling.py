@@ -16,20 +16,36 @@ _BLOCK_PIXELS = 8192
 _TILE_ROWS, _TILE_COLUMNS = 16, 8
 
 
-def band_ranges(images: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def band_ranges(
+    images: Sequence[np.ndarray], valid: Sequence[np.ndarray | None] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Smallest and largest value of each band over all pixels of all images, float64; NaN where there is one.
 
     Args:
         images: (rows, columns, bands) arrays of the same number of bands.
+        valid: for each image the (rows, columns) mask of the pixels that count; None for all. One at least is True.
     """
-    found = [ends for image in images for ends in _ranges_of_parts(image)]
+    masks = [None] * len(images) if valid is None else valid
+    found = []
+    for image, mask in zip(images, masks, strict=True):
+        found += _ranges_of_parts(image) if mask is None else _ranges_of_valid(image, mask)
     low, high = (np.stack(ends).astype(np.float64) for ends in zip(*found, strict=True))
     return low.min(axis=0), high.max(axis=0)
 
 
+def _ranges_of_valid(image: np.ndarray, valid: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Smallest and largest values by band, of parts that together are the valid pixels of the image."""
+
+    def ends_of(part: slice) -> tuple[np.ndarray, np.ndarray] | None:
+        pixels = _side_by_side(image[part])[valid[part].ravel()]
+        return (pixels.min(axis=0), pixels.max(axis=0)) if len(pixels) else None
+
+    return [ends for ends in over_blocks(ends_of, len(image), _rows_a_block(image)) if ends is not None]
+
+
 def _ranges_of_parts(image: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Smallest and largest values by band, of parts that together are the image."""
-    rows, columns, bands = image.shape
+    rows, _, bands = image.shape
     if _band_after_band(image):
         ends = over_blocks(
             lambda band: (image[:, :, band].min(axis=(0, 1)), image[:, :, band].max(axis=(0, 1))), bands, 1
@@ -38,7 +54,7 @@ def _ranges_of_parts(image: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     return over_blocks(
         lambda part: (image[part].min(axis=(0, 1)), image[part].max(axis=(0, 1))),
         rows,
-        max(1, _BLOCK_PIXELS // columns),
+        _rows_a_block(image),
     )
 
 
@@ -47,11 +63,16 @@ def _band_after_band(image: np.ndarray) -> bool:
     return abs(image.strides[2]) >= max(abs(image.strides[0]), abs(image.strides[1]))
 
 
+def _rows_a_block(image: np.ndarray) -> int:
+    return _TILE_ROWS if _band_after_band(image) else max(1, _BLOCK_PIXELS // image.shape[1])
+
+
 def fill_pixels(
     target: np.ndarray,
     image: np.ndarray,
     keep: np.ndarray | None,
     ranges: tuple[np.ndarray, np.ndarray] | None,
+    valid: np.ndarray | None = None,
 ) -> None:
     """Write the pixels of an image, in row-major order, into `target`, scaled to [0, 1] by band.
 
@@ -61,6 +82,8 @@ def fill_pixels(
         keep: flat positions of the pixels to write, rising; None for all.
         ranges: smallest and largest value of each band; None leaves the values as they are. A constant band
             becomes 0.
+        valid: (rows, columns) mask of the pixels that hold data, among them those to keep; the others are written as
+            0. None for all.
     """
     rows, columns, _ = image.shape
     exact = np.can_cast(image.dtype, np.float32) and (ranges is None or _fit_float32(*ranges))
@@ -77,6 +100,8 @@ def fill_pixels(
             block = block[keep[first:last] - part.start * columns]
         else:
             first, last = part.start * columns, part.stop * columns
+            if valid is not None:  # NaN and the like would warn in the arithmetic; `low` becomes 0 in it
+                block = np.where(valid[part].reshape(-1, 1), block, 0 if ranges is None else low)
         if ranges is None:
             target[first:last] = block
         elif exact:
@@ -85,7 +110,7 @@ def fill_pixels(
         else:
             target[first:last] = (block - low) / span
 
-    over_blocks(write, rows, _TILE_ROWS if _band_after_band(image) else max(1, _BLOCK_PIXELS // columns))
+    over_blocks(write, rows, _rows_a_block(image))
 
 
 def _fit_float32(low: np.ndarray, high: np.ndarray) -> bool:

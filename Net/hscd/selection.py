@@ -1,14 +1,15 @@
 """From distances to pseudo-labels, and the choice of those to trust.
 
 Every function takes the saved form of pseudo-labels (`records.PseudoLabels`) and returns (positions, labels):
-row-major pixel positions and their labels, 0 changed, 1 unchanged.
+row-major pixel positions and their labels, 0 changed, 1 unchanged. Masked pixels, whose distance is NaN, are never
+among them.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from hscd.labels import CHANGED, UNCHANGED
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.records import PseudoLabels
 from hscd.spatial import spatial_correction, uniform_neighborhood
 
@@ -16,8 +17,10 @@ CORRECTION_RADIUS = 3
 
 
 def classify(distances: np.ndarray, threshold: float) -> np.ndarray:
-    """Labels (uint8) of distances: changed where greater than the threshold."""
-    return np.where(distances > threshold, np.uint8(CHANGED), np.uint8(UNCHANGED))
+    """Labels (uint8) of distances: changed where greater than the threshold, unknown where NaN."""
+    labels = (distances <= threshold).view(np.uint8)  # False is changed, True unchanged
+    labels[np.isnan(distances)] = UNKNOWN
+    return labels
 
 
 def corrected_labels(pseudo_dict: PseudoLabels) -> np.ndarray:
@@ -27,9 +30,10 @@ def corrected_labels(pseudo_dict: PseudoLabels) -> np.ndarray:
 
 
 def all_labels(pseudo_dict: PseudoLabels) -> tuple[np.ndarray, np.ndarray]:
-    """Every pixel, with its label after spatial correction, in row-major order."""
+    """Every pixel that is not masked, with its label after spatial correction, in row-major order."""
     labels = corrected_labels(pseudo_dict).ravel()
-    return np.arange(labels.size), labels
+    positions = np.flatnonzero(labels != UNKNOWN)
+    return positions, labels[positions]
 
 
 def labels_by_percentage(pseudo_dict: PseudoLabels, percentage: float) -> tuple[np.ndarray, np.ndarray]:
@@ -48,13 +52,11 @@ def labels_by_percentage(pseudo_dict: PseudoLabels, percentage: float) -> tuple[
     if not 0 < percentage <= 1:
         raise ValueError(f"percentage must be in ]0, 1], received {percentage}")
     distances = np.ravel(pseudo_dict["distances"])  # the guide's program saved a column
-    changed = distances > pseudo_dict["threshold"]
-    unchanged_positions = _smallest(distances, np.flatnonzero(~changed), percentage)
-    changed_positions = _smallest(-distances, np.flatnonzero(changed), percentage)
-    labels = np.repeat(
-        np.array([UNCHANGED, CHANGED], dtype=np.uint8), [len(unchanged_positions), len(changed_positions)]
-    )
-    return np.concatenate([unchanged_positions, changed_positions]), labels
+    labels = classify(distances, pseudo_dict["threshold"])
+    unchanged_positions = _smallest(distances, np.flatnonzero(labels == UNCHANGED), percentage)
+    changed_positions = _smallest(-distances, np.flatnonzero(labels == CHANGED), percentage)
+    positions = np.concatenate([unchanged_positions, changed_positions])
+    return positions, labels[positions]
 
 
 def _smallest(values: np.ndarray, positions: np.ndarray, percentage: float) -> np.ndarray:

@@ -1,12 +1,15 @@
 """Square windows over class maps: majority vote and uniform neighbourhoods.
 
 Radius counts the centre pixel: radius r is a (2r−1) × (2r−1) window, clipped at the border. Counts come from running
-sums, so the cost is linear in the pixels and does not depend on the radius.
+sums, so the cost is linear in the pixels and does not depend on the radius. Unknown pixels (label 2) are of no class:
+they count as little as what lies beyond the border.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from hscd.labels import UNKNOWN
 
 
 def window_counts(mask: np.ndarray, radius: int) -> np.ndarray:
@@ -56,35 +59,46 @@ def spatial_correction(prediction: np.ndarray, radius: int = 3) -> np.ndarray:
     """Give each pixel the most frequent class of its window; a tie keeps the pixel's own class.
 
     Args:
-        prediction: (rows, columns) map of small non-negative integer classes; not modified.
+        prediction: (rows, columns) map of small non-negative integer classes; not modified. 2 is no class but
+            unknown: such pixels have no vote and stay unknown.
         radius: window radius.
 
     Returns:
         Corrected map of the same shape and type.
     """
     low, high = prediction.min(), prediction.max()
-    classes = np.array([value for value in range(low, high + 1) if (prediction == value).any()], prediction.dtype)
+    found = [value for value in range(low, high + 1) if (prediction == value).any()]
+    classes = np.array([value for value in found if value != UNKNOWN] or [UNKNOWN], prediction.dtype)
     if len(classes) == 2:  # half the work of the general case: one count decides
         twice = 2 * window_counts(prediction == classes[0], radius)
-        sizes = window_sizes(prediction.shape, radius)
+        sizes = _known_sizes(prediction != UNKNOWN, radius)
         corrected = np.where(twice > sizes, classes[0], classes[1])
-        np.copyto(corrected, prediction, where=twice == sizes)
-        return corrected
-    counts = np.stack([window_counts(prediction == value, radius) for value in classes])
-    most = counts.max(axis=0)
-    tie = (counts == most).sum(axis=0) > 1
-    return np.where(tie, prediction, classes[counts.argmax(axis=0)])
+        keeps = twice == sizes
+    else:
+        counts = np.stack([window_counts(prediction == value, radius) for value in classes])
+        corrected = classes[counts.argmax(axis=0)]
+        keeps = (counts == counts.max(axis=0)).sum(axis=0) > 1
+    if UNKNOWN in found:
+        keeps |= prediction == UNKNOWN
+    np.copyto(corrected, prediction, where=keeps)
+    return corrected
+
+
+def _known_sizes(known: np.ndarray, radius: int) -> np.ndarray:
+    """Number of known pixels of each pixel's window."""
+    return window_sizes(known.shape, radius) if known.all() else window_counts(known, radius)
 
 
 def uniform_neighborhood(prediction: np.ndarray, radius: int) -> np.ndarray:
-    """Where every pixel of a pixel's window has the class of the pixel itself.
+    """Where every pixel of a pixel's window has the class of the pixel itself; nowhere where that is unknown.
 
     Args:
-        prediction: (rows, columns) map of two classes.
+        prediction: (rows, columns) map of two classes, and of unknown pixels (2), which do not count.
         radius: window radius.
 
     Returns:
         (rows, columns) boolean array.
     """
-    counts = window_counts(prediction == prediction.flat[0], radius)
-    return (counts == 0) | (counts == window_sizes(prediction.shape, radius))
+    known = prediction != UNKNOWN
+    counts = window_counts(prediction == prediction.flat[known.argmax()], radius)
+    return ((counts == 0) | (counts == _known_sizes(known, radius))) & known

@@ -11,7 +11,6 @@ import io
 import os
 import pickle
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 
 from hscd import unpickling
-from hscd.errors import InputError
+from hscd.errors import InputError, brief
 
 try:
     import fcntl
@@ -28,8 +27,6 @@ except ImportError:  # Windows; there a file that is open cannot be removed, whi
     fcntl = None  # type: ignore[assignment]
 
 _TEMPORARY = ".hscd-tmp"
-# Temporary files are without their lock for an instant after they are made and before they are moved.
-_STALE_SECONDS = 2.0
 
 
 @contextmanager
@@ -44,23 +41,34 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_TEMPORARY, dir=path.parent)
-    temporary = Path(name)
+    file, temporary = _temporary_file(path)
     try:
-        with os.fdopen(handle, "w+b") as file:
-            _try_lock(file)
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        move(temporary, path)
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            if fcntl is not None:  # before the end of the block ends the lock
+                move(temporary, path)
+        if fcntl is None:
+            move(temporary, path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno is not None and error.filename is None:
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
+
+
+def _temporary_file(path: Path) -> tuple[BinaryIO, Path]:
+    """A new file beside `path`, locked."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_TEMPORARY, dir=path.parent)
+        file, temporary = os.fdopen(handle, "w+b"), Path(name)
+        if _try_lock(file) and _is_still(temporary, file):
+            return file, temporary
+        file.close()  # another process took it for one to sweep, before it was locked
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -83,12 +91,9 @@ def move(source: Path, target: Path) -> None:
 def _sweep(folder: Path) -> None:
     """Remove the temporary files of programs that no longer run."""
     for path in folder.glob(f".*{_TEMPORARY}"):
-        with suppress(OSError):  # it is just being moved, or another program sweeps as well
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                with path.open("rb") as file:
-                    abandoned = _try_lock(file)
-                if abandoned:
-                    path.unlink()
+        with suppress(OSError), path.open("rb") as file:  # it may just be moved, or swept by another program
+            if _try_lock(file):
+                path.unlink()
 
 
 def _try_lock(file: IO[bytes]) -> bool:
@@ -167,7 +172,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except Exception as error:  # damaged pickles raise whatever the broken opcode leads to
-        raise InputError(f"{path}: not a usable pickle file: {error}") from error
+        raise InputError(f"{path}: not a usable pickle file: {brief(error)}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a dict, found {type(content).__name__}")
     return content

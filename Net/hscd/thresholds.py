@@ -26,7 +26,8 @@ def otsu(distances: np.ndarray) -> float:
 
     values = distances[np.isfinite(distances)]
     undefined = (
-        "Otsu's threshold is undefined, all distances are equal: identical or constant images, or a collapsed network"
+        "Otsu's threshold is undefined, all distances are equal: identical or constant images, a single pixel, or a "
+        "collapsed network"
     )
     if values.size == 0 or values.min() == values.max():
         raise InputError(undefined)

@@ -89,6 +89,15 @@ def test_unknown_pixels_are_left_out_whatever_is_predicted_there():
         assert confusion(prediction, truth) == confusion(PREDICTION, TRUTH)
 
 
+# The ten pixels above, with no prediction for one of each count: tp 2, fn 0, fp 0, tn 3.
+def test_pixels_without_a_prediction_are_left_out():
+    prediction = np.array([[0, 0, 2, 2, 2], [2, 1, 1, 1, 2]], dtype=np.uint8)
+    assert confusion(prediction, TRUTH) == Confusion(
+        true_positives=2, true_negatives=3, false_positives=0, false_negatives=0
+    )
+    assert confusion(np.full_like(TRUTH, 2), TRUTH).total == 0
+
+
 def test_input_is_not_mutated():
     prediction, truth = PREDICTION.copy(), TRUTH.copy()
     confusion(prediction, truth)

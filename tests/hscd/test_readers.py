@@ -1,16 +1,22 @@
 """Readers of .mat and .tif: what is written is read, and what cannot be read is an InputError that says why."""
 
+import io
+import os
+import struct
+import subprocess
+import sys
 import warnings
+import zlib
 
 import h5py
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 from scipy.sparse import csc_array
 
-from conftest import SHARED, needs_shared, write_bands, write_mat
+from conftest import PROJECT, SHARED, needs_shared, write_bands, write_mat
 from hscd.errors import InputError
 from hscd.readers import read_array, read_image, read_label_map
 
@@ -62,6 +68,71 @@ def test_mat_axes_are_rows_columns_bands(tmp_path):
     assert image[1, 2, 3] == 23
     # MATLAB stores the first axis fastest, and a copy that changes that is not made here.
     assert image.flags.f_contiguous
+
+
+def element(kind, content, order="<"):
+    """An element of a .mat file: type, size, content, padding to eight bytes."""
+    return struct.pack(f"{order}II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+
+def mat_5(shape, data, *, matrix_class=11, compressed=False, order="<", name=b"cube"):
+    """A .mat file of one variable: class 11 is uint16, `data` the element of its values."""
+    matrix = (
+        element(6, struct.pack(f"{order}II", matrix_class, 0), order)
+        + element(5, struct.pack(f"{order}{len(shape)}i", *shape), order)
+        + element(1, name, order)
+        + data
+    )
+    content = element(14, matrix, order)
+    if compressed:
+        packed = zlib.compress(content)
+        content = struct.pack(f"{order}II", 15, len(packed)) + packed
+    mark = struct.pack(f"{order}H", 0x0100) + (b"IM" if order == "<" else b"MI")
+    return b"MATLAB 5.0 MAT-file".ljust(124) + mark + content
+
+
+# MATLAB on other machines; SciPy, which reads but does not write such files, is asked for the values.
+@pytest.mark.parametrize("compressed", [False, True])
+def test_mat_of_the_other_byte_order(tmp_path, compressed):
+    data = element(4, np.arange(6, dtype=">u2").tobytes(), ">")
+    (tmp_path / "a.mat").write_bytes(mat_5((2, 3), data, order=">", compressed=compressed))
+    found = read_label_map(tmp_path / "a.mat", "cube")
+    assert found.dtype == np.dtype(np.uint16)
+    assert found.dtype.isnative
+    assert found.tolist() == loadmat(tmp_path / "a.mat")["cube"].tolist() == [[0, 2, 4], [1, 3, 5]]
+
+
+# Version 4 by hand: type 1000 is big-endian double, 2 rows, 3 columns, real, name of 5 bytes with its zero.
+def test_mat_4_of_the_other_byte_order(tmp_path):
+    values = np.arange(6, dtype=">f8").tobytes()
+    (tmp_path / "a.mat").write_bytes(struct.pack(">5i", 1000, 2, 3, 0, 5) + b"cube\0" + values)
+    found = read_label_map(tmp_path / "a.mat", "cube")
+    assert found.dtype.isnative
+    assert found.tolist() == loadmat(tmp_path / "a.mat")["cube"].tolist() == [[0, 2, 4], [1, 3, 5]]
+
+
+# MATLAB stores doubles that are small integers as such, and up to four bytes in the tag itself.
+def test_mat_values_in_a_smaller_type_than_their_class(tmp_path):
+    tag = struct.pack("<HH", 2, 4) + bytes([1, 2, 3, 4])
+    (tmp_path / "a.mat").write_bytes(mat_5((2, 2), tag, matrix_class=6))
+    found = read_label_map(tmp_path / "a.mat", "cube")
+    assert (found.tolist(), found.dtype) == ([[1, 3], [2, 4]], np.uint8)
+
+
+@pytest.mark.parametrize("version", ["4", "5"])
+def test_mat_variables_of_all_kinds_are_passed_over(tmp_path, version):
+    others = {"text": "some", "sparse": csc_array(np.eye(3)), "complex": np.array([[1 + 2j]])}
+    if version == "5":
+        others |= {"cell": np.array([[1, "two"]], dtype=object), "structure": {"a": np.zeros(3)}, "empty": np.zeros(0)}
+    image = random_array((4, 5))
+    savemat(tmp_path / "a.mat", others | {"cube": image}, format=version)
+    np.testing.assert_array_equal(read_label_map(tmp_path / "a.mat", "cube"), image)
+
+
+def test_mat_with_many_variables_names_some(tmp_path):
+    savemat(tmp_path / "a.mat", {f"v{number}": np.zeros(1) for number in range(100)})
+    message = refuses(read_image, tmp_path / "a.mat", "cube")
+    assert message.endswith("it holds: v0, v1, v2, v3, v4, v5, v6, v7, v8, v9 and 90 more")
 
 
 def test_missing_variable_lists_those_present(tmp_path):
@@ -146,6 +217,146 @@ def test_truncated_mat_files(tmp_path, compressed, action):
             refused += reads_whole_or_refuses(tmp_path / "a.mat", image, "cube")
     # A checksum or padding at the end may be missing without harm.
     assert refused >= len(lengths) - 2
+
+
+# A checksum stands at the end of what zlib packs; a value may be changed where it cannot notice otherwise.
+def test_mat_checksum_is_looked_at(tmp_path):
+    content = bytearray(mat_5((4, 4), element(4, random_array((4, 4)).tobytes()), compressed=True))
+    content[-1] ^= 1
+    (tmp_path / "a.mat").write_bytes(content)
+    assert "incorrect data check" in refuses(read_label_map, tmp_path / "a.mat", "cube")
+
+
+HUGE = 2**32 - 8
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(
+    "content",
+    [
+        mat_5((2, 2), struct.pack("<II", 4, HUGE)),
+        mat_5((2, 2), element(4, bytes(16))),
+        mat_5((2, 2), element(60_000, bytes(8))),
+        mat_5((2, 2), element(4, bytes(6))),
+        mat_5((-2, -2), element(4, bytes(8))),
+        mat_5((2,) * 40, element(4, bytes(8))),
+        mat_5((2, 2), element(4, bytes(8)), name=b"c" * 5000),
+        mat_5((2, 2), b""),
+    ],
+    ids=["size", "too long", "number type", "too short", "negative", "axes", "name", "no values"],
+)
+def test_mat_that_contradicts_itself(tmp_path, content, compressed):
+    if compressed:
+        packed = zlib.compress(content[128:])
+        content = content[:128] + struct.pack("<II", 15, len(packed)) + packed
+    (tmp_path / "a.mat").write_bytes(content)
+    assert "unreadable or truncated" in refuses(read_label_map, tmp_path / "a.mat", "cube")
+
+
+# 50 header lines back: the next variable would begin where this one does, for ever.
+def test_mat_4_of_negative_size_ends(tmp_path):
+    (tmp_path / "a.mat").write_bytes(struct.pack("<5i", 50, -22, 1, 0, 2) + b"a\0")
+    assert "-22 × 1 values" in refuses(read_label_map, tmp_path / "a.mat", "cube")
+
+
+# --- sizes -----------------------------------------------------------------------------------------------------------
+
+
+def tiff(rows, columns, *, strips=((200, 16),), rows_per_strip=None, following=0, more=()):
+    """A TIFF of 16-bit values: header, tags, and room for some strips; `more` are further tags, as (tag, values)."""
+    offsets, sizes = zip(*strips, strict=True)
+    tags = {256: [columns], 257: [rows], 258: [16], 259: [1], 262: [1], 273: offsets, 277: [1],
+            278: [rows if rows_per_strip is None else rows_per_strip], 279: sizes, **dict(more)}  # fmt: skip
+    entries, far = b"", b""
+    for tag, values in sorted(tags.items()):
+        packed = struct.pack(f"<{len(values)}I", *values)
+        if len(packed) > 4:
+            packed, far = struct.pack("<I", 400 + len(far)), far + packed
+        entries += struct.pack("<HHI", tag, 4, len(values)) + packed
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", following)
+    return head.ljust(400, b"\1") + far
+
+
+# 2¹⁶ × 2¹⁷ values of 2 bytes are 2³⁴ bytes, 16,384 MB.
+LARGE = {
+    "a.tif": tiff(2**16, 2**17),
+    "a.mat": mat_5((2**16, 2**17), struct.pack("<II", 4, 16), compressed=True),
+    "b.mat": mat_5((2**16, 2**17), struct.pack("<II", 4, 16)),
+    "c.mat": struct.pack("<5i", 40, 2**16, 2**17, 0, 5) + b"cube\0",
+}
+READ_WITHIN = """
+import resource, sys
+from pathlib import Path
+from hscd.errors import InputError
+from hscd.readers import mat, read_image, tif
+import psutil
+import PIL.TiffImagePlugin
+allowed = psutil.Process().memory_info().vms + 300 * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+try:
+    read_image(Path(sys.argv[1]), "cube", *map(int, sys.argv[2:]))
+except InputError as error:
+    print(error)
+"""
+
+
+def read_within(path, *limit):
+    """The message of the InputError that reading ends with, in a process that may take 300 MB more than it has."""
+    done = subprocess.run(
+        [sys.executable, "-c", READ_WITHIN, str(path), *map(str, limit)],
+        capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(PROJECT / "Net")},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_small_file_that_declares_16_gb_is_refused_for_what_is_available(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(LARGE[name])
+    message = read_within(path)
+    assert message.startswith(f"{path}: declares 16,384 MB, more than the ")
+    assert message.endswith(" MB that are available (memory_limit)\n")
+    # 300 MB less the threads of NumPy and the like.
+    assert 100 < int(message.split()[7]) <= 300
+
+
+# The limit lets it pass, the memory would not: what is declared is not there, and nothing is allocated for it.
+@pytest.mark.parametrize("name", ["a.mat", "b.mat", "c.mat"])
+def test_a_size_within_the_limit_is_not_believed_either(tmp_path, name):
+    (tmp_path / name).write_bytes(LARGE[name])
+    assert "unreadable or truncated" in read_within(tmp_path / name, 2**40)
+
+
+# 4 × 5 × 3 values of 2 bytes: 120.
+@pytest.mark.parametrize("name", ["a.mat", "a.tif"])
+def test_the_limit_is_on_the_whole_image(tmp_path, name):
+    image = random_array((4, 5, 3))
+    (write_mat if name == "a.mat" else write_bands)(tmp_path / name, image)
+    np.testing.assert_array_equal(read_image(tmp_path / name, "cube", 120), image)
+    message = refuses(read_image, tmp_path / name, "cube", 119)
+    assert "declares 1 MB, more than the 0 MB that are available (memory_limit)" in message
+    assert "declares" in refuses(read_label_map, tmp_path / name, "cube", 119)
+
+
+# One 8-bit and one 32-bit band are two 32-bit bands in memory: 2 · 20 · 4 = 160 bytes.
+def test_the_limit_is_on_the_common_type_of_the_bands(tmp_path):
+    (tmp_path / "a.tif").mkdir()
+    for name, dtype in (("B1", np.uint8), ("B2", np.float32)):
+        Image.fromarray(np.ones((4, 5), dtype)).save(tmp_path / "a.tif" / f"{name}.tif")
+    assert read_image(tmp_path / "a.tif", None, 160).nbytes == 160
+    assert "declares" in refuses(read_image, tmp_path / "a.tif", None, 159)
+
+
+# 500 MB of zeros in half a megabyte would be unpacked before their number is found wrong.
+def test_what_is_packed_is_unpacked_no_further_than_declared(tmp_path):
+    unpacked = bytes(2**20)
+    packer = zlib.compressobj()
+    head = mat_5((2, 2), struct.pack("<II", 4, 2**31))[128:]
+    packed = packer.compress(head) + b"".join(packer.compress(unpacked) for _ in range(500)) + packer.flush()
+    path = tmp_path / "a.mat"
+    path.write_bytes(mat_5((), b"")[:128] + struct.pack("<II", 15, len(packed)) + packed)
+    assert "unreadable" in read_within(path)
 
 
 # --- .tif ------------------------------------------------------------------------------------------------------------
@@ -235,6 +446,74 @@ def test_folder_inside_a_folder_of_bands_is_an_input_error(tmp_path):
     write_bands(tmp_path / "town.tif", random_array((4, 5, 2)))
     (tmp_path / "town.tif" / "B03.tif").mkdir()
     assert "B03.tif" in refuses(read_image, tmp_path / "town.tif")
+
+
+# Eight values are 16 bytes: one strip of two rows, or two strips of one.
+def test_the_tiffs_of_these_tests_are_read(tmp_path):
+    for content in (tiff(2, 4), tiff(2, 4, strips=((200, 8), (208, 8)), rows_per_strip=1)):
+        (tmp_path / "a.tif").write_bytes(content)
+        assert read_label_map(tmp_path / "a.tif").tolist() == [[0x0101] * 4] * 2
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (tiff(2, 4, rows_per_strip=1), "1 strips or tiles and 1 sizes, not 2"),
+        (tiff(2, 4, strips=[(200, 16)] * 50), "50 strips or tiles and 50 sizes, not 1"),
+        (tiff(2, 4, rows_per_strip=0), "unreadable"),
+        (tiff(2, 4, strips=[(2**32 - 100, 16)]), "ends before its values"),
+        (tiff(2, 4, strips=[(200, 2**31)]), "ends before its values"),
+        (tiff(2, 4, strips=[(200, 15)]), "hold 15 bytes, not 16"),
+        (tiff(2, 4, following=8), "expected a single band, found several pages"),
+        (tiff(2, 4, more=[(324, [200]), (325, [16]), (322, [2**20]), (323, [2**20])]), "declares 2,097,152 MB"),
+        (tiff(2, 4)[:60], "unreadable"),
+    ],
+    ids=[
+        "strip missing",
+        "strips over each other",
+        "no rows",
+        "offset",
+        "size",
+        "too short",
+        "page loop",
+        "tile",
+        "cut",
+    ],
+)
+def test_tif_that_contradicts_itself(tmp_path, content, reason):
+    (tmp_path / "a.tif").write_bytes(content)
+    assert reason in refuses(read_label_map, tmp_path / "a.tif", None, 2**30)
+
+
+# Tag 34853 is the place of a directory of its own; here of 2³⁰ values, behind the end of the file.
+def test_a_tag_of_very_many_values(tmp_path):
+    content = bytearray(tiff(2, 4, more=[(34853, [1])]))
+    entry = content.index(struct.pack("<HHI", 34853, 4, 1))
+    content[entry + 4 : entry + 8] = struct.pack("<I", 2**30)
+    (tmp_path / "a.tif").write_bytes(content)
+    assert "unreadable or truncated" in read_within(tmp_path / "a.tif")
+
+
+# Pillow's own limit is for pictures; it is as it was afterwards, also after an error.
+def test_large_images_are_no_bombs(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    labels = random_array((4, 5))
+    Image.fromarray(labels).save(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read_label_map(tmp_path / "a.tif"), labels)
+    (tmp_path / "a.tif").write_bytes(b"")
+    refuses(read_label_map, tmp_path / "a.tif")
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_libtiff_says_what_is_wrong_in_the_error_alone(tmp_path, capfd):
+    packed = io.BytesIO()
+    Image.fromarray(random_array((40, 50))).save(packed, format="TIFF", compression="tiff_adobe_deflate")
+    content = bytearray(packed.getvalue())
+    content[len(content) // 2] ^= 0xFF
+    (tmp_path / "a.tif").write_bytes(content)
+    assert "ZIPDecode" in refuses(read_label_map, tmp_path / "a.tif")
+    os.write(2, b"heard")
+    assert capfd.readouterr().err == "heard"
 
 
 @pytest.mark.parametrize("action", ["error", "ignore"])

@@ -266,6 +266,31 @@ def test_heat_map_of_a_few_extreme_pixels_still_shows_the_others(tmp_path):
     assert high - low > 200
 
 
+# The same six distances with two of them masked: those are yellow, in both corners; the four others run from 1 to 4.
+def test_heat_map_of_masked_pixels_is_yellow_there_and_nowhere_else(tmp_path):
+    distances = np.array([[np.nan, 1, 2], [3, 4, np.nan]], dtype=np.float32)
+    write_heatmap(tmp_path / "heat.png", distances, 2.5, "Distances")
+    pixels = picture(tmp_path / "heat.png")
+    box = heat_box(pixels)
+    np.testing.assert_array_equal(sample(is_yellow(box), (2, 3)), np.isnan(distances))
+    # A third of the map, less the frame, and one small patch of the legend; nothing of the colour bar.
+    share = is_yellow(box).mean()
+    assert 0.31 < share < 0.35
+    assert is_yellow(pixels).sum() - is_yellow(box).sum() < 0.02 * box[..., 0].size
+    brightness = sample(box.sum(axis=2), (2, 3)).ravel()
+    assert np.argsort(brightness[1:5]).tolist() == [0, 1, 2, 3]
+
+
+# Masked pixels have no part in the scale: of the highest and of the lowest distance.
+def test_heat_map_of_masked_pixels_has_the_scale_of_the_others(tmp_path):
+    distances = np.linspace(1, 2, 400, dtype=np.float32).reshape(20, 20)
+    framed = np.pad(distances, 1, constant_values=np.nan)
+    write_heatmap(tmp_path / "heat.png", framed, 1.5, "Distances")
+    box = heat_box(picture(tmp_path / "heat.png")).sum(axis=2)
+    found = sample(box, (22, 22))
+    assert found[20, 20] - found[1, 1] > 300
+
+
 def test_a_map_replaces_an_older_one_and_is_the_same_bytes_each_time(tmp_path):
     path = tmp_path / "stat" / "map.png"
     contents = []

@@ -169,6 +169,52 @@ def test_block_boundaries(pixels, step):
     np.testing.assert_allclose(found.ravel(), expected / (pixels - 1), rtol=1e-6)
 
 
+# --- masked pixels ---------------------------------------------------------------------------------------------------
+
+
+# Pixels 1 and 3 are masked: the range is that of 2 and 6, and masked pixels are 0.
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -3.4e38, 1000])
+def test_masked_pixels_by_hand(bad):
+    image = np.array([[[2], [bad]], [[6], [bad]]], dtype=np.float32)
+    valid = np.array([[True, False], [True, False]])
+    low, high = ranges = band_ranges([image], [valid])
+    assert (low.tolist(), high.tolist()) == ([2], [6])
+    target = np.full((4, 1), -5, dtype=np.float32)
+    fill_pixels(target, image, None, ranges, valid)
+    assert target.ravel().tolist() == [0, 0, 1, 0]
+    fill_pixels(target, image, None, None, valid)
+    assert target.ravel().tolist() == [2, 0, 6, 0]
+    kept = np.full((1, 1), -5, dtype=np.float32)
+    fill_pixels(kept, image, np.array([2]), ranges, valid)
+    assert kept.tolist() == [[1]]
+
+
+# Of the two images of one mask and one without, in the types and orders in memory of files; more than a block each.
+@pytest.mark.parametrize(("dtype", "bad"), [("float32", np.nan), ("float64", 1e300), ("uint16", 0), ("int64", 2**62)])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(120, 90), (2, 9000)])
+def test_masked_pixels_have_no_part_in_anything(shape, order, dtype, bad):
+    rng = np.random.default_rng(0)
+    first, second = (rng.integers(5, 1000, (*shape, 3)).astype(dtype, order=order) for _ in range(2))
+    valid = rng.random(shape) < 0.8
+    valid[: shape[0] // 2, : shape[1] // 2] = False
+    first[~valid] = bad
+    low, high = ranges = band_ranges([first, second], [valid, None])
+    expected = np.concatenate([first[valid], second.reshape(-1, 3)])
+    assert low.tolist() == expected.min(axis=0).tolist()
+    assert high.tolist() == expected.max(axis=0).tolist()
+    original = first.copy()
+    for scale in (ranges, None):
+        target = np.full((valid.size, 3), np.nan, dtype=np.float32)
+        fill_pixels(target, first, None, scale, valid)
+        assert not target[~valid.ravel()].any()
+        wanted = first[valid].astype(np.float64)
+        np.testing.assert_allclose(
+            target[valid.ravel()], wanted if scale is None else (wanted - low) / (high - low), rtol=1e-6, atol=1e-7
+        )
+    np.testing.assert_array_equal(first, original)
+
+
 # --- without scaling -------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from conftest import SHARED, needs_shared
 from hscd import storage
 from hscd.selection import all_labels, classify, corrected_labels, labels_by_neighborhood, labels_by_percentage
 
-CHANGED, UNCHANGED = 0, 1
+CHANGED, UNCHANGED, UNKNOWN = 0, 1, 2
 
 
 def pseudo(distances, threshold, shape=None):
@@ -30,7 +30,10 @@ def random_pseudo(seed, shape, levels=8, threshold=3.0):
 
 def slow_labels(pseudo_dict):
     rows, columns = pseudo_dict["shape"]
-    flat = [CHANGED if d > pseudo_dict["threshold"] else UNCHANGED for d in np.ravel(pseudo_dict["distances"])]
+    flat = [
+        UNKNOWN if np.isnan(d) else CHANGED if d > pseudo_dict["threshold"] else UNCHANGED
+        for d in np.ravel(pseudo_dict["distances"])
+    ]
     return [flat[row * columns : (row + 1) * columns] for row in range(rows)]
 
 
@@ -43,14 +46,15 @@ def slow_window(labels, row, column, radius):
 
 
 def slow_corrected(pseudo_dict):
-    """Majority of 5 × 5 pixels; a tie keeps the pixel's own class."""
+    """Majority of the known of 5 × 5 pixels; a tie keeps the pixel's own class, and unknown pixels stay."""
     labels = slow_labels(pseudo_dict)
     corrected = []
     for row, line in enumerate(labels):
         corrected.append([])
         for column, own in enumerate(line):
             counts = Counter(slow_window(labels, row, column, 3))
-            corrected[-1].append(own if counts[CHANGED] == counts[UNCHANGED] else max(counts, key=counts.get))
+            keep = own == UNKNOWN or counts[CHANGED] == counts[UNCHANGED]
+            corrected[-1].append(own if keep else CHANGED if counts[CHANGED] > counts[UNCHANGED] else UNCHANGED)
     return corrected
 
 
@@ -74,9 +78,15 @@ def slow_by_neighborhood(pseudo_dict, radius):
         row * columns + column
         for row, line in enumerate(corrected)
         for column, own in enumerate(line)
-        if all(label == own for label in slow_window(corrected, row, column, radius))
+        if own != UNKNOWN and all(label in (own, UNKNOWN) for label in slow_window(corrected, row, column, radius))
     ]
     return positions, [corrected[position // columns][position % columns] for position in positions]
+
+
+def slow_all(pseudo_dict):
+    labels = [label for line in slow_corrected(pseudo_dict) for label in line]
+    positions = [position for position, label in enumerate(labels) if label != UNKNOWN]
+    return positions, [labels[position] for position in positions]
 
 
 def assert_selects(found, expected):
@@ -239,6 +249,61 @@ def test_neighborhood_of_any_map(distances, radius):
     assert_selects(labels_by_neighborhood(pseudo_dict, radius), slow_by_neighborhood(pseudo_dict, radius))
 
 
+# --- masked pixels ---------------------------------------------------------------------------------------------------
+
+
+NAN = np.nan
+
+
+def test_a_pixel_without_a_distance_is_unknown():
+    labels = classify(np.array([[0.25, NAN], [0.75, NAN]], dtype=np.float32), 0.5)
+    np.testing.assert_array_equal(labels, np.array([[1, 2], [0, 2]], dtype=np.uint8), strict=True)
+
+
+# Threshold 5. Unchanged: positions 1 (4), 3 (2), 6 (1), 8 (5); changed: 0 (9), 2 (6), 7 (7); masked: 4 and 5.
+# Half of 4 is 2: the smallest are 6 (1), 3 (2). Half of 3 is int(1.5) = 1: the largest is 0 (9).
+def test_percentage_of_pixels_that_are_not_masked_by_hand():
+    pseudo_dict = pseudo([[9.0, 4, 6], [2, NAN, NAN], [1, 7, 5]], 5.0)
+    assert_selects(labels_by_percentage(pseudo_dict, 0.5), ([6, 3, 0], [1, 1, 0]))
+    assert_selects(labels_by_percentage(pseudo_dict, 1), ([6, 3, 1, 8, 0, 7, 2], [1] * 4 + [0] * 3))
+
+
+# One row of labels 1 1 ? 0 0 0 1, position 2 masked. Correction, two pixels aside: 0 sees 1 1 ?, 1 sees 1 1 ? 0, both
+# stay 1; 3 sees 1 ? 0 0 0, 4 sees ? 0 0 0 1, 5 sees 0 0 0 1, all stay 0; 6 sees 0 0 1, becomes 0.
+# So 1 1 ? 0 0 0 0, and with radius 2 no neighbourhood holds both classes; with radius 3 those of 1 (1 1 ? 0) and of
+# 3 (1 ? 0 0 0) do.
+def test_all_and_neighbourhood_beside_a_masked_pixel_by_hand():
+    pseudo_dict = pseudo([[1.0, 1, NAN, 9, 9, 9, 1]], 5.0)
+    everything = [0, 1, 3, 4, 5, 6], [1, 1, 0, 0, 0, 0]
+    assert_selects(all_labels(pseudo_dict), everything)
+    assert_selects(labels_by_neighborhood(pseudo_dict, 2), everything)
+    assert_selects(labels_by_neighborhood(pseudo_dict, 3), ([0, 4, 5, 6], [1, 0, 0, 0]))
+
+
+@pytest.mark.parametrize(
+    "select", [all_labels, lambda p: labels_by_percentage(p, 1), lambda p: labels_by_neighborhood(p, 1)]
+)
+def test_nothing_is_selected_of_masked_pixels_only(select):
+    assert_selects(select(pseudo(np.full((2, 3), NAN, np.float32), 5.0)), ([], []))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    distances=hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=8),
+        elements=st.sampled_from([0.0, 1.0, 2.0, 3.0, NAN]),
+    ),
+    radius=st.integers(1, 4),
+    percentage=st.floats(0, 1, exclude_min=True),
+)
+def test_any_selection_with_masked_pixels(distances, radius, percentage):
+    pseudo_dict = pseudo(distances, 1.0)
+    assert_selects(all_labels(pseudo_dict), slow_all(pseudo_dict))
+    assert_selects(labels_by_neighborhood(pseudo_dict, radius), slow_by_neighborhood(pseudo_dict, radius))
+    assert_selects(labels_by_percentage(pseudo_dict, percentage), slow_by_percentage(pseudo_dict, percentage))
+
+
 @pytest.mark.parametrize("radius", [0, -2])
 def test_radius_below_one_is_an_error(radius):
     with pytest.raises(ValueError, match="at least 1"):
@@ -294,11 +359,6 @@ def slow_region(pseudo_dict, top, left, select):
 
 def keep_region(labelled, top, left):
     return {p: label for p, label in labelled if top <= p // 500 < top + 40 and left <= p % 500 < left + 40}
-
-
-def slow_all(pseudo_dict):
-    labels = [label for line in slow_corrected(pseudo_dict) for label in line]
-    return range(len(labels)), labels
 
 
 @needs_shared

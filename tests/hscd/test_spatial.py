@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from hscd.spatial import spatial_correction, uniform_neighborhood, window_counts, window_sizes
 
+UNKNOWN = 2
 SHAPES = [(1, 1), (1, 2), (1, 9), (9, 1), (2, 2), (3, 3), (4, 7), (7, 4), (12, 11), (2, 20)]
 RADII = range(1, 7)
 
@@ -31,8 +32,10 @@ def by_pixel(values, radius, decide):
 
 
 def majority(own, pixels):
-    """The most frequent class; the pixel's own in a tie."""
-    counts = Counter(pixels)
+    """The most frequent class; the pixel's own in a tie. Unknown is no class, and stays."""
+    if own == UNKNOWN:
+        return own
+    counts = Counter(value for value in pixels if value != UNKNOWN)
     most = max(counts.values())
     winners = [value for value, count in counts.items() if count == most]
     return winners[0] if len(winners) == 1 else own
@@ -43,7 +46,9 @@ def slow_correction(labels, radius):
 
 
 def slow_uniform(labels, radius):
-    return by_pixel(labels, radius, lambda own, pixels: all(value == own for value in pixels))
+    return by_pixel(
+        labels, radius, lambda own, pixels: own != UNKNOWN and all(value in (own, UNKNOWN) for value in pixels)
+    )
 
 
 def random_map(shape, classes, seed, share=None):
@@ -72,9 +77,9 @@ def test_correction_of_random_maps(shape, radius, classes):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("radius", RADII)
-@pytest.mark.parametrize("share", [(0.5, 0.5), (0.95, 0.05)])
+@pytest.mark.parametrize("share", [(0.5, 0.5), (0.95, 0.05), (0.6, 0.1, 0.3), (0.02, 0.03, 0.95)])
 def test_uniform_neighborhood_of_random_maps(shape, radius, share):
-    labels = random_map(shape, 2, 2, share)
+    labels = random_map(shape, len(share), 2, share)
     np.testing.assert_array_equal(uniform_neighborhood(labels, radius), slow_uniform(labels, radius))
 
 
@@ -84,7 +89,7 @@ _SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=8)
 @settings(max_examples=80, deadline=None)
 @given(
     labels=hnp.arrays(np.uint8, _SHAPES, elements=st.sampled_from([0, 1])),
-    other=st.sampled_from([1, 2, 7]),
+    other=st.sampled_from([1, 3, 7]),
     radius=st.integers(1, 6),
 )
 def test_any_map_of_two_classes(labels, other, radius):
@@ -94,9 +99,35 @@ def test_any_map_of_two_classes(labels, other, radius):
 
 
 @settings(max_examples=60, deadline=None)
-@given(labels=hnp.arrays(np.uint8, _SHAPES, elements=st.sampled_from([0, 1, 2])), radius=st.integers(1, 6))
+@given(labels=hnp.arrays(np.uint8, _SHAPES, elements=st.sampled_from([0, 1, 3])), radius=st.integers(1, 6))
 def test_any_map_of_three_classes(labels, radius):
     np.testing.assert_array_equal(spatial_correction(labels, radius), slow_correction(labels, radius))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    labels=hnp.arrays(np.uint8, _SHAPES, elements=st.sampled_from([0, 1, UNKNOWN])),
+    other=st.sampled_from([1, 4]),
+    radius=st.integers(1, 6),
+)
+def test_any_map_with_unknown_pixels(labels, other, radius):
+    np.testing.assert_array_equal(uniform_neighborhood(labels, radius), slow_uniform(labels, radius))
+    labels[0, 0] *= other  # a third class, where it was 1
+    np.testing.assert_array_equal(spatial_correction(labels, radius), slow_correction(labels, radius))
+
+
+# Unknown pixels around a map are the same as nothing around it.
+@settings(max_examples=60, deadline=None)
+@given(labels=hnp.arrays(np.uint8, _SHAPES, elements=st.sampled_from([0, 1])), radius=st.integers(1, 6))
+def test_unknown_pixels_are_like_those_beyond_the_border(labels, radius):
+    framed = np.pad(labels, 2, constant_values=UNKNOWN)
+    inside = np.s_[2:-2, 2:-2]
+    np.testing.assert_array_equal(
+        spatial_correction(framed, radius), np.pad(spatial_correction(labels, radius), 2, constant_values=UNKNOWN)
+    )
+    uniform = uniform_neighborhood(framed, radius)
+    np.testing.assert_array_equal(uniform[inside], uniform_neighborhood(labels, radius))
+    assert uniform.sum() == uniform[inside].sum()
 
 
 # --- by hand ---------------------------------------------------------------------------------------------------------
@@ -119,7 +150,7 @@ def test_radius_counts_the_centre():
 def test_radius_one_is_the_pixel_itself():
     labels = random_map((5, 6), 3, 3)
     np.testing.assert_array_equal(spatial_correction(labels, 1), labels)
-    assert uniform_neighborhood(labels, 1).all()
+    np.testing.assert_array_equal(uniform_neighborhood(labels, 1), labels != UNKNOWN)
 
 
 # A 4 × 4 checkerboard with 0 in the top left. Radius 2:
@@ -135,7 +166,7 @@ def test_checkerboard_is_all_ties_and_keeps_its_classes():
 # Radius 2, both polarities. Top-left corner: its window is a b / b a, two each, a tie; it stays a. The pixel on its
 # right (b) sees a b a / b a a: a a a a against b b; it becomes a. By symmetry so does the one below it.
 # The bottom-right corner and all others see more a than b anyway.
-@pytest.mark.parametrize(("a", "b"), [(0, 1), (1, 0), (1, 2)])
+@pytest.mark.parametrize(("a", "b"), [(0, 1), (1, 0), (1, 3)])
 def test_checkerboard_in_a_corner(a, b):
     labels = np.array([[a, b, a, a], [b, a, a, a], [a, a, a, a]], dtype=np.uint8)
     assert (spatial_correction(labels, 2) == a).all()
@@ -144,7 +175,7 @@ def test_checkerboard_in_a_corner(a, b):
 # The corner itself differs now. It (b) sees b a / a b: a tie, so it stays b, although a is far more frequent outside
 # of the window. Its right neighbour (a) sees b a a / a b a: four a, two b, stays a. Pixel (1, 1) (b) sees two b of
 # nine and becomes a.
-@pytest.mark.parametrize(("a", "b"), [(0, 1), (1, 0), (2, 1)])
+@pytest.mark.parametrize(("a", "b"), [(0, 1), (1, 0), (3, 1)])
 def test_tie_in_a_corner_keeps_the_own_class(a, b):
     labels = np.full((4, 4), a, dtype=np.uint8)
     labels[0, 0] = labels[1, 1] = b
@@ -153,21 +184,51 @@ def test_tie_in_a_corner_keeps_the_own_class(a, b):
     np.testing.assert_array_equal(spatial_correction(labels, 2), expected)
 
 
-# Radius 2 in one row: pixel 0 (0) sees 0 1, a tie, stays 0; pixel 1 (1) sees 0 1 2, a tie of three, stays 1; pixel 2
-# (2) sees 1 2 2, stays 2; pixel 3 (2) sees 2 2 1, stays 2; pixel 4 (1) sees 2 1, a tie, stays 1.
-# With radius 3: pixel 0 sees 0 1 2, stays 0; pixel 1 sees 0 1 2 2: becomes 2; pixels 2 and 3 see 0 1 2 2 1 and
-# 1 2 2 1: ties of 1 and 2, stay 2; pixel 4 sees 2 2 1: becomes 2.
+# Radius 2 in one row: pixel 0 (0) sees 0 1, a tie, stays 0; pixel 1 (1) sees 0 1 3, a tie of three, stays 1; pixel 2
+# (3) sees 1 3 3, stays 3; pixel 3 (3) sees 3 3 1, stays 3; pixel 4 (1) sees 3 1, a tie, stays 1.
+# With radius 3: pixel 0 sees 0 1 3, stays 0; pixel 1 sees 0 1 3 3: becomes 3; pixels 2 and 3 see 0 1 3 3 1 and
+# 1 3 3 1: ties of 1 and 3, stay 3; pixel 4 sees 3 3 1: becomes 3.
 def test_ties_of_three_classes():
-    labels = np.array([[0, 1, 2, 2, 1]], dtype=np.uint8)
-    assert spatial_correction(labels, 2).tolist() == [[0, 1, 2, 2, 1]]
-    assert spatial_correction(labels, 3).tolist() == [[0, 2, 2, 2, 2]]
+    labels = np.array([[0, 1, 3, 3, 1]], dtype=np.uint8)
+    assert spatial_correction(labels, 2).tolist() == [[0, 1, 3, 3, 1]]
+    assert spatial_correction(labels, 3).tolist() == [[0, 3, 3, 3, 3]]
 
 
-# Radius 3 around the middle of 0 0 1 2 2: two 0 and two 2 tie for the first place. The centre is 1, not among the
+# Radius 3 around the middle of 0 0 1 3 3: two 0 and two 3 tie for the first place. The centre is 1, not among the
 # tied, and keeps its own class all the same.
 def test_tie_among_other_classes_keeps_the_own_class():
-    labels = np.array([[0, 0, 1, 2, 2]], dtype=np.uint8)
+    labels = np.array([[0, 0, 1, 3, 3]], dtype=np.uint8)
     assert spatial_correction(labels, 3)[0, 2] == 1
+
+
+# Radius 3 in one row. 0 0 1 ? ?: pixel 2 (1) sees all; two of the three known ones are 0, though not most of the five.
+# 1 ? ? 0: pixel 0 sees 1 ? ?, pixel 3 sees ? ? 0; more unknown pixels than known ones do not win.
+# 0 ? ? 1: the same with pixel 0 seeing no 1. 1 ? 0: a tie for both known pixels, they stay.
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([0, 0, 1, 2, 2], [0, 0, 0, 2, 2]),
+        ([1, 2, 2, 0], [1, 2, 2, 0]),
+        ([0, 2, 2, 1], [0, 2, 2, 1]),
+        ([1, 2, 0], [1, 2, 0]),
+    ],
+)
+def test_unknown_pixels_have_no_vote_and_stay_unknown(labels, expected):
+    assert spatial_correction(np.array([labels], dtype=np.uint8)).tolist() == [expected]
+
+
+# One row of radius 2, windows of three. Pixel 0 (1) sees 1 1; pixel 1 sees 1 1 ?, all of its class; pixel 2 is unknown
+# itself; pixel 3 (0) sees ? 0 0; pixel 4 (0) sees 0 0 1, pixel 5 (1) sees 0 1: both classes.
+def test_unknown_pixels_spoil_no_neighbourhood_and_have_none():
+    labels = np.array([[1, 1, 2, 0, 0, 1]], dtype=np.uint8)
+    assert uniform_neighborhood(labels, 2).tolist() == [[True, True, False, True, False, False]]
+
+
+@pytest.mark.parametrize("radius", [1, 3])
+def test_a_map_of_unknown_pixels_only(radius):
+    labels = np.full((3, 4), UNKNOWN, dtype=np.uint8)
+    np.testing.assert_array_equal(spatial_correction(labels, radius), labels)
+    assert not uniform_neighborhood(labels, radius).any()
 
 
 # 24 pixels of one class against one of the other in a 5 × 5 window.

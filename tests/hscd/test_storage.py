@@ -167,21 +167,19 @@ with storage.atomic_file(Path(sys.argv[1])) as file:
 """
 
 
-def test_what_a_killed_program_left_half_written_is_swept(tmp_path, monkeypatch):
+def test_what_a_killed_program_left_half_written_is_swept(tmp_path):
     path = tmp_path / "result.bin"
     path.write_bytes(b"old")
     (tmp_path / ".someone else's.tmp").write_bytes(b"not ours")
     assert run_apart(WRITE_AND_DIE, path).returncode == 9
     assert len(names_in(tmp_path)) == 3
     assert path.read_bytes() == b"old"
-    monkeypatch.setattr(storage, "_STALE_SECONDS", -1.0)
     storage.write_bytes(tmp_path / "another.bin", b"new")
     assert names_in(tmp_path) == [".someone else's.tmp", "another.bin", "result.bin"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
-def test_what_is_being_written_is_not_swept(tmp_path, monkeypatch):
-    monkeypatch.setattr(storage, "_STALE_SECONDS", -1.0)
+def test_what_is_being_written_is_not_swept(tmp_path):
     with storage.atomic_file(tmp_path / "slow.bin") as file:
         file.write(b"slow")
         storage.write_bytes(tmp_path / "quick.bin", b"quick")

@@ -1,6 +1,6 @@
 """Maps as PNG: class maps in three panels, and heat maps of distances.
 
-Colours: red changed, blue unchanged, yellow unknown or excluded. The panels are computed apart from the drawing.
+Colours: red changed, blue unchanged, yellow unknown, excluded or masked. Panels are computed apart from the drawing.
 """
 
 from __future__ import annotations
@@ -85,11 +85,18 @@ def write_classes(path: Path, panels: Panels, unknown: str = "unknown") -> None:
 
 
 def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: str) -> None:
-    """Draw distances (rows, columns) with a colour bar on which the threshold is marked."""
+    """Draw distances (rows, columns) with a colour bar on which the threshold is marked; NaN is yellow."""
+    import matplotlib as mpl
+    from matplotlib.patches import Patch
+
     figure, dpi = _figure(distances.shape, 1)
     axes = figure.subplots()
-    top = max(float(np.percentile(distances, _TOP_PERCENTILE)), threshold)
-    image = axes.imshow(distances, cmap="inferno", vmin=float(distances.min()), vmax=top, interpolation="nearest")
+    measured = distances[~np.isnan(distances)]
+    top = max(float(np.percentile(measured, _TOP_PERCENTILE)), threshold)
+    masked = measured.size < distances.size
+    # Where yellow means no distance, the colours of distances must not end in it.
+    colours = mpl.colormaps["magma" if masked else "inferno"].with_extremes(bad=COLOURS[UNKNOWN])
+    image = axes.imshow(distances, cmap=colours, vmin=float(measured.min()), vmax=top, interpolation="nearest")
     axes.set_title(title)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -97,11 +104,17 @@ def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: st
         image,
         cax=axes.inset_axes((1.1, 0, 0.05, 1)),
         label="distance (change grows upwards)",
-        extend="max" if distances.max() > top else "neither",
+        extend="max" if measured.max() > top else "neither",
         extendfrac=0.03,
     )
     bar.ax.axhline(threshold, color="white", linewidth=2)
     bar.ax.text(-0.2, threshold, "Otsu", va="center", ha="right", transform=bar.ax.get_yaxis_transform(), fontsize=8)
+    if masked:
+        figure.legend(
+            handles=[Patch(facecolor=COLOURS[UNKNOWN], edgecolor="0.3", label="masked")],
+            loc="outside lower center",
+            frameon=False,
+        )
     storage.write_figure(path, figure, dpi)
 
 

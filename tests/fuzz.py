@@ -1,0 +1,384 @@
+"""Damaged files: each format cut at every 1/64 and with bits flipped, each file read in a process of its own.
+
+That process has an address space a little larger than it started with and a few seconds; what it must end with is a
+value that makes sense, or an InputError of one line. `PYTHONPATH=Net python tests/fuzz.py [FLIPS [SEED]]` prints the
+table.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conftest import CONFIGURATION, PROJECT, SHARED
+
+LEGACY = SHARED / "legacy"
+CUTS = 64
+SECONDS = 10
+# What a case may take on top of what the process has, and what an array may declare: reading takes a few times that.
+MEMORY = 512 * 2**20
+LIMIT = 64 * 2**20
+LONGEST_MESSAGE = 1000
+# Every other flip is among the first bytes, where most formats say how large things are.
+HEADER = 4096
+
+
+@dataclass(frozen=True)
+class Format:
+    """A sound file and how it is read. `path` may lie in a folder of `others`, which stay sound.
+
+    `read` raises InputError, or returns whether the file was taken (a record that is set aside was not).
+    """
+
+    path: str
+    content: bytes
+    read: Callable[[Path], bool]
+    others: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass
+class Row:
+    """What became of the damaged files of a format; `memory` counts errors that ran into the memory limit."""
+
+    format: str
+    cases: int = 0
+    valid: int = 0
+    clear: int = 0
+    memory: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+# --- the formats -----------------------------------------------------------------------------------------------------
+
+
+def formats() -> dict[str, Format]:
+    """Every format by name, with a sample that is mostly header."""
+    found: dict[str, Format] = {}
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 5000, (6, 5, 4)).astype(np.uint16)
+    labels = rng.integers(0, 3, (6, 5)).astype(np.uint8)
+    for name, options in (
+        ("mat 5 compressed", {"do_compression": True}),
+        ("mat 5", {}),
+        ("mat 4", {"format": "4"}),
+    ):
+        values = labels if name == "mat 4" else image
+        found[name] = Format("a.mat", _mat(values, **options), _read_image)
+    found["mat 5 labels"] = Format("a.mat", _mat(labels, do_compression=True), _read_labels)
+    for name, options in (
+        ("tiff", {}),
+        ("tiff lzw", {"compression": "tiff_lzw"}),
+        ("tiff deflate", {"compression": "tiff_adobe_deflate"}),
+        ("tiff packbits", {"compression": "packbits"}),
+    ):
+        found[name] = Format("a.tif", _tif(image[:, :, 0], **options), _read_image)
+    found["tiff tiles"] = Format("a.tif", _tiled_tif(rng.integers(0, 255, (20, 30)).astype(np.uint8)), _read_image)
+    found["tiff labels"] = Format("a.tif", _tif(labels, compression="tiff_lzw"), _read_labels)
+    bands = {f"a.tif/B{band}.tif": _tif(image[:, :, band]) for band in range(4)}
+    damaged = bands.pop("a.tif/B2.tif")
+    found["folder of bands"] = Format("a.tif/B2.tif", damaged, lambda path: _read_image(path.parent), bands)
+    found |= _models() | _pickles()
+    found["net.conf"] = Format("net.conf", ("# città\n" + CONFIGURATION).encode(), _read_configuration)
+    found["search record"] = Format("a.json", _record(), _read_record)
+    return found
+
+
+def _mat(values: np.ndarray, **options: Any) -> bytes:
+    from scipy.io import savemat
+
+    file = io.BytesIO()
+    savemat(file, {"other": np.arange(3.0), "cube": values}, **options)
+    return file.getvalue()
+
+
+def _tif(values: np.ndarray, **options: Any) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, format="TIFF", **options)
+    return file.getvalue()
+
+
+def _tiled_tif(values: np.ndarray) -> bytes:
+    import tifffile
+
+    file = io.BytesIO()
+    tifffile.imwrite(file, values, tile=(16, 16), compression="deflate", predictor=2)
+    return file.getvalue()
+
+
+def _weights() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    shapes = {"dense/kernel": (5, 8), "dense/bias": (8,), "dense_1/kernel": (8, 3), "dense_1/bias": (3,)}
+    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def _models() -> dict[str, Format]:
+    import h5py
+
+    from hscd import weights
+
+    # The layout of Keras 2: a layer for each image, and the branch network that they share.
+    file = io.BytesIO()
+    with h5py.File(file, "w") as h5:
+        h5.attrs["backend"] = b"tensorflow"
+        h5.attrs["keras_version"] = b"2.4.0"
+        h5.attrs["layer_names"] = [b"input_1", b"input_2", b"model", b"lambda"]
+        for layer in ("input_1", "input_2", "model", "lambda"):
+            names = [f"{name}:0" for name in _weights()] if layer == "model" else []
+            group = h5.create_group(layer)
+            group.attrs["weight_names"] = np.array([name.encode() for name in names], dtype="S" if names else float)
+            for name, values in zip(names, _weights().values(), strict=False):
+                group.create_dataset(name, data=values)
+    found = {
+        "weights": Format("a.h5", weights.packed(_weights(), "digest"), _read_weights),
+        "weights of Keras 2": Format("a.h5", file.getvalue(), _read_weights),
+    }
+    if LEGACY.is_dir():
+        found["weights of the guide"] = Format("a.h5", (LEGACY / "BAEDotsu.h5").read_bytes(), _read_weights)
+    return found
+
+
+def _pickles() -> dict[str, Format]:
+    from hscd import storage
+    from hscd.distances import DISTANCES
+
+    parameters = {
+        "batch_size": 64, "dropout_rate": 0.25, "lr": 1e-3, "layer": np.float64(0.5), "neurons": [8, 6, 4],
+        "head": DISTANCES["ED"].function, "name": "città", "none": None, "flag": True,
+    }  # fmt: skip
+    pseudo = {"threshold": 0.5, "distances": np.linspace(0, 1, 30, dtype=np.float32), "shape": (6, 5)}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in (("parameters", parameters), ("pseudo", pseudo)):
+            storage.write_pickle(Path(folder) / name, content)
+        parameter_file, pseudo_file = ((Path(folder) / name).read_bytes() for name in ("parameters", "pseudo"))
+    return {
+        "parameters": Format("a.pickle", parameter_file, _read_pickle),
+        "pseudo-labels": Format("a.pickle", pseudo_file, _read_pickle),
+        "pseudo-labels of a pair": Format("a.pickle", pseudo_file, _read_pseudo_labels),
+    }
+
+
+def _record() -> bytes:
+    from hscd.records import Trial
+    from hscd.search.record import Finished, SearchRecord
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.json"
+        record = SearchRecord(path, _QUESTION, 3)
+        for number in range(2):
+            trial = Trial(number, "ok", 1.5, {"loss": 0.25, "epochs": 7}, "")
+            record.add(Finished(trial, {"lr": 1e-3, "neurons": 1}, "digest"))
+        return path.read_bytes()
+
+
+_QUESTION = {"seed": 0, "data": "digest", "choices": [1, 2, 3]}
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _read_image(path: Path) -> bool:
+    from hscd.readers import read_image
+
+    image = read_image(path, "cube", LIMIT)
+    return image.ndim == 3 and image.size > 0 and bool(np.isfinite(image).all())
+
+
+def _read_labels(path: Path) -> bool:
+    from hscd.readers import read_label_map
+
+    labels = read_label_map(path, "cube", LIMIT)
+    return labels.ndim == 2 and labels.dtype.kind in "uifb"
+
+
+def _read_weights(path: Path) -> bool:
+    from hscd import weights
+
+    with weights.open_file(path) as file:
+        arrays = file.read()
+        return [array.shape for array in arrays] == file.shapes
+
+
+def _read_pickle(path: Path) -> bool:
+    from hscd import storage
+
+    return isinstance(storage.read_pickle(path), dict)
+
+
+def _read_pseudo_labels(path: Path) -> bool:
+    import config
+    from predutils import load_pseudo_labels
+
+    folder = path.parent
+    section = config.DataSet("PLACE", folder, folder, folder, folder, None, 1, 2, None)
+    pseudo = load_pseudo_labels(section, path.stem)
+    return pseudo["distances"].size == pseudo["shape"][0] * pseudo["shape"][1]
+
+
+def _read_configuration(path: Path) -> bool:
+    import config
+
+    return bool(config.read(path).data_sets)
+
+
+def _read_record(path: Path) -> bool:
+    from hscd.errors import InputError
+    from hscd.search.record import SearchRecord
+
+    record = SearchRecord(path, _QUESTION, 3)
+    if record.discarded:
+        raise InputError(f"{path}: {record.discarded}")
+    return all(0 <= number < 3 for number in record.finished)
+
+
+# --- damage ----------------------------------------------------------------------------------------------------------
+
+
+def damaged(content: bytes, flips: int, seed: int) -> Iterator[tuple[str, bytes]]:
+    """What was done to a file, and what it holds then."""
+    for part in range(CUTS):
+        length = len(content) * part // CUTS
+        yield f"cut at {length}", content[:length]
+    rng = random.Random(seed)
+    for number in range(flips):
+        reach = min(HEADER, len(content)) if number % 2 else len(content)
+        bits = [rng.randrange(8 * reach) for _ in range(rng.choice((1, 1, 2, 8)))]
+        flipped = bytearray(content)
+        for bit in bits:
+            flipped[bit // 8] ^= 1 << bit % 8
+        yield f"bits {' '.join(map(str, bits))} flipped", bytes(flipped)
+
+
+def outcome(case: Format, folder: Path) -> tuple[str, str]:
+    """Read a file in a process of its own: "valid", "clear", "memory" or "failure", and its message."""
+    messages, reports = (folder / name for name in ("stderr", "report"))
+    reports.unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        try:
+            with messages.open("wb") as stream:
+                os.dup2(stream.fileno(), 2)
+            allowed = _address_space() + MEMORY
+            resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            signal.alarm(SECONDS)
+            result = _judged(case, folder / case.path)
+            sys.stderr.flush()
+            reports.write_text(json.dumps(result), encoding="utf-8")
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if status:
+        name = signal.Signals(os.WTERMSIG(status)).name
+        return "failure", "it hangs" if name == "SIGALRM" else f"it dies of {name}"
+    if said := messages.read_text(encoding="utf-8", errors="replace"):
+        return "failure", f"on stderr: {said}"
+    if not reports.is_file():
+        return "failure", "it ends without a word"
+    kind, message = json.loads(reports.read_text(encoding="utf-8"))
+    return kind, message
+
+
+def _address_space() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+
+
+def _judged(case: Format, path: Path) -> tuple[str, str]:
+    from hscd.errors import InputError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")  # to stderr
+        try:
+            return ("valid", "") if case.read(path) else ("failure", "it makes no sense")
+        except InputError as error:
+            message = str(error)
+        except BaseException as error:
+            return "failure", f"{type(error).__name__}: {error}"
+    # A configuration file gets a line a problem.
+    lines = message.splitlines() if path.suffix == ".conf" else [message]
+    place = str(path.parent if case.others else path)
+    for line in lines:
+        if "\n" in line or not line.isprintable() or len(line) >= LONGEST_MESSAGE or place not in line:
+            return "failure", f"unclear message: {line!r}"
+    memory = ("MemoryError", "Unable to allocate", "memory to read", "errno = 12", "Cannot allocate")
+    return ("memory" if any(text in message for text in memory) else "clear"), message
+
+
+def row(name: str, case: Format, flips: int, seed: int) -> Row:
+    """Damage the sample of a format and read it; what reading imports stays in this process."""
+    result = Row(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for other, content in case.others.items():
+            _write(folder / other, content)
+        # Sound, and with everything imported.
+        _write(folder / case.path, case.content)
+        if not case.read(folder / case.path):
+            raise AssertionError(f"{name}: the sample is not read")
+        for what, content in damaged(case.content, flips, seed):
+            _write(folder / case.path, content)
+            kind, message = outcome(case, folder)
+            result.cases += 1
+            result.valid += kind == "valid"
+            result.clear += kind in ("clear", "memory")
+            result.memory += kind == "memory"
+            if kind in ("failure", "memory"):
+                result.failures.append(f"{name}, {what}: {message}")
+    return result
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def report(flips: int, seed: int) -> list[Row]:
+    """What became of the damaged files of every format, `flips` with flipped bits each; on all cores."""
+    names, cores = list(formats()), len(os.sched_getaffinity(0))
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT / "Net")}
+
+    def run(share: list[str]) -> list[Row]:
+        command = [sys.executable, __file__, str(flips), str(seed), *share]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        if done.returncode:
+            return [Row(name, failures=[done.stderr]) for name in share]
+        return [Row(**result) for result in json.loads(done.stdout)]
+
+    with ThreadPoolExecutor(cores) as pool:
+        found = [row for rows in pool.map(run, (names[core::cores] for core in range(cores))) for row in rows]
+    return sorted(found, key=lambda row: names.index(row.format))
+
+
+def main() -> int:
+    flips, seed = (int(sys.argv[place]) if len(sys.argv) > place else value for place, value in ((1, 1000), (2, 0)))
+    if names := sys.argv[3:]:
+        samples = formats()
+        print(json.dumps([asdict(row(name, samples[name], flips, seed)) for name in names]))
+        return 0
+    rows = report(flips, seed)
+    print(f"{'format':26}{'cases':>8}{'valid':>8}{'clear':>8}{'failures':>10}")
+    for result in rows:
+        print(f"{result.format:26}{result.cases:8}{result.valid:8}{result.clear:8}{len(result.failures):10}")
+    for failure in [failure for result in rows for failure in result.failures]:
+        print(failure)
+    return int(any(result.failures for result in rows))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
