@@ -11,7 +11,8 @@ run: $(VENV)/.run
 	$(VENV)/bin/python Net/run_demo.py
 
 test: lint
-	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+		--no-loadscope-reorder
 
 bench: $(VENV)/.run
 	$(VENV)/bin/python benchmarks

@@ -1,6 +1,7 @@
 """Small scenes in the real folder layout, and the real commands run on them."""
 
 import contextlib
+import csv
 import importlib
 import io
 import os
@@ -19,6 +20,12 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 PROJECT = Path(__file__).resolve().parents[1]
 SHARED = PROJECT.parent / "shared"
+
+# The files whose tests take longest, begun first so that no worker is left alone with one of them.
+LONG = (
+    "test_soak", "test_siamese", "test_scripts", "test_masked_pixels", "test_epochs", "test_runners", "test_bad_input",
+    "test_models", "test_fuzz", "test_run_demo",
+)  # fmt: skip
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is not beside the project")
 
@@ -72,6 +79,10 @@ max_evals = 2
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 def make_pair(
     seed: int, rows: int = 20, columns: int = 30, bands: int = 5
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -96,6 +107,15 @@ def write_bands(folder: Path, image: np.ndarray) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for band in range(image.shape[2]):
         Image.fromarray(image[:, :, band]).save(folder / f"B{band + 1:02d}.tif")
+
+
+def without_times(table: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file without the columns that hold seconds."""
+    with table.open(encoding="utf-8", newline="") as file:
+        return [
+            {name: value for name, value in row.items() if name != "time" and not name.endswith("_time")}
+            for row in csv.DictReader(file)
+        ]
 
 
 @dataclass

@@ -27,13 +27,13 @@ from pathlib import Path
 from PIL import Image
 
 import fuzz
-from conftest import PROJECT, Workspace
+from conftest import PROJECT, Workspace, without_times
 from hscd import storage, weights
 
 SEARCH = ("hyperas settings ED.max_evals=4", "hyperas settings ED.neurons=[8, 12, 16]", "settings.test_set=PLACE A")
 TEST = ("settings.training=False", "settings.test_set=PLACE A")
 _KILLS_A_SEARCH = 5
-_PATIENCE = 300.0
+_PATIENCE = 120.0
 
 # Writes a model, a table and pseudo-labels over and over, as fast as it can.
 WRITER = """
@@ -42,14 +42,17 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 from hscd import storage, weights
+from hscd.interrupts import ctrl_c_heeded
 folder = Path(sys.argv[2])
 print("writing", flush=True)
 for version in range(100_000):
-    values = np.full(20_000, float(version))
-    pseudo = {"threshold": 0.5, "distances": values, "shape": (100, 200)}
-    storage.write_pickle(folder / "data/a/pseudo/town.pickle", pseudo)
-    storage.write_bytes(folder / "model/M.h5", weights.packed({"dense/kernel": values.reshape(100, 200).astype("f4")}))
-    storage.write_csv(folder / "stat/table.csv", [{"version": version, "row": row} for row in range(100)])
+    with ctrl_c_heeded():
+        values = np.full(20_000, float(version))
+        pseudo = {"threshold": 0.5, "distances": values, "shape": (100, 200)}
+        storage.write_pickle(folder / "data/a/pseudo/town.pickle", pseudo)
+        named = {"dense/kernel": values.reshape(100, 200).astype("f4")}
+        storage.write_bytes(folder / "model/M.h5", weights.packed(named))
+        storage.write_csv(folder / "stat/table.csv", [{"version": version, "row": row} for row in range(100)])
 """
 
 
@@ -150,15 +153,6 @@ def results(folder: Path) -> dict[str, object]:
     return found
 
 
-def without_times(path: Path) -> list[dict[str, str]]:
-    """Rows of a table without the columns that hold seconds."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            {name: value for name, value in row.items() if name != "time" and not name.endswith("_time")}
-            for row in csv.DictReader(file)
-        ]
-
-
 # --- killing ---------------------------------------------------------------------------------------------------------
 
 
@@ -201,14 +195,15 @@ def run(work: Work, space: Workspace, kill_with: signal.Signals | None = None, a
                 process.wait(after)
             except subprocess.TimeoutExpired:
                 (os.killpg if kill_with == signal.SIGINT else os.kill)(process.pid, kill_with)
-                process.wait(_PATIENCE)
-    finally:
+                with suppress(subprocess.TimeoutExpired):  # a Ctrl-C that does not end it: shows in the status
+                    process.wait(_PATIENCE)
         seconds = time.monotonic() - begun
+    finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # workers of a killed search
         process.wait()
-    killed = process.returncode in (-signal.SIGKILL, -signal.SIGINT, 130)
-    return Run(killed, seconds, process.returncode, output.read_text(errors="replace"))
+    expected = (-signal.SIGINT, 130) if kill_with == signal.SIGINT else (-signal.SIGKILL,)
+    return Run(process.returncode in expected, seconds, process.returncode, output.read_text(errors="replace"))
 
 
 @dataclass
@@ -271,9 +266,11 @@ class Campaign:
             tally += Tally(1, int(done.killed))
             failures += broken(space.folder)
             if not done.killed:
+                if done.status != 0:
+                    failures.append(f"{space.folder}: exit status {done.status}: {done.printed[-2000:]}")
                 break
         if self._outcome is not None:
-            last = run(self._work, space) if done.killed else done
+            last = run(self._work, space)
             if last.status != 0:
                 failures.append(f"{space.folder}: exit status {last.status}: {last.printed[-2000:]}")
             failures += [f"{space.folder}: {line}" for line in _differences(results(space.folder), self._outcome)]

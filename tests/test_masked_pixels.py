@@ -4,8 +4,8 @@ The oracle is the same scene without them: where all masked pixels lie at the bo
 scene must be what it makes of the scene cut down to its valid pixels.
 """
 
-import csv
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ from PIL import Image
 
 import config
 import dataprocessing as dp
-from conftest import CONFIGURATION, Workspace, make_pair, write_bands, write_mat
+from conftest import CONFIGURATION, Workspace, make_pair, without_times, write_bands, write_mat
+from hscd import training
 from hscd.labels import UNKNOWN
 from hscd.reports import maps
 from hscd.selection import labels_by_neighborhood, labels_by_percentage
@@ -26,6 +27,14 @@ TRAIN = ("hyperas settings ED.max_evals=1",)
 FINE_TUNINGS = {"no fine tuning": -1, "all": 0, "0.5": 1, "r=3": 2}
 NODATA = -32768
 NODATA_A, NODATA_B = "PLACE A.nodata=nan", f"PLACE B.nodata={NODATA}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_training() -> Iterator[None]:
+    """How well a network is trained does not matter here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "MAX_EPOCHS", 3)
+        yield
 
 
 def masked(nodata_a: str, nodata_b: str) -> str:
@@ -43,14 +52,6 @@ def write_tif_pair(folder: Path, name: str, before: np.ndarray, after: np.ndarra
             tifffile.imwrite(bands / f"B{band + 1:02d}.tif", image[:, :, band])
     (folder / "data/b/label").mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.where(changed, 2, 1).astype(np.uint8)).save(folder / "data/b/label" / name)
-
-
-def without_times(file: Path) -> list[dict[str, str]]:
-    with file.open(encoding="utf-8") as lines:
-        return [
-            {name: value for name, value in row.items() if name != "time" and not name.endswith("_time")}
-            for row in csv.DictReader(lines)
-        ]
 
 
 def tables(space: Workspace) -> dict[str, list[dict[str, str]]]:

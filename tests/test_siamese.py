@@ -20,6 +20,7 @@ from hscd.backend import keras
 from hscd.distances import DISTANCES, SAM, euclidean_dist
 from hscd.epochs import Epochs
 from hscd.errors import InputError
+from hscd.evaluation import Confusion
 from hscd.losses.contrastive import ContrastiveLoss
 
 PARAMETERS = {
@@ -408,6 +409,19 @@ def test_a_search_whose_trials_all_fail_is_an_error_and_leaves_the_old_model(tmp
 # --- searches that are interrupted -----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def quick_trials(monkeypatch):
+    """Trials that are not trained: how good they are follows from what they try."""
+
+    def fit(model, *_, **__):
+        loss = abs(float(model.optimizer.learning_rate) - 3e-3)
+        return training.FitResult(epoch=1, loss=loss, val_loss=loss, val_accuracy=0.5)
+
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(siamese, "judge", lambda *_: (Confusion(1, 2, 3, 4), 0.5))
+    monkeypatch.setattr(keras.backend, "clear_session", lambda: None)  # half a second each
+
+
 def interrupt(monkeypatch, call):
     """Have the training of a number (from 1) be interrupted; the list grows with each training."""
     fit, calls = training.fit, []
@@ -434,7 +448,7 @@ FIVE = replace(CHOICES, max_evals=5)
 
 
 @pytest.mark.parametrize("call", [1, 2, 3, 5])
-def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path, short_training, monkeypatch, capsys, call):
+def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path, quick_trials, monkeypatch, capsys, call):
     search(tmp_path / "whole", FIVE)
     with monkeypatch.context() as patch:
         interrupt(patch, call)
@@ -457,7 +471,7 @@ def cut_search(tmp_path, monkeypatch, call=4, **options):
             search(tmp_path, FIVE, **options)
 
 
-def test_the_record_is_text(tmp_path, short_training, monkeypatch):
+def test_the_record_is_text(tmp_path, quick_trials, monkeypatch):
     cut_search(tmp_path, monkeypatch)
     record = json.loads((tmp_path / "model/M_search.json").read_text(encoding="utf-8"))
     assert [entry["trial"]["trial_id"] for entry in record["trials"]] == [0, 1, 2]
@@ -474,7 +488,7 @@ def test_the_record_is_text(tmp_path, short_training, monkeypatch):
     ],
 )
 def test_other_data_or_settings_start_a_new_search_and_say_so(
-    tmp_path, short_training, monkeypatch, capsys, options, named
+    tmp_path, quick_trials, monkeypatch, capsys, options, named
 ):
     cut_search(tmp_path, monkeypatch)
     kept = (tmp_path / "model/M_search.json").read_bytes()
@@ -489,7 +503,7 @@ def test_other_data_or_settings_start_a_new_search_and_say_so(
     assert (tmp_path / "model/M_search_old.json").read_bytes() == kept
 
 
-def test_a_search_can_be_asked_for_more_trials_while_it_is_interrupted(tmp_path, short_training, monkeypatch):
+def test_a_search_can_be_asked_for_more_trials_while_it_is_interrupted(tmp_path, quick_trials, monkeypatch):
     search(tmp_path / "whole", replace(FIVE, max_evals=6))
     cut_search(tmp_path / "cut", monkeypatch)
     calls = interrupt(monkeypatch, 0)
@@ -498,14 +512,14 @@ def test_a_search_can_be_asked_for_more_trials_while_it_is_interrupted(tmp_path,
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
 
 
-def test_fewer_trials_than_are_recorded_are_a_new_search(tmp_path, short_training, monkeypatch, capsys):
+def test_fewer_trials_than_are_recorded_are_a_new_search(tmp_path, quick_trials, monkeypatch, capsys):
     cut_search(tmp_path, monkeypatch)
     search(tmp_path, replace(FIVE, max_evals=2))
     assert "has trials beyond the 2 asked for" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"version": 1, "question": {}, "trials": [{}]}'])
-def test_a_damaged_record_is_set_aside(tmp_path, short_training, capsys, content):
+def test_a_damaged_record_is_set_aside(tmp_path, quick_trials, capsys, content):
     (tmp_path / "model").mkdir()
     (tmp_path / "model/M_search.json").write_bytes(content)
     search(tmp_path)
@@ -515,7 +529,7 @@ def test_a_damaged_record_is_set_aside(tmp_path, short_training, capsys, content
 
 # The kill may have come after the trial was recorded and before its model was saved; or somebody removed the model.
 @pytest.mark.parametrize("damage", ["removed", "of another trial"])
-def test_the_best_trial_is_repeated_if_its_model_is_not_there(tmp_path, short_training, monkeypatch, damage):
+def test_the_best_trial_is_repeated_if_its_model_is_not_there(tmp_path, quick_trials, monkeypatch, damage):
     search(tmp_path / "whole", FIVE)
     cut_search(tmp_path / "cut", monkeypatch, 5)
     file = tmp_path / "cut/model/M.h5"
@@ -532,14 +546,14 @@ def test_the_best_trial_is_repeated_if_its_model_is_not_there(tmp_path, short_tr
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
 
 
-def test_a_finished_search_is_run_again(tmp_path, short_training, monkeypatch):
+def test_a_finished_search_is_run_again(tmp_path, quick_trials, monkeypatch):
     search(tmp_path)
     calls = interrupt(monkeypatch, 0)
     search(tmp_path)
     assert len(calls) == 3
 
 
-def test_two_searches_for_one_model_at_a_time_are_an_error(tmp_path, short_training):
+def test_two_searches_for_one_model_at_a_time_are_an_error(tmp_path, quick_trials):
     with storage.exclusive(tmp_path / "model/M"), pytest.raises(InputError, match="another run is at work"):
         search(tmp_path)
 

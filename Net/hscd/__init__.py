@@ -6,8 +6,9 @@
 | mask, scale, pair, relabel | `nodata`, `scaling`, `labels` |
 | distances to pseudo-labels | `distances`, `thresholds`, `selection`, `spatial` |
 | build, train, search, predict | `backend`, `networks`, `losses`, `training`, `search`, `models` |
-| judge and report | `evaluation`, `reports`, `storage`, `unpickling` |
-| what all of them share | `records`, `errors`, `parsing` |
+| judge and report | `evaluation`, `reports` |
+| write and read files | `storage`, `unpickling`, `weights`, `hdf5` |
+| what all of them share | `records`, `errors`, `parsing`, `hardware`, `interrupts` |
 | demo scenes | `demo` |
 
 Nothing here imports a stage or reads net.conf: every function takes plain arguments.
