@@ -31,16 +31,16 @@ NO_FINE_TUNING, ALL_PSEUDO_LABELS, BY_PERCENTAGE, BY_NEIGHBORHOOD = -1, 0, 1, 2
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set's section: where its pairs lie and what its labels mean."""
+    """A data set's section: where its pairs lie and what its labels mean; without ground truth there are no labels."""
 
     name: str
     img_a_path: Path
     img_b_path: Path
-    label_path: Path
+    label_path: Path | None
     pseudo_path: Path
     mat_label: str | None
-    changed_label: float
-    unchanged_label: float
+    changed_label: float | None
+    unchanged_label: float | None
     unknown_label: float | None
     nodata: float | None = None
 
@@ -129,11 +129,11 @@ SETTINGS = (
 DATA_SET = (
     Key("imgAPath", parsing.path, "the folder of the before images"),
     Key("imgBPath", parsing.path, "the folder of the after images"),
-    Key("labelPath", parsing.path, "the folder of the label maps"),
+    Key("labelPath", parsing.path, "the folder of the label maps", None),
     Key("pseudoPath", parsing.path, "the folder of the pseudo-labels"),
     Key("matLabel", parsing.filled, "the name of the variable in the .mat files", None),
-    Key("changedLabel", parsing.number, "a number"),
-    Key("unchangedLabel", parsing.number, "a number"),
+    Key("changedLabel", parsing.number, "a number", None),
+    Key("unchangedLabel", parsing.number, "a number", None),
     Key("unknownLabel", parsing.number, "a number", None),
     Key("nodata", parsing.number_or_nan, "a number or nan", None),
 )
@@ -277,6 +277,10 @@ class _Checker:
     def check_data_set(self, name: str, values: dict[str, Any]) -> None:
         if any(character in name for character in "/\\"):
             self.problem(f"[{name}]: the name of a data set is part of file names and cannot hold / or \\")
+        if values.get("labelPath") is not None:
+            for key in ("changedLabel", "unchangedLabel"):
+                if key in values and values[key] is None:
+                    self.problem(f"[{name}] {key}: missing; expected a number, as there is a labelPath")
         keys = [key for key in ("changedLabel", "unchangedLabel", "unknownLabel") if values.get(key) is not None]
         if len({values[key] for key in keys}) < len(keys):
             found = ", ".join(f"{key}={values[key]:.15g}" for key in keys)
@@ -295,7 +299,7 @@ def _data_set(name: str, values: dict[str, Any], folder: Path) -> DataSet:
         name=name,
         img_a_path=folder / values["imgAPath"],
         img_b_path=folder / values["imgBPath"],
-        label_path=folder / values["labelPath"],
+        label_path=None if values["labelPath"] is None else folder / values["labelPath"],
         pseudo_path=folder / values["pseudoPath"],
         mat_label=values["matLabel"],
         changed_label=values["changedLabel"],

@@ -47,22 +47,17 @@ def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, lis
             readers.read_image(folder / file_name, section.mat_label, limit, finite=section.nodata is None)
             for folder in (section.img_a_path, section.img_b_path)
         )
-        labels = readers.read_label_map(section.label_path / file_name, section.mat_label, limit)
         if before.shape != after.shape:
             raise InputError(
                 f"{section.img_b_path / file_name}: shape {after.shape} differs from {before.shape} "
                 "of the before image (rows, columns, bands)"
-            )
-        if labels.shape != before.shape[:2]:
-            raise InputError(
-                f"{section.label_path / file_name}: label map of shape {labels.shape}, images of {before.shape[:2]}"
             )
         if befores and before.shape[2] != befores[0].shape[2]:
             raise InputError(
                 f"{section.img_a_path / file_name}: {before.shape[2]} bands, pair {names[0]} of the same data set "
                 f"has {befores[0].shape[2]}"
             )
-        _relabel(labels, section, section.label_path / file_name)
+        labels = _label_map(file_name, before.shape[:2], section, limit)
         befores.append(before)
         afters.append(after)
         label_maps.append(labels)
@@ -70,8 +65,22 @@ def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, lis
     return befores, afters, label_maps, names
 
 
+def _label_map(file_name: str, shape: tuple[int, int], section: DataSet, limit: int | None) -> np.ndarray:
+    """A label map in the values of its file; zeros, which say nothing, in a data set without ground truth."""
+    if section.label_path is None:
+        return np.zeros(shape, np.uint8)
+    file = section.label_path / file_name
+    labels = readers.read_label_map(file, section.mat_label, limit)
+    if labels.shape != shape:
+        raise InputError(f"{file}: label map of shape {labels.shape}, images of {shape}")
+    _relabel(labels, section, file)
+    return labels
+
+
 def _relabel(labels: np.ndarray, section: DataSet, source: Path | None = None) -> np.ndarray:
     """A label map in the program's labels; an error names the file it comes from, or else the section."""
+    if section.changed_label is None or section.unchanged_label is None:
+        return np.full(labels.shape, UNKNOWN, np.uint8)
     try:
         return remap(labels, section.changed_label, section.unchanged_label, section.unknown_label)
     except InputError as error:
@@ -103,7 +112,7 @@ def _make_demo(section: DataSet) -> None:
 
     for folder in demo.PLACES:
         # The label map is the last file that is written.
-        if section.img_a_path.parent == DATA_PATH / folder and not any(section.label_path.glob("*.mat")):
+        if section.img_a_path.parent == DATA_PATH / folder and not any((DATA_PATH / folder / "label").glob("*.mat")):
             print("making the demo data …", flush=True)
             demo.write_demo(DATA_PATH)
 
@@ -111,10 +120,14 @@ def _make_demo(section: DataSet) -> None:
 def pair_files(section: DataSet) -> list[str]:
     """File names that the before, after and label folder share, sorted; any that one of them lacks is an error.
 
+    Without ground truth there is no label folder.
+
     The demo data is made first if the section points at it and it is not there yet.
     """
     _make_demo(section)
-    folders = {"imgAPath": section.img_a_path, "imgBPath": section.img_b_path, "labelPath": section.label_path}
+    folders = {"imgAPath": section.img_a_path, "imgBPath": section.img_b_path}
+    if section.label_path is not None:
+        folders["labelPath"] = section.label_path
     listings = {}
     for key, folder in folders.items():
         if not folder.is_dir():
@@ -207,6 +220,8 @@ def labelled_pixels(name: str, conf: Settings) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: as `load_dataset`; also if every pixel of a pair is masked, or no pixel is of one of the classes.
     """
+    if conf[name].label_path is None:
+        raise InputError(f"{conf.file}: [{name}] labelPath: missing; train_set and test_set of a training need labels")
     befores, afters, label_maps, names = load_dataset(name, conf)
     valid = _valid_pixels(befores, afters, names, conf[name])
     pairs, labels = _pixel_pairs(

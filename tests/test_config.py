@@ -65,7 +65,10 @@ DEFAULTS = {
     "memory_limit": None,
     "model_path": "model",
     "stat_path": "stat",
+    "labelPath": None,
     "matLabel": None,
+    "changedLabel": None,
+    "unchangedLabel": None,
     "unknownLabel": None,
     "nodata": None,
     "max_evals": 30,
@@ -240,6 +243,9 @@ def test_booleans_in_any_case(file: Path, text: str, value: bool) -> None:
 @pytest.mark.parametrize(("section", "key"), KEYS)
 def test_a_key_left_out_is_an_error_or_takes_its_default(file: Path, section: str, key: str) -> None:
     file.write_text(edit(CONFIGURATION, section, key, None), encoding="utf-8")
+    if key in ("changedLabel", "unchangedLabel"):
+        assert problems(file) == [f"{file}: [{section}] {key}: missing; expected a number, as there is a labelPath"]
+        file.write_text(edit(edit(CONFIGURATION, section, key, None), section, "labelPath", None), encoding="utf-8")
     if key in DEFAULTS:
         default = file.parent / DEFAULTS[key] if key.endswith("_path") else DEFAULTS[key]
         assert value_of(config.read(file), section, key) == default
@@ -422,7 +428,7 @@ def test_all_problems_are_told_at_once_a_line_each(file: Path) -> None:
         ("settings", "pseudo_radius", "0"),
         ("settings", "test_set", "PLACE C"),
         ("settings", "modle_name", "M"),
-        ("PLACE A", "labelPath", None),
+        ("PLACE A", "imgAPath", None),
         ("PLACE B", "changedLabel", "1"),
         ("hyperas settings SAM", "max_dropout", "1"),
     ):
@@ -437,7 +443,7 @@ def test_all_problems_are_told_at_once_a_line_each(file: Path) -> None:
         ["[settings] distance", "'SID'", "ED or SAM"],
         ["[settings] pseudo_radius", "'0'", ">= 1"],
         ["[settings] test_set", "'PLACE C'", "PLACE A, PLACE B"],
-        ["[PLACE A] labelPath", "missing", "folder"],
+        ["[PLACE A] imgAPath", "missing", "folder"],
         ["[PLACE B]", "changedLabel=1, unchangedLabel=1", "different"],
         ["[hyperas settings SAM] max_dropout", "'1'", "]0, 1["],
     ]

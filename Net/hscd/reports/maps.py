@@ -28,7 +28,12 @@ _TOP_PERCENTILE = 99.5
 
 
 def prediction_panels(prediction: np.ndarray, truth: np.ndarray) -> Panels:
-    """A predicted map, the same where the truth is known, and the truth; (rows, columns) labels each."""
+    """A predicted map, the same where the truth is known, and the truth; (rows, columns) labels each.
+
+    Where the truth is known nowhere, the predicted map alone.
+    """
+    if (truth == UNKNOWN).all():
+        return {"Total prediction": prediction}
     return {
         "Total prediction": prediction,
         "Comparable prediction": np.where(truth == UNKNOWN, UNKNOWN, prediction),

@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 
 def metrics(counts: Confusion, suffix: str = "") -> Row:
-    """Metrics against pixels of known label, in the order of the reports."""
+    """Metrics against pixels of known label, in the order of the reports; empty where there are none."""
     row: Row = {
         "overall_accuracy": counts.overall_accuracy,
         "false_positives_num": counts.false_positives,
@@ -25,7 +25,7 @@ def metrics(counts: Confusion, suffix: str = "") -> Row:
         "recall": counts.recall,
         "iou": counts.iou,
     }
-    return {name + suffix: value for name, value in row.items()}
+    return {name + suffix: value if counts.total else None for name, value in row.items()}
 
 
 def summary(counts: Confusion) -> str:
