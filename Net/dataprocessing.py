@@ -37,32 +37,37 @@ def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, lis
             if a label value is not configured, or if there are NaN or infinite pixels and no `nodata` is configured.
     """
     section = conf[name]
-    limit = None if conf.memory_limit is None else conf.memory_limit * _MEBIBYTE
     befores: Images = []
     afters: Images = []
     label_maps: Images = []
     names: list[str] = []
     for file_name in pair_files(section):
-        before, after = (
-            readers.read_image(folder / file_name, section.mat_label, limit, finite=section.nodata is None)
-            for folder in (section.img_a_path, section.img_b_path)
-        )
-        if before.shape != after.shape:
-            raise InputError(
-                f"{section.img_b_path / file_name}: shape {after.shape} differs from {before.shape} "
-                "of the before image (rows, columns, bands)"
-            )
+        before, after, labels = load_pair(file_name, section, conf)
         if befores and before.shape[2] != befores[0].shape[2]:
             raise InputError(
                 f"{section.img_a_path / file_name}: {before.shape[2]} bands, pair {names[0]} of the same data set "
                 f"has {befores[0].shape[2]}"
             )
-        labels = _label_map(file_name, before.shape[:2], section, limit)
         befores.append(before)
         afters.append(after)
         label_maps.append(labels)
         names.append(Path(file_name).stem)
     return befores, afters, label_maps, names
+
+
+def load_pair(file_name: str, section: DataSet, conf: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Load the before image, the after image and the label map of one pair, as `load_dataset` has them."""
+    limit = None if conf.memory_limit is None else conf.memory_limit * _MEBIBYTE
+    before, after = (
+        readers.read_image(folder / file_name, section.mat_label, limit, finite=section.nodata is None)
+        for folder in (section.img_a_path, section.img_b_path)
+    )
+    if before.shape != after.shape:
+        raise InputError(
+            f"{section.img_b_path / file_name}: shape {after.shape} differs from {before.shape} "
+            "of the before image (rows, columns, bands)"
+        )
+    return before, after, _label_map(file_name, before.shape[:2], section, limit)
 
 
 def _label_map(file_name: str, shape: tuple[int, int], section: DataSet, limit: int | None) -> np.ndarray:
@@ -73,11 +78,11 @@ def _label_map(file_name: str, shape: tuple[int, int], section: DataSet, limit: 
     labels = readers.read_label_map(file, section.mat_label, limit)
     if labels.shape != shape:
         raise InputError(f"{file}: label map of shape {labels.shape}, images of {shape}")
-    _relabel(labels, section, file)
+    relabel(labels, section, file)
     return labels
 
 
-def _relabel(labels: np.ndarray, section: DataSet, source: Path | None = None) -> np.ndarray:
+def relabel(labels: np.ndarray, section: DataSet, source: Path | None = None) -> np.ndarray:
     """A label map in the program's labels; an error names the file it comes from, or else the section."""
     if section.changed_label is None or section.unchanged_label is None:
         return np.full(labels.shape, UNKNOWN, np.uint8)
@@ -197,7 +202,7 @@ def _pixel_pairs(
     apply_rescaling: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """`preprocessing` of pairs whose masks are known."""
-    relabeled = [_relabel(label_map.ravel(), section) for label_map in labels]
+    relabeled = [relabel(label_map.ravel(), section) for label_map in labels]
     for flat, mask in zip(relabeled, valid, strict=True):
         if mask is not None:
             flat[~mask.ravel()] = UNKNOWN

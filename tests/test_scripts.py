@@ -23,7 +23,7 @@ from skimage.filters import threshold_otsu
 import config
 from conftest import PROJECT, Workspace, make_pair
 
-SCRIPTS = ["main", "predutils", "labelbyperc_generation", "labelbyneigh_generation"]
+SCRIPTS = ["main", "predutils", "labelbyperc_generation", "labelbyneigh_generation", "inspect_data"]
 METRICS = [
     "overall_accuracy", "false_positives_num", "false_negatives_num", "true_negatives_num", "true_positives_num",
     "kappa", "f1", "precision", "recall", "iou",

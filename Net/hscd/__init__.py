@@ -6,7 +6,7 @@
 | mask, scale, pair, relabel | `nodata`, `scaling`, `labels` |
 | distances to pseudo-labels | `distances`, `thresholds`, `selection`, `spatial` |
 | build, train, search, predict | `backend`, `networks`, `losses`, `training`, `search`, `models` |
-| judge and report | `evaluation`, `reports` |
+| judge and report | `evaluation`, `inspection`, `reports` |
 | write and read files | `storage`, `unpickling`, `weights`, `hdf5` |
 | what all of them share | `records`, `errors`, `parsing`, `hardware`, `interrupts` |
 | demo scenes | `demo` |

@@ -68,16 +68,22 @@ def write_classes(path: Path, panels: Panels, unknown: str = "unknown") -> None:
         unknown: what yellow means.
     """
     from matplotlib.colors import ListedColormap
-    from matplotlib.patches import Patch
 
     shape = next(iter(panels.values())).shape
-    figure, dpi = _figure(shape, len(panels))
+    figure, dpi = new_figure(shape, len(panels))
     for axes, (title, labels) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         axes.imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, interpolation="nearest")
         axes.set_title(title)
         axes.set_xticks([])
         axes.set_yticks([])
-    names = ("changed", "unchanged", unknown)
+    add_legend(figure, ("changed", "unchanged", unknown))
+    storage.write_figure(path, figure, dpi)
+
+
+def add_legend(figure: Figure, names: tuple[str, str, str]) -> None:
+    """Say below a figure what the three colours of class maps mean."""
+    from matplotlib.patches import Patch
+
     figure.legend(
         handles=[
             Patch(facecolor=colour, edgecolor="0.3", label=name) for colour, name in zip(COLOURS, names, strict=True)
@@ -86,7 +92,6 @@ def write_classes(path: Path, panels: Panels, unknown: str = "unknown") -> None:
         ncols=len(names),
         frameon=False,
     )
-    storage.write_figure(path, figure, dpi)
 
 
 def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: str) -> None:
@@ -94,7 +99,7 @@ def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: st
     import matplotlib as mpl
     from matplotlib.patches import Patch
 
-    figure, dpi = _figure(distances.shape, 1)
+    figure, dpi = new_figure(distances.shape, 1)
     axes = figure.subplots()
     measured = distances[~np.isnan(distances)]
     top = max(float(np.percentile(measured, _TOP_PERCENTILE)), threshold)
@@ -123,7 +128,7 @@ def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: st
     storage.write_figure(path, figure, dpi)
 
 
-def _figure(shape: tuple[int, ...], panels: int) -> tuple[Figure, int]:
+def new_figure(shape: tuple[int, ...], panels: int) -> tuple[Figure, int]:
     """A figure without global state, and a resolution that shows every pixel of a map up to 1,350 columns."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine

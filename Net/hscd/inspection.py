@@ -1,0 +1,114 @@
+"""What a pair of images holds, in numbers, and what looks wrong about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.scaling import band_ranges
+
+# A value that this share of the pixels has in every band is hardly a measurement.
+_SUSPICIOUS_SHARE = 0.005
+# Rows looked at to choose bands for a picture.
+_ROWS_SAMPLED = 200
+
+
+@dataclass(frozen=True)
+class PairSummary:
+    """Numbers of a pair; ranges and constant bands (counted from 1) are those of valid pixels."""
+
+    shape: tuple[int, ...]
+    types: tuple[str, str]
+    ranges: tuple[tuple[float, float], tuple[float, float]]
+    masked: int
+    constant_bands: list[int]
+    labels: dict[str, int]
+    problems: list[str]
+
+
+def summarise(
+    images: tuple[np.ndarray, np.ndarray], valid: np.ndarray | None, labels: np.ndarray, *, has_labels: bool
+) -> PairSummary:
+    """Look through a pair.
+
+    Args:
+        images: before and after image, (rows, columns, bands).
+        valid: (rows, columns) mask of the pixels that hold data; None where all do.
+        labels: (rows, columns) labels of the program.
+        has_labels: whether there is ground truth.
+    """
+    ends = [band_ranges([image], [valid]) for image in images]
+    low, high = np.minimum(ends[0][0], ends[1][0]), np.maximum(ends[0][1], ends[1][1])
+    constant = [int(band) + 1 for band in np.flatnonzero(low == high)]
+    counts = {
+        name: int(np.count_nonzero(labels == label))
+        for name, label in (("changed", CHANGED), ("unchanged", UNCHANGED), ("unknown", UNKNOWN))
+    }
+    problems = []
+    if constant:
+        problems.append(f"{len(constant)} of {len(low)} bands are constant: {_listed(constant)}")
+    if has_labels and not (counts["changed"] and counts["unchanged"]):
+        problems.append("labels of one class only: of no use for a training")
+    for name, image in zip(("before", "after"), images, strict=True):
+        suspect = _suspicious_value(image, valid)
+        if suspect is not None:
+            value, share = suspect
+            problems.append(f"{share:.1%} of the {name} image is {value:g} in every band: nodata = {value:g}?")
+    return PairSummary(
+        shape=images[0].shape,
+        types=(str(images[0].dtype), str(images[1].dtype)),
+        ranges=tuple((float(lows.min()), float(highs.max())) for lows, highs in ends),  # type: ignore[arg-type]
+        masked=0 if valid is None else int(np.count_nonzero(~valid)),
+        constant_bands=constant,
+        labels=counts if has_labels else {},
+        problems=problems,
+    )
+
+
+def _suspicious_value(image: np.ndarray, valid: np.ndarray | None) -> tuple[float, float] | None:
+    """The smallest or largest value of an image if many pixels have it in every band, and their share."""
+    first = image[:, :, 0] if valid is None else np.where(valid, image[:, :, 0], image[:, :, 0][valid][0])
+    for value in (first.min(), first.max()):
+        found = first == value
+        for band in range(1, image.shape[2]):
+            if np.count_nonzero(found) < _SUSPICIOUS_SHARE * found.size:
+                break
+            found &= image[:, :, band] == value
+        share = np.count_nonzero(found) / found.size
+        if _SUSPICIOUS_SHARE <= share < 1 and image.shape[2] > 1:
+            return float(value), share
+    return None
+
+
+def _listed(numbers: list[int]) -> str:
+    """Numbers in words, runs of them shortened: 1, 3–5."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in runs)
+
+
+def best_bands(image: np.ndarray) -> list[int]:
+    """Three bands for red, green and blue: from each third of the bands the one of the highest signal to noise.
+
+    Noise is estimated from the differences of neighbouring pixels. Of fewer than three bands the first, three times.
+
+    References:
+        Green et al. (1988), "A transformation for ordering multispectral data in terms of image quality with
+        implications for noise removal", IEEE Trans. Geosci. Remote Sens. 26(1).
+    """
+    bands = image.shape[2]
+    if bands < 3 or image.shape[1] < 2:
+        return [0, 0, 0]
+    sample = image[:: max(1, image.shape[0] // _ROWS_SAMPLED)].astype(np.float64)
+    sample[~np.isfinite(sample)] = np.nan
+    with np.errstate(all="ignore"):
+        noise = np.nanvar(np.diff(sample, axis=1), axis=(0, 1)) / 2
+        quality = np.nan_to_num(np.nanvar(sample, axis=(0, 1)) / noise, nan=0.0, posinf=0.0)
+    thirds = np.array_split(np.arange(bands), 3)
+    return [int(third[quality[third].argmax()]) for third in reversed(thirds)]

@@ -1,0 +1,75 @@
+"""Pictures of what the data sets hold: before and after image in false colours, and the labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hscd import storage
+from hscd.labels import UNKNOWN
+from hscd.reports.maps import COLOURS, add_legend, new_figure
+
+# A stretch from and to these percentiles leaves extreme pixels dark and bright, and shows the others.
+_LOW, _HIGH = 2, 98
+
+
+def stretched(images: tuple[np.ndarray, np.ndarray], valid: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Two images of three bands as colours, by one stretch of each band, so that the dates can be compared.
+
+    Args:
+        images: (rows, columns, 3) arrays.
+        valid: (rows, columns) mask of pixels that hold data; the others become the yellow of unknown pixels. None for
+            all.
+
+    Returns:
+        (rows, columns, 3) float arrays in [0, 1].
+    """
+    mask = np.ones(images[0].shape[:2], bool) if valid is None else valid
+    pixels = np.concatenate([image[mask].astype(np.float64) for image in images])
+    low, high = np.percentile(pixels, (_LOW, _HIGH), axis=0)
+    span = np.where(high > low, high - low, np.inf)
+    yellow = [int(COLOURS[UNKNOWN][start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    coloured = []
+    for image in images:
+        colours = np.empty((*mask.shape, 3))
+        colours[mask] = np.clip((image[mask] - low) / span, 0, 1)
+        colours[~mask] = yellow
+        coloured.append(colours)
+    return coloured[0], coloured[1]
+
+
+def write(
+    path: Path,
+    images: tuple[np.ndarray, np.ndarray],
+    bands: list[int],
+    valid: np.ndarray | None,
+    labels: np.ndarray,
+) -> None:
+    """Draw before image, after image and, where there are any, labels side by side.
+
+    Args:
+        path: PNG file.
+        images: before and after image, (rows, columns, bands).
+        bands: of red, green and blue.
+        valid: as in `stretched`.
+        labels: (rows, columns) labels.
+    """
+    from matplotlib.colors import ListedColormap
+
+    before, after = stretched((images[0][:, :, bands], images[1][:, :, bands]), valid)
+    shown = ", ".join(str(band + 1) for band in bands)
+    has_labels = bool((labels != UNKNOWN).any())
+    figure, dpi = new_figure(labels.shape, 3 if has_labels else 2)
+    axes = figure.subplots(1, 3 if has_labels else 2)
+    for place, (title, colours) in zip(axes, ((f"before, bands {shown}", before), ("after", after)), strict=False):
+        place.imshow(colours, interpolation="nearest")
+        place.set_title(title)
+    if has_labels:
+        axes[2].imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, interpolation="nearest")
+        axes[2].set_title("labels")
+        add_legend(figure, ("changed", "unchanged", "unknown"))
+    for place in axes:
+        place.set_xticks([])
+        place.set_yticks([])
+    storage.write_figure(path, figure, dpi)
