@@ -59,7 +59,8 @@ def test_library_imports_no_script_and_no_stage(path):
 # --help and a configuration error must answer in well under a second.
 SLOW = ("tensorflow", "keras", "matplotlib", "skimage", "scipy.io", "hyperas", "hyperopt", "sklearn")
 QUICK = (
-    "config", "dataprocessing", "predutils", "labelbyperc_generation", "labelbyneigh_generation", "inspect_data", "main",
+    "config", "dataprocessing", "main", "predutils", "labelbyperc_generation", "labelbyneigh_generation",
+    "inspect_data",
 )  # fmt: skip
 IMPORT_ALL = f"""
 import importlib, sys
