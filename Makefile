@@ -1,5 +1,5 @@
 # make run: the demo, from images to maps.  make test: lint, types and tests.  make bench: the figures of the README.
-# make soak: hundreds of kills and thousands of damaged files, half an hour.
+# make soak: 200 kills and 20,000 damaged files, a quarter of an hour.
 # Each sets up what it needs first.
 PYTHON ?= python3
 VENV := .venv

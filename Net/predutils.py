@@ -107,7 +107,7 @@ def load_pseudo_labels(section: config.DataSet, pair_name: str, shape: tuple[int
             distances=np.asarray(content["distances"]),
             shape=(rows, columns),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{file}: not a file of pseudo-labels: {error!r}") from error
     distances = loaded["distances"]
     if distances.shape == (rows * columns, 1):  # the guide's program saved a column

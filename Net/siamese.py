@@ -217,13 +217,8 @@ def hyperparam_search(
         InputError: if a class is missing, every trial failed, or another process is searching for this model.
     """
     training.check_classes(train_labels)
-    if workers is None:
-        workers = _workers(hyperas_sett.max_evals, len(train_set))
     log_folder = stat_path / "logs" / name / f"{datetime.now():%Y%m%d-%H%M%S}"
     data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
-    trials_of_search = _Trials(
-        _shared(data) if workers > 1 else data, distance_function, hyperas_sett, seed, log_folder
-    )
     prefix = model_path / name
     question = {
         "data": digest(list({id(part): part for part in data.values()}.values())),
@@ -236,12 +231,15 @@ def hyperparam_search(
         record = SearchRecord(prefix.with_name(f"{name}_search.json"), question, hyperas_sett.max_evals)
         if record.discarded:
             print(f"{record.kept}: this record {record.discarded}; a new search starts", file=sys.stderr)
+        record.workers = workers or record.workers or _workers(hyperas_sett.max_evals, len(train_set))
+        shared = _shared(data) if record.workers > 1 else data
+        trials_of_search = _Trials(shared, distance_function, hyperas_sett, seed, log_folder)
         try:
-            trials = _run_trials(trials_of_search, record, prefix, workers)
+            trials = _run_trials(trials_of_search, record, prefix, record.workers)
         except KeyboardInterrupt:
             print(
-                f"{name}: {len(record.finished)} of {hyperas_sett.max_evals} trials are done, the best model is saved; "
-                "the same command goes on from here",
+                f"{name}: {len(record.finished)} of {hyperas_sett.max_evals} trials are recorded; the same command "
+                "goes on from here",
                 file=sys.stderr,
             )
             raise

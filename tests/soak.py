@@ -64,12 +64,14 @@ class Work:
         name: for the table.
         arguments: command line after the interpreter, from the folder of the workspace.
         begun: whether the work has begun, from the folder and what was printed so far.
+        kills: that have to land in it in a soak.
         resumes: whether it is killed again and again until it is through, instead of once.
     """
 
     name: str
     arguments: Callable[[Workspace], list[str]]
     begun: Callable[[Path, str], bool]
+    kills: int
     resumes: bool = False
 
 
@@ -88,18 +90,17 @@ def _printed(text: str) -> Callable[[Path, str], bool]:
 WORKS = {
     work.name: work
     for work in (
-        Work("search", _script("main", *SEARCH, "settings.workers=1"), _printed("search:"), resumes=True),
-        Work("search, 2 workers", _script("main", *SEARCH, "settings.workers=2"), _printed("search:"), resumes=True),
+        Work("search", _script("main", *SEARCH, "settings.workers=1"), _printed("search:"), 25, resumes=True),
         Work(
-            "fine-tuning",
-            _script("main", *TEST, "settings.fine_tuning=0"),
-            _printed("fine-tuning on"),
+            "search, 2 workers", _script("main", *SEARCH, "settings.workers=2"), _printed("search:"), 15, resumes=True
         ),
-        Work("pseudo-labels", _script("predutils"), lambda folder, printed: (folder / "data/a/pseudo").is_dir()),
-        Work("writing", lambda space: ["-c", WRITER, str(PROJECT / "Net"), str(space.folder)],
-             _printed("writing")),
+        Work("fine-tuning", _script("main", *TEST, "settings.fine_tuning=0"), _printed("fine-tuning on"), 15),
+        Work("pseudo-labels", _script("predutils"), lambda folder, _: (folder / "data/a/pseudo").is_dir(), 25),
+        Work(
+            "writing", lambda space: ["-c", WRITER, str(PROJECT / "Net"), str(space.folder)], _printed("writing"), 120
+        ),
     )
-}  # fmt: skip
+}
 
 
 # --- what lies on the disk -------------------------------------------------------------------------------------------
@@ -310,7 +311,7 @@ def soak(name: str, kills: int, seed: int, folder: Path, parallel: int = 1) -> T
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=45, help="landed kills of each kind of work (default: 45)")
+    parser.add_argument("--times", type=int, default=1, help="so many times the 200 kills (default: 1)")
     parser.add_argument("--flips", type=int, default=1000, help="bits flipped in a file of each format (default: 1000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--parallel", type=int, default=2, help="kills at a time (default: 2)")
@@ -319,17 +320,19 @@ def main() -> int:
     print(f"seed {options.seed}; workspaces of failures stay in {folder}\n\n| work | kills | in the work | failures |")
     print("|---|---|---|---|")
     failures: list[str] = []
-    for name in WORKS:
-        tally = soak(name, options.kills, options.seed, folder, options.parallel)
-        print(f"| {name} | {tally.kills} | {tally.landed} | {len(tally.failures)} |", flush=True)
-        failures += tally.failures
-        if tally.landed < options.kills:
-            failures.append(f"{name}: of {tally.kills} kills only {tally.landed} landed in the work")
+    for name, work in WORKS.items():
+        kills = options.times * work.kills
+        tally = soak(name, kills, options.seed, folder, options.parallel)
+        found = list(tally.failures)
+        if tally.landed < kills:
+            found.append(f"{name}: of {tally.kills} kills only {tally.landed} landed in the work")
+        print(f"| {name} | {tally.kills} | {tally.landed} | {len(found)} |", *found, sep="\n", flush=True)
+        failures += found
     print("\n| format | damaged files | valid | clear errors | failures |\n|---|---|---|---|---|")
     for row in fuzz.report(options.flips, options.seed):
-        print(f"| {row.format} | {row.cases} | {row.valid} | {row.clear} | {len(row.failures)} |", flush=True)
-        failures += [f"{row.format}: {failure}" for failure in row.failures]
-    print(*failures, sep="\n", file=sys.stderr)
+        line = f"| {row.format} | {row.cases} | {row.valid} | {row.clear} | {len(row.failures)} |"
+        print(line, *row.failures, sep="\n", flush=True)
+        failures += row.failures
     return int(bool(failures))
 
 

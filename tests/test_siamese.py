@@ -454,7 +454,7 @@ def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path, quick_trials, 
         interrupt(patch, call)
         with pytest.raises(KeyboardInterrupt):
             search(tmp_path / "cut", FIVE)
-    assert f"M: {call - 1} of 5 trials are done" in capsys.readouterr().err
+    assert f"M: {call - 1} of 5 trials are recorded" in capsys.readouterr().err
     # Ctrl-C leaves the best model so far.
     assert (tmp_path / "cut/model/M.h5").is_file() == (call > 1)
     calls = interrupt(monkeypatch, 0)

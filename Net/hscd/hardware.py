@@ -43,16 +43,17 @@ def available_memory() -> int:
 
 def _free_of_control_group(root: Path = Path("/sys/fs/cgroup")) -> list[int]:
     """Bytes left to a container, whose limit the machine's figures do not show; empty where there is none."""
-    for folder, limit, usage, cache in (
-        (root, "memory.max", "memory.current", "inactive_file"),  # version 2
-        (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),  # version 1
+    for folder, limit, usage, prefix in (
+        (root, "memory.max", "memory.current", ""),  # version 2
+        (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),  # version 1
     ):
         try:
             allowed, used = (int((folder / name).read_text(encoding="ascii")) for name in (limit, usage))
             details = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
         except (OSError, ValueError):  # no such group, or "max"
             continue
-        return [allowed - used + int(details.get(cache, 0))]
+        cache = sum(int(details.get(f"{prefix}{part}_file", 0)) for part in ("active", "inactive"))
+        return [allowed - used + cache]
     return []
 
 

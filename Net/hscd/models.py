@@ -8,6 +8,8 @@ follow, because the program was killed in between, moves them.
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +27,12 @@ PARAMETERS = (
     "dropout_rate", "dropout_rate_1", "lr", "layer", "layer_1", "layer_2", "score_function", "margin", "fourth_layer",
     "batch_size",
 )  # fmt: skip
+
+
+# Times that a model is read until it is not replaced meanwhile.
+_ATTEMPTS = 5
+# Pairs; the dropout masks of a batch lie in memory.
+_LARGEST_BATCH = 2**20
 
 
 def model_files(path: Path) -> tuple[Path, Path]:
@@ -81,8 +89,10 @@ def _pending(parameter_file: Path, digest: str) -> Path:
 
 def _complete(parameter_file: Path, digest: str) -> None:
     """Move the parameters of weights that are in place beside them, if they still wait."""
-    with suppress(FileNotFoundError):  # the usual case; or another process has just done it
-        storage.move(_pending(parameter_file, digest), parameter_file)
+    pending = _pending(parameter_file, digest)
+    if pending.is_file():
+        with suppress(FileNotFoundError):  # another process has just done it
+            storage.move(pending, parameter_file)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -120,11 +130,28 @@ def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Parameters and weights of one and the same model, also while a search replaces it."""
+    weight_file = model_files(path)[0]
+    for _ in range(_ATTEMPTS):
+        _require(weight_file)
+        before = weight_file.stat()
+        error = None
+        try:
+            found = _read_once(path)
+        except InputError as found_error:
+            error = found_error
+        if weight_file.is_file() and os.path.samestat(before, weight_file.stat()):
+            break
+    if error is not None:
+        raise error
+    return found
+
+
+def _read_once(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
     """Parameters and weights; the weights are not read before their sizes were found to be what the parameters say."""
     weight_file, parameter_file = model_files(path)
-    _require(weight_file)
     with weights.open_file(weight_file) as stored:
-        with suppress(PermissionError):  # then they are read where they are
+        with suppress(OSError):  # a folder that cannot be written: then they are read where they are
             _complete(parameter_file, stored.parameters)
         waiting = _pending(parameter_file, stored.parameters)
         parameters = _checked_parameters(waiting if waiting.is_file() else parameter_file)
@@ -164,4 +191,11 @@ def _checked_parameters(file: Path) -> dict[str, Any]:
         if not isinstance(value, int | np.integer) or value < 1:
             shown = value if isinstance(value, int | float) else type(value).__name__
             raise InputError(f"{file}: {name} is {shown}; expected an integer >= 1")
+    if parameters["batch_size"] > _LARGEST_BATCH:
+        raise InputError(f"{file}: batch_size is {parameters['batch_size']}; expected at most {_LARGEST_BATCH}")
+    for name in ("lr", "margin"):
+        value = parameters[name]
+        if not isinstance(value, int | float | np.number) or not (math.isfinite(value) and value > 0):
+            shown = value if isinstance(value, int | float) else type(value).__name__
+            raise InputError(f"{file}: {name} is {shown}; expected a number > 0")
     return parameters

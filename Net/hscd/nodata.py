@@ -56,4 +56,5 @@ def _as_stored(nodata: float, dtype: np.dtype) -> Any:
         with np.errstate(over="ignore"):
             stored = dtype.type(nodata)
         return stored if np.isfinite(stored) else None
-    return int(nodata) if float(nodata).is_integer() else None
+    low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return int(nodata) if float(nodata).is_integer() and low <= nodata <= high else None

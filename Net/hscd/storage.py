@@ -7,9 +7,11 @@ that what is found there is the old file or the new one, never a part of either.
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import pickle
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,10 +23,10 @@ import numpy as np
 from hscd import unpickling
 from hscd.errors import InputError, brief
 
-try:
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
-except ImportError:  # Windows; there a file that is open cannot be removed, which is as good for temporary files
-    fcntl = None  # type: ignore[assignment]
 
 _TEMPORARY = ".hscd-tmp"
 
@@ -50,9 +52,9 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             umask = os.umask(0)
             os.umask(umask)
             temporary.chmod(0o666 & ~umask)
-            if fcntl is not None:  # before the end of the block ends the lock
+            if os.name == "posix":  # before the end of the block ends the lock
                 move(temporary, path)
-        if fcntl is None:
+        if os.name != "posix":
             move(temporary, path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
@@ -66,7 +68,7 @@ def _temporary_file(path: Path) -> tuple[BinaryIO, Path]:
     while True:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_TEMPORARY, dir=path.parent)
         file, temporary = os.fdopen(handle, "w+b"), Path(name)
-        if _try_lock(file) and _is_still(temporary, file):
+        if _lock(file) is not False and _is_still(temporary, file):
             return file, temporary
         file.close()  # another process took it for one to sweep, before it was locked
 
@@ -84,28 +86,37 @@ def move(source: Path, target: Path) -> None:
         handle = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(handle)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):  # some file systems do not offer it
+                raise
         finally:
             os.close(handle)
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the temporary files of programs that no longer run."""
+    """Remove the temporary files of programs that no longer run, where locks tell."""
     for path in folder.glob(f".*{_TEMPORARY}"):
-        with suppress(OSError), path.open("rb") as file:  # it may just be moved, or swept by another program
-            if _try_lock(file):
+        with suppress(OSError):  # it may just be moved, or swept by another program
+            with path.open("r+b") as file:
+                abandoned = _lock(file) is True
+            if abandoned:
                 path.unlink()
 
 
-def _try_lock(file: IO[bytes]) -> bool:
-    """Lock a file for as long as it is open; False if another process has locked it."""
-    if fcntl is None:
+def _lock(file: IO[bytes]) -> bool | None:
+    """Lock a file for as long as it is open; False if another process has, None if the file system has no locks."""
+    if sys.platform == "win32":
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # a file system without locks
-        return True
+    except OSError:
+        return None
     return True
 
 
@@ -120,16 +131,19 @@ def exclusive(path: Path) -> Iterator[None]:
     lock = path.with_name(f".{path.name}.lock")
     while True:
         with lock.open("ab") as file:
-            if not _try_lock(file):
+            if _lock(file) is False:
                 raise InputError(f"{path}: another run is at work on it; wait for its end, or give another model_name")
             if not _is_still(lock, file):  # its last owner removed it after we opened it
                 continue
             try:
                 yield
             finally:
-                with suppress(OSError):
+                with suppress(OSError):  # Windows does not remove a file that is open
                     lock.unlink()
-            return
+        with suppress(OSError):
+            if os.name != "posix":
+                lock.unlink()
+        return
 
 
 def _is_still(path: Path, file: IO[bytes]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickle
 import pickletools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,9 @@ HEAD_MODULE = "siamese"
 
 _NUMBERS = re.compile(r"[<>=|]?(f2|f4|f8|i1|i2|i4|i8|u1|u2|u4|u8|b1)")
 _MARK = object()
+# A pickle can use a value again and again, each time as a copy. No sound one makes its reader look at this many values
+# and bytes.
+_WORK_A_BYTE, _LEAST_WORK = 16, 2**16
 
 
 def loads(data: bytes) -> Any:
@@ -31,12 +34,13 @@ def loads(data: bytes) -> Any:
     Raises:
         pickle.UnpicklingError: if it holds or refers to anything else; what damaged bytes raise besides is not known.
     """
-    machine = _Machine()
+    machine = _Machine(_WORK_A_BYTE * len(data) + _LEAST_WORK)
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name == "STOP":
             break
         machine.step(opcode.name, argument)
     value = machine.pop()
+    machine.work_on(value.values() if isinstance(value, dict) else [value])
     return {key: _finished(entry) for key, entry in value.items()} if isinstance(value, dict) else _finished(value)
 
 
@@ -130,9 +134,16 @@ def _finished(value: Any) -> Any:
 class _Machine:
     """The stack, the memo and the instructions."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: int) -> None:
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._work = work
+
+    def work_on(self, values: Iterable[Any]) -> None:
+        """Account for a look at, or a copy of, values."""
+        self._work -= sum(len(value) if isinstance(value, Sized) else 1 for value in values)
+        if self._work < 0:
+            raise pickle.UnpicklingError("it uses its values over and over")
 
     def step(self, name: str, argument: Any) -> None:
         """Carry out one instruction."""
@@ -198,11 +209,13 @@ class _Machine:
                 arguments, function = self.pop(), self.pop()
                 if not (isinstance(function, _Constructor) and isinstance(arguments, tuple)):
                     raise pickle.UnpicklingError("it calls what cannot be called")
+                self.work_on(arguments)
                 stack.append(function.call(*arguments))
             case "BUILD":
                 state = self.pop()
                 if not (isinstance(stack[-1], _Array | _Dtype) and isinstance(state, tuple)):
                     raise pickle.UnpicklingError("it changes an object in a way that is not allowed")
+                self.work_on(state)
                 stack[-1].set_state(state)
             case _:
                 raise pickle.UnpicklingError(f"it holds the instruction {name}, which is not allowed")
@@ -221,6 +234,7 @@ class _Machine:
 
     def _push_tuple(self, values: list[Any]) -> None:
         """Arguments, states and shapes."""
+        self.work_on(values)
         if not all(_is_plain(value) or _is_flat(value) or isinstance(value, _Dtype) for value in values):
             raise pickle.UnpicklingError("it nests containers")
         self._stack.append(tuple(values))
@@ -231,6 +245,7 @@ class _Machine:
         self._stack[-1].extend(values)
 
     def _set_items(self, values: list[Any]) -> None:
+        self.work_on(values)
         target = self._stack[-1]
         if not isinstance(target, dict):
             raise pickle.UnpicklingError(f"it sets items of a {type(target).__name__}")

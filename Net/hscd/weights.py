@@ -64,7 +64,8 @@ class WeightFile:
         Raises:
             InputError: if one is NaN or infinite.
         """
-        weights = [dataset.read() for dataset in self._datasets]
+        with _damage(self._path):
+            weights = [dataset.read() for dataset in self._datasets]
         if not all(np.isfinite(values).all() for values in weights):
             raise InputError(f"{self._path}: holds weights that are NaN or infinite")
         return weights
@@ -80,11 +81,23 @@ def open_file(path: Path) -> Iterator[WeightFile]:
         InputError: if the file is missing or not a weight file of Keras' HDF5 layout.
     """
     try:
-        with path.open("rb") as file:
-            yield WeightFile(path, hdf5.File(file))
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: not a readable file of Keras weights: {error.strerror}") from error
+    with file:
+        with _damage(path):
+            stored = WeightFile(path, hdf5.File(file))
+        yield stored
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Have whatever damaged bytes lead to be an InputError."""
+    try:
+        yield
     except InputError:
         raise
-    except Exception as error:  # damaged bytes lead to a dozen different types
+    except Exception as error:
         raise InputError(f"{path}: not a readable file of Keras weights: {brief(error)}") from error
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -129,6 +130,31 @@ def test_a_half_moved_model_in_a_folder_that_cannot_be_written_is_read_all_the_s
     assert files_in(tmp_path) == ["M.h5", "M_param.pickle"]
 
 
+# A disk mounted read-only refuses to move even what is not there.
+def test_a_model_on_a_read_only_disk_is_read(tmp_path, monkeypatch):
+    models.save_model(tmp_path / "M", OLD, some_weights(1))
+
+    def refused(source, target):
+        raise OSError(30, "Read-only file system", str(target))
+
+    monkeypatch.setattr(Path, "replace", refused)
+    assert saved(tmp_path / "M") == "old"
+
+
+def test_a_model_that_is_replaced_while_it_is_read_is_read_whole(tmp_path, monkeypatch):
+    models.save_model(tmp_path / "M", OLD, some_weights(1))
+    read, layers = models._checked_parameters, NEW | {"layer": 5}
+
+    def replaced(file):
+        monkeypatch.setattr(models, "_checked_parameters", read)
+        models.save_model(tmp_path / "M", layers, some_weights(2))
+        return read(file)
+
+    monkeypatch.setattr(models, "_checked_parameters", replaced)
+    parameters, arrays = models._read(tmp_path / "M")
+    assert (parameters["lr"], arrays[0][0, 0]) == (2e-3, 2)
+
+
 def test_files_of_two_models_are_an_error(tmp_path):
     models.save_model(tmp_path / "A", OLD, some_weights(1))
     models.save_model(tmp_path / "B", NEW, some_weights(2))
@@ -176,6 +202,9 @@ def test_sizes_are_checked_before_weights_are_read(tmp_path, monkeypatch, layer)
         ({"layer_1": 2.5}, "layer_1 is 2.5"),
         ({"layer_2": "x" * 100_000}, "layer_2 is str"),
         ({"batch_size": None}, "batch_size is NoneType"),
+        ({"batch_size": 2**62}, "batch_size is 4611686018427387904; expected at most"),
+        ({"lr": -1.0}, "lr is -1.0; expected a number > 0"),
+        ({"margin": float("nan")}, "margin is nan"),
     ],
 )
 def test_unusable_parameters_are_errors_of_one_line(tmp_path, change, message):

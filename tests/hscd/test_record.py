@@ -1,5 +1,6 @@
 """The record of a search comes back as it was written."""
 
+import json
 import math
 
 import numpy as np
@@ -14,8 +15,8 @@ from hscd.search.record import Finished, SearchRecord, digest
 COUNTS = st.builds(Confusion, *[st.integers(0, 10**9)] * 4)
 JUDGED = st.tuples(COUNTS, st.floats(0, 100))
 REPORTS = st.fixed_dictionaries(
-    {"lr": st.floats(1e-4, 1e-2), "layer": st.integers(1, 512)},
-    optional={"loss": st.floats(allow_nan=False), "test": JUDGED, "val": JUDGED, "epochs": st.integers(1, 150)},
+    {"lr": st.floats(1e-4, 1e-2), "layer": st.integers(1, 512), "loss": st.floats(0, 1e300)},
+    optional={"test": JUDGED, "val": JUDGED, "epochs": st.integers(1, 150)},
 )
 QUESTION = {"data": "0123", "batch_size": [32, 64], "max_dropout": 0.5}
 
@@ -25,11 +26,14 @@ QUESTION = {"data": "0123", "batch_size": [32, 64], "max_dropout": 0.5}
 def test_any_trials_come_back(tmp_path, reports, error, values):
     path = tmp_path / "M_search.json"
     record = SearchRecord(path, QUESTION, 10)
+    assert record.workers is None
+    record.workers = 2
     for number, report in enumerate(reports):
         status = "fail" if error else "ok"
         record.add(Finished(Trial(number, status, 0.1, report, error), {"lr": values, "layer": 1}, "digest"))
     again = SearchRecord(path, QUESTION, 10)
     assert again.finished == record.finished
+    assert again.workers == 2
     assert again.discarded == ""
     again.remove()
     assert not path.exists()
@@ -59,7 +63,7 @@ def test_a_lost_trial_is_not_recorded(tmp_path):
 )
 def test_a_record_of_another_question_is_kept_beside(tmp_path, change, named):
     path = tmp_path / "r.json"
-    SearchRecord(path, QUESTION, 1).add(Finished(Trial(0, "ok", 0.1, {}), {}))
+    SearchRecord(path, QUESTION, 1).add(Finished(Trial(0, "ok", 0.1, {"loss": 0.5}), {}))
     content = path.read_bytes()
     other = SearchRecord(path, QUESTION | change, 1)
     assert other.discarded == f"is of a search with other {named}"
@@ -76,3 +80,19 @@ def test_digests_tell_contents_shapes_and_types_apart():
     assert digest([array, array]) != digest([array])
     # Of the order in memory nothing depends.
     assert digest([np.asfortranarray(array.reshape(3, 4))]) == digest([array.reshape(3, 4)])
+
+
+SOUND = {"trial_id": 0, "status": "ok", "seconds": 1.0, "report": {"loss": 0.5}, "error": ""}
+
+
+@pytest.mark.parametrize("change", [{"trial_id": "0"}, {"report": {}}, {"report": {"loss": "x"}}, {"test": 1}, {}])
+def test_a_record_that_makes_no_sense_is_set_aside(tmp_path, change):
+    entry = {"trial": SOUND | change, "values": {}, "model": ""}
+    content = {"version": 1, "question": {}, "workers": 1, "trials": [entry]}
+    (tmp_path / "r.json").write_text(json.dumps(content), encoding="utf-8")
+    assert SearchRecord(tmp_path / "r.json", {}, 1).discarded == ("is damaged" if change else "")
+
+
+def test_a_record_nested_too_deep_is_set_aside(tmp_path):
+    (tmp_path / "r.json").write_text("[" * 100_000, encoding="utf-8")
+    assert SearchRecord(tmp_path / "r.json", {}, 1).discarded == "is damaged"

@@ -187,6 +187,15 @@ def test_what_is_being_written_is_not_swept(tmp_path):
     assert names_in(tmp_path) == ["quick.bin", "slow.bin"]
 
 
+# NFS without its lock service, for one: what cannot be known to be abandoned stays.
+def test_without_locks_nothing_is_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "_lock", lambda file: None)
+    with storage.atomic_file(tmp_path / "slow.bin") as file:
+        file.write(b"slow")
+        storage.write_bytes(tmp_path / "quick.bin", b"quick")
+    assert names_in(tmp_path) == ["quick.bin", "slow.bin"]
+
+
 # --- exclusive -------------------------------------------------------------------------------------------------------
 
 HOLD = """
@@ -514,6 +523,18 @@ BOMBS = {
     ),
     "an unknown extension": b"}S'a'\n\x82\x01s.",
     "a persistent name": b"}S'a'\nPsomewhere\ns.",
+    # A text is encoded again and again; a list is looked at again and again.
+    "copies of a text": b"\x80\x02}X\x01\0\0\0a(c_codecs\nencode\nq\0X\x00\x80\0\0"
+    + b"x" * 2**15
+    + b"q\x01X\x06\0\0\0latin1q\x02"
+    + b"h\0h\x01h\x02\x86R" * 30_000
+    + b"ts.",
+    "looks at a list": b"\x80\x02}X\x01\0\0\0a(](" + b"K\x01" * 20_000 + b"eq\1" + b"h\1\x85" * 20_000 + b"ts.",
+    "a list under many names": b"\x80\x02}(X\x01\0\0\0a]("
+    + b"K\x01" * 20_000
+    + b"eq\1"
+    + b"".join(b"X\x05\0\0\0%05dh\1" % number for number in range(5_000))
+    + b"u.",
     "no end": b"\x80\x02}",
 }
 

@@ -114,7 +114,9 @@ def _declared(path: Path, limit: int) -> tuple[tuple[int, int], np.dtype]:
         if bands != 1 or file.tag_v2.next:
             found = f"{bands}" if bands != 1 else "several pages"
             raise InputError(f"{path}: expected a single band, found {found}; put each band into a file of its own")
-        if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # Pillow turns such values round, as is right for a picture only
+        if (
+            tags.get(_PHOTOMETRIC, _WHITE_IS_ZERO) == _WHITE_IS_ZERO
+        ):  # Pillow turns such values round, as is right for a picture only
             raise InputError(f"{path}: stored with white as zero; save it with black as zero")
         stored, dtype = _stored_type(tags), np.dtype(ImageMode.getmode(file.mode).typestr)
         if not np.can_cast(stored, dtype):

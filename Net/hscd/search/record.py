@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class SearchRecord:
 
     Attributes:
         finished: the trials by number.
+        workers: how many processes ran them, on which depends what later trials try; None in a new record.
         discarded: why an older record at the same place was not taken up; "" if it was, or if there was none.
     """
 
@@ -53,12 +55,13 @@ class SearchRecord:
         self._path = path
         self._question = json.loads(json.dumps(question))
         self.finished: dict[int, Finished] = {}
+        self.workers: int | None = None
         self.discarded = ""
         if not path.is_file():
             return
         try:
-            old, finished = _parse(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            old, workers, finished = _parse(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self.discarded = "is damaged"
         else:
             changed = [name for name in sorted({*old, *self._question}) if old.get(name) != self._question.get(name)]
@@ -67,7 +70,7 @@ class SearchRecord:
             elif any(number >= max_evals for number in finished):
                 self.discarded = f"has trials beyond the {max_evals} asked for"
             else:
-                self.finished = finished
+                self.finished, self.workers = finished, workers
         if self.discarded:
             storage.move(path, self.kept)
 
@@ -84,6 +87,7 @@ class SearchRecord:
         content = {
             "version": _VERSION,
             "question": self._question,
+            "workers": self.workers,
             "trials": [dataclasses.asdict(self.finished[number]) for number in sorted(self.finished)],
         }
         storage.write_bytes(self._path, json.dumps(content, default=_plain, indent=1).encode())
@@ -97,8 +101,8 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
-def _parse(text: str) -> tuple[dict[str, Any], dict[int, Finished]]:
-    """Question and trials of a record; a ValueError, KeyError, TypeError or AttributeError if it is damaged."""
+def _parse(text: str) -> tuple[dict[str, Any], int | None, dict[int, Finished]]:
+    """Question, workers and trials of a record; a ValueError, KeyError, TypeError or the like if it is damaged."""
     content = json.loads(text)
     if content["version"] != _VERSION:
         raise ValueError(f"version {content['version']}")
@@ -109,8 +113,11 @@ def _parse(text: str) -> tuple[dict[str, Any], dict[int, Finished]]:
             if split in trial.report:
                 counts, threshold = trial.report[split]
                 trial.report[split] = Confusion(**counts), float(threshold)
-        finished[int(trial.trial_id)] = Finished(trial, dict(entry["values"]), str(entry["model"]))
-    return dict(content["question"]), finished
+        if type(trial.trial_id) is not int or not (trial.error or math.isfinite(trial.report["loss"])):
+            raise ValueError("a trial without a number or a loss")
+        finished[trial.trial_id] = Finished(trial, dict(entry["values"]), str(entry["model"]))
+    workers = content["workers"]
+    return dict(content["question"]), None if workers is None else int(workers), finished
 
 
 def digest(arrays: Sequence[np.ndarray]) -> str:
