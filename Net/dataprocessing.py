@@ -93,7 +93,7 @@ def relabel(labels: np.ndarray, section: DataSet, source: Path | None = None) ->
         raise InputError(f"{where}: {error}") from error
 
 
-def _valid_pixels(
+def valid_masks(
     befores: Sequence[np.ndarray], afters: Sequence[np.ndarray], names: Sequence[str], section: DataSet
 ) -> list[np.ndarray | None]:
     """The (rows, columns) mask of the pixels of each pair that hold data in both images; None where all do."""
@@ -188,7 +188,7 @@ def preprocessing(
         InputError: if a label value is not configured, or every pixel of a pair is masked.
     """
     names = [f"pair {number}" for number in range(1, len(labels) + 1)]
-    valid = _valid_pixels(images_a, images_b, names, conf_section)
+    valid = valid_masks(images_a, images_b, names, conf_section)
     return _pixel_pairs(images_a, images_b, labels, valid, conf_section, keep_unlabeled, apply_rescaling)
 
 
@@ -228,7 +228,7 @@ def labelled_pixels(name: str, conf: Settings) -> tuple[np.ndarray, np.ndarray]:
     if conf[name].label_path is None:
         raise InputError(f"{conf.file}: [{name}] labelPath: missing; train_set and test_set of a training need labels")
     befores, afters, label_maps, names = load_dataset(name, conf)
-    valid = _valid_pixels(befores, afters, names, conf[name])
+    valid = valid_masks(befores, afters, names, conf[name])
     pairs, labels = _pixel_pairs(
         befores, afters, label_maps, valid, conf[name], keep_unlabeled=False, apply_rescaling=conf.apply_rescaling
     )
@@ -248,7 +248,7 @@ def scenes(name: str, conf: Settings) -> list[Scene]:
         InputError: as `load_dataset`; also if every pixel of a pair is masked.
     """
     befores, afters, label_maps, names = load_dataset(name, conf)
-    valid = _valid_pixels(befores, afters, names, conf[name])
+    valid = valid_masks(befores, afters, names, conf[name])
     pairs, labels = _pixel_pairs(
         befores, afters, label_maps, valid, conf[name], keep_unlabeled=True, apply_rescaling=conf.apply_rescaling
     )

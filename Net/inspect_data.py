@@ -11,7 +11,6 @@ from commandline import run
 from hscd.errors import InputError
 from hscd.inspection import PairSummary, best_bands, summarise
 from hscd.labels import UNKNOWN
-from hscd.nodata import valid_pixels
 from hscd.reports import quicklook
 
 
@@ -44,9 +43,7 @@ def inspect(settings: config.Settings) -> None:
 def _inspect_pair(file_name: str, section: config.DataSet, settings: config.Settings) -> PairSummary:
     """Numbers of a pair; its picture is drawn on the way."""
     before, after, labels = dp.load_pair(file_name, section, settings)
-    valid = None if section.nodata is None else valid_pixels([before, after], section.nodata)
-    if valid is not None and not valid.any():
-        raise InputError(f"{section.img_a_path / file_name}: every pixel is masked")
+    [valid] = dp.valid_masks([before], [after], [Path(file_name).stem], section)
     labels = dp.relabel(labels, section)
     if valid is not None:
         labels[~valid] = UNKNOWN

@@ -23,8 +23,8 @@ SHARED = PROJECT.parent / "shared"
 
 # The files whose tests take longest, begun first so that no worker is left alone with one of them.
 LONG = (
-    "test_soak", "test_siamese", "test_scripts", "test_masked_pixels", "test_epochs", "test_runners", "test_bad_input",
-    "test_models", "test_fuzz", "test_run_demo",
+    "test_soak", "test_siamese", "test_resuming", "test_scripts", "test_masked_pixels", "test_epochs", "test_runners",
+    "test_bad_input", "test_models", "test_fuzz", "test_run_demo",
 )  # fmt: skip
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is not beside the project")
@@ -107,6 +107,13 @@ def write_bands(folder: Path, image: np.ndarray) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for band in range(image.shape[2]):
         Image.fromarray(image[:, :, band]).save(folder / f"B{band + 1:02d}.tif")
+
+
+def run_apart(script, *arguments):
+    """Run a script that imports from Net in another process, warnings being errors."""
+    environment = os.environ | {"PYTHONPATH": str(PROJECT / "Net")}
+    command = [sys.executable, "-W", "error", "-c", script, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
 def without_times(table: Path) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@
 | build, train, search, predict | `backend`, `networks`, `losses`, `training`, `search`, `models` |
 | judge and report | `evaluation`, `inspection`, `reports` |
 | write and read files | `storage`, `unpickling`, `weights`, `hdf5` |
-| what all of them share | `records`, `errors`, `parsing`, `hardware`, `interrupts` |
+| what all of them share | `records`, `errors`, `parsing`, `hardware`, `interrupts`, `native_stderr` |
 | demo scenes | `demo` |
 
 Nothing here imports a stage or reads net.conf: every function takes plain arguments.

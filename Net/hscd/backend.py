@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hscd import native_stderr
 from hscd.hardware import BACKENDS, threads
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -24,18 +24,17 @@ def _native_stderr_held_back() -> Iterator[None]:
 
     The notes come before TensorFlow's own log level applies, and they bypass `sys.stderr`.
     """
-    with tempfile.TemporaryFile() as notes:
-        kept = os.dup(2)
-        os.dup2(notes.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            notes.seek(0)
-            os.write(kept, notes.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    said = b""
+    try:
+        with native_stderr.collected() as notes:
+            try:
+                yield
+            finally:
+                notes.seek(0)
+                said = notes.read()
+    except BaseException:
+        os.write(2, said)
+        raise
 
 
 def _import_tensorflow() -> Any:

@@ -28,7 +28,6 @@ PARAMETERS = (
     "batch_size",
 )  # fmt: skip
 
-
 # Times that a model is read until it is not replaced meanwhile.
 _ATTEMPTS = 5
 # Pairs; the dropout masks of a batch lie in memory.

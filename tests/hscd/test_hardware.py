@@ -22,6 +22,7 @@ def test_cores_are_those_this_process_may_run_on():
     assert 1 <= hardware.cores() <= (os.cpu_count() or 1)
     if hasattr(os, "sched_setaffinity"):
         allowed = os.sched_getaffinity(0)
+        assert hardware.cores() == len(allowed)
         os.sched_setaffinity(0, {min(allowed)})
         try:
             assert hardware.cores() == 1

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hscd import native_stderr
 from hscd.errors import InputError, brief
 from hscd.readers.limits import check_size
 
@@ -70,14 +69,14 @@ def _opened(path: Path) -> Iterator[TiffImageFile]:
 
     pillow_limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None  # a number of pixels for pictures; here bytes are counted
-    with tempfile.TemporaryFile() as said:
+    # On the standard error stream libtiff says why it fails, and what it only mislikes.
+    with native_stderr.collected() as said, warnings.catch_warnings():
+        # A tag that Pillow warns about is left out by it, and a default takes its place.
+        warnings.simplefilter("error", UserWarning)
+        warnings.filterwarnings("ignore", "Metadata Warning")
         try:
-            with _standard_error(said), warnings.catch_warnings():
-                # A tag that Pillow warns about is left out by it, and a default takes its place.
-                warnings.simplefilter("error", UserWarning)
-                warnings.filterwarnings("ignore", "Metadata Warning")
-                with Image.open(path, formats=["TIFF"]) as file:
-                    yield file  # type: ignore[misc]
+            with Image.open(path, formats=["TIFF"]) as file:
+                yield file  # type: ignore[misc]
         except (InputError, MemoryError):
             raise
         except Exception as error:  # damaged bytes make Pillow raise a dozen different types
@@ -86,22 +85,6 @@ def _opened(path: Path) -> Iterator[TiffImageFile]:
             raise InputError(f"{path}: unreadable or truncated TIFF file: {reason}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = pillow_limit
-
-
-@contextmanager
-def _standard_error(said: IO[bytes]) -> Iterator[None]:
-    """Collect what goes to the standard error stream, where libtiff says why it fails, and what it only mislikes."""
-    try:
-        stream = os.dup(2)
-    except OSError:  # there is none
-        yield
-        return
-    os.dup2(said.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(stream, 2)
-        os.close(stream)
 
 
 def _declared(path: Path, limit: int) -> tuple[tuple[int, int], np.dtype]:

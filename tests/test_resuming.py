@@ -1,0 +1,163 @@
+"""An interrupted search goes on where it stopped, and ends as the uninterrupted one does."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import siamese
+from hscd import storage, training
+from hscd.backend import keras
+from hscd.errors import InputError
+from hscd.evaluation import Confusion
+from small_search import CHOICES, labelled_pairs, search
+
+
+@pytest.fixture
+def quick_trials(monkeypatch):
+    """Trials that are not trained: how good they are follows from what they try."""
+
+    def fit(model, *_, **__):
+        loss = abs(float(model.optimizer.learning_rate) - 3e-3)
+        return training.FitResult(epoch=1, loss=loss, val_loss=loss, val_accuracy=0.5)
+
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(siamese, "judge", lambda *_: (Confusion(1, 2, 3, 4), 0.5))
+    monkeypatch.setattr(keras.backend, "clear_session", lambda: None)  # half a second each
+
+
+def interrupt(monkeypatch, call):
+    """Have the training of a number (from 1) be interrupted; the list grows with each training."""
+    fit, calls = training.fit, []
+
+    def interrupted(*args, **kwargs):
+        calls.append(None)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return fit(*args, **kwargs)
+
+    monkeypatch.setattr(training, "fit", interrupted)
+    return calls
+
+
+def outcome(folder):
+    """The model's bytes and the report without times."""
+    lines = (folder / "stat/M_stats.csv").read_text().splitlines()
+    assert lines[0].split(",")[2] == "time"
+    rows = [line.split(",")[:2] + line.split(",")[3:] for line in lines]
+    return rows, *((folder / "model" / name).read_bytes() for name in ("M.h5", "M_param.pickle"))
+
+
+FIVE = replace(CHOICES, max_evals=5)
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 5])
+def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path, quick_trials, monkeypatch, capsys, call):
+    search(tmp_path / "whole", FIVE)
+    with monkeypatch.context() as patch:
+        interrupt(patch, call)
+        with pytest.raises(KeyboardInterrupt):
+            search(tmp_path / "cut", FIVE)
+    assert f"M: {call - 1} of 5 trials are recorded" in capsys.readouterr().err
+    # Ctrl-C leaves the best model so far.
+    assert (tmp_path / "cut/model/M.h5").is_file() == (call > 1)
+    calls = interrupt(monkeypatch, 0)
+    search(tmp_path / "cut", FIVE)
+    assert len(calls) == 5 - (call - 1)
+    assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
+    assert sorted(path.name for path in (tmp_path / "cut/model").iterdir()) == ["M.h5", "M_param.pickle"]
+
+
+def cut_search(tmp_path, monkeypatch, call=4, **options):
+    with monkeypatch.context() as patch:
+        interrupt(patch, call)
+        with pytest.raises(KeyboardInterrupt):
+            search(tmp_path, FIVE, **options)
+
+
+def test_the_record_is_text(tmp_path, quick_trials, monkeypatch):
+    cut_search(tmp_path, monkeypatch)
+    record = json.loads((tmp_path / "model/M_search.json").read_text(encoding="utf-8"))
+    assert [entry["trial"]["trial_id"] for entry in record["trials"]] == [0, 1, 2]
+    assert record["question"]["batch_size"] == CHOICES.batch_size
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"choices": replace(FIVE, neurons=[8, 13])}, "neurons"),
+        ({"train_set": labelled_pairs()[0] + np.float32(1e-6)}, "data"),
+        ({"test_labels": 1 - labelled_pairs()[1]}, "data"),
+    ],
+)
+def test_other_data_or_settings_start_a_new_search_and_say_so(
+    tmp_path, quick_trials, monkeypatch, capsys, options, named
+):
+    cut_search(tmp_path, monkeypatch)
+    kept = (tmp_path / "model/M_search.json").read_bytes()
+    options = {"choices": FIVE} | options
+    calls = interrupt(monkeypatch, 0)
+    search(tmp_path, **options)
+    assert len(calls) == 5
+    assert (
+        f"M_search_old.json: this record is of a search with other {named}; a new search starts"
+        in capsys.readouterr().err
+    )
+    assert (tmp_path / "model/M_search_old.json").read_bytes() == kept
+
+
+def test_a_search_can_be_asked_for_more_trials_while_it_is_interrupted(tmp_path, quick_trials, monkeypatch):
+    search(tmp_path / "whole", replace(FIVE, max_evals=6))
+    cut_search(tmp_path / "cut", monkeypatch)
+    calls = interrupt(monkeypatch, 0)
+    search(tmp_path / "cut", replace(FIVE, max_evals=6))
+    assert len(calls) == 3
+    assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
+
+
+def test_fewer_trials_than_are_recorded_are_a_new_search(tmp_path, quick_trials, monkeypatch, capsys):
+    cut_search(tmp_path, monkeypatch)
+    search(tmp_path, replace(FIVE, max_evals=2))
+    assert "has trials beyond the 2 asked for" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"version": 1, "question": {}, "trials": [{}]}'])
+def test_a_damaged_record_is_set_aside(tmp_path, quick_trials, capsys, content):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/M_search.json").write_bytes(content)
+    search(tmp_path)
+    assert "M_search_old.json: this record is damaged" in capsys.readouterr().err
+    assert (tmp_path / "model/M_search_old.json").read_bytes() == content
+
+
+# The kill may have come after the trial was recorded and before its model was saved; or somebody removed the model.
+@pytest.mark.parametrize("damage", ["removed", "of another trial"])
+def test_the_best_trial_is_repeated_if_its_model_is_not_there(tmp_path, quick_trials, monkeypatch, damage):
+    search(tmp_path / "whole", FIVE)
+    cut_search(tmp_path / "cut", monkeypatch, 5)
+    file = tmp_path / "cut/model/M.h5"
+    if damage == "removed":
+        file.unlink()
+    else:
+        model = siamese.load_model(tmp_path / "cut/model/M")
+        model.set_weights([weights + 1 for weights in model.get_weights()])
+        parameters = siamese.read_parameters(tmp_path / "cut/model/M")
+        siamese.save_model(tmp_path / "cut/model/M", parameters, siamese.named_weights(model))
+    calls = interrupt(monkeypatch, 0)
+    search(tmp_path / "cut", FIVE)
+    assert len(calls) == 2
+    assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
+
+
+def test_a_finished_search_is_run_again(tmp_path, quick_trials, monkeypatch):
+    search(tmp_path)
+    calls = interrupt(monkeypatch, 0)
+    search(tmp_path)
+    assert len(calls) == 3
+
+
+def test_two_searches_for_one_model_at_a_time_are_an_error(tmp_path, quick_trials):
+    with storage.exclusive(tmp_path / "model/M"), pytest.raises(InputError, match="another run is at work"):
+        search(tmp_path)
