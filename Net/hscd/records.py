@@ -21,6 +21,23 @@ class PseudoLabels(TypedDict):
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Where the pixels of an image lie.
+
+    With `transform` (a, b, c, d, e, f), the upper left corner of the pixel at (row, column) has the coordinates
+    x = a·column + b·row + c and y = d·column + e·row + f. `crs` is the coordinate system as WKT; empty where it is
+    unknown.
+    """
+
+    transform: tuple[float, float, float, float, float, float]
+    crs: str
+
+
+# Of an image without georeference: x is the column, and y, which grows upwards on maps, minus the row.
+PIXEL_GRID = Grid((1.0, 0.0, 0.0, 0.0, -1.0, 0.0), "")
+
+
+@dataclass(frozen=True)
 class Scene:
     """One pair of a data set, for pseudo-labels and prediction.
 
