@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import config
+from hscd import storage
 from hscd.errors import InputError
 from hscd.hardware import choose_backend
 from hscd.interrupts import ctrl_c_heeded
@@ -43,7 +45,7 @@ def run(description: str, stage: Callable[[config.Settings], None], arguments: S
         settings = config.read(options.config, options.overrides)
         choose_backend(settings.backend)
         for folder in (settings.model_path, settings.stat_path):
-            folder.mkdir(parents=True, exist_ok=True)  # where that fails, no work should be lost
+            storage.require_folder(folder)  # where that fails, no work should be lost
         with ctrl_c_heeded():
             stage(settings)
         print(f"results: {settings.stat_path}")
@@ -51,6 +53,9 @@ def run(description: str, stage: Callable[[config.Settings], None], arguments: S
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read what is printed has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
         print(f"error: {said}", file=sys.stderr)

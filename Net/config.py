@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hscd import parsing
+from hscd import band_choice, parsing
 from hscd.distances import DISTANCES
 from hscd.errors import InputError, brief, printable
 from hscd.hardware import BACKENDS
@@ -43,6 +43,9 @@ class DataSet:
     unchanged_label: float | None
     unknown_label: float | None
     nodata: float | None = None
+    bands: band_choice.Choice | None = None
+    bad_bands: band_choice.Choice | None = None
+    scale: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Settings:
     backend: str
     workers: int | None
     memory_limit: int | None
+    min_area: float
     model_path: Path
     stat_path: Path
     data_sets: dict[str, DataSet]
@@ -123,9 +127,11 @@ SETTINGS = (
     Key("backend", parsing.one_of(BACKENDS), " or ".join(BACKENDS), BACKENDS[0]),
     Key("workers", lambda text: parsing.integer(text, 1), "an integer >= 1", None),
     Key("memory_limit", lambda text: parsing.integer(text, 1), "an integer >= 1, in MiB", None),
+    Key("min_area", parsing.not_negative, "a number >= 0", 0.0),
     Key("model_path", parsing.path, "a folder", Path("model")),
     Key("stat_path", parsing.path, "a folder", Path("stat")),
 )  # fmt: skip
+_BANDS = "numbers of bands from 1 and ranges of them or of wavelengths, for example 1-50, 60, 430-900 nm"
 DATA_SET = (
     Key("imgAPath", parsing.path, "the folder of the before images"),
     Key("imgBPath", parsing.path, "the folder of the after images"),
@@ -136,7 +142,11 @@ DATA_SET = (
     Key("unchangedLabel", parsing.number, "a number", None),
     Key("unknownLabel", parsing.number, "a number", None),
     Key("nodata", parsing.number_or_nan, "a number or nan", None),
-)
+    Key("bands", band_choice.parse_bands, _BANDS, None),
+    Key("bad_bands", lambda text: band_choice.parse_bands(text, (band_choice.FILE, band_choice.WATER)),
+        f"{_BANDS}, {band_choice.FILE} or {band_choice.WATER} among them", None),
+    Key("scale", lambda text: parsing.number(text, 0), "a number > 0", None),
+)  # fmt: skip
 SEARCH = (
     Key("batch_size", parsing.integers, _INTEGERS),
     Key("neurons", parsing.integers, _INTEGERS),
@@ -306,4 +316,7 @@ def _data_set(name: str, values: dict[str, Any], folder: Path) -> DataSet:
         unchanged_label=values["unchangedLabel"],
         unknown_label=values["unknownLabel"],
         nodata=values["nodata"],
+        bands=values["bands"],
+        bad_bands=values["bad_bands"],
+        scale=values["scale"],
     )

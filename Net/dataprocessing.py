@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from config import DATA_PATH, DataSet, Settings
-from hscd import readers
+from hscd import band_choice, readers
 from hscd.arrays import aligned_empty
 from hscd.errors import InputError
+from hscd.grids import RESAMPLED, onto, overlaps, same_grid
+from hscd.hardware import available_memory
+from hscd.image import Image, held, physical, with_bands
+from hscd.inspection import listed
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
 from hscd.nodata import valid_pixels
-from hscd.records import Scene
+from hscd.readers.limits import check_size
 from hscd.scaling import band_ranges, fill_pixels
+from hscd.scene import Scene, joined, survey, windows_of
 
 Images = list[np.ndarray]
 
 _MEBIBYTE = 2**20
+# Bands of the two dates further apart are not the same; those of one kind of sensor differ by less.
+_SAME_BAND_NM = 30
+_NOTHING_LEFT = (
+    "[{section}] {name}: nothing is left of the pair: every pixel is NaN, infinite or {nodata} in a band of one of its "
+    "images"
+)
+# Bytes that a test needs at once for each pixel of a pair: distance, prediction, correction, truth, mask, and copies.
+_MAP_BYTES = 12
+
+
+class PairFiles(NamedTuple):
+    """A pair's name, and where its images and its label map lie; `label` is None without ground truth."""
+
+    name: str
+    before: Path
+    after: Path
+    label: Path | None
 
 
 def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, list[str]]:
@@ -29,56 +55,132 @@ def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, lis
         conf: checked settings (`config.read`).
 
     Returns:
-        Before images and after images, (rows, columns, bands) in the number type of their files; label maps,
-        (rows, columns) in the values of their files; names of the pairs.
+        Before images and after images, (rows, columns, bands) in the number type of their files, or in floating point
+        where they are scaled or interpolated, or where pixels are masked, which are NaN; label maps, (rows, columns) in
+        the values of their files; names of the pairs.
 
     Raises:
         InputError: if anything is missing, unreadable or larger than `memory_limit`, if shapes or bands do not agree,
             if a label value is not configured, or if there are NaN or infinite pixels and no `nodata` is configured.
     """
     section = conf[name]
-    befores: Images = []
-    afters: Images = []
-    label_maps: Images = []
-    names: list[str] = []
-    for file_name in pair_files(section):
-        before, after, labels = load_pair(file_name, section, conf)
-        if befores and before.shape[2] != befores[0].shape[2]:
-            raise InputError(
-                f"{section.img_a_path / file_name}: {before.shape[2]} bands, pair {names[0]} of the same data set "
-                f"has {befores[0].shape[2]}"
-            )
-        befores.append(before)
-        afters.append(after)
-        label_maps.append(labels)
-        names.append(Path(file_name).stem)
-    return befores, afters, label_maps, names
-
-
-def load_pair(file_name: str, section: DataSet, conf: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Load the before image, the after image and the label map of one pair, as `load_dataset` has them."""
-    limit = None if conf.memory_limit is None else conf.memory_limit * _MEBIBYTE
-    before, after = (
-        readers.read_image(folder / file_name, section.mat_label, limit, finite=section.nodata is None)
-        for folder in (section.img_a_path, section.img_b_path)
+    pairs = open_pairs(section, conf)
+    for _, *images in pairs:
+        for image in images:
+            check_size(image.path, image.nbytes, memory_limit(conf))
+    return (
+        [before.read() for _, before, _ in pairs],
+        [after.read() for _, _, after in pairs],
+        [label_map(files, before.shape[:2], section, conf) for files, before, _ in pairs],
+        [files.name for files, _, _ in pairs],
     )
-    if before.shape != after.shape:
-        raise InputError(
-            f"{section.img_b_path / file_name}: shape {after.shape} differs from {before.shape} "
-            "of the before image (rows, columns, bands)"
+
+
+def open_pairs(section: DataSet, conf: Settings) -> list[tuple[PairFiles, Image, Image]]:
+    """Open every pair of a data set: its files, before image and after image.
+
+    Raises:
+        InputError: as `open_pair`; also if pairs are of different numbers of bands.
+    """
+    pairs = [(files, *open_pair(files, section, conf)) for files in pair_files(section)]
+    first, image, _ = pairs[0]
+    for files, before, _ in pairs:
+        if before.shape[2] != image.shape[2]:
+            raise InputError(
+                f"{files.before}: {before.shape[2]} bands, pair {first.name} of the same data set has {image.shape[2]}"
+            )
+    return pairs
+
+
+def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image, Image]:
+    """Open the before image and the after image of a pair: the chosen bands, scaled, on one grid, NaN where masked.
+
+    Raises:
+        InputError: if one is missing or unreadable, or they do not go together.
+    """
+    before, after = (
+        readers.open_image(path, section.mat_label, memory_limit(conf)) for path in (files.before, files.after)
+    )
+    if before.shape[2] != after.shape[2]:
+        raise InputError(f"{files.after}: {after.shape[2]} bands, {before.shape[2]} in the before image")
+    before, after = _chosen(before, after, section)
+    if (before.scale is None) != (after.scale is None) and section.scale is None:
+        scaled, other = (before, after) if after.scale is None else (after, before)
+        print(
+            f"{scaled.path}: look at it: it is scaled as its file says, {other.path} is not; `scale = 1` takes both as "
+            "stored",
+            file=sys.stderr,
         )
-    return before, after, _label_map(file_name, before.shape[:2], section, limit)
+    before, after = (_physical(image, section) for image in (before, after))
+    if before.grid is not None and after.grid is not None:
+        if not same_grid(before, after):
+            dtype = np.result_type(after.dtype, np.float32)
+            moved = onto(after, before.grid, before.shape[:2], dtype, math.nan)
+            if not overlaps(after, before):
+                raise InputError(
+                    f"{files.after}: does not overlap {files.before}; they are georeferenced to different places"
+                )
+            after = moved
+    elif before.shape != after.shape:
+        raise InputError(
+            f"{files.after}: shape {after.shape} differs from {before.shape} of the before image (rows, columns, "
+            "bands), and without georeference of both it cannot be resampled"
+        )
+    return readers.checked(before), readers.checked(after)
 
 
-def _label_map(file_name: str, shape: tuple[int, int], section: DataSet, limit: int | None) -> np.ndarray:
+def _chosen(before: Image, after: Image, section: DataSet) -> tuple[Image, Image]:
+    """The bands of both images that the section asks for; those that are bad in one of them are dropped in both."""
+    if before.wavelengths is not None and after.wavelengths is not None:
+        apart = np.abs(before.wavelengths - after.wavelengths)
+        if (apart > _SAME_BAND_NM).any():
+            band = int(apart.argmax())
+            raise InputError(
+                f"{after.path}: band {band + 1} is at {after.wavelengths[band]:.0f} nm, at "
+                f"{before.wavelengths[band]:.0f} nm in the before image"
+            )
+    keep = np.ones(before.shape[2], bool)
+    key = "bands"
+    try:
+        if section.bands is not None:
+            keep = band_choice.chosen(section.bands, before)
+        key = "bad_bands"
+        if section.bad_bands is not None:
+            for image in (before, after):
+                keep &= ~band_choice.chosen(section.bad_bands, image)
+    except ValueError as error:
+        raise InputError(f"[{section.name}] {key}: {error}") from error
+    if not keep.any():
+        raise InputError(f"[{section.name}] bands, bad_bands: no band of {before.path} is left")
+    if keep.all():
+        return before, after
+    positions = np.flatnonzero(keep)
+    return with_bands(before, positions), with_bands(after, positions)
+
+
+def _physical(image: Image, section: DataSet) -> Image:
+    """An image as the section says: scaled or not, and NaN where its nodata is."""
+    if section.nodata is not None:
+        image = replace(image, nodata=section.nodata)
+    if section.scale is not None:
+        scale = None if section.scale == 1 else np.full(image.shape[2], section.scale)
+        image = replace(image, scale=scale, offset=None)
+    return physical(image)
+
+
+def memory_limit(conf: Settings) -> int:
+    """The bytes that images and maps may take."""
+    return available_memory() if conf.memory_limit is None else conf.memory_limit * _MEBIBYTE
+
+
+def label_map(files: PairFiles, shape: tuple[int, int], section: DataSet, conf: Settings) -> np.ndarray:
     """A label map in the values of its file; zeros, which say nothing, in a data set without ground truth."""
-    if section.label_path is None:
-        return np.zeros(shape, np.uint8)
-    file = section.label_path / file_name
-    labels = readers.read_label_map(file, section.mat_label, limit)
+    if files.label is None:
+        return np.broadcast_to(np.uint8(0), shape)
+    labels = readers.read_label_map(files.label, section.mat_label, memory_limit(conf))
     if labels.shape != shape:
-        raise InputError(f"{file}: label map of shape {labels.shape}, images of {shape}")
-    relabel(labels, section, file)
+        raise InputError(f"{files.label}: label map of shape {labels.shape}, images of {shape}")
+    relabel(labels, section, files.label)
     return labels
 
 
@@ -94,21 +196,39 @@ def relabel(labels: np.ndarray, section: DataSet, source: Path | None = None) ->
 
 
 def valid_masks(
-    befores: Sequence[np.ndarray], afters: Sequence[np.ndarray], names: Sequence[str], section: DataSet
+    befores: Sequence[np.ndarray],
+    afters: Sequence[np.ndarray],
+    names: Sequence[str],
+    section: DataSet,
+    nodata: float | None,
 ) -> list[np.ndarray | None]:
     """The (rows, columns) mask of the pixels of each pair that hold data in both images; None where all do."""
-    if section.nodata is None:
+    if nodata is None:
         return [None] * len(befores)
     masks = []
     for before, after, name in zip(befores, afters, names, strict=True):
-        valid = valid_pixels([before, after], section.nodata)
-        if valid is not None and not valid.any():
-            raise InputError(
-                f"[{section.name}] {name}: nothing is left of the pair: every pixel is NaN, infinite or nodata = "
-                f"{section.nodata:.15g} in a band of one of its images"
-            )
-        masks.append(valid)
+        masks.append(valid_pixels([before, after], [nodata] * 2))
+        if masks[-1] is not None and not masks[-1].any():
+            raise InputError(_NOTHING_LEFT.format(section=section.name, name=name, nodata=_nodata_of(section)))
     return masks
+
+
+def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
+    """What to say of a pair whose every pixel is masked: why, and what can be done about it."""
+    said = _NOTHING_LEFT.format(section=section.name, name=files.name, nodata=_nodata_of(section))
+    for path in (files.before, files.after):
+        image = _physical(readers.open_image(path, section.mat_label, memory_limit(conf)), section)
+        empty = np.ones(image.shape[2], bool)
+        for window in windows_of(image):
+            empty &= ~np.isfinite(image.window(*window)).any(axis=(0, 1))
+        if empty.any():
+            bands = listed((np.flatnonzero(empty) + 1).tolist())
+            said += f"; bands {bands} of {path.name} hold no data at all: leave them out with bad_bands = {bands}"
+    return said
+
+
+def _nodata_of(section: DataSet) -> str:
+    return "the nodata of its file" if section.nodata is None else f"nodata = {section.nodata:.15g}"
 
 
 def _make_demo(section: DataSet) -> None:
@@ -122,42 +242,68 @@ def _make_demo(section: DataSet) -> None:
             demo.write_demo(DATA_PATH)
 
 
-def pair_files(section: DataSet) -> list[str]:
-    """File names that the before, after and label folder share, sorted; any that one of them lacks is an error.
+def pair_files(section: DataSet) -> list[PairFiles]:
+    """The pairs of a data set, sorted: images that have one name in the before, after and label folder.
 
-    Without ground truth there is no label folder.
+    A name is a file name without the suffix of its format; any that one of the folders lacks is an error. Without
+    ground truth there is no label folder. Where imgAPath, imgBPath and labelPath name an image each, that is the pair.
 
     The demo data is made first if the section points at it and it is not there yet.
     """
     _make_demo(section)
-    folders = {"imgAPath": section.img_a_path, "imgBPath": section.img_b_path}
+    places = {"imgAPath": section.img_a_path, "imgBPath": section.img_b_path}
     if section.label_path is not None:
-        folders["labelPath"] = section.label_path
-    listings = {}
-    for key, folder in folders.items():
-        if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder ([{section.name}] {key})")
-        listings[key] = {
-            entry.name
-            for entry in folder.iterdir()
-            if entry.suffix.lower() in readers.READERS and not entry.name.startswith(".")
-        }
-    names = sorted(set().union(*listings.values()))
-    if not names:
-        raise InputError(f"{section.img_a_path}: holds no image of a known format ({', '.join(readers.READERS)})")
-    for key, present in listings.items():
-        missing = [name for name in names if name not in present]
-        if missing:
-            other = next(folders[key] for key, present in listings.items() if missing[0] in present)
+        places["labelPath"] = section.label_path
+    single = [key for key, path in places.items() if path.is_file() or path.suffix.lower() in readers.READERS]
+    if len(single) == len(places):
+        return [PairFiles(readers.name_of(section.img_a_path), *_in_order(places))]
+    if single:
+        other = next(key for key in places if key not in single)
+        raise InputError(
+            f"{places[single[0]]}: an image ([{section.name}] {single[0]}), but {other} is a folder of images; name "
+            "images or folders in all of them"
+        )
+    for key, folder in places.items():
+        if readers.is_folder_of_bands(folder):
             raise InputError(
-                f"{folders[key] / missing[0]}: missing, but {other / missing[0]} is there; before, after and label of "
-                f"a pair carry the same file name ([{section.name}] {key})"
+                f"{folder}: holds the bands of one image ([{section.name}] {key}), not images; name the folder above "
+                f"it, or rename it {folder.name}.tif to have it taken for the image itself"
             )
-    stems = [Path(name).stem for name in names]
-    for stem in stems:
-        if stems.count(stem) > 1:
-            raise InputError(f"{section.img_a_path}: two pairs are named {stem!r}; results would overwrite each other")
-    return names
+    listings = {key: _listing(folder, key, section) for key, folder in places.items()}
+    files = {name: path for listing in reversed(listings.values()) for name, path in listing.items()}
+    if not files:
+        raise InputError(f"{section.img_a_path}: holds no image of a known format ({', '.join(readers.READERS)})")
+    names = sorted(files, key=lambda name: files[name].name)
+    for key, listing in listings.items():
+        missing = [name for name in names if name not in listing]
+        if missing:
+            there = files[missing[0]]
+            raise InputError(
+                f"{places[key] / there.name}: missing, but {there} is there; before, after and label of a pair carry "
+                f"the same name ([{section.name}] {key})"
+            )
+    return [PairFiles(name, *_in_order({key: listing[name] for key, listing in listings.items()})) for name in names]
+
+
+def _in_order(paths: dict[str, Path]) -> tuple[Path, Path, Path | None]:
+    return paths["imgAPath"], paths["imgBPath"], paths.get("labelPath")
+
+
+def _listing(folder: Path, key: str, section: DataSet) -> dict[str, Path]:
+    """The images of a folder by their names."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder ([{section.name}] {key})")
+    found: dict[str, Path] = {}
+    for entry in sorted(folder.iterdir()):
+        if readers.is_image(entry):
+            name = readers.name_of(entry)
+            if name in found:
+                raise InputError(
+                    f"{folder}: two pairs are named {name!r}, {found[name].name} and {entry.name}; results would "
+                    "overwrite each other"
+                )
+            found[name] = entry
+    return found
 
 
 def preprocessing(
@@ -188,7 +334,7 @@ def preprocessing(
         InputError: if a label value is not configured, or every pixel of a pair is masked.
     """
     names = [f"pair {number}" for number in range(1, len(labels) + 1)]
-    valid = valid_masks(images_a, images_b, names, conf_section)
+    valid = valid_masks(images_a, images_b, names, conf_section, conf_section.nodata)
     return _pixel_pairs(images_a, images_b, labels, valid, conf_section, keep_unlabeled, apply_rescaling)
 
 
@@ -228,9 +374,10 @@ def labelled_pixels(name: str, conf: Settings) -> tuple[np.ndarray, np.ndarray]:
     if conf[name].label_path is None:
         raise InputError(f"{conf.file}: [{name}] labelPath: missing; train_set and test_set of a training need labels")
     befores, afters, label_maps, names = load_dataset(name, conf)
-    valid = valid_masks(befores, afters, names, conf[name])
+    section = conf[name]
+    valid = valid_masks(befores, afters, names, section, math.nan)  # what is masked has been loaded as NaN
     pairs, labels = _pixel_pairs(
-        befores, afters, label_maps, valid, conf[name], keep_unlabeled=False, apply_rescaling=conf.apply_rescaling
+        befores, afters, label_maps, valid, section, keep_unlabeled=False, apply_rescaling=conf.apply_rescaling
     )
     changed, unchanged = (int(np.count_nonzero(labels == value)) for value in (CHANGED, UNCHANGED))
     if not (changed and unchanged):
@@ -242,23 +389,49 @@ def labelled_pixels(name: str, conf: Settings) -> tuple[np.ndarray, np.ndarray]:
 
 
 def scenes(name: str, conf: Settings) -> list[Scene]:
-    """The pairs of a data set for prediction and pseudo-labels, all rescaled together; their pixels lie in one array.
+    """The pairs of a data set for prediction and pseudo-labels, all rescaled together.
+
+    Their pixels are read here once, and again when they are asked for, unless all images fit into memory together.
 
     Raises:
         InputError: as `load_dataset`; also if every pixel of a pair is masked.
     """
-    befores, afters, label_maps, names = load_dataset(name, conf)
-    valid = valid_masks(befores, afters, names, conf[name])
-    pairs, labels = _pixel_pairs(
-        befores, afters, label_maps, valid, conf[name], keep_unlabeled=True, apply_rescaling=conf.apply_rescaling
-    )
-    ends = np.cumsum([label_map.size for label_map in label_maps])
-    return [
-        Scene(
-            pair_name,
-            pairs[end - label_map.size : end],
-            labels[end - label_map.size : end].reshape(label_map.shape),
-            mask,
+    section = conf[name]
+    pairs = _held(open_pairs(section, conf), conf)
+    found = []
+    for files, before, after in pairs:
+        if RESAMPLED in after.format:
+            print(f"{files.name}: the after image is resampled onto the grid of the before image (bilinear)")
+        truth = np.broadcast_to(np.uint8(UNKNOWN), before.shape[:2])
+        if files.label is not None:
+            truth = relabel(label_map(files, before.shape[:2], section, conf), section)
+        seen = survey(before, after, windows_of(before, after))
+        if seen.valid is not None and not seen.valid.any():
+            raise InputError(nothing_left(files, section, conf))
+        for path, said in zip((files.before, files.after), seen.suspects, strict=True):
+            if said:
+                print(f"{path}: look at it: it {said}", file=sys.stderr)
+        if seen.valid is not None:
+            truth = np.where(seen.valid, truth, np.uint8(UNKNOWN))
+        found.append(Scene(files.name, before, after, truth, seen.valid, seen.ranges))
+    ranges = joined([scene.ranges for scene in found]) if conf.apply_rescaling else None
+    return [replace(scene, ranges=ranges) for scene in found]
+
+
+def _held(pairs: list[tuple[PairFiles, Image, Image]], conf: Settings) -> list[tuple[PairFiles, Image, Image]]:
+    """The pairs with their images in memory: all of them if they fit beside the maps, else those that are packed."""
+    room = memory_limit(conf)
+    maps = _MAP_BYTES * max(math.prod(before.shape[:2]) for _, before, _ in pairs)
+    if maps > room:
+        raise InputError(
+            f"{conf.file}: memory_limit: the maps of a pair take {maps // _MEBIBYTE:,} MB, {room // _MEBIBYTE:,} MB "
+            "are available"
         )
-        for pair_name, end, label_map, mask in zip(names, ends, label_maps, valid, strict=True)
-    ]
+    everything = sum(image.nbytes for _, *images in pairs for image in images)
+    fits = everything <= (room - maps) // (2 if conf.memory_limit is None else 1)
+
+    def of(image: Image) -> Image:
+        packed = image.block == image.shape[:2]
+        return held(image) if fits or packed else image
+
+    return [(files, of(before), of(after)) for files, before, after in pairs]

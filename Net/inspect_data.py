@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from pathlib import Path
+
+import numpy as np
 
 import config
 import dataprocessing as dp
 from commandline import run
+from hscd import band_choice, readers
 from hscd.errors import InputError
-from hscd.inspection import PairSummary, best_bands, summarise
+from hscd.image import Image
+from hscd.inspection import PairSummary, best_bands, listed, summarise
 from hscd.labels import UNKNOWN
+from hscd.nodata import valid_pixels
 from hscd.reports import quicklook
+from hscd.scene import thinned, windows_of
 
 
 def inspect(settings: config.Settings) -> None:
@@ -22,48 +28,115 @@ def inspect(settings: config.Settings) -> None:
     """
     errors = []
     for name, section in settings.data_sets.items():
-        if not (section.img_a_path.is_dir() or name in (settings.train_set, settings.test_set)):
+        if not (section.img_a_path.exists() or name in (settings.train_set, settings.test_set)):
             print(f"[{name}] not there: {section.img_a_path}")
             continue
         try:
-            files = dp.pair_files(section)
+            pairs = dp.pair_files(section)
         except InputError as error:
             errors.append(str(error))
             continue
-        print(f"[{name}] {len(files)} {'pair' if len(files) == 1 else 'pairs'} in {section.img_a_path.parent}")
-        for file_name in files:
+        print(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {section.img_a_path.parent}")
+        for files in pairs:
             try:
-                print(*_lines(file_name, _inspect_pair(file_name, section, settings)), sep="\n")
+                print(*_pair_lines(files, section, settings), sep="\n")
             except InputError as error:
                 errors.append(str(error))
     if errors:
         raise InputError("\n".join(errors))
 
 
-def _inspect_pair(file_name: str, section: config.DataSet, settings: config.Settings) -> PairSummary:
-    """Numbers of a pair; its picture is drawn on the way."""
-    before, after, labels = dp.load_pair(file_name, section, settings)
-    [valid] = dp.valid_masks([before], [after], [Path(file_name).stem], section)
-    labels = dp.relabel(labels, section)
+def _pair_lines(files: dp.PairFiles, section: config.DataSet, settings: config.Settings) -> list[str]:
+    """What a pair holds, in words; its picture is drawn on the way."""
+    images = dp.open_pair(files, section, settings)
+    # A third of the memory for the images, as numbers about them take as much again.
+    step = math.ceil(math.sqrt(3 * sum(image.nbytes for image in images) / dp.memory_limit(settings)))
+    before, after = (thinned(image, windows_of(*images), step) for image in images)
+    valid = valid_pixels([before, after], [image.nodata for image in images])
+    if valid is not None and not valid.any():
+        raise InputError(dp.nothing_left(files, section, settings))
+    labels = dp.relabel(dp.label_map(files, images[0].shape[:2], section, settings), section)
+    shown = labels[::step, ::step].copy()
     if valid is not None:
-        labels[~valid] = UNKNOWN
-    picture = settings.stat_path / f"{section.name}_{Path(file_name).stem}_quicklook.png"
-    quicklook.write(picture, (before, after), best_bands(before), valid, labels)
-    return summarise((before, after), valid, labels, has_labels=section.label_path is not None)
+        shown[~valid] = UNKNOWN
+        if step == 1:
+            labels = shown
+    picture = settings.stat_path / f"{section.name}_{files.name}_quicklook.png"
+    quicklook.write(picture, (before, after), best_bands(before, images[0].wavelengths), valid, shown)
+    found = summarise((before, after), valid, labels, has_labels=files.label is not None)
+    sampled = [] if step == 1 else [f"    images larger than memory: every {step} rows and columns looked at"]
+    return _lines(files, images, found) + sampled + _declared(files, section, settings)
 
 
-def _lines(file_name: str, found: PairSummary) -> list[str]:
+def _lines(files: dp.PairFiles, images: tuple[Image, Image], found: PairSummary) -> list[str]:
     """The numbers of a pair in words."""
-    rows, columns, bands = found.shape
-    pixels = rows * columns
-    lines = [f"  {file_name}: {rows} × {columns} pixels, {bands} {'band' if bands == 1 else 'bands'}"]
-    for name, kind, (low, high) in zip(("before", "after"), found.types, found.ranges, strict=True):
-        lines.append(f"    {name}: {kind}, {low:g} … {high:g}")
+    rows, columns, bands = images[0].shape
+    lines = [f"  {files.before.name}: {rows} × {columns} pixels, {bands} {'band' if bands == 1 else 'bands'}"]
+    for name, image, kind, (low, high) in zip(("before", "after"), images, found.types, found.ranges, strict=True):
+        lines.append(f"    {name}: {image.format}, {kind}, {low:g} … {high:g}")
+    wavelengths = images[0].wavelengths
+    if wavelengths is not None:
+        lines.append(f"    wavelengths: {np.nanmin(wavelengths):g} … {np.nanmax(wavelengths):g} nm")
+    if images[0].grid is not None:
+        lines.append(f"    grid: {_grid(images[0])}")
     if found.masked:
-        lines.append(f"    masked: {found.masked:,} pixels ({found.masked / pixels:.1%})")
-    counts = ", ".join(f"{name} {count:,} ({count / pixels:.1%})" for name, count in found.labels.items())
+        lines.append(f"    masked: {found.masked:,} pixels ({found.masked / found.pixels:.1%})")
+    counts = ", ".join(f"{name} {count:,} ({count / (rows * columns):.1%})" for name, count in found.labels.items())
     lines.append(f"    labels: {counts or 'none, no labelPath'}")
     return lines + [f"    look at: {problem}" for problem in found.problems]
+
+
+def _grid(image: Image) -> str:
+    from rasterio.crs import CRS
+
+    assert image.grid is not None
+    a, b, x, d, e, y = image.grid.transform
+    system = "unknown coordinate system"
+    if image.grid.crs:
+        crs = CRS.from_wkt(image.grid.crs)
+        authority = crs.to_authority()
+        system = ":".join(authority) if authority else str(crs.to_dict().get("proj", "a coordinate system of its own"))
+        system += f" ({'degrees' if crs.is_geographic else crs.linear_units})"
+    return f"{system}, pixels of {math.hypot(a, d):g} × {math.hypot(b, e):g}, upper left corner at {x:.10g}, {y:.10g}"
+
+
+def _declared(files: dp.PairFiles, section: config.DataSet, settings: config.Settings) -> list[str]:
+    """What the files say of nodata, scale and bad bands, and what is done with it."""
+    lines = []
+    for name, path in (("before", files.before), ("after", files.after)):
+        image = readers.open_image(path, section.mat_label, dp.memory_limit(settings))
+        said = []
+        if image.nodata is not None:
+            said.append(
+                f"nodata {image.nodata:g}" + (" (not used: nodata is set)" if section.nodata is not None else "")
+            )
+        if image.scale is not None:
+            scale = f"{image.scale[0]:g}" if np.ptp(image.scale) == 0 else "by band"
+            said.append(f"scale {scale}{_unless(section.scale)}")
+        for word, where in (
+            (band_choice.FILE, "on the file's list of bad bands"),
+            (band_choice.WATER, "in water vapour"),
+        ):
+            bad = _bands_of(word, image)
+            if bad:
+                dropped = section.bad_bands is not None and word in section.bad_bands
+                what = "dropped" if dropped else f"bad_bands = {word} drops them"
+                said.append(f"{len(bad)} of {image.shape[2]} bands {where} ({listed(bad)}; {what})")
+        if said:
+            lines.append(f"    the {name} file says: {', '.join(said)}")
+    return lines
+
+
+def _unless(configured: float | None) -> str:
+    return "" if configured is None else f" (not used, {configured:g} is configured)"
+
+
+def _bands_of(word: str, image: Image) -> list[int]:
+    """Numbers of the bands that a word of `bad_bands` means; none where the image does not know."""
+    try:
+        return [int(band) + 1 for band in np.flatnonzero(band_choice.chosen((word,), image))]
+    except ValueError:
+        return []
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

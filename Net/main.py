@@ -12,13 +12,13 @@ import config
 import dataprocessing as dp
 import predutils as pu
 from commandline import run
-from hscd import storage
-from hscd.arrays import aligned_take
+from hscd import storage, weights
 from hscd.distances import DISTANCES
 from hscd.errors import InputError
 from hscd.evaluation import confusion
-from hscd.records import PseudoLabels, Scene
-from hscd.reports import maps, tables
+from hscd.records import PseudoLabels
+from hscd.reports import gis, maps, tables
+from hscd.scene import Scene
 from hscd.selection import classify, corrected_labels
 from hscd.spatial import spatial_correction
 from hscd.thresholds import otsu
@@ -26,6 +26,8 @@ from hscd.thresholds import otsu
 
 def train(settings: config.Settings) -> None:
     """Search for a model on `train_set` and save it with the report of all trials."""
+    with storage.exclusive(settings.model_path / settings.model_name):
+        pass  # said now rather than after all that is slow
     for name in (settings.train_set, settings.test_set):
         dp.pair_files(settings[name])
     train_set, train_labels = dp.labelled_pixels(settings.train_set, settings)
@@ -74,6 +76,7 @@ def selection_name(settings: config.Settings) -> str:
 
 def test(settings: config.Settings) -> None:
     """Test a saved model on every pair of `test_set`, with or without fine-tuning."""
+    weights.require(settings.model_path / f"{settings.model_name}.h5")  # before the slow import
     import siamese
 
     siamese.load_model(settings.model_path / settings.model_name)
@@ -99,7 +102,7 @@ def test_pair(settings: config.Settings, scene: Scene, pseudo: PseudoLabels | No
     """
     import siamese
 
-    name, pairs, truth = scene.name, scene.pairs, scene.truth
+    name, truth = scene.name, scene.truth
     section = settings[settings.test_set]
     model_prefix = settings.model_path / settings.model_name
     model = siamese.load_model(model_prefix, seed=settings.seed)
@@ -114,11 +117,8 @@ def test_pair(settings: config.Settings, scene: Scene, pseudo: PseudoLabels | No
         started = time.perf_counter()
         positions, labels = pu.select(pseudo, settings)
         extraction_time = time.perf_counter() - started
-        # All pixels in their order: no copy of a large scene.
-        everything = settings.fine_tuning == config.ALL_PSEUDO_LABELS and len(positions) == len(pairs)
-        chosen = pairs if everything else aligned_take(pairs, positions)
         model, loss, val_loss, val_acc, epochs, ft_time = siamese.fine_tuning(
-            model, batch_size, chosen, labels, seed=settings.seed
+            model, batch_size, scene.take(positions), labels, seed=settings.seed
         )
         tuning = {
             "pseudo_qty": len(positions),
@@ -161,6 +161,10 @@ def test_pair(settings: config.Settings, scene: Scene, pseudo: PseudoLabels | No
     maps.write_classes(stat / f"{result_name}.png", maps.prediction_panels(prediction, truth))
     maps.write_classes(stat / f"{result_name}_corrected.png", maps.prediction_panels(corrected, truth))
     maps.write_heatmap(stat / f"{result_name}_heatmap.png", distances, threshold, f"Distances of {name}")
+    gis.write_results(
+        stat / result_name, distances, threshold, prediction, corrected, scene.grid, settings.min_area,
+        {"MODEL": settings.model_name, "FINE_TUNING": selection_name(settings)},
+    )  # fmt: skip
     print(f"{result_name}: {tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}")
 
 
@@ -168,11 +172,15 @@ def predict_map(model: Any, scene: Scene) -> np.ndarray:
     """Distances of a scene by a model, (rows, columns) float32; NaN at masked pixels."""
     import siamese
 
-    if scene.valid is None:
-        return siamese.predict(model, scene.pairs).reshape(scene.truth.shape)
-    distances = np.full(scene.truth.shape, np.nan, dtype=np.float32)
-    distances[scene.valid] = siamese.predict(model, scene.pairs, np.flatnonzero(scene.valid))
-    return distances
+    def measure(pairs: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
+        if valid is None:
+            return siamese.predict(model, pairs)
+        distances = np.full(len(pairs), np.nan, dtype=np.float32)
+        if len(valid):
+            distances[valid] = siamese.predict(model, pairs, valid)
+        return distances
+
+    return scene.map(measure, "prediction")
 
 
 def dispatch(settings: config.Settings) -> None:

@@ -18,7 +18,8 @@ from hscd import storage
 from hscd.distances import DISTANCES, pixel_distances
 from hscd.errors import InputError
 from hscd.evaluation import confusion
-from hscd.records import PseudoLabels, Scene
+from hscd.records import PseudoLabels
+from hscd.scene import Scene
 from hscd.selection import (
     CORRECTION_RADIUS,
     all_labels,
@@ -63,10 +64,15 @@ def pseudo_labels(
         InputError: if all distances are equal.
     """
     distances = pixel_distances(first_img, second_img, dist_function)
+    threshold = _split(distances, valid)
+    return (distances if return_distances else classify(distances, threshold)), threshold
+
+
+def _split(distances: np.ndarray, valid: np.ndarray | None) -> float:
+    """Otsu's threshold of distances, which become NaN where pixels are masked."""
     if valid is not None:
         distances[~valid.ravel()] = np.nan
-    threshold = otsu(distances)
-    return (distances if return_distances else classify(distances, threshold)), threshold
+    return otsu(distances)
 
 
 def select(pseudo_dict: PseudoLabels, settings: config.Settings) -> tuple[np.ndarray, np.ndarray]:
@@ -135,8 +141,8 @@ def saved_pairs(section: config.DataSet) -> list[str]:
     """
     from dataprocessing import pair_files
 
-    if section.img_a_path.is_dir():
-        return [Path(name).stem for name in pair_files(section)]
+    if section.img_a_path.exists():
+        return [files.name for files in pair_files(section)]
     names = sorted(file.stem for file in section.pseudo_path.glob("*.pickle") if not file.name.startswith("."))
     if not names:
         raise InputError(
@@ -153,7 +159,7 @@ def generate(settings: config.Settings) -> None:
     from dataprocessing import scenes
 
     section = settings[settings.train_set]
-    section.pseudo_path.mkdir(parents=True, exist_ok=True)  # where that fails, no work should be lost
+    storage.require_folder(section.pseudo_path)  # where that fails, no work should be lost
     scenes_of_set = scenes(section.name, settings)
     function = DISTANCES[settings.distance].function
     with tqdm(scenes_of_set, desc="pseudo-labels", unit="pair") as progress:
@@ -162,25 +168,27 @@ def generate(settings: config.Settings) -> None:
     for scene, (pseudo, generation_time) in zip(scenes_of_set, made, strict=True):
         storage.write_pickle(pseudo_file(section, scene.name), pseudo)
         name = f"{section.name}_{scene.name}_{settings.distance}_pseudo_rescaling_{settings.apply_rescaling}"
-        _report(settings.stat_path / name, pseudo, scene.truth, generation_time)
+        _report(settings.stat_path / name, pseudo, scene, settings, generation_time)
 
 
 def _pseudo_labels_of(section: config.DataSet, scene: Scene, function: Callable) -> tuple[PseudoLabels, float]:
     """Pseudo-labels of a pair, and the seconds they took."""
     started = time.perf_counter()
     try:
-        distances, threshold = pseudo_labels(
-            scene.pairs[:, 0], scene.pairs[:, 1], function, return_distances=True, valid=scene.valid
-        )
+        distances = scene.map(lambda pairs, _: pixel_distances(pairs[:, 0], pairs[:, 1], function), "distances").ravel()
+        threshold = _split(distances, scene.valid)
     except InputError as error:
         raise InputError(f"[{section.name}] {scene.name}: {error}") from error
     return {"threshold": threshold, "distances": distances, "shape": scene.truth.shape}, time.perf_counter() - started
 
 
-def _report(prefix: Path, pseudo: PseudoLabels, truth: np.ndarray, generation_time: float) -> None:
+def _report(
+    prefix: Path, pseudo: PseudoLabels, scene: Scene, settings: config.Settings, generation_time: float
+) -> None:
     """Write metrics and maps of the pseudo-labels of a pair, before and after spatial correction."""
-    from hscd.reports import maps, tables
+    from hscd.reports import gis, maps, tables
 
+    truth = scene.truth
     prediction = classify(pseudo["distances"], pseudo["threshold"]).reshape(pseudo["shape"])
     started = time.perf_counter()
     corrected = spatial_correction(prediction, CORRECTION_RADIUS)
@@ -207,6 +215,10 @@ def _report(prefix: Path, pseudo: PseudoLabels, truth: np.ndarray, generation_ti
     )
     for name, labels in ((f"{prefix.name}.png", prediction), (f"{prefix.name}_corrected.png", corrected)):
         maps.write_classes(prefix.with_name(name), maps.prediction_panels(labels, truth))
+    gis.write_results(
+        prefix, pseudo["distances"].reshape(pseudo["shape"]), pseudo["threshold"], prediction, corrected, scene.grid,
+        settings.min_area, {"DISTANCE": settings.distance},
+    )  # fmt: skip
     print(f"{prefix.name}: {tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}")
 
 

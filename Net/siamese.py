@@ -230,16 +230,19 @@ def hyperparam_search(
     with storage.exclusive(prefix):
         record = SearchRecord(prefix.with_name(f"{name}_search.json"), question, hyperas_sett.max_evals)
         if record.discarded:
-            print(f"{record.kept}: this record {record.discarded}; a new search starts", file=sys.stderr)
+            what = f"the search of {record.found.name} goes on" if record.found else "a new search starts"
+            print(f"{record.kept}: this record {record.discarded}; {what}", file=sys.stderr)
+        elif record.found:
+            print(f"{record.found}: this record is of this search, which goes on", file=sys.stderr)
         record.workers = workers or record.workers or _workers(hyperas_sett.max_evals, len(train_set))
         shared = _shared(data) if record.workers > 1 else data
         trials_of_search = _Trials(shared, distance_function, hyperas_sett, seed, log_folder)
         try:
             trials = _run_trials(trials_of_search, record, prefix, record.workers)
         except KeyboardInterrupt:
+            after = "the same command goes on from here" if record.finished else "the search starts again"
             print(
-                f"{name}: {len(record.finished)} of {hyperas_sett.max_evals} trials are recorded; the same command "
-                "goes on from here",
+                f"{name}: {len(record.finished)} of {hyperas_sett.max_evals} trials are recorded; {after}",
                 file=sys.stderr,
             )
             raise
@@ -258,6 +261,8 @@ def _run_trials(search: _Trials, record: SearchRecord, prefix: Path, workers: in
     known = [finished.trial for finished in recorded.values()]
     max_evals = search.choices.max_evals
     with tqdm(total=max_evals, initial=len(known), desc="search", unit="trial", dynamic_ncols=True) as bar:
+        if any(not trial.error for trial in known):
+            bar.set_description_str(_best_so_far(known))
 
         def on_epoch(trial_id: int, epoch: int, val_loss: float) -> None:
             bar.set_postfix_str(f"trial {trial_id}, epoch {epoch}, val_loss {val_loss:.5f}")
@@ -278,7 +283,7 @@ def _run_trials(search: _Trials, record: SearchRecord, prefix: Path, workers: in
                 save_model(prefix, *trained)
             else:
                 record.add(finished)
-            bar.set_description_str(f"search, best val_loss {best.report['loss']:.5f}")
+            bar.set_description_str(_best_so_far(known))
 
         *_, space = search.translated(on_epoch)
         with ExitStack() as stack:
@@ -288,6 +293,10 @@ def _run_trials(search: _Trials, record: SearchRecord, prefix: Path, workers: in
                 else stack.enter_context(WorkerProcesses(search, on_epoch, workers))
             )
             return engine.run(runner, space, max_evals, search.seed, on_trial, recorded)
+
+
+def _best_so_far(trials: list[Trial]) -> str:
+    return f"search, best val_loss {engine.best_trial(trials).report['loss']:.5f}"
 
 
 def _with_best_model(finished: Mapping[int, Finished], prefix: Path) -> dict[int, Finished]:

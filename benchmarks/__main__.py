@@ -7,7 +7,8 @@ import sys
 
 import measure
 
-BENCHMARKS = ("startup", "windows", "distances", "preprocessing", "training", "search", "pipeline", "growth")
+# Beside them: large, which writes 20 GB.
+BENCHMARKS = ("startup", "windows", "distances", "preprocessing", "training", "search", "pipeline", "growth", "gis")
 
 
 def main() -> None:

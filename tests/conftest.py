@@ -24,7 +24,7 @@ SHARED = PROJECT.parent / "shared"
 # The files whose tests take longest, begun first so that no worker is left alone with one of them.
 LONG = (
     "test_soak", "test_siamese", "test_resuming", "test_scripts", "test_masked_pixels", "test_epochs", "test_runners",
-    "test_bad_input", "test_models", "test_fuzz", "test_run_demo",
+    "test_large_scene", "test_any_raster", "test_bad_input", "test_models", "test_fuzz", "test_run_demo",
 )  # fmt: skip
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is not beside the project")
@@ -107,6 +107,14 @@ def write_bands(folder: Path, image: np.ndarray) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for band in range(image.shape[2]):
         Image.fromarray(image[:, :, band]).save(folder / f"B{band + 1:02d}.tif")
+
+
+def all_pairs(scene):
+    """The pixel pairs of a scene in row-major order."""
+    pairs = np.empty((*scene.truth.shape, 2, scene.bands), np.float32)
+    for window in scene.windows:
+        pairs[window] = scene.pairs(window).reshape(pairs[window].shape)
+    return pairs.reshape(-1, 2, scene.bands)
 
 
 def run_apart(script, *arguments):

@@ -40,7 +40,8 @@ HEADER = 4096
 
 @dataclass(frozen=True)
 class Format:
-    """A sound file and how it is read. `path` may lie in a folder of `others`, which stay sound.
+    """A sound file and how it is read. `path` may lie in a folder of `others`, which stay sound; `named` is what errors
+    name then, the folder of the file if it is empty.
 
     `read` raises InputError, or returns whether the file was taken (a record that is set aside was not).
     """
@@ -49,6 +50,7 @@ class Format:
     content: bytes
     read: Callable[[Path], bool]
     others: dict[str, bytes] = field(default_factory=dict)
+    named: str = ""
 
 
 @dataclass
@@ -92,10 +94,116 @@ def formats() -> dict[str, Format]:
     bands = {f"a.tif/B{band}.tif": _tif(image[:, :, band]) for band in range(4)}
     damaged = bands.pop("a.tif/B2.tif")
     found["folder of bands"] = Format("a.tif/B2.tif", damaged, lambda path: _read_image(path.parent), bands)
-    found |= _models() | _pickles()
+    found |= _rasters(image, labels) | _hdf5_images(image) | _models() | _pickles()
     found["net.conf"] = Format("net.conf", ("# città\n" + CONFIGURATION).encode(), _read_configuration)
     found["search record"] = Format("a.json", _record(), _read_record)
     return found
+
+
+def _rasters(image: np.ndarray, labels: np.ndarray) -> dict[str, Format]:
+    """What GDAL and NumPy read beside single bands of TIFF."""
+    georeferenced = {"crs": "EPSG:32633", "transform": (30, 0, 366975, 0, -30, 5808045)}
+    bands = np.moveaxis(image, 2, 0)
+    found = {
+        name: Format("a.tif", _written("GTiff", bands, **georeferenced, **options)["a"], _read_image)
+        for name, options in (
+            ("geotiff of bands", {}),
+            ("geotiff interleaved, tiled, deflate",
+             {"interleave": "pixel", "tiled": True, "blockxsize": 16, "blockysize": 16, "compress": "deflate"}),
+            ("geotiff zstd, bigtiff", {"compress": "zstd", "bigtiff": "YES"}),
+        )
+    }  # fmt: skip
+    for interleave in ("bsq", "bil", "bip"):
+        envi = _written("ENVI", bands, interleave=interleave, **georeferenced)
+        pixels, header = (
+            {"a.img": envi["a"]},
+            envi["a.hdr"] + b"wavelength units = nm\nwavelength = {400,500,600,700}\n",
+        )
+        found[f"envi {interleave}"] = Format("a.hdr", header, _read_image, pixels)
+    found["envi pixels"] = Format(
+        "b/a.img", pixels["a.img"], lambda path: _read_image(path.with_suffix(".hdr")), {"b/a.hdr": header}
+    )
+    found["png labels"] = Format("a.png", _written("PNG", labels[None])["a"], _read_labels)
+    array = io.BytesIO()
+    np.save(array, image)
+    found["npy"] = Format("a.npy", array.getvalue(), _read_image)
+    return found | _sentinel_2(bands, georeferenced)
+
+
+def _sentinel_2(bands: np.ndarray, georeferenced: dict[str, Any]) -> dict[str, Format]:
+    """A product of two bands of different resolution, its band or its metadata damaged."""
+    folder = "S2A.SAFE/GRANULE/L2A/IMG_DATA"
+    large = np.tile(bands[:1], (1, 6, 6))
+    metadata = b"<Level-2A_User_Product><Product_Image_Characteristics><QUANTIFICATION_VALUES_LIST>"
+    metadata += b'<BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE></QUANTIFICATION_VALUES_LIST>'
+    metadata += b'<BOA_ADD_OFFSET_VALUES_LIST><BOA_ADD_OFFSET band_id="1">-1000</BOA_ADD_OFFSET>'
+    metadata += b"</BOA_ADD_OFFSET_VALUES_LIST></Product_Image_Characteristics></Level-2A_User_Product>"
+    lossless = {"CODEC": "JP2", "REVERSIBLE": "YES", "QUALITY": "100"}
+    files = {
+        "S2A.SAFE/MTD_MSIL2A.xml": metadata,
+        f"{folder}/R10m/T_B02_10m.jp2": _written("JP2OpenJPEG", large, **georeferenced, **lossless)["a"],
+        f"{folder}/R20m/T_B05_20m.tif": _written(
+            "GTiff", large[:, ::2, ::2], **georeferenced | {"transform": (60, 0, 366975, 0, -60, 5808045)}
+        )["a"],
+    }
+    return {
+        name: Format(
+            damaged,
+            files[damaged],
+            lambda path: _read_image(next(folder for folder in path.parents if folder.suffix == ".SAFE")),
+            {other: content for other, content in files.items() if other != damaged},
+            "S2A.SAFE",
+        )
+        for name, damaged in (("safe metadata", next(iter(files))), ("safe, jpeg 2000", list(files)[1]))
+    }
+
+
+def _written(driver: str, bands: np.ndarray, **options: Any) -> dict[str, bytes]:
+    """(bands, rows, columns) in a format of GDAL, as the files of the name "a" that it consists of."""
+    import rasterio
+    from rasterio.transform import Affine
+
+    if "transform" in options:
+        options["transform"] = Affine(*options["transform"])
+    count, rows, columns = bands.shape
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        profile = {"count": count, "height": rows, "width": columns, "dtype": bands.dtype}
+        with rasterio.open(Path(folder) / "a", "w", driver=driver, **profile, **options) as file:
+            file.write(bands)
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def _hdf5_images(image: np.ndarray) -> dict[str, Format]:
+    import h5py
+
+    def written(write: Callable[[Any], None], **options: Any) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a"
+            with h5py.File(path, "w", libver="earliest", **options) as file:
+                write(file)
+            return path.read_bytes()
+
+    def matlab(file: Any) -> None:
+        cube = file.create_dataset("cube", data=image.T, chunks=(2, 5, 3), compression="gzip", compression_opts=3)
+        cube.attrs["MATLAB_class"] = np.bytes_("uint16")
+
+    def prisma(file: Any) -> None:
+        corners = {"ULcorner_easting": 0, "ULcorner_northing": 150, "LRcorner_easting": 120, "LRcorner_northing": 0}
+        file.attrs.update({f"Product_{name}": np.float32(value) for name, value in corners.items()})
+        file.attrs["Epsg_Code"] = np.int32(32633)
+        for name, wavelengths in (("Vnir", (700, 500, 0, 450)), ("Swir", (2400, 1600, 1000, 0))):
+            file.attrs[f"List_Cw_{name}"] = np.array(wavelengths, np.float32)
+            file.attrs[f"L2Scale{name}Min"], file.attrs[f"L2Scale{name}Max"] = np.float32(0), np.float32(1)
+            fields = "HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields"
+            file[f"{fields}/{name.upper()}_Cube"] = image.transpose(0, 2, 1)
+
+    header = b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM"
+    content = written(matlab, userblock_size=512)
+    return {
+        "mat 7.3": Format("a.mat", header + content[len(header) :], _read_image),
+        "prisma": Format("a.he5", written(prisma), _read_image),
+    }
 
 
 def _mat(values: np.ndarray, **options: Any) -> bytes:
@@ -312,7 +420,7 @@ def _judged(case: Format, path: Path) -> tuple[str, str]:
             return "failure", f"{type(error).__name__}: {error}"
     # A configuration file gets a line a problem.
     lines = message.splitlines() if path.suffix == ".conf" else [message]
-    place = str(path.parent if case.others else path)
+    place = case.named or str(path.parent if case.others else path)
     for line in lines:
         if "\n" in line or not line.isprintable() or len(line) >= LONGEST_MESSAGE or place not in line:
             return "failure", f"unclear message: {line!r}"

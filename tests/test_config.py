@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import config
 from conftest import CONFIGURATION, PROJECT, Workspace
+from hscd.band_choice import BandRange
 from hscd.errors import InputError
 
 # One section of each kind, with the table of its keys.
@@ -37,6 +38,7 @@ REFUSED: dict[str, list[str]] = {
     "seed": ["", "-1", "4294967296", "1.5", "x"],
     "backend": ["", "torch", "TensorFlow", "tensorflow, jax"],
     "workers": ["", "0", "-1", "1.5", "auto"],
+    "min_area": ["", "-1", "nan", "inf", "small"],
     "memory_limit": ["", "0", "-1", "1.5", "2 GB", "all"],
     "model_path": [""],
     "stat_path": [""],
@@ -49,6 +51,9 @@ REFUSED: dict[str, list[str]] = {
     "unchangedLabel": LABEL,
     "unknownLabel": LABEL,
     "nodata": ["", "none", "inf", "-inf", "1e999", "0, 1", "NaN or 0"],
+    "bands": ["", "0", "3-1", "red", "1.5", "file", "water", "1; 2"],
+    "bad_bands": ["", "0", "3-1", "red", "1.5", "none"],
+    "scale": ["", "0", "-1", "nan", "inf", "file"],
     "batch_size": CHOICES,
     "neurons": CHOICES,
     "neurons_1": CHOICES,
@@ -63,6 +68,7 @@ DEFAULTS = {
     "backend": "tensorflow",
     "workers": None,
     "memory_limit": None,
+    "min_area": 0,
     "model_path": "model",
     "stat_path": "stat",
     "labelPath": None,
@@ -71,6 +77,9 @@ DEFAULTS = {
     "unchangedLabel": None,
     "unknownLabel": None,
     "nodata": None,
+    "bands": None,
+    "bad_bands": None,
+    "scale": None,
     "max_evals": 30,
 }
 
@@ -134,6 +143,7 @@ seed = 7
 backend = jax
 workers = 3
 memory_limit = 512
+min_area = 2.5
 model_path = saved/models
 stat_path = reports
 
@@ -147,6 +157,9 @@ changedLabel = 1
 unchangedLabel = 2.5
 unknownLabel = -1
 nodata = -32768
+bands = 1-3, 400-500 nm
+bad_bands = file, 2
+scale = 1e-4
 
 [Place b]
 imgAPath = b1
@@ -192,6 +205,7 @@ max_evals = 1
         backend="jax",
         workers=3,
         memory_limit=512,
+        min_area=2.5,
         model_path=tmp_path / "saved/models",
         stat_path=tmp_path / "reports",
         data_sets={
@@ -206,6 +220,9 @@ max_evals = 1
                 unchanged_label=2.5,
                 unknown_label=-1,
                 nodata=-32768,
+                bands=(BandRange(1, 3, False), BandRange(400, 500, True)),
+                bad_bands=("file", BandRange(2, 2, False)),
+                scale=1e-4,
             ),
             "Place b": config.DataSet(
                 name="Place b",

@@ -15,7 +15,7 @@ from PIL import Image
 
 import config
 import dataprocessing as dp
-from conftest import CONFIGURATION, Workspace, make_pair, without_times, write_bands, write_mat
+from conftest import CONFIGURATION, Workspace, all_pairs, make_pair, without_times, write_bands, write_mat
 from hscd import training
 from hscd.labels import UNKNOWN
 from hscd.reports import maps
@@ -352,4 +352,4 @@ def test_nodata_zero_of_unsigned_bands(workspace: Workspace) -> None:
     west = make_pair(3, rows=18, columns=24)
     low = min(image[..., 1][image[..., 1] > 0].min() for image in (before, after, *west[:2]))
     high = max(image[..., 1].max() for image in (before, after, *west[:2]))
-    assert scene.pairs[0, 1, 1] == pytest.approx((after[0, 0, 1] - low) / (high - low), rel=1e-6)
+    assert all_pairs(scene)[0, 1, 1] == pytest.approx((after[0, 0, 1] - low) / (high - low), rel=1e-6)

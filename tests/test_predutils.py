@@ -13,7 +13,7 @@ from skimage.filters import threshold_otsu
 import config
 import dataprocessing as dp
 import predutils as pu
-from conftest import SHARED, Workspace, make_pair, needs_shared, write_mat
+from conftest import SHARED, Workspace, all_pairs, make_pair, needs_shared, write_mat
 from hscd.distances import DISTANCES
 from hscd.errors import InputError
 from hscd.records import PseudoLabels
@@ -129,7 +129,7 @@ def test_the_saved_file_is_the_dict_of_the_contract(workspace: Workspace) -> Non
     # Row-major, of the rescaled data.
     (scene,) = dp.scenes("PLACE A", config.read(workspace.file))
     for position in (0, 29, 30, 299, 599):
-        expected = slow_distance("ED", *scene.pairs[position].tolist())
+        expected = slow_distance("ED", *all_pairs(scene)[position].tolist())
         assert content["distances"][position] == pytest.approx(expected, rel=1e-5)
 
 

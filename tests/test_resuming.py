@@ -59,7 +59,8 @@ def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path, quick_trials, 
         interrupt(patch, call)
         with pytest.raises(KeyboardInterrupt):
             search(tmp_path / "cut", FIVE)
-    assert f"M: {call - 1} of 5 trials are recorded" in capsys.readouterr().err
+    after = "the same command goes on from here" if call > 1 else "the search starts again"
+    assert f"M: {call - 1} of 5 trials are recorded; {after}" in capsys.readouterr().err
     # Ctrl-C leaves the best model so far.
     assert (tmp_path / "cut/model/M.h5").is_file() == (call > 1)
     calls = interrupt(monkeypatch, 0)
@@ -106,6 +107,28 @@ def test_other_data_or_settings_start_a_new_search_and_say_so(
         in capsys.readouterr().err
     )
     assert (tmp_path / "model/M_search_old.json").read_bytes() == kept
+
+
+def test_going_back_to_the_first_search_goes_on_with_it(tmp_path, quick_trials, monkeypatch, capsys):
+    search(tmp_path / "whole", FIVE)
+    cut_search(tmp_path / "cut", monkeypatch)
+    cut_search(tmp_path / "cut", monkeypatch, 2, seed=1)
+    cut_search(tmp_path / "cut", monkeypatch, 2, seed=2)
+    capsys.readouterr()
+    calls = interrupt(monkeypatch, 0)
+    search(tmp_path / "cut", FIVE)
+    assert (
+        "M_search_old3.json: this record is of a search with other seed; the search of M_search_old.json goes on"
+        in (capsys.readouterr().err)
+    )
+    # Trials 3 and 4, and the best one before them: the other searches saved their model over its model.
+    assert len(calls) == 3
+    assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
+    # Those of the other searches are there still: one trial of each.
+    for name, seed in (("M_search_old2.json", 1), ("M_search_old3.json", 2)):
+        record = json.loads((tmp_path / "cut/model" / name).read_text(encoding="utf-8"))
+        assert (record["question"]["seed"], len(record["trials"])) == (seed, 1)
+    assert not (tmp_path / "cut/model/M_search_old.json").exists()
 
 
 def test_a_search_can_be_asked_for_more_trials_while_it_is_interrupted(tmp_path, quick_trials, monkeypatch):

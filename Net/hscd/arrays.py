@@ -23,19 +23,6 @@ def aligned_empty(shape: Sequence[int], dtype: Any = np.float32) -> np.ndarray:
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
-def aligned_take(array: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Copy of the rows at some positions, starting at a multiple of 64 bytes.
-
-    Raises:
-        IndexError: if a position is out of range.
-    """
-    if len(positions) and not (positions.min() >= 0 and positions.max() < len(array)):
-        raise IndexError(f"positions from {positions.min()} to {positions.max()} in an array of {len(array)} rows")
-    taken = aligned_empty((len(positions), *array.shape[1:]), array.dtype)
-    # Any other mode makes NumPy write to a copy first.
-    return array.take(positions, axis=0, out=taken, mode="clip")
-
-
 def is_aligned(array: np.ndarray) -> bool:
     """Whether an array lies in one piece that starts at a multiple of 64 bytes."""
     return array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0

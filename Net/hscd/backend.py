@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from hscd import native_stderr
+from hscd.errors import brief
 from hscd.hardware import BACKENDS, threads
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -62,10 +64,39 @@ with _native_stderr_held_back():
 
 
 def tensorboard(folder: Path) -> keras.callbacks.Callback:
-    """Keras' TensorBoard callback, which writes through TensorFlow whatever the backend is."""
+    """Keras' TensorBoard callback, which writes through TensorFlow whatever the backend is.
+
+    Raises:
+        OSError: from its hooks, naming the folder, where the disk does not take what it writes: no trial is to blame.
+    """
     with _native_stderr_held_back():
-        _import_tensorflow()
-    return keras.callbacks.TensorBoard(str(folder), write_graph=False)
+        tensorflow = _import_tensorflow()
+
+    @contextlib.contextmanager
+    def disk_named() -> Iterator[None]:
+        try:
+            yield
+        except tensorflow.errors.OpError as error:
+            raise OSError(errno.EIO, brief(error), str(folder)) from error
+
+    class Records(keras.callbacks.TensorBoard):
+        def set_model(self, model: keras.Model) -> None:
+            with disk_named():
+                super().set_model(model)
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            with disk_named():
+                super().on_train_begin(logs)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            with disk_named():
+                super().on_epoch_end(epoch, logs)
+
+        def on_train_end(self, logs: Any = None) -> None:
+            with disk_named():
+                super().on_train_end(logs)
+
+    return Records(str(folder), write_graph=False)
 
 
 __all__ = ["keras", "tensorboard", "threads"]

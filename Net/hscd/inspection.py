@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.nodata import extremes_in_all_bands, suspect
 from hscd.scaling import band_ranges
 
-# A value that this share of the pixels has in every band is hardly a measurement.
-_SUSPICIOUS_SHARE = 0.005
+# True colour, nm, and how far off it a band may be.
+_RED_GREEN_BLUE = np.array([650.0, 550.0, 480.0])
+_NEAR = 35
 # Rows looked at to choose bands for a picture.
 _ROWS_SAMPLED = 200
 
@@ -22,6 +25,7 @@ class PairSummary:
     shape: tuple[int, ...]
     types: tuple[str, str]
     ranges: tuple[tuple[float, float], tuple[float, float]]
+    pixels: int
     masked: int
     constant_bands: list[int]
     labels: dict[str, int]
@@ -48,18 +52,18 @@ def summarise(
     }
     problems = []
     if constant:
-        problems.append(f"{len(constant)} of {len(low)} bands are constant: {_listed(constant)}")
+        problems.append(f"{len(constant)} of {len(low)} bands are constant: {listed(constant)}")
     if has_labels and not (counts["changed"] and counts["unchanged"]):
         problems.append("labels of one class only: of no use for a training")
     for name, image in zip(("before", "after"), images, strict=True):
-        suspect = _suspicious_value(image, valid)
-        if suspect is not None:
-            value, share = suspect
-            problems.append(f"{share:.1%} of the {name} image is {value:g} in every band: nodata = {value:g}?")
+        found = suspect(extremes_in_all_bands(image, valid), math.prod(image.shape[:2]))
+        if found:
+            problems.append(f"the {name} image {found}")
     return PairSummary(
         shape=images[0].shape,
         types=(str(images[0].dtype), str(images[1].dtype)),
         ranges=tuple((float(lows.min()), float(highs.max())) for lows, highs in ends),  # type: ignore[arg-type]
+        pixels=math.prod(images[0].shape[:2]),
         masked=0 if valid is None else int(np.count_nonzero(~valid)),
         constant_bands=constant,
         labels=counts if has_labels else {},
@@ -67,22 +71,7 @@ def summarise(
     )
 
 
-def _suspicious_value(image: np.ndarray, valid: np.ndarray | None) -> tuple[float, float] | None:
-    """The smallest or largest value of an image if many pixels have it in every band, and their share."""
-    first = image[:, :, 0] if valid is None else np.where(valid, image[:, :, 0], image[:, :, 0][valid][0])
-    for value in (first.min(), first.max()):
-        found = first == value
-        for band in range(1, image.shape[2]):
-            if np.count_nonzero(found) < _SUSPICIOUS_SHARE * found.size:
-                break
-            found &= image[:, :, band] == value
-        share = np.count_nonzero(found) / found.size
-        if _SUSPICIOUS_SHARE <= share < 1 and image.shape[2] > 1:
-            return float(value), share
-    return None
-
-
-def _listed(numbers: list[int]) -> str:
+def listed(numbers: list[int]) -> str:
     """Numbers in words, runs of them shortened: 1, 3–5."""
     runs: list[list[int]] = []
     for number in numbers:
@@ -93,16 +82,24 @@ def _listed(numbers: list[int]) -> str:
     return ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in runs)
 
 
-def best_bands(image: np.ndarray) -> list[int]:
-    """Three bands for red, green and blue: from each third of the bands the one of the highest signal to noise.
+def best_bands(image: np.ndarray, wavelengths: np.ndarray | None = None) -> list[int]:
+    """Three bands for red, green and blue: those of true colour, or from each third the one of highest signal to noise.
 
     Noise is estimated from the differences of neighbouring pixels. Of fewer than three bands the first, three times.
+
+    Args:
+        image: (rows, columns, bands).
+        wavelengths: of the bands, nm; None where they are not known.
 
     References:
         Green et al. (1988), "A transformation for ordering multispectral data in terms of image quality with
         implications for noise removal", IEEE Trans. Geosci. Remote Sens. 26(1).
     """
     bands = image.shape[2]
+    if wavelengths is not None and np.isfinite(wavelengths).any():
+        apart = np.abs(wavelengths[:, None] - _RED_GREEN_BLUE)
+        if (np.nanmin(apart, axis=0) < _NEAR).all():
+            return [int(band) for band in np.nanargmin(apart, axis=0)]
     if bands < 3 or image.shape[1] < 2:
         return [0, 0, 0]
     sample = image[:: max(1, image.shape[0] // _ROWS_SAMPLED)].astype(np.float64)

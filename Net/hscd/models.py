@@ -132,7 +132,7 @@ def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
     """Parameters and weights of one and the same model, also while a search replaces it."""
     weight_file = model_files(path)[0]
     for _ in range(_ATTEMPTS):
-        _require(weight_file)
+        weights.require(weight_file)
         before = weight_file.stat()
         error = None
         try:
@@ -171,16 +171,8 @@ def _read_once(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
         return parameters, stored.read()
 
 
-def _require(file: Path) -> None:
-    if not file.is_file():
-        raise InputError(
-            f"{file}: no such file; `python main.py` with training = True makes the model, "
-            "or set model_name to a saved one"
-        )
-
-
 def _checked_parameters(file: Path) -> dict[str, Any]:
-    _require(file)
+    weights.require(file)
     parameters = storage.read_pickle(file)
     missing = [name for name in PARAMETERS if name not in parameters]
     if missing:

@@ -37,6 +37,14 @@ def number(text: str, low: float = -math.inf, high: float = math.inf, *, high_in
     return value
 
 
+def not_negative(text: str) -> float:
+    """A finite number >= 0."""
+    value = number(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
 def number_or_nan(text: str) -> float:
     """A finite number, or NaN."""
     return math.nan if math.isnan(float(text)) else number(text)

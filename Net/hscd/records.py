@@ -38,21 +38,6 @@ PIXEL_GRID = Grid((1.0, 0.0, 0.0, 0.0, -1.0, 0.0), "")
 
 
 @dataclass(frozen=True)
-class Scene:
-    """One pair of a data set, for pseudo-labels and prediction.
-
-    `pairs` has the pixel pairs, (rows·columns, 2, bands) in row-major order, `truth` the labels, (rows, columns).
-    `valid`, (rows, columns), is False at masked pixels, None where there are none; a masked pixel is 0 in `pairs` and
-    unknown in `truth`.
-    """
-
-    name: str
-    pairs: np.ndarray
-    truth: np.ndarray
-    valid: np.ndarray | None
-
-
-@dataclass(frozen=True)
 class Trial:
     """One finished trial of a hyper-parameter search.
 

@@ -1,15 +1,22 @@
 """Square windows over class maps: majority vote and uniform neighbourhoods.
 
 Radius counts the centre pixel: radius r is a (2r−1) × (2r−1) window, clipped at the border. Counts come from running
-sums, so the cost is linear in the pixels and does not depend on the radius. Unknown pixels (label 2) are of no class:
-they count as little as what lies beyond the border.
+sums, so the cost is linear in the pixels and does not depend on the radius; maps are worked on by blocks of rows, which
+overlap by what windows reach. Unknown pixels (label 2) are of no class: they count as little as what lies beyond the
+border.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from hscd.labels import UNKNOWN
+from hscd.parallel import over_blocks
+
+# Pixels a block of rows: large beside the rows that two blocks share, small enough for its counts to stay in a cache.
+_BLOCK_PIXELS = 2**18
 
 
 def window_counts(mask: np.ndarray, radius: int) -> np.ndarray:
@@ -69,6 +76,24 @@ def spatial_correction(prediction: np.ndarray, radius: int = 3) -> np.ndarray:
     low, high = prediction.min(), prediction.max()
     found = [value for value in range(low, high + 1) if (prediction == value).any()]
     classes = np.array([value for value in found if value != UNKNOWN] or [UNKNOWN], prediction.dtype)
+    corrected = np.empty_like(prediction, order="C")
+    _by_rows(lambda part: _voted(part, classes, radius), prediction, radius, corrected)
+    return corrected
+
+
+def _by_rows(work: Callable[[np.ndarray], np.ndarray], labels: np.ndarray, radius: int, target: np.ndarray) -> None:
+    """Write what `work` finds for a map into `target`, from blocks of rows with all that their windows reach."""
+    rows, columns = labels.shape
+
+    def write(part: slice) -> None:
+        first, last = max(0, part.start - radius + 1), min(rows, part.stop + radius - 1)
+        target[part] = work(labels[first:last])[part.start - first : part.stop - first]
+
+    over_blocks(write, rows, max(_BLOCK_PIXELS // columns, 4 * radius, 1))
+
+
+def _voted(prediction: np.ndarray, classes: np.ndarray, radius: int) -> np.ndarray:
+    """`spatial_correction` of a map that holds no classes but these, and unknown pixels."""
     if len(classes) == 2:  # half the work of the general case: one count decides
         twice = 2 * window_counts(prediction == classes[0], radius)
         sizes = _known_sizes(prediction != UNKNOWN, radius)
@@ -78,8 +103,7 @@ def spatial_correction(prediction: np.ndarray, radius: int = 3) -> np.ndarray:
         counts = np.stack([window_counts(prediction == value, radius) for value in classes])
         corrected = classes[counts.argmax(axis=0)]
         keeps = (counts == counts.max(axis=0)).sum(axis=0) > 1
-    if UNKNOWN in found:
-        keeps |= prediction == UNKNOWN
+    keeps |= prediction == UNKNOWN
     np.copyto(corrected, prediction, where=keeps)
     return corrected
 
@@ -99,6 +123,13 @@ def uniform_neighborhood(prediction: np.ndarray, radius: int) -> np.ndarray:
     Returns:
         (rows, columns) boolean array.
     """
-    known = prediction != UNKNOWN
-    counts = window_counts(prediction == prediction.flat[known.argmax()], radius)
-    return ((counts == 0) | (counts == _known_sizes(known, radius))) & known
+    first = prediction.flat[(prediction != UNKNOWN).argmax()]
+
+    def uniform(part: np.ndarray) -> np.ndarray:
+        known = part != UNKNOWN
+        counts = window_counts(part == first, radius)
+        return ((counts == 0) | (counts == _known_sizes(known, radius))) & known
+
+    found = np.empty(prediction.shape, bool)
+    _by_rows(uniform, prediction, radius, found)
+    return found

@@ -11,6 +11,7 @@ import errno
 import io
 import os
 import pickle
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,28 +50,100 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
+            _open_to_others(temporary)
             if os.name == "posix":  # before the end of the block ends the lock
                 move(temporary, path)
         if os.name != "posix":
             move(temporary, path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
-            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        _name(error, path, temporary)
         raise
+
+
+@contextmanager
+def atomic_path(path: Path, void: Sequence[str] = ()) -> Iterator[Path]:
+    """`atomic_file` for libraries that want a path: what is at the one given takes the place of `path` after the block.
+
+    It has the name of `path`, in a folder of its own that is removed with all else that a library leaves in it.
+
+    Args:
+        path: the result file.
+        void: endings of files that other programs keep beside `path`, such as ".aux.xml". They tell of its old content,
+            and are removed with it.
+
+    Raises:
+        OSError: as of `atomic_file`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path.parent)
+    lock, temporary = _temporary_file(path)
+    folder = _folder_of(temporary)
+    try:
+        with lock:
+            try:
+                folder.mkdir()
+                written = folder / path.name
+                yield written
+                with written.open("r+b") as file:
+                    os.fsync(file.fileno())
+                _open_to_others(written)
+                for ending in void:
+                    path.with_name(path.name + ending).unlink(missing_ok=True)
+                move(written, path)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    except BaseException as error:
+        _name(error, path, folder)
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _folder_of(temporary: Path) -> Path:
+    """The folder that a locked temporary file stands for."""
+    return temporary.with_name(f"{temporary.name}.d")
+
+
+def _open_to_others(path: Path) -> None:
+    """Give a file the usual access rights of a new file."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)
+
+
+def _name(error: BaseException, path: Path, temporary: Path) -> None:
+    """Raise an error of the operating system again if it names no file or a temporary one, now naming `path`."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return
+    if error.filename is None or Path(error.filename).is_relative_to(temporary):
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
 
 
 def _temporary_file(path: Path) -> tuple[BinaryIO, Path]:
     """A new file beside `path`, locked."""
     while True:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_TEMPORARY, dir=path.parent)
+        try:
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_TEMPORARY, dir=path.parent)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         file, temporary = os.fdopen(handle, "w+b"), Path(name)
         if _lock(file) is not False and _is_still(temporary, file):
             return file, temporary
         file.close()  # another process took it for one to sweep, before it was locked
+
+
+def require_folder(folder: Path) -> None:
+    """Make a folder for results, and see that it can be written.
+
+    Raises:
+        OSError: naming the folder, if it cannot.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno or 0), str(folder)) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -80,7 +153,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Move a file within its folder over another; what is at the target is either of them, also after a power cut."""
+    """Move a file on its disk over another; what is at the target is either of them, also after a power cut."""
     source.replace(target)
     if os.name == "posix":  # the disk has to know the names in the folder too
         handle = os.open(target.parent, os.O_RDONLY)
@@ -100,6 +173,7 @@ def _sweep(folder: Path) -> None:
             with path.open("r+b") as file:
                 abandoned = _lock(file) is True
             if abandoned:
+                shutil.rmtree(_folder_of(path), ignore_errors=True)
                 path.unlink()
 
 
@@ -199,14 +273,29 @@ def write_pickle(path: Path, content: Mapping[str, Any]) -> None:
     plain.update({key: f"<{name}>" for key, name in heads.items()})
     # Pickle names a function by the module it is imported from, which for the distances is not `siamese`, and for
     # arrays is one that NumPy 1 does not have. Protocol 3 has no frame lengths, so the names can be exchanged in its
-    # bytes. Pickle names a thing once, before its content: the first match is the name, not content that looks like it.
-    data = pickle.dumps(plain, protocol=3)
-    data = data.replace(b"cnumpy._core.multiarray\n_reconstruct\n", b"cnumpy.core.multiarray\n_reconstruct\n", 1)
+    # bytes.
+    names = [(b"cnumpy._core.multiarray\n_reconstruct\n", b"cnumpy.core.multiarray\n_reconstruct\n")]
     for name in heads.values():
         placeholder = f"<{name}>".encode()
-        data = data.replace(
-            b"X" + len(placeholder).to_bytes(4, "little") + placeholder,
-            f"c{unpickling.HEAD_MODULE}\n{name}\n".encode(),
-            1,
-        )
-    write_bytes(path, data)
+        marked = b"X" + len(placeholder).to_bytes(4, "little") + placeholder
+        names.append((marked, f"c{unpickling.HEAD_MODULE}\n{name}\n".encode()))
+    with atomic_file(path) as file:
+        pickle.Pickler(_Renaming(file, names), protocol=3).dump(plain)
+
+
+class _Renaming:
+    """Passes on what Pickle writes, with names exchanged, without holding all of it.
+
+    Pickle names a thing once, before its content: the first match is the name, not content that looks like it.
+    """
+
+    def __init__(self, file: IO[bytes], names: list[tuple[bytes, bytes]]) -> None:
+        self._file = file
+        self._names = names
+
+    def write(self, data: bytes) -> int:
+        for exchange in list(self._names):
+            if exchange[0] in data:
+                data = data.replace(*exchange, 1)
+                self._names.remove(exchange)
+        return self._file.write(data)

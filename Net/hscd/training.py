@@ -180,5 +180,6 @@ def predict(model: keras.Model, pairs: np.ndarray, positions: np.ndarray | None 
         InputError: if model and pairs have different numbers of bands.
     """
     check_bands(model, pairs)
-    epochs = _epochs(model)
-    return epochs.distances(pairs) if positions is None else epochs.distances(epochs.hold(pairs), positions)
+    with ctrl_c_heeded():
+        epochs = _epochs(model)
+        return epochs.distances(pairs) if positions is None else epochs.distances(epochs.hold(pairs), positions)

@@ -107,3 +107,12 @@ def _names(node: hdf5.Node, attribute: str) -> list[str]:
     if names is None:
         raise ValueError(f"it has no {attribute}")
     return names
+
+
+def require(file: Path) -> None:
+    """Raise `InputError`, which says what to do, where a file of a model is missing."""
+    if not file.is_file():
+        raise InputError(
+            f"{file}: no such file; `python main.py` with training = True makes the model, "
+            "or set model_name to a saved one"
+        )

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from hscd.errors import InputError
-from hscd.readers import READERS, read_array, read_image, read_label_map
+from hscd.readers import READERS, read_image, read_label_map
 
 pytestmark = [
     pytest.mark.parametrize("suffix", READERS),
-    pytest.mark.parametrize("function", [read_array, read_image, read_label_map]),
+    pytest.mark.parametrize("function", [read_image, read_label_map]),
 ]
 
 

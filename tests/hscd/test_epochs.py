@@ -11,7 +11,7 @@ import pytest
 
 from conftest import PROJECT
 from hscd import hardware
-from hscd.arrays import ALIGNMENT, aligned_empty, aligned_take, is_aligned
+from hscd.arrays import ALIGNMENT, aligned_empty, is_aligned
 from hscd.backend import keras
 from hscd.distances import DISTANCES
 from hscd.epochs import Epochs
@@ -122,13 +122,6 @@ def test_aligned_arrays():
         assert array.dtype == np.float32
         assert array.ctypes.data % ALIGNMENT == 0
     assert aligned_empty((0, 2, 3)).shape == (0, 2, 3)
-    array = np.arange(30, dtype=np.float32).reshape(5, 2, 3)
-    taken = aligned_take(array, np.array([4, 0, 4]))
-    assert is_aligned(taken)
-    np.testing.assert_array_equal(taken, array[[4, 0, 4]])
-    for beyond in (5, -1):
-        with pytest.raises(IndexError, match="in an array of 5 rows"):
-            aligned_take(array, np.array([0, beyond]))
 
 
 # --- dropout -------------------------------------------------------------------------------------------------------

@@ -52,6 +52,22 @@ def test_of_two_blocks_both_end():
         inner()
 
 
+# As in the import of TensorFlow, after which a search would run to its end.
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_after_one_that_was_forgotten_no_further_block_begins():
+    begun = []
+
+    def work():
+        with contextlib.suppress(KeyboardInterrupt):
+            press_ctrl_c()
+        with ctrl_c_heeded():
+            begun.append(None)
+
+    with pytest.raises(KeyboardInterrupt), ctrl_c_heeded():
+        work()
+    assert begun == []
+
+
 # Workers ignore Ctrl-C, and only the main thread may have a handler.
 def test_ignored_signals_and_other_threads_are_left_alone():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

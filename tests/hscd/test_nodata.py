@@ -29,7 +29,7 @@ def slow_valid(images, nodata):
 
 def assert_valid(images, nodata, expected):
     """None stands for a mask of True only."""
-    found = valid_pixels(images, nodata)
+    found = valid_pixels(images, [nodata] * len(images))
     if np.all(expected):
         assert found is None
     else:
@@ -95,7 +95,7 @@ def test_nodata_is_found_as_the_type_stores_it(dtype, nodata):
     ],
 )
 def test_nodata_that_the_type_does_not_hold(dtype, stored, nodata):
-    assert valid_pixels([np.full((2, 2, 2), stored, dtype=dtype)], nodata) is None
+    assert valid_pixels([np.full((2, 2, 2), stored, dtype=dtype)], [nodata]) is None
 
 
 # Beyond float32, nodata is infinite there; finite values stay.

@@ -1,78 +1,129 @@
-"""Readers of images and label maps: one file a format, one table from suffix to reader.
-
-An image is named like its label file, so the suffix tells the format of both.
-"""
+"""Readers of images and label maps: one file a format, one table from suffix to reader."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from hscd.errors import InputError
 from hscd.hardware import available_memory
+from hscd.image import Image
 from hscd.nodata import valid_pixels
-from hscd.readers import mat, tif
+from hscd.readers import bands, envi, mat, npy, png, prisma, safe, tif
+from hscd.readers.limits import check_size
 
-# A reader takes a path, where the format has named variables the name of one, and the bytes that the array may take; it
-# checks what the file declares before it allocates, and returns an array of numbers.
-Reader = Callable[[Path, str | None, int], np.ndarray]
-READERS: dict[str, Reader] = {suffix: module.read for module in (mat, tif) for suffix in module.SUFFIXES}
+# As Sentinel-2's bands are called, with or without what comes before it.
+_BAND_NAME = re.compile(r"(.*_)?B\d[\dA]", re.IGNORECASE)
+# A reader takes a path, where the format has named variables the name of one, and the bytes that what is read at once
+# may take; it checks what the file declares before it allocates.
+Reader = Callable[[Path, str | None, int], Image]
+READERS: dict[str, Reader] = {
+    suffix: module.open_image for module in (mat, tif, envi, npy, png, prisma, safe) for suffix in module.SUFFIXES
+}
 
 
-def read_array(path: Path, variable: str | None = None, limit: int | None = None) -> np.ndarray:
-    """Read an array of numbers from a file or folder of a known format.
+def is_image(path: Path) -> bool:
+    """Whether a path looks like an image: by its suffix, or as a folder in which bands lie."""
+    if path.name.startswith("."):
+        return False
+    if path.suffix.lower() in envi.SUFFIXES and not path.is_dir():
+        return envi.data_file(path) is not None  # other programs have headers of the same suffix
+    return path.suffix.lower() in READERS or (path.is_dir() and bool(bands.band_files(path)))
+
+
+def is_folder_of_bands(path: Path) -> bool:
+    """Whether a folder looks like one image, by the names of what it holds: B01, B02, …"""
+    if not path.is_dir():
+        return False
+    names = [file.stem for file in bands.band_files(path) if file.is_file()]
+    return len(names) > 1 and all(_BAND_NAME.fullmatch(name) for name in names)
+
+
+def name_of(path: Path) -> str:
+    """What a pair is called whose images are named like this one."""
+    stem = path.stem if path.suffix.lower() in READERS else path.name
+    if path.suffix.lower() in envi.SUFFIXES and Path(stem).suffix.lower() in envi.DATA_SUFFIXES[1:]:  # X.img.hdr
+        stem = Path(stem).stem
+    return stem
+
+
+def open_image(path: Path, variable: str | None = None, limit: int | None = None) -> Image:
+    """Open an image of a known format; its pixels are read window by window.
 
     Args:
         path: the file or folder.
         variable: name of the array, in formats that have such names.
-        limit: the most bytes that it may declare; None for what is available.
+        limit: the most bytes that it may declare to be read at once; None for what is available.
 
     Raises:
         InputError: if it is missing, unreadable, of an unknown format, larger than the limit, or holds no numbers.
+            Reading a window raises it too, where the file is truncated.
     """
-    reader = READERS.get(path.suffix.lower())
+    reader = READERS.get(path.suffix.lower()) or (_open_folder if is_image(path) else None)
     if reader is None:
-        raise InputError(f"{path}: unknown format; known: {', '.join(READERS)}")
+        raise InputError(f"{path}: unknown format; known: {', '.join(READERS)}, and folders of bands")
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    try:
-        return reader(path, variable, available_memory() if limit is None else limit)
-    except MemoryError:
-        raise InputError(f"{path}: there is not enough memory to read it") from None
+    image = reader(path, variable, available_memory() if limit is None else limit)
+
+    def window(rows: slice, columns: slice) -> np.ndarray:
+        try:
+            return image.window(rows, columns)
+        except MemoryError:
+            raise InputError(f"{path}: there is not enough memory to read it") from None
+
+    return replace(image, path=path, window=window)
 
 
-def read_image(path: Path, variable: str | None = None, limit: int | None = None, *, finite: bool = True) -> np.ndarray:
+def _open_folder(path: Path, variable: str | None, limit: int) -> Image:
+    return bands.open_folder(path, limit)
+
+
+def read_image(path: Path, variable: str | None = None, limit: int | None = None) -> np.ndarray:
     """Read an image as (rows, columns, bands), in the number type and the memory order of its file.
 
     Raises:
-        InputError: as `read_array`; also for NaN or infinite pixels, unless `finite` is False.
+        InputError: as `open_image`; also if the whole is larger than the limit.
     """
-    image = read_array(path, variable, limit)
-    if image.ndim == 2:
-        image = image[:, :, None]
-    if image.ndim != 3 or image.size == 0:
-        raise InputError(f"{path}: expected an image of (rows, columns, bands), found shape {image.shape}")
-    valid = valid_pixels([image], math.nan) if finite else None
-    if valid is not None:
-        raise InputError(
-            f"{path}: {np.count_nonzero(~valid)} pixels hold NaN or infinite values; fill them, or mask them with "
-            "`nodata = nan` in the data set's section"
-        )
-    return image
+    image = open_image(path, variable, limit)
+    check_size(path, image.nbytes, available_memory() if limit is None else limit)
+    return image.read()
 
 
 def read_label_map(path: Path, variable: str | None = None, limit: int | None = None) -> np.ndarray:
     """Read a label map as (rows, columns), in the values of its file.
 
     Raises:
-        InputError: as `read_array`; also if it has more than one band.
+        InputError: as `read_image`; also if it has several bands that differ.
     """
-    labels = read_array(path, variable, limit)
-    if labels.ndim == 3 and labels.shape[2] == 1:
-        labels = labels[:, :, 0]
-    if labels.ndim != 2:
+    labels = read_image(path, variable, limit)
+    if labels.shape[2] > 1 and not (labels == labels[:, :, :1]).all():
         raise InputError(f"{path}: expected a label map of (rows, columns), found shape {labels.shape}")
-    return labels
+    return labels[:, :, 0]
+
+
+def checked(image: Image) -> Image:
+    """The same image, which refuses NaN and infinite pixels unless they are masked, as they are read.
+
+    Raises:
+        InputError: reading a window, if it has such pixels and no nodata is known.
+    """
+    if image.dtype.kind != "f" or image.nodata is not None:
+        return image
+
+    def window(rows: slice, columns: slice) -> np.ndarray:
+        pixels = image.window(rows, columns)
+        valid = valid_pixels([pixels], [math.nan])
+        if valid is not None:
+            raise InputError(
+                f"{image.path}: {np.count_nonzero(~valid)} pixels hold NaN or infinite values; fill them, or mask them "
+                "with `nodata = nan` in the data set's section"
+            )
+        return pixels
+
+    return replace(image, window=window)

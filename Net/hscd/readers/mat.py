@@ -1,4 +1,4 @@
-"""MATLAB files, version 4 to 7, read as what they are here: one array of numbers.
+"""MATLAB files, read as what they are here: one array of numbers; version 4 to 7 here, 7.3 by `mat73`.
 
 SciPy's `loadmat` believes what a file declares: it allocates and unpacks up to 4 GB for a few bytes, reads beyond its
 own tables for an unknown number type, and goes in circles for a negative size. Here sizes are checked before they are
@@ -11,14 +11,17 @@ import math
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BufferedIOBase, BufferedReader, BytesIO, RawIOBase
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hscd.errors import InputError, brief
+from hscd.image import Image, axes_of_image
+from hscd.readers import mat73
 from hscd.readers.limits import check_size
 
 SUFFIXES = (".mat",)
@@ -60,20 +63,46 @@ class _Variable:
     source: BufferedIOBase = field(default_factory=BytesIO)
 
 
-def read(path: Path, variable: str | None, limit: int) -> np.ndarray:
-    """Read one variable of a .mat file, in the number type it is stored in.
+def open_image(path: Path, variable: str | None, limit: int) -> Image:
+    """Open one variable of a .mat file, in the number type it is stored in.
+
+    Before version 7.3 a variable is packed as a whole: any window of it takes the memory, and the time, of all.
 
     Raises:
-        InputError: if the file is unreadable, does not hold the variable, or declares more than `limit` bytes for it.
+        InputError: if the file is unreadable, or does not hold the variable; reading, if it declares more than `limit`
+            bytes for it.
     """
     if variable is None:
         raise InputError(f"{path}: set matLabel in its section to the variable that holds the data")
+    if _is_hdf5(path):
+        return mat73.open_image(path, variable, limit)
+    shape, dtype = _found(path, variable, _declared)
+    shape = axes_of_image(path, shape)
+
+    def window(rows: slice, columns: slice) -> np.ndarray:
+        values = _found(path, variable, lambda path, found: _content(path, found, limit))
+        return values.reshape(shape, order="F")[rows, columns]
+
+    return Image(path=path, format="MATLAB", shape=shape, dtype=dtype, block=shape[:2], window=window)
+
+
+def _is_hdf5(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER_5)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    return len(header) == _HEADER_5 and header[124:] in (b"\0\2IM", b"\2\0MI")
+
+
+def _found(path: Path, variable: str, take: Callable[[Path, _Variable], Any]) -> Any:
+    """What `take` gets out of a variable."""
     present = []
     try:
         with path.open("rb") as file:
-            for found in _variables(path, file):
+            for found in _variables(file):
                 if found.name == variable:
-                    return _content(path, found, limit)
+                    return take(path, found)
                 if found.name:
                     present.append(found.name)
     except (InputError, MemoryError):
@@ -85,9 +114,13 @@ def read(path: Path, variable: str | None, limit: int) -> np.ndarray:
     raise InputError(f"{path}: no variable {variable!r} (matLabel); it holds: {names}{more}")
 
 
-def _content(path: Path, variable: _Variable, limit: int) -> np.ndarray:
+def _declared(path: Path, variable: _Variable) -> tuple[tuple[int, ...], np.dtype]:
     if variable.kind:
         raise InputError(f"{path}: expected numbers, found {variable.kind} in {variable.name!r}")
+    return variable.shape, np.dtype(variable.stored).newbyteorder("=")
+
+
+def _content(path: Path, variable: _Variable, limit: int) -> np.ndarray:
     stored = np.dtype(variable.stored)
     size = math.prod(variable.shape) * stored.itemsize
     check_size(path, size, limit)
@@ -108,7 +141,7 @@ def _take(source: BufferedIOBase, size: int) -> bytes:
     return content
 
 
-def _variables(path: Path, file: BufferedIOBase) -> Iterator[_Variable]:
+def _variables(file: BufferedIOBase) -> Iterator[_Variable]:
     start = _take(file, _HEADER_4)
     if 0 in start[:4]:
         file.seek(0)
@@ -116,8 +149,6 @@ def _variables(path: Path, file: BufferedIOBase) -> Iterator[_Variable]:
     header = start + _take(file, _HEADER_5 - _HEADER_4)
     order = {b"IM": "<", b"MI": ">"}.get(header[126:])
     version = struct.unpack(f"{order}H", header[124:126])[0] >> 8 if order else 0
-    if version == 2:
-        raise InputError(f"{path}: MATLAB v7.3 files are not supported; save it with -v7")
     if order is None or version != 1:
         raise ValueError("it is of no known version")
     return _variables_5(file, order)

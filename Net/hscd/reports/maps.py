@@ -23,6 +23,8 @@ Panels = dict[str, np.ndarray]
 
 _PANEL_INCHES = 4.5
 _MIN_DPI, _MAX_DPI = 110, 300
+# Rows or columns that are drawn at most.
+_LARGEST = 2048
 # The colour scale of a heat map ends here, so that a few extreme pixels do not darken all the others.
 _TOP_PERCENTILE = 99.5
 
@@ -69,6 +71,7 @@ def write_classes(path: Path, panels: Panels, unknown: str = "unknown") -> None:
     """
     from matplotlib.colors import ListedColormap
 
+    panels = {title: thinned(labels) for title, labels in panels.items()}
     shape = next(iter(panels.values())).shape
     figure, dpi = new_figure(shape, len(panels))
     for axes, (title, labels) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
@@ -99,6 +102,7 @@ def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: st
     import matplotlib as mpl
     from matplotlib.patches import Patch
 
+    distances = thinned(distances)
     figure, dpi = new_figure(distances.shape, 1)
     axes = figure.subplots()
     measured = distances[~np.isnan(distances)]
@@ -126,6 +130,12 @@ def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: st
             frameon=False,
         )
     storage.write_figure(path, figure, dpi)
+
+
+def thinned(pixels: np.ndarray) -> np.ndarray:
+    """Every so manieth row and column of a large map: more than a picture shows of it."""
+    step = math.ceil(max(pixels.shape[:2]) / _LARGEST)
+    return pixels[::step, ::step]
 
 
 def new_figure(shape: tuple[int, ...], panels: int) -> tuple[Figure, int]:

@@ -58,6 +58,7 @@ def run(
 
     Raises:
         InputError: if every trial failed.
+        OSError: if the disk does not take what a trial writes.
 
     References:
         Bergstra et al. (2011), "Algorithms for hyper-parameter optimization", NIPS (TPE).
@@ -82,6 +83,8 @@ def run(
             started += 1
             continue
         outcome = runner.wait()
+        if outcome.disk is not None:
+            raise outcome.disk
         choice = running.pop(outcome.trial_id)
         model, error = None, outcome.error
         # What was chosen is reported for failed trials too.

@@ -18,6 +18,8 @@ from hscd.parallel import over_blocks
 from hscd.records import Trial
 
 _VERSION = 1
+# Records of other searches that are kept; beyond, the last one is overwritten.
+_MOST_KEPT = 99
 _BLOCK_BYTES = 2**24
 
 
@@ -41,14 +43,16 @@ class SearchRecord:
     Attributes:
         finished: the trials by number.
         workers: how many processes ran them, on which depends what later trials try; None in a new record.
-        discarded: why an older record at the same place was not taken up; "" if it was, or if there was none.
+        discarded: why the record of the last search was not taken up; "" if it was, or if there was none.
+        kept: where that record lies now.
+        found: which of the records that were kept earlier was taken up; None if none was.
     """
 
     def __init__(self, path: Path, question: Mapping[str, Any], max_evals: int) -> None:
         """Take up the record of the same search, or start a new one.
 
         Args:
-            path: of the file. A record of another search that lies there is kept beside it.
+            path: of the file. Records of other searches are kept beside it, for the day they are asked for again.
             question: all that the result depends on, by name; plain values.
             max_evals: number of trials; a search may be asked for more than when it was interrupted.
         """
@@ -57,27 +61,39 @@ class SearchRecord:
         self.finished: dict[int, Finished] = {}
         self.workers: int | None = None
         self.discarded = ""
-        if not path.is_file():
-            return
-        try:
-            old, workers, finished = _parse(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            self.discarded = "is damaged"
-        else:
-            changed = [name for name in sorted({*old, *self._question}) if old.get(name) != self._question.get(name)]
-            if changed:
-                self.discarded = f"is of a search with other {', '.join(changed)}"
-            elif any(number >= max_evals for number in finished):
-                self.discarded = f"has trials beyond the {max_evals} asked for"
-            else:
-                self.finished, self.workers = finished, workers
-        if self.discarded:
+        self.kept = path
+        self.found: Path | None = None
+        earlier = [file for file in map(self._kept_as, range(1, _MOST_KEPT + 1)) if file.is_file()]
+        if path.is_file():
+            self.discarded = self._take_up(path, max_evals)
+            if not self.discarded:
+                return
+            free = (file for file in map(self._kept_as, range(1, _MOST_KEPT + 1)) if file not in earlier)
+            self.kept = next(free, self._kept_as(_MOST_KEPT))
             storage.move(path, self.kept)
+        for file in earlier:
+            if not self._take_up(file, max_evals):
+                self.found = file
+                storage.move(file, path)
+                return
 
-    @property
-    def kept(self) -> Path:
+    def _take_up(self, file: Path, max_evals: int) -> str:
+        """Take the trials of a record if it is of this search; otherwise why it is not."""
+        try:
+            old, workers, finished = _parse(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return "is damaged"
+        changed = [name for name in sorted({*old, *self._question}) if old.get(name) != self._question.get(name)]
+        if changed:
+            return f"is of a search with other {', '.join(changed)}"
+        if any(number >= max_evals for number in finished):
+            return f"has trials beyond the {max_evals} asked for"
+        self.finished, self.workers = finished, workers
+        return ""
+
+    def _kept_as(self, number: int) -> Path:
         """Where a discarded record lies."""
-        return self._path.with_name(f"{self._path.stem}_old{self._path.suffix}")
+        return self._path.with_name(f"{self._path.stem}_old{'' if number == 1 else number}{self._path.suffix}")
 
     def add(self, finished: Finished) -> None:
         """Record a trial; once this returns, it will not be repeated. One that was lost will."""

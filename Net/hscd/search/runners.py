@@ -28,13 +28,17 @@ MakeObjective = Callable[[Progress], Objective]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended: with a result or, where `error` says why, without; `lost` if its process died under it."""
+    """How a trial ended: with a result or, where `error` says why, without.
+
+    `lost` if its process died under it; `disk` is what the disk refused, of which the next trial would need as much.
+    """
 
     trial_id: int
     seconds: float
     result: dict[str, Any] = field(default_factory=dict)
     error: str = ""
     lost: bool = False
+    disk: OSError | None = None
 
 
 class Runner(Protocol):
@@ -54,6 +58,8 @@ def attempt(objective: Objective, trial_id: int, choice: dict[str, Any]) -> Outc
     started = time.perf_counter()
     try:
         result = objective(trial_id, choice)
+    except OSError as refusal:
+        return Outcome(trial_id, time.perf_counter() - started, disk=refusal)
     except Exception as cause:
         logging.getLogger(__name__).debug("trial %d failed", trial_id, exc_info=True)
         return Outcome(trial_id, time.perf_counter() - started, error=f"{type(cause).__name__}: {cause}")
@@ -121,7 +127,9 @@ class WorkerProcesses:
     def wait(self) -> Outcome:
         while True:
             busy = {worker.connection: worker for worker in self._pool if worker.trial_id is not None}
-            for connection in wait(list(busy)):
+            with ctrl_c_heeded():
+                ready = wait(list(busy))
+            for connection in ready:
                 outcome = self._receive(busy[connection])  # type: ignore[index]
                 if outcome is not None:
                     return outcome

@@ -1,0 +1,115 @@
+"""Images that are read window by window, with what their files say about them; and images made of others.
+
+Readers hand over an `Image`; `held`, `with_bands` and `physical` make others of it, `grids.onto` one on another grid.
+Nothing but `held` reads ahead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hscd.errors import InputError
+from hscd.nodata import as_stored
+from hscd.records import Grid
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image file, or folder of bands, whose pixels are read when they are asked for.
+
+    `window` takes a slice of rows and one of columns, both with ends inside the image, and returns (rows, columns,
+    bands) in `dtype`; the memory order is as the file has it. Reading whole `block`s (rows, columns) is cheapest.
+    What a file does not say is None or empty: `grid`, `wavelengths` (nm, NaN where a band has none), `bad_bands`
+    (boolean), `names` of the bands, `scale` and `offset` (a physical value is the stored one · scale + offset, by
+    band), `nodata` (the stored value of pixels without data).
+    """
+
+    path: Path
+    format: str
+    shape: tuple[int, int, int]
+    dtype: np.dtype
+    block: tuple[int, int]
+    window: Callable[[slice, slice], np.ndarray]
+    grid: Grid | None = None
+    wavelengths: np.ndarray | None = None
+    bad_bands: np.ndarray | None = None
+    names: tuple[str, ...] = ()
+    scale: np.ndarray | None = None
+    offset: np.ndarray | None = None
+    nodata: float | None = None
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def read(self) -> np.ndarray:
+        """The whole image."""
+        rows, columns, _ = self.shape
+        return self.window(slice(0, rows), slice(0, columns))
+
+
+def held(image: Image) -> Image:
+    """The same image, its pixels read once and kept in memory."""
+    pixels = image.read()
+    return replace(image, window=lambda rows, columns: pixels[rows, columns], block=(1, image.shape[1]))
+
+
+def with_bands(image: Image, positions: np.ndarray) -> Image:
+    """The bands at some positions (from 0), in their order there."""
+
+    def of(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else values[positions]
+
+    return replace(
+        image,
+        shape=(*image.shape[:2], len(positions)),
+        window=lambda rows, columns: image.window(rows, columns)[:, :, positions],
+        wavelengths=of(image.wavelengths),
+        bad_bands=of(image.bad_bands),
+        names=tuple(image.names[band] for band in positions) if image.names else (),
+        scale=of(image.scale),
+        offset=of(image.offset),
+    )
+
+
+def physical(image: Image) -> Image:
+    """An image in floating point: stored values · scale + offset, and NaN where there is no data.
+
+    Integers of up to 16 bits and float32 become float32, others float64. An image that is neither scaled nor has nodata
+    stays as it is.
+    """
+    if image.scale is None and image.nodata is None:
+        return image
+    dtype = np.result_type(image.dtype, np.float32)
+    missing = None if image.nodata is None else as_stored(image.nodata, image.dtype)
+
+    def window(rows: slice, columns: slice) -> np.ndarray:
+        stored = image.window(rows, columns)
+        values = stored.astype(dtype, order="K")
+        if image.scale is not None:
+            values *= image.scale.astype(dtype)
+            if image.offset is not None:
+                values += image.offset.astype(dtype)
+        if missing is not None:
+            values[stored == missing] = np.nan
+        return values
+
+    nodata = None if image.nodata is None else math.nan
+    return replace(image, dtype=dtype, window=window, scale=None, offset=None, nodata=nodata)
+
+
+def axes_of_image(path: Path, shape: Sequence[int]) -> tuple[int, int, int]:
+    """The (rows, columns, bands) that an array of two or three axes is.
+
+    Raises:
+        InputError: if it has other axes, or no pixels.
+    """
+    found = (*shape, 1) if len(shape) == 2 else tuple(shape)
+    if len(found) != 3 or math.prod(found) == 0:
+        raise InputError(f"{path}: expected an image of (rows, columns, bands), found shape {tuple(shape)}")
+    return found

@@ -1,0 +1,45 @@
+"""EnMAP level 2A products: what their metadata file adds to the GeoTIFF of the spectral image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from hscd.errors import InputError
+from hscd.image import Image
+from hscd.readers import xml
+
+_IMAGE, _METADATA = "SPECTRAL_IMAGE", "METADATA.XML"
+
+
+def with_metadata(image: Image) -> Image:
+    """The image with wavelengths and gains of the product it belongs to; as it is where it belongs to none.
+
+    A product's image is …SPECTRAL_IMAGE.TIF, and …METADATA.XML lies beside it.
+
+    Raises:
+        InputError: if the metadata is unreadable, or of another number of bands.
+    """
+    start, found, _ = image.path.name.rpartition(_IMAGE)
+    file = _metadata_file(image.path.parent, start) if found else None
+    if file is None:
+        return image
+    root = xml.root_of(file)
+    wavelengths, gains, offsets = (
+        np.array(xml.numbers(file, root, name)) for name in ("wavelengthCenterOfBand", "GainOfBand", "OffsetOfBand")
+    )
+    bands = image.shape[2]
+    for values in (wavelengths, gains, offsets):
+        if len(values) not in (0, bands):
+            raise InputError(f"{file}: describes {len(values)} bands, {image.path.name} has {bands}")
+    if len(wavelengths) and image.wavelengths is None:
+        image = replace(image, wavelengths=wavelengths)
+    if len(gains) and image.scale is None:
+        image = replace(image, scale=gains, offset=offsets if len(offsets) else np.zeros(bands))
+    return replace(image, format="EnMAP")
+
+
+def _metadata_file(folder: Path, start: str) -> Path | None:
+    return next((file for file in folder.iterdir() if file.name.upper() == f"{start}{_METADATA}".upper()), None)

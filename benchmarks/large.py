@@ -1,0 +1,130 @@
+"""Scenes larger than memory, with the real commands: time and peak memory as they grow, up to 10,000 × 10,000 × 32.
+
+The scene is two tiled GeoTIFFs of uint16, 6.4 GB each at the largest size (12.8 GB each as float32), without labels.
+`python benchmarks large` needs 20 GB of disk in the folder for temporary files; it is not among those run by default.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import measure
+
+SIDES = (1_250, 2_500)
+BANDS = 32
+TILE = 512
+# MiB that images and maps may take; the libraries take some 500 MB beside.
+MEMORY_LIMIT = 1_200
+CONFIGURATION = """
+[settings]
+train_set = LARGE
+test_set = LARGE
+distance = {distance}
+model_name = M
+apply_rescaling = True
+training = False
+fine_tuning = -1
+pseudo_percentage = 0.4
+pseudo_radius = 3
+memory_limit = {limit}
+min_area = 10000
+[LARGE]
+imgAPath = before.tif
+imgBPath = after.tif
+pseudoPath = pseudo
+[hyperas settings ED]
+batch_size = [64]
+neurons = [64]
+neurons_1 = [48]
+neurons_2 = [32]
+max_dropout = 0.5
+fourth_layer = False
+[hyperas settings SAM]
+batch_size = [64]
+neurons = [64]
+neurons_1 = [48]
+neurons_2 = [32]
+max_dropout = 0.5
+fourth_layer = False
+"""
+
+
+def write_scene(folder: Path, side: int) -> None:
+    """Fields of 40 × 40 pixels of 64 spectra with noise; every fiftieth field is another one at the second date."""
+    import rasterio
+    from rasterio.transform import Affine
+
+    rng = np.random.default_rng(0)
+    spectra = rng.integers(500, 5000, (64, BANDS)).astype(np.uint16)
+    fields = rng.integers(0, 64, (side // 40 + 1, side // 40 + 1))
+    changed = np.where(rng.random(fields.shape) < 0.02, rng.integers(0, 64, fields.shape), fields)
+    noise = rng.normal(0, 60, (BANDS, TILE, TILE)).astype(np.int16)
+    profile = {"driver": "GTiff", "width": side, "height": side, "count": BANDS, "dtype": "uint16", "tiled": True,
+               "blockxsize": TILE, "blockysize": TILE, "crs": "EPSG:32633", "bigtiff": "YES",
+               "transform": Affine(10, 0, 400_000, 0, -10, 5_800_000)}  # fmt: skip
+    for name, field_map in (("before", fields), ("after", changed)):
+        with rasterio.open(folder / f"{name}.tif", "w", **profile) as file:
+            for top in range(0, side, TILE):
+                for left in range(0, side, TILE):
+                    rows, columns = (np.arange(start, min(start + TILE, side)) for start in (top, left))
+                    pixels = np.moveaxis(spectra[field_map[np.ix_(rows // 40, columns // 40)]], 2, 0)
+                    noise = np.roll(noise, (1, 17, 101), (0, 1, 2))
+                    pixels = pixels + noise[:, : len(rows), : len(columns)].view(np.uint16)
+                    file.write(pixels, window=((top, top + len(rows)), (left, left + len(columns))))
+
+
+def write_model(folder: str) -> None:
+    """An untrained model: predicting takes as long with it as with any other."""
+    from hscd.distances import euclidean_dist
+    from hscd.models import named_weights, save_model
+    from hscd.networks.siamese import build_net
+
+    parameters = {
+        "dropout_rate": 0.1, "dropout_rate_1": 0.1, "lr": 1e-3, "layer": 64, "layer_1": 48, "layer_2": 32,
+        "score_function": euclidean_dist, "margin": 1.0, "fourth_layer": False, "batch_size": 64,
+    }  # fmt: skip
+    Path(folder, "model").mkdir(exist_ok=True)
+    save_model(Path(folder, "model/M"), parameters, named_weights(build_net((BANDS,), parameters, seed=0)))
+
+
+def run(script: str, folder: Path, distance: str) -> tuple[float, float]:
+    """Seconds and peak memory (bytes) of a command."""
+    (folder / "net.conf").write_text(CONFIGURATION.format(distance=distance, limit=MEMORY_LIMIT), encoding="utf-8")
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, str(measure.NET / script), "--config", str(folder / "net.conf")],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"{script} ended with status {status}")
+    return time.perf_counter() - started, usage.ru_maxrss * 1024
+
+
+def main() -> None:
+    for side in SIDES:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            write_scene(folder, side)
+            measure.apart("large", "write_model", str(folder))
+            for script, distance, what in (
+                ("predutils.py", "SAM", "pseudo-labels"), ("main.py", "ED", "test of a model"),
+            ):  # fmt: skip
+                seconds, memory = run(script, folder, distance)
+                values = side * side * BANDS * 2
+                measure.row(
+                    f"{what} of {side:,} × {side:,} × {BANDS}, files to maps, memory_limit {MEMORY_LIMIT}",
+                    f"{values * 4 / 1e9:.1f} GB for the pixel pairs alone",
+                    f"{seconds:.0f} s, {side**2 / seconds / 1e6:.2f} million pixels/s; peak {memory / 2**30:.2f} GiB",
+                )
+
+
+if __name__ == "__main__":
+    main()
