@@ -1,8 +1,8 @@
 """Damaged files: each format cut at every 1/64 and with bits flipped, each file read in a process of its own.
 
 That process has an address space a little larger than it started with and a few seconds; what it must end with is a
-value that makes sense, or an InputError of one line. `PYTHONPATH=Net python tests/fuzz.py [FLIPS [SEED]]` prints the
-table.
+value that makes sense, or an InputError of one line. `PYTHONPATH=Net python tests/fuzz.py [CUTS [FLIPS [SEED]]]` prints
+the table.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ import numpy as np
 from conftest import CONFIGURATION, PROJECT, SHARED
 
 LEGACY = SHARED / "legacy"
-CUTS = 64
 SECONDS = 10
 # What a case may take on top of what the process has, and what an array may declare: reading takes a few times that.
 MEMORY = 512 * 2**20
@@ -358,10 +357,10 @@ def _read_record(path: Path) -> bool:
 # --- damage ----------------------------------------------------------------------------------------------------------
 
 
-def damaged(content: bytes, flips: int, seed: int) -> Iterator[tuple[str, bytes]]:
+def damaged(content: bytes, cuts: int, flips: int, seed: int) -> Iterator[tuple[str, bytes]]:
     """What was done to a file, and what it holds then."""
-    for part in range(CUTS):
-        length = len(content) * part // CUTS
+    for part in range(cuts):
+        length = len(content) * part // cuts
         yield f"cut at {length}", content[:length]
     rng = random.Random(seed)
     for number in range(flips):
@@ -428,7 +427,7 @@ def _judged(case: Format, path: Path) -> tuple[str, str]:
     return ("memory" if any(text in message for text in memory) else "clear"), message
 
 
-def row(name: str, case: Format, flips: int, seed: int) -> Row:
+def row(name: str, case: Format, cuts: int, flips: int, seed: int) -> Row:
     """Damage the sample of a format and read it; what reading imports stays in this process."""
     result = Row(name)
     with tempfile.TemporaryDirectory() as temporary:
@@ -439,7 +438,7 @@ def row(name: str, case: Format, flips: int, seed: int) -> Row:
         _write(folder / case.path, case.content)
         if not case.read(folder / case.path):
             raise AssertionError(f"{name}: the sample is not read")
-        for what, content in damaged(case.content, flips, seed):
+        for what, content in damaged(case.content, cuts, flips, seed):
             _write(folder / case.path, content)
             kind, message = outcome(case, folder)
             result.cases += 1
@@ -456,13 +455,13 @@ def _write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def report(flips: int, seed: int) -> list[Row]:
-    """What became of the damaged files of every format, `flips` with flipped bits each; on all cores."""
+def report(cuts: int, flips: int, seed: int) -> list[Row]:
+    """What became of the damaged files of every format, so many cut and with flipped bits each; on all cores."""
     names, cores = list(formats()), len(os.sched_getaffinity(0))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT / "Net")}
 
     def run(share: list[str]) -> list[Row]:
-        command = [sys.executable, __file__, str(flips), str(seed), *share]
+        command = [sys.executable, __file__, str(cuts), str(flips), str(seed), *share]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if done.returncode:
             return [Row(name, failures=[done.stderr]) for name in share]
@@ -474,12 +473,13 @@ def report(flips: int, seed: int) -> list[Row]:
 
 
 def main() -> int:
-    flips, seed = (int(sys.argv[place]) if len(sys.argv) > place else value for place, value in ((1, 1000), (2, 0)))
-    if names := sys.argv[3:]:
+    defaults = ((1, 64), (2, 1000), (3, 0))
+    cuts, flips, seed = (int(sys.argv[place]) if len(sys.argv) > place else value for place, value in defaults)
+    if names := sys.argv[4:]:
         samples = formats()
-        print(json.dumps([asdict(row(name, samples[name], flips, seed)) for name in names]))
+        print(json.dumps([asdict(row(name, samples[name], cuts, flips, seed)) for name in names]))
         return 0
-    rows = report(flips, seed)
+    rows = report(cuts, flips, seed)
     print(f"{'format':26}{'cases':>8}{'valid':>8}{'clear':>8}{'failures':>10}")
     for result in rows:
         print(f"{result.format:26}{result.cases:8}{result.valid:8}{result.clear:8}{len(result.failures):10}")

@@ -23,12 +23,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
+import pyogrio
 from PIL import Image
 
 import fuzz
 from conftest import PROJECT, Workspace, without_times
-from hscd import storage, weights
+from hscd import readers, storage, weights
 
 SEARCH = ("hyperas settings ED.max_evals=4", "hyperas settings ED.neurons=[8, 12, 16]", "settings.test_set=PLACE A")
 TEST = ("settings.training=False", "settings.test_set=PLACE A")
@@ -128,6 +130,12 @@ def _read(path: Path) -> None:
         case ".png":
             with Image.open(path) as picture:
                 picture.load()
+        case ".tif":
+            readers.read_image(path)
+        case ".gpkg":
+            _polygons(path)
+        case ".qml":
+            ElementTree.parse(path)
         case ".pickle":
             storage.read_pickle(path)
         case ".h5":
@@ -148,10 +156,15 @@ def results(folder: Path) -> dict[str, object]:
         [*(folder / "stat").rglob("*"), *(folder / "model").rglob("*"), *folder.glob("data/*/pseudo/*")]
     ):
         if path.is_file() and "logs" not in path.parts:
-            found[path.relative_to(folder).as_posix()] = (
-                without_times(path) if path.suffix == ".csv" else path.read_bytes()
-            )
+            read = {".csv": without_times, ".gpkg": _polygons}.get(path.suffix, Path.read_bytes)
+            found[path.relative_to(folder).as_posix()] = read(path)
     return found
+
+
+def _polygons(path: Path) -> tuple[list[bytes], ...]:
+    """Geometries and fields; the file itself tells when it was written."""
+    _, _, geometries, fields = pyogrio.raw.read(path)
+    return list(geometries), *([values.tobytes()] for values in fields)
 
 
 # --- killing ---------------------------------------------------------------------------------------------------------
@@ -329,7 +342,7 @@ def main() -> int:
         print(f"| {name} | {tally.kills} | {tally.landed} | {len(found)} |", *found, sep="\n", flush=True)
         failures += found
     print("\n| format | damaged files | valid | clear errors | failures |\n|---|---|---|---|---|")
-    for row in fuzz.report(options.flips, options.seed):
+    for row in fuzz.report(64, options.flips, options.seed):
         line = f"| {row.format} | {row.cases} | {row.valid} | {row.clear} | {len(row.failures)} |"
         print(line, *row.failures, sep="\n", flush=True)
         failures += row.failures
