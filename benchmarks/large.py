@@ -17,7 +17,7 @@ import numpy as np
 
 import measure
 
-SIDES = (1_250, 2_500)
+SIDES = (1_250, 2_500, 5_000, 10_000)
 BANDS = 32
 TILE = 512
 # MiB that images and maps may take; the libraries take some 500 MB beside.

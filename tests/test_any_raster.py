@@ -916,3 +916,35 @@ def test_an_enmap_tile(space: Workspace) -> None:
     ((_, image, _),) = dp.open_pairs(settings["PLACE A"], settings)
     assert image.shape == (32, 32, good.sum())
     assert 400 < image.wavelengths.min() < image.wavelengths.max() < 2500
+
+
+# --- what looks wrong ------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_bands_is_not_taken_for_pairs(space: Workspace) -> None:
+    space.text = UNLABELLED
+    before, after, _ = make_pair(1)
+    for part, image in (("before", before), ("after", after)):
+        for band in range(image.shape[2]):
+            write_raster(space.folder / f"data/a/{part}/T33UUU_B0{band + 1}.tif", image[:, :, band : band + 1], **UTM)
+    assert "data/a/before: holds the bands of one image" in space.fails("predutils")
+
+
+def test_dates_of_which_one_is_scaled_are_pointed_at(space: Workspace) -> None:
+    space.text = UNLABELLED
+    before, after, _ = make_pair(1)
+    write_pair(space, before, after, after_scale=(1e-4, 0.0), **UTM)
+    done = space.call("predutils", *PLAIN)
+    assert done.returncode == 0
+    assert "data/a/after/town.tif: look at it: it is scaled as its file says" in done.stderr
+    assert "look at it" not in space.call("predutils", *PLAIN, "PLACE A.scale=1").stderr
+
+
+def test_a_value_that_looks_like_nodata_is_pointed_at(space: Workspace) -> None:
+    space.text = UNLABELLED
+    before, after, _ = (part.astype(np.int16) for part in make_pair(1))
+    before[:2] = -9999  # 60 of 600 pixels
+    write_pair(space, before, after, **UTM)
+    said = "data/a/before/town.tif: look at it: it is -9999 in every band of 10.0% of its pixels: nodata = -9999?"
+    assert said in space.call("predutils", *PLAIN).stderr
+    assert "look at it" not in space.call("predutils", *PLAIN, "PLACE A.nodata=-9999").stderr
