@@ -39,14 +39,9 @@ min_area = 10000
 imgAPath = before.tif
 imgBPath = after.tif
 pseudoPath = pseudo
-[hyperas settings ED]
-batch_size = [64]
-neurons = [64]
-neurons_1 = [48]
-neurons_2 = [32]
-max_dropout = 0.5
-fourth_layer = False
-[hyperas settings SAM]
+"""
+SEARCH = """
+[hyperas settings {name}]
 batch_size = [64]
 neurons = [64]
 neurons_1 = [48]
@@ -96,7 +91,11 @@ def write_model(folder: str) -> None:
 
 def run(script: str, folder: Path, distance: str) -> tuple[float, float]:
     """Seconds and peak memory (bytes) of a command."""
-    (folder / "net.conf").write_text(CONFIGURATION.format(distance=distance, limit=MEMORY_LIMIT), encoding="utf-8")
+    (folder / "net.conf").write_text(
+        CONFIGURATION.format(distance=distance, limit=MEMORY_LIMIT)
+        + "".join(SEARCH.format(name=n) for n in ("ED", "SAM")),
+        encoding="utf-8",
+    )
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, str(measure.NET / script), "--config", str(folder / "net.conf")],
