@@ -71,7 +71,7 @@ def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, lis
     return (
         [before.read() for _, before, _ in pairs],
         [after.read() for _, _, after in pairs],
-        [label_map(files, before.shape[:2], section, conf) for files, before, _ in pairs],
+        [label_map(files, before, section, conf) for files, before, _ in pairs],
         [files.name for files, _, _ in pairs],
     )
 
@@ -173,13 +173,24 @@ def memory_limit(conf: Settings) -> int:
     return available_memory() if conf.memory_limit is None else conf.memory_limit * _MEBIBYTE
 
 
-def label_map(files: PairFiles, shape: tuple[int, int], section: DataSet, conf: Settings) -> np.ndarray:
-    """A label map in the values of its file; zeros, which say nothing, in a data set without ground truth."""
+def label_map(files: PairFiles, before: Image, section: DataSet, conf: Settings) -> np.ndarray:
+    """A label map in the values of its file; zeros, which say nothing, in a data set without ground truth.
+
+    Raises:
+        InputError: if it is unreadable, of another shape or place than the before image, or holds a value that is not
+            configured.
+    """
+    shape = before.shape[:2]
     if files.label is None:
         return np.broadcast_to(np.uint8(0), shape)
     labels = readers.read_label_map(files.label, section.mat_label, memory_limit(conf))
     if labels.shape != shape:
         raise InputError(f"{files.label}: label map of shape {labels.shape}, images of {shape}")
+    image = readers.open_image(files.label, section.mat_label, memory_limit(conf))
+    if image.grid is not None and before.grid is not None and not same_grid(image, before):
+        raise InputError(
+            f"{files.label}: lies on another grid than {files.before}; resample it onto that (nearest neighbour)"
+        )
     relabel(labels, section, files.label)
     return labels
 
@@ -216,14 +227,16 @@ def valid_masks(
 def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
     """What to say of a pair whose every pixel is masked: why, and what can be done about it."""
     said = _NOTHING_LEFT.format(section=section.name, name=files.name, nodata=_nodata_of(section))
+    empty: set[int] = set()
     for path in (files.before, files.after):
         image = _physical(readers.open_image(path, section.mat_label, memory_limit(conf)), section)
-        empty = np.ones(image.shape[2], bool)
+        holds = np.zeros(image.shape[2], bool)
         for window in windows_of(image):
-            empty &= ~np.isfinite(image.window(*window)).any(axis=(0, 1))
-        if empty.any():
-            bands = listed((np.flatnonzero(empty) + 1).tolist())
-            said += f"; bands {bands} of {path.name} hold no data at all: leave them out with bad_bands = {bands}"
+            holds |= np.isfinite(image.window(*window)).any(axis=(0, 1))
+        empty |= set((np.flatnonzero(~holds) + 1).tolist())
+    if empty:
+        bands = listed(sorted(empty))
+        said += f"; bands {bands} hold no data at all: leave them out with bad_bands = {bands}"
     return said
 
 
@@ -278,6 +291,8 @@ def pair_files(section: DataSet) -> list[PairFiles]:
         missing = [name for name in names if name not in listing]
         if missing:
             there = files[missing[0]]
+            if (places[key] / there.name).is_file():  # a header without its pixels, as this says
+                readers.open_image(places[key] / there.name, section.mat_label)
             raise InputError(
                 f"{places[key] / there.name}: missing, but {there} is there; before, after and label of a pair carry "
                 f"the same name ([{section.name}] {key})"
@@ -404,7 +419,7 @@ def scenes(name: str, conf: Settings) -> list[Scene]:
             print(f"{files.name}: the after image is resampled onto the grid of the before image (bilinear)")
         truth = np.broadcast_to(np.uint8(UNKNOWN), before.shape[:2])
         if files.label is not None:
-            truth = relabel(label_map(files, before.shape[:2], section, conf), section)
+            truth = relabel(label_map(files, before, section, conf), section)
         seen = survey(before, after, windows_of(before, after))
         if seen.valid is not None and not seen.valid.any():
             raise InputError(nothing_left(files, section, conf))
@@ -424,8 +439,8 @@ def _held(pairs: list[tuple[PairFiles, Image, Image]], conf: Settings) -> list[t
     maps = _MAP_BYTES * max(math.prod(before.shape[:2]) for _, before, _ in pairs)
     if maps > room:
         raise InputError(
-            f"{conf.file}: memory_limit: the maps of a pair take {maps // _MEBIBYTE:,} MB, {room // _MEBIBYTE:,} MB "
-            "are available"
+            f"{conf.file}: memory_limit: the maps of a pair take {maps / _MEBIBYTE:,.1f} MiB, "
+            f"{room / _MEBIBYTE:,.1f} MiB are available"
         )
     everything = sum(image.nbytes for _, *images in pairs for image in images)
     fits = everything <= (room - maps) // (2 if conf.memory_limit is None else 1)

@@ -55,14 +55,14 @@ def _pair_lines(files: dp.PairFiles, section: config.DataSet, settings: config.S
     valid = valid_pixels([before, after], [image.nodata for image in images])
     if valid is not None and not valid.any():
         raise InputError(dp.nothing_left(files, section, settings))
-    labels = dp.relabel(dp.label_map(files, images[0].shape[:2], section, settings), section)
+    labels = dp.relabel(dp.label_map(files, images[0], section, settings), section)
     shown = labels[::step, ::step].copy()
     if valid is not None:
         shown[~valid] = UNKNOWN
         if step == 1:
             labels = shown
     picture = settings.stat_path / f"{section.name}_{files.name}_quicklook.png"
-    quicklook.write(picture, (before, after), best_bands(before, images[0].wavelengths), valid, shown)
+    quicklook.write(picture, (before, after), best_bands(before, images[0].wavelengths, images[0].names), valid, shown)
     found = summarise((before, after), valid, labels, has_labels=files.label is not None)
     sampled = [] if step == 1 else [f"    images larger than memory: every {step} rows and columns looked at"]
     return _lines(files, images, found) + sampled + _declared(files, section, settings)

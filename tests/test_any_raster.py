@@ -31,7 +31,10 @@ from scipy import ndimage
 import config
 import dataprocessing as dp
 from conftest import CONFIGURATION, SHARED, Workspace, make_pair, needs_shared, without_times, write_bands, write_mat
+from hscd.readers import open_image
+from hscd.records import Grid
 from hscd.reports import maps
+from hscd.reports.gis import write_polygons
 
 TEXT = CONFIGURATION.replace("test_set = PLACE B", "test_set = PLACE A")
 UNLABELLED = TEXT.replace("labelPath = data/a/label\n", "").replace(
@@ -948,3 +951,31 @@ def test_a_value_that_looks_like_nodata_is_pointed_at(space: Workspace) -> None:
     said = "data/a/before/town.tif: look at it: it is -9999 in every band of 10.0% of its pixels: nodata = -9999?"
     assert said in space.call("predutils", *PLAIN).stderr
     assert "look at it" not in space.call("predutils", *PLAIN, "PLACE A.nodata=-9999").stderr
+
+
+def test_labels_of_another_place_are_refused(space: Workspace) -> None:
+    before, after, changed = make_pair(1)
+    write_pair(space, before, after, **UTM)
+    labels = np.where(changed, 1, 2).astype(np.uint8)[:, :, None]
+    file = space.folder / "data/a/label/town.tif"
+    write_raster(file, labels, **UTM)
+    assert space.call("predutils").returncode == 0
+    write_raster(file, labels, crs="EPSG:32633", transform=Affine(30, 0, 366975 + 1200, 0, -30, 5808045))
+    assert "data/a/label/town.tif: lies on another grid than" in space.fails("predutils")
+
+
+def test_a_header_without_its_pixels_is_named_as_that(space: Workspace) -> None:
+    space.text = UNLABELLED
+    before, after, _ = make_pair(1)
+    for part, image in (("before", before), ("after", after)):
+        write_as("bsq", space.folder / f"data/a/{part}", image)
+    (space.folder / "data/a/after/town.bsq").unlink()
+    assert "data/a/after/town.hdr: no file of pixels beside this header" in space.fails("predutils")
+
+
+@needs_shared
+def test_polygons_have_the_code_of_their_coordinate_system(tmp_path: Path) -> None:
+    image = open_image(SHARED / "data/taizhou_envi/before/taizhou.hdr")
+    assert isinstance(image.grid, Grid)
+    write_polygons(tmp_path / "a.gpkg", np.zeros((2, 2), np.uint8), np.ones((2, 2), np.float32), image.grid)
+    assert pyogrio.read_info(tmp_path / "a.gpkg")["crs"] == "EPSG:32651"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from hscd.scaling import band_ranges
 # True colour, nm, and how far off it a band may be.
 _RED_GREEN_BLUE = np.array([650.0, 550.0, 480.0])
 _NEAR = 35
+_SENTINEL_2 = ("B04", "B03", "B02")
 # Rows looked at to choose bands for a picture.
 _ROWS_SAMPLED = 200
 
@@ -82,7 +84,7 @@ def listed(numbers: list[int]) -> str:
     return ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in runs)
 
 
-def best_bands(image: np.ndarray, wavelengths: np.ndarray | None = None) -> list[int]:
+def best_bands(image: np.ndarray, wavelengths: np.ndarray | None = None, names: Sequence[str] = ()) -> list[int]:
     """Three bands for red, green and blue: those of true colour, or from each third the one of highest signal to noise.
 
     Noise is estimated from the differences of neighbouring pixels. Of fewer than three bands the first, three times.
@@ -90,6 +92,7 @@ def best_bands(image: np.ndarray, wavelengths: np.ndarray | None = None) -> list
     Args:
         image: (rows, columns, bands).
         wavelengths: of the bands, nm; None where they are not known.
+        names: of the bands; B04, B03, B02 are Sentinel-2's red, green and blue.
 
     References:
         Green et al. (1988), "A transformation for ordering multispectral data in terms of image quality with
@@ -100,6 +103,9 @@ def best_bands(image: np.ndarray, wavelengths: np.ndarray | None = None) -> list
         apart = np.abs(wavelengths[:, None] - _RED_GREEN_BLUE)
         if (np.nanmin(apart, axis=0) < _NEAR).all():
             return [int(band) for band in np.nanargmin(apart, axis=0)]
+    ends = [name[-3:].upper() for name in names]
+    if all(name in ends for name in _SENTINEL_2):
+        return [ends.index(name) for name in _SENTINEL_2]
     if bands < 3 or image.shape[1] < 2:
         return [0, 0, 0]
     sample = image[:: max(1, image.shape[0] // _ROWS_SAMPLED)].astype(np.float64)

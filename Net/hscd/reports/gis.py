@@ -312,7 +312,7 @@ def _append(path: Path, polygons: list[bytes], fields: list[np.ndarray], grid: G
         creation = {"dataset_options": {"VERSION": "1.2"}, "layer_options": {"DESCRIPTION": description}}
     pyogrio.raw.write(
         path, geometry, fields, ["area", "mean_distance", "pixels"], layer=LAYER, driver="GPKG",
-        geometry_type="Polygon", crs=grid.crs or None, **creation,
+        geometry_type="Polygon", crs=_named_crs(grid), **creation,
     )  # fmt: skip
 
 
@@ -336,6 +336,16 @@ def _wkb(outlines: Outlines, grid: Grid) -> list[bytes]:
 
 
 # --- areas -----------------------------------------------------------------------------------------------------------
+
+
+def _named_crs(grid: Grid) -> str | None:
+    """The coordinate system by its code where it has one, as GDAL finds it for the maps."""
+    import rasterio
+
+    if not grid.crs:
+        return None
+    code = rasterio.CRS.from_wkt(grid.crs).to_epsg()
+    return grid.crs if code is None else f"EPSG:{code}"
 
 
 def _areas(regions: Regions, grid: Grid, crs: Any) -> tuple[np.ndarray, str]:
