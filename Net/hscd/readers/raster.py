@@ -44,6 +44,8 @@ def open_raster(path: Path, driver: str, kind: str, limit: int) -> Image:
     with _dataset(path, driver, kind) as source:
         if source.count == 0 or source.subdatasets:
             raise InputError(f"{path}: holds several images; save the one that is meant as a file of its own")
+        if source.count > path.stat().st_size:  # asking GDAL about each of them would take long
+            raise ValueError(f"it declares {source.count:,} bands")
         dtype = np.result_type(*source.dtypes)
         if dtype.kind not in "biuf":
             raise InputError(f"{path}: expected numbers, found values of type {dtype}")
@@ -116,6 +118,9 @@ def _grid(source: Any) -> Grid | None:
     crs = source.crs.to_wkt() if source.crs else ""
     if crs:
         CRS.from_wkt(crs)  # what GDAL reads of a damaged file it may not understand itself
+    a, b, _, d, e, _ = tuple(source.transform)[:6]
+    if not (math.isfinite(a * e - b * d) and a * e - b * d):
+        raise ValueError("its georeference has pixels without area")
     return Grid(tuple(source.transform)[:6], crs)
 
 
