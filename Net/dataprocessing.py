@@ -134,7 +134,7 @@ def _chosen(before: Image, after: Image, section: DataSet) -> tuple[Image, Image
     if before.wavelengths is not None and after.wavelengths is not None:
         apart = np.abs(before.wavelengths - after.wavelengths)
         if (apart > _SAME_BAND_NM).any():
-            band = int(apart.argmax())
+            band = int(np.nanargmax(apart))
             raise InputError(
                 f"{after.path}: band {band + 1} is at {after.wavelengths[band]:.0f} nm, at "
                 f"{before.wavelengths[band]:.0f} nm in the before image"
@@ -183,10 +183,10 @@ def label_map(files: PairFiles, before: Image, section: DataSet, conf: Settings)
     shape = before.shape[:2]
     if files.label is None:
         return np.broadcast_to(np.uint8(0), shape)
-    labels = readers.read_label_map(files.label, section.mat_label, memory_limit(conf))
+    image = readers.open_image(files.label, section.mat_label, memory_limit(conf))
+    labels = readers.label_map_of(image, memory_limit(conf))
     if labels.shape != shape:
         raise InputError(f"{files.label}: label map of shape {labels.shape}, images of {shape}")
-    image = readers.open_image(files.label, section.mat_label, memory_limit(conf))
     if image.grid is not None and before.grid is not None and not same_grid(image, before):
         raise InputError(
             f"{files.label}: lies on another grid than {files.before}; resample it onto that (nearest neighbour)"

@@ -107,9 +107,7 @@ def _declared(files: dp.PairFiles, section: config.DataSet, settings: config.Set
         image = readers.open_image(path, section.mat_label, dp.memory_limit(settings))
         said = []
         if image.nodata is not None:
-            said.append(
-                f"nodata {image.nodata:g}" + (" (not used: nodata is set)" if section.nodata is not None else "")
-            )
+            said.append(f"nodata {image.nodata:g}{_unless(section.nodata)}")
         if image.scale is not None:
             scale = f"{image.scale[0]:g}" if np.ptp(image.scale) == 0 else "by band"
             said.append(f"scale {scale}{_unless(section.scale)}")

@@ -819,7 +819,7 @@ def test_inspection_says_what_files_say(space: Workspace) -> None:
         assert line in done.stdout
     told = space.call("inspect_data", "PLACE A.bad_bands=file", "PLACE A.nodata=nan", "PLACE A.scale=1").stdout
     assert "town.tif: 20 × 30 pixels, 7 bands" in told
-    assert "nodata 0 (not used: nodata is set), scale 0.0001 (not used, 1 is configured)" in told
+    assert "nodata 0 (not used, nan is configured), scale 0.0001 (not used, 1 is configured)" in told
     assert "bad bands (2; dropped)" in told
     assert "masked" not in told
 

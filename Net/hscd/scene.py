@@ -105,8 +105,7 @@ class Scene:
         """Pixel pairs at row-major positions of valid pixels, (positions, 2, bands) float32 in that order."""
         taken = aligned_empty((len(positions), 2, self.bands))
         rows, columns = np.divmod(positions, self.truth.shape[1])
-        last = self.windows[0]
-        high, wide = last.rows.stop, last.columns.stop
+        high, wide = self.windows[0].rows.stop, self.windows[0].columns.stop  # of all but the last ones
         across = -(-self.truth.shape[1] // wide)
         of_window = rows // high * across + columns // wide
         order = np.argsort(of_window, kind="stable")

@@ -90,8 +90,11 @@ def read_image(path: Path, variable: str | None = None, limit: int | None = None
     Raises:
         InputError: as `open_image`; also if the whole is larger than the limit.
     """
-    image = open_image(path, variable, limit)
-    check_size(path, image.nbytes, available_memory() if limit is None else limit)
+    return _whole(open_image(path, variable, limit), limit)
+
+
+def _whole(image: Image, limit: int | None) -> np.ndarray:
+    check_size(image.path, image.nbytes, available_memory() if limit is None else limit)
     return image.read()
 
 
@@ -101,9 +104,14 @@ def read_label_map(path: Path, variable: str | None = None, limit: int | None = 
     Raises:
         InputError: as `read_image`; also if it has several bands that differ.
     """
-    labels = read_image(path, variable, limit)
+    return label_map_of(open_image(path, variable, limit), limit)
+
+
+def label_map_of(image: Image, limit: int | None = None) -> np.ndarray:
+    """`read_label_map` of an image that is open."""
+    labels = _whole(image, limit)
     if labels.shape[2] > 1 and not (labels == labels[:, :, :1]).all():
-        raise InputError(f"{path}: expected a label map of (rows, columns), found shape {labels.shape}")
+        raise InputError(f"{image.path}: expected a label map of (rows, columns), found shape {labels.shape}")
     return labels[:, :, 0]
 
 

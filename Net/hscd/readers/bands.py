@@ -13,8 +13,8 @@ from hscd.grids import RESAMPLED, covers, onto, pixel_size
 from hscd.image import Image
 from hscd.readers.raster import open_raster
 
-# GDAL's drivers by suffix.
-DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
+# GDAL's drivers by suffix, and what users call the format.
+DRIVERS = {".tif": ("GTiff", "TIFF"), ".tiff": ("GTiff", "TIFF"), ".jp2": ("JP2OpenJPEG", "JPEG 2000")}
 
 
 def band_files(folder: Path) -> list[Path]:
@@ -43,9 +43,7 @@ def open_band(file: Path, limit: int) -> Image:
     """
     if file.is_dir():
         raise InputError(f"{file}: is a folder; the files of the bands lie beside each other")
-    image = open_raster(
-        file, DRIVERS[file.suffix.lower()], "TIFF" if "t" in file.suffix.lower() else "JPEG 2000", limit
-    )
+    image = open_raster(file, *DRIVERS[file.suffix.lower()], limit)
     if image.shape[2] != 1:
         raise InputError(f"{file}: expected a single band, found {image.shape[2]}; put each into a file of its own")
     return image
