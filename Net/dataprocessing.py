@@ -6,45 +6,25 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from config import DATA_PATH, DataSet, Settings
-from hscd import band_choice, readers
+from config import DataSet, Settings
 from hscd.arrays import aligned_empty
 from hscd.errors import InputError
-from hscd.grids import RESAMPLED, onto, overlaps, same_grid
-from hscd.hardware import available_memory
-from hscd.image import Image, held, physical, with_bands
-from hscd.inspection import listed
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
+from hscd.grids import RESAMPLED
+from hscd.image import Image, held
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.nodata import valid_pixels
 from hscd.readers.limits import check_size
 from hscd.scaling import band_ranges, fill_pixels
 from hscd.scene import Scene, joined, survey, windows_of
+from image_pairs import MEBIBYTE, PairFiles, all_masked, label_map, memory_limit, nothing_left, open_pairs, relabel
 
 Images = list[np.ndarray]
 
-_MEBIBYTE = 2**20
-# Bands of the two dates further apart are not the same; those of one kind of sensor differ by less.
-_SAME_BAND_NM = 30
-_NOTHING_LEFT = (
-    "[{section}] {name}: nothing is left of the pair: every pixel is NaN, infinite or {nodata} in a band of one of its "
-    "images"
-)
 # Bytes that a test needs at once for each pixel of a pair: distance, prediction, correction, truth, mask, and copies.
 _MAP_BYTES = 12
-
-
-class PairFiles(NamedTuple):
-    """A pair's name, and where its images and its label map lie; `label` is None without ground truth."""
-
-    name: str
-    before: Path
-    after: Path
-    label: Path | None
 
 
 def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, list[str]]:
@@ -76,136 +56,6 @@ def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, lis
     )
 
 
-def open_pairs(section: DataSet, conf: Settings) -> list[tuple[PairFiles, Image, Image]]:
-    """Open every pair of a data set: its files, before image and after image.
-
-    Raises:
-        InputError: as `open_pair`; also if pairs are of different numbers of bands.
-    """
-    pairs = [(files, *open_pair(files, section, conf)) for files in pair_files(section)]
-    first, image, _ = pairs[0]
-    for files, before, _ in pairs:
-        if before.shape[2] != image.shape[2]:
-            raise InputError(
-                f"{files.before}: {before.shape[2]} bands, pair {first.name} of the same data set has {image.shape[2]}"
-            )
-    return pairs
-
-
-def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image, Image]:
-    """Open the before image and the after image of a pair: the chosen bands, scaled, on one grid, NaN where masked.
-
-    Raises:
-        InputError: if one is missing or unreadable, or they do not go together.
-    """
-    before, after = (
-        readers.open_image(path, section.mat_label, memory_limit(conf)) for path in (files.before, files.after)
-    )
-    if before.shape[2] != after.shape[2]:
-        raise InputError(f"{files.after}: {after.shape[2]} bands, {before.shape[2]} in the before image")
-    before, after = _chosen(before, after, section)
-    if (before.scale is None) != (after.scale is None) and section.scale is None:
-        scaled, other = (before, after) if after.scale is None else (after, before)
-        print(
-            f"{scaled.path}: look at it: it is scaled as its file says, {other.path} is not; `scale = 1` takes both as "
-            "stored",
-            file=sys.stderr,
-        )
-    before, after = (_physical(image, section) for image in (before, after))
-    if before.grid is not None and after.grid is not None:
-        if not same_grid(before, after):
-            dtype = np.result_type(after.dtype, np.float32)
-            moved = onto(after, before.grid, before.shape[:2], dtype, math.nan)
-            if not overlaps(after, before):
-                raise InputError(
-                    f"{files.after}: does not overlap {files.before}; they are georeferenced to different places"
-                )
-            after = moved
-    elif before.shape != after.shape:
-        raise InputError(
-            f"{files.after}: shape {after.shape} differs from {before.shape} of the before image (rows, columns, "
-            "bands), and without georeference of both it cannot be resampled"
-        )
-    return readers.checked(before), readers.checked(after)
-
-
-def _chosen(before: Image, after: Image, section: DataSet) -> tuple[Image, Image]:
-    """The bands of both images that the section asks for; those that are bad in one of them are dropped in both."""
-    if before.wavelengths is not None and after.wavelengths is not None:
-        apart = np.abs(before.wavelengths - after.wavelengths)
-        if (apart > _SAME_BAND_NM).any():
-            band = int(np.nanargmax(apart))
-            raise InputError(
-                f"{after.path}: band {band + 1} is at {after.wavelengths[band]:.0f} nm, at "
-                f"{before.wavelengths[band]:.0f} nm in the before image"
-            )
-    keep = np.ones(before.shape[2], bool)
-    key = "bands"
-    try:
-        if section.bands is not None:
-            keep = band_choice.chosen(section.bands, before)
-        key = "bad_bands"
-        if section.bad_bands is not None:
-            for image in (before, after):
-                keep &= ~band_choice.chosen(section.bad_bands, image)
-    except ValueError as error:
-        raise InputError(f"[{section.name}] {key}: {error}") from error
-    if not keep.any():
-        raise InputError(f"[{section.name}] bands, bad_bands: no band of {before.path} is left")
-    if keep.all():
-        return before, after
-    positions = np.flatnonzero(keep)
-    return with_bands(before, positions), with_bands(after, positions)
-
-
-def _physical(image: Image, section: DataSet) -> Image:
-    """An image as the section says: scaled or not, and NaN where its nodata is."""
-    if section.nodata is not None:
-        image = replace(image, nodata=section.nodata)
-    if section.scale is not None:
-        scale = None if section.scale == 1 else np.full(image.shape[2], section.scale)
-        image = replace(image, scale=scale, offset=None)
-    return physical(image)
-
-
-def memory_limit(conf: Settings) -> int:
-    """The bytes that images and maps may take."""
-    return available_memory() if conf.memory_limit is None else conf.memory_limit * _MEBIBYTE
-
-
-def label_map(files: PairFiles, before: Image, section: DataSet, conf: Settings) -> np.ndarray:
-    """A label map in the values of its file; zeros, which say nothing, in a data set without ground truth.
-
-    Raises:
-        InputError: if it is unreadable, of another shape or place than the before image, or holds a value that is not
-            configured.
-    """
-    shape = before.shape[:2]
-    if files.label is None:
-        return np.broadcast_to(np.uint8(0), shape)
-    image = readers.open_image(files.label, section.mat_label, memory_limit(conf))
-    labels = readers.label_map_of(image, memory_limit(conf))
-    if labels.shape != shape:
-        raise InputError(f"{files.label}: label map of shape {labels.shape}, images of {shape}")
-    if image.grid is not None and before.grid is not None and not same_grid(image, before):
-        raise InputError(
-            f"{files.label}: lies on another grid than {files.before}; resample it onto that (nearest neighbour)"
-        )
-    relabel(labels, section, files.label)
-    return labels
-
-
-def relabel(labels: np.ndarray, section: DataSet, source: Path | None = None) -> np.ndarray:
-    """A label map in the program's labels; an error names the file it comes from, or else the section."""
-    if section.changed_label is None or section.unchanged_label is None:
-        return np.full(labels.shape, UNKNOWN, np.uint8)
-    try:
-        return remap(labels, section.changed_label, section.unchanged_label, section.unknown_label)
-    except InputError as error:
-        where = f"{source} ([{section.name}])" if source else f"[{section.name}]"
-        raise InputError(f"{where}: {error}") from error
-
-
 def valid_masks(
     befores: Sequence[np.ndarray],
     afters: Sequence[np.ndarray],
@@ -220,105 +70,8 @@ def valid_masks(
     for before, after, name in zip(befores, afters, names, strict=True):
         masks.append(valid_pixels([before, after], [nodata] * 2))
         if masks[-1] is not None and not masks[-1].any():
-            raise InputError(_NOTHING_LEFT.format(section=section.name, name=name, nodata=_nodata_of(section)))
+            raise InputError(all_masked(name, section))
     return masks
-
-
-def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
-    """What to say of a pair whose every pixel is masked: why, and what can be done about it."""
-    said = _NOTHING_LEFT.format(section=section.name, name=files.name, nodata=_nodata_of(section))
-    empty: set[int] = set()
-    for path in (files.before, files.after):
-        image = _physical(readers.open_image(path, section.mat_label, memory_limit(conf)), section)
-        holds = np.zeros(image.shape[2], bool)
-        for window in windows_of(image):
-            holds |= np.isfinite(image.window(*window)).any(axis=(0, 1))
-        empty |= set((np.flatnonzero(~holds) + 1).tolist())
-    if empty:
-        bands = listed(sorted(empty))
-        said += f"; bands {bands} hold no data at all: leave them out with bad_bands = {bands}"
-    return said
-
-
-def _nodata_of(section: DataSet) -> str:
-    return "the nodata of its file" if section.nodata is None else f"nodata = {section.nodata:.15g}"
-
-
-def _make_demo(section: DataSet) -> None:
-    """Make the demo data set that a section points at, unless it is there already."""
-    from hscd import demo
-
-    for folder in demo.PLACES:
-        # The label map is the last file that is written.
-        if section.img_a_path.parent == DATA_PATH / folder and not any((DATA_PATH / folder / "label").glob("*.mat")):
-            print("making the demo data …", flush=True)
-            demo.write_demo(DATA_PATH)
-
-
-def pair_files(section: DataSet) -> list[PairFiles]:
-    """The pairs of a data set, sorted: images that have one name in the before, after and label folder.
-
-    A name is a file name without the suffix of its format; any that one of the folders lacks is an error. Without
-    ground truth there is no label folder. Where imgAPath, imgBPath and labelPath name an image each, that is the pair.
-
-    The demo data is made first if the section points at it and it is not there yet.
-    """
-    _make_demo(section)
-    places = {"imgAPath": section.img_a_path, "imgBPath": section.img_b_path}
-    if section.label_path is not None:
-        places["labelPath"] = section.label_path
-    single = [key for key, path in places.items() if path.is_file() or path.suffix.lower() in readers.READERS]
-    if len(single) == len(places):
-        return [PairFiles(readers.name_of(section.img_a_path), *_in_order(places))]
-    if single:
-        other = next(key for key in places if key not in single)
-        raise InputError(
-            f"{places[single[0]]}: an image ([{section.name}] {single[0]}), but {other} is a folder of images; name "
-            "images or folders in all of them"
-        )
-    for key, folder in places.items():
-        if readers.is_folder_of_bands(folder):
-            raise InputError(
-                f"{folder}: holds the bands of one image ([{section.name}] {key}), not images; name the folder above "
-                f"it, or rename it {folder.name}.tif to have it taken for the image itself"
-            )
-    listings = {key: _listing(folder, key, section) for key, folder in places.items()}
-    files = {name: path for listing in reversed(listings.values()) for name, path in listing.items()}
-    if not files:
-        raise InputError(f"{section.img_a_path}: holds no image of a known format ({', '.join(readers.READERS)})")
-    names = sorted(files, key=lambda name: files[name].name)
-    for key, listing in listings.items():
-        missing = [name for name in names if name not in listing]
-        if missing:
-            there = files[missing[0]]
-            if (places[key] / there.name).is_file():  # a header without its pixels, as this says
-                readers.open_image(places[key] / there.name, section.mat_label)
-            raise InputError(
-                f"{places[key] / there.name}: missing, but {there} is there; before, after and label of a pair carry "
-                f"the same name ([{section.name}] {key})"
-            )
-    return [PairFiles(name, *_in_order({key: listing[name] for key, listing in listings.items()})) for name in names]
-
-
-def _in_order(paths: dict[str, Path]) -> tuple[Path, Path, Path | None]:
-    return paths["imgAPath"], paths["imgBPath"], paths.get("labelPath")
-
-
-def _listing(folder: Path, key: str, section: DataSet) -> dict[str, Path]:
-    """The images of a folder by their names."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder ([{section.name}] {key})")
-    found: dict[str, Path] = {}
-    for entry in sorted(folder.iterdir()):
-        if readers.is_image(entry):
-            name = readers.name_of(entry)
-            if name in found:
-                raise InputError(
-                    f"{folder}: two pairs are named {name!r}, {found[name].name} and {entry.name}; results would "
-                    "overwrite each other"
-                )
-            found[name] = entry
-    return found
 
 
 def preprocessing(
@@ -363,7 +116,7 @@ def _pixel_pairs(
     apply_rescaling: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """`preprocessing` of pairs whose masks are known."""
-    relabeled = [relabel(label_map.ravel(), section) for label_map in labels]
+    relabeled = [relabel(values.ravel(), section) for values in labels]
     for flat, mask in zip(relabeled, valid, strict=True):
         if mask is not None:
             flat[~mask.ravel()] = UNKNOWN
@@ -439,8 +192,8 @@ def _held(pairs: list[tuple[PairFiles, Image, Image]], conf: Settings) -> list[t
     maps = _MAP_BYTES * max(math.prod(before.shape[:2]) for _, before, _ in pairs)
     if maps > room:
         raise InputError(
-            f"{conf.file}: memory_limit: the maps of a pair take {maps / _MEBIBYTE:,.1f} MiB, "
-            f"{room / _MEBIBYTE:,.1f} MiB are available"
+            f"{conf.file}: memory_limit: the maps of a pair take {maps / MEBIBYTE:,.1f} MiB, "
+            f"{room / MEBIBYTE:,.1f} MiB are available"
         )
     everything = sum(image.nbytes for _, *images in pairs for image in images)
     fits = everything <= (room - maps) // (2 if conf.memory_limit is None else 1)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 import config
-import dataprocessing as dp
 from commandline import run
 from hscd import band_choice, readers
 from hscd.errors import InputError
@@ -18,6 +17,7 @@ from hscd.labels import UNKNOWN
 from hscd.nodata import valid_pixels
 from hscd.reports import quicklook
 from hscd.scene import thinned, windows_of
+from image_pairs import PairFiles, label_map, memory_limit, nothing_left, open_pair, pair_files, relabel
 
 
 def inspect(settings: config.Settings) -> None:
@@ -32,7 +32,7 @@ def inspect(settings: config.Settings) -> None:
             print(f"[{name}] not there: {section.img_a_path}")
             continue
         try:
-            pairs = dp.pair_files(section)
+            pairs = pair_files(section)
         except InputError as error:
             errors.append(str(error))
             continue
@@ -46,16 +46,16 @@ def inspect(settings: config.Settings) -> None:
         raise InputError("\n".join(errors))
 
 
-def _pair_lines(files: dp.PairFiles, section: config.DataSet, settings: config.Settings) -> list[str]:
+def _pair_lines(files: PairFiles, section: config.DataSet, settings: config.Settings) -> list[str]:
     """What a pair holds, in words; its picture is drawn on the way."""
-    images = dp.open_pair(files, section, settings)
+    images = open_pair(files, section, settings)
     # A third of the memory for the images, as numbers about them take as much again.
-    step = math.ceil(math.sqrt(3 * sum(image.nbytes for image in images) / dp.memory_limit(settings)))
+    step = math.ceil(math.sqrt(3 * sum(image.nbytes for image in images) / memory_limit(settings)))
     before, after = (thinned(image, windows_of(*images), step) for image in images)
     valid = valid_pixels([before, after], [image.nodata for image in images])
     if valid is not None and not valid.any():
-        raise InputError(dp.nothing_left(files, section, settings))
-    labels = dp.relabel(dp.label_map(files, images[0], section, settings), section)
+        raise InputError(nothing_left(files, section, settings))
+    labels = relabel(label_map(files, images[0], section, settings), section)
     shown = labels[::step, ::step].copy()
     if valid is not None:
         shown[~valid] = UNKNOWN
@@ -68,7 +68,7 @@ def _pair_lines(files: dp.PairFiles, section: config.DataSet, settings: config.S
     return _lines(files, images, found) + sampled + _declared(files, section, settings)
 
 
-def _lines(files: dp.PairFiles, images: tuple[Image, Image], found: PairSummary) -> list[str]:
+def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) -> list[str]:
     """The numbers of a pair in words."""
     rows, columns, bands = images[0].shape
     lines = [f"  {files.before.name}: {rows} × {columns} pixels, {bands} {'band' if bands == 1 else 'bands'}"]
@@ -100,11 +100,11 @@ def _grid(image: Image) -> str:
     return f"{system}, pixels of {math.hypot(a, d):g} × {math.hypot(b, e):g}, upper left corner at {x:.10g}, {y:.10g}"
 
 
-def _declared(files: dp.PairFiles, section: config.DataSet, settings: config.Settings) -> list[str]:
+def _declared(files: PairFiles, section: config.DataSet, settings: config.Settings) -> list[str]:
     """What the files say of nodata, scale and bad bands, and what is done with it."""
     lines = []
     for name, path in (("before", files.before), ("after", files.after)):
-        image = readers.open_image(path, section.mat_label, dp.memory_limit(settings))
+        image = readers.open_image(path, section.mat_label, memory_limit(settings))
         said = []
         if image.nodata is not None:
             said.append(f"nodata {image.nodata:g}{_unless(section.nodata)}")

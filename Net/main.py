@@ -22,6 +22,7 @@ from hscd.scene import Scene
 from hscd.selection import classify, corrected_labels
 from hscd.spatial import spatial_correction
 from hscd.thresholds import otsu
+from image_pairs import pair_files
 
 
 def train(settings: config.Settings) -> None:
@@ -29,7 +30,7 @@ def train(settings: config.Settings) -> None:
     with storage.exclusive(settings.model_path / settings.model_name):
         pass  # said now rather than after all that is slow
     for name in (settings.train_set, settings.test_set):
-        dp.pair_files(settings[name])
+        pair_files(settings[name])
     train_set, train_labels = dp.labelled_pixels(settings.train_set, settings)
     if settings.test_set == settings.train_set:
         test_set, test_labels = train_set, train_labels

@@ -139,7 +139,7 @@ def saved_pairs(section: config.DataSet) -> list[str]:
     Raises:
         InputError: if there are none.
     """
-    from dataprocessing import pair_files
+    from image_pairs import pair_files
 
     if section.img_a_path.exists():
         return [files.name for files in pair_files(section)]

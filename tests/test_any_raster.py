@@ -29,7 +29,7 @@ from rasterio.warp import transform as transformed
 from scipy import ndimage
 
 import config
-import dataprocessing as dp
+import image_pairs
 from conftest import CONFIGURATION, SHARED, Workspace, make_pair, needs_shared, without_times, write_bands, write_mat
 from hscd.readers import open_image
 from hscd.records import Grid
@@ -916,7 +916,7 @@ def test_an_enmap_tile(space: Workspace) -> None:
     np.testing.assert_allclose(found.distances[8:20, 4:16], expected, rtol=1e-4)
     assert np.count_nonzero(found.distances > LEAST) == 12 * 12
     settings = config.read(space.file, ["PLACE A.bad_bands=file"])
-    ((_, image, _),) = dp.open_pairs(settings["PLACE A"], settings)
+    ((_, image, _),) = image_pairs.open_pairs(settings["PLACE A"], settings)
     assert image.shape == (32, 32, good.sum())
     assert 400 < image.wavelengths.min() < image.wavelengths.max() < 2500
 

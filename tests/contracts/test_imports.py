@@ -32,7 +32,7 @@ def imported_modules(path):
 def test_the_files_looked_at_are_those_of_the_library():
     names = {path.relative_to(NET).as_posix() for path in LIBRARY}
     assert {"hscd/distances.py", "hscd/readers/tif.py", "hscd/reports/maps.py", "hscd/search/engine.py"} <= names
-    stages = {"config", "commandline", "main", "siamese", "dataprocessing", "predutils"}
+    stages = {"config", "commandline", "main", "siamese", "image_pairs", "dataprocessing", "predutils"}
     assert stages | {"labelbyperc_generation", "labelbyneigh_generation"} <= OUTSIDE
 
 
@@ -59,7 +59,7 @@ def test_library_imports_no_script_and_no_stage(path):
 # --help and a configuration error must answer in well under a second.
 SLOW = ("tensorflow", "keras", "matplotlib", "skimage", "scipy.io", "hyperas", "hyperopt", "sklearn")
 QUICK = (
-    "config", "dataprocessing", "main", "predutils", "labelbyperc_generation", "labelbyneigh_generation",
+    "config", "image_pairs", "dataprocessing", "main", "predutils", "labelbyperc_generation", "labelbyneigh_generation",
     "inspect_data",
 )  # fmt: skip
 IMPORT_ALL = f"""
