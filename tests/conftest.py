@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
+
+from hscd.reports import maps
 
 # Compiling is most of the time of a small training; with one thread there is half as much to compile. Before Keras.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -24,7 +27,8 @@ SHARED = PROJECT.parent / "shared"
 # The files whose tests take longest, begun first so that no worker is left alone with one of them.
 LONG = (
     "test_soak", "test_siamese", "test_resuming", "test_scripts", "test_masked_pixels", "test_epochs", "test_runners",
-    "test_large_scene", "test_any_raster", "test_bad_input", "test_models", "test_fuzz", "test_run_demo",
+    "test_large_scene", "test_raster_formats", "test_raster_places", "test_raster_values", "test_raster_grids",
+    "test_bad_input", "test_models", "test_fuzz", "test_run_demo",
 )  # fmt: skip
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is not beside the project")
@@ -77,6 +81,8 @@ max_dropout = 0.2
 fourth_layer = True
 max_evals = 2
 """
+# Training and test on PLACE A.
+ONE_PLACE = CONFIGURATION.replace("test_set = PLACE B", "test_set = PLACE A")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -213,3 +219,18 @@ def workspace(tmp_path: Path) -> Workspace:
     space = Workspace(tmp_path)
     space.write_data()
     return space
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Workspace:
+    """A configuration of one data set, PLACE A, that is still to be written."""
+    return Workspace(tmp_path, text=ONE_PLACE)
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[Callable[..., None]]:
+    """Maps are not drawn as pictures, half of the time of a small scene is theirs; the function that draws them."""
+    with pytest.MonkeyPatch.context() as patch:
+        drawn = maps.write_classes
+        patch.setattr(maps, "write_classes", lambda *_: None)
+        yield drawn

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.io import loadmat
 
-from conftest import Workspace, write_mat
+from conftest import Workspace, make_pair, write_mat
+from raster_scenes import DEGREES, UTM, WAVES, moved, write_labels, write_pair, write_raster
 
 
 def test_every_data_set_is_told_and_drawn(workspace: Workspace) -> None:
@@ -47,3 +48,56 @@ def test_nodata_is_suggested_and_masked_once_it_is_configured(workspace: Workspa
 def test_without_labels(workspace: Workspace) -> None:
     workspace.text = workspace.text.replace("labelPath = data/a/label\n", "")
     assert "labels: none, no labelPath" in workspace.call("inspect_data").stdout
+
+
+def test_inspection_says_what_files_say(space: Workspace) -> None:
+    before, after, changed = make_pair(6, bands=8)
+    before[:5] = 0
+    tags = {"wavelength": WAVES, "bbl": [1, 0, *[1] * 6]}
+    write_pair(space, before, after, **UTM, nodata=0, scale=(1e-4, 0), tags=tags)
+    write_labels(space, changed)
+    done = space.call("inspect_data")
+    assert done.returncode == 0, done.stderr
+    for line in (
+        "town.tif: 20 × 30 pixels, 8 bands",
+        "before: TIFF, float32, 0.",
+        "wavelengths: 450 … 2200 nm",
+        "grid: EPSG:32633 (metre), pixels of 30 × 30, upper left corner at 366975, 5808045",
+        "masked: 150 pixels (25.0%)",  # 5 of 20 rows
+        "the before file says: nodata 0, scale 0.0001, 1 of 8 bands on the file's list of bad bands (2; "
+        "bad_bands = file drops them), 2 of 8 bands in water vapour (5, 7; bad_bands = water drops them)",
+        "the after file says: nodata 0",
+    ):
+        assert line in done.stdout
+    told = space.call("inspect_data", "PLACE A.bad_bands=file", "PLACE A.nodata=nan", "PLACE A.scale=1").stdout
+    assert "town.tif: 20 × 30 pixels, 7 bands" in told
+    assert "nodata 0 (not used, nan is configured), scale 0.0001 (not used, 1 is configured)" in told
+    assert "bad bands (2; dropped)" in told
+    assert "masked" not in told
+
+
+def test_inspection_of_two_formats_and_grids(space: Workspace) -> None:
+    before, after, changed = make_pair(6)
+    write_raster(space.folder / "data/a/before/town.dat", before, "ENVI", interleave="bil", **DEGREES)
+    write_raster(
+        space.folder / "data/a/after/town.tif", after, crs="EPSG:4326", transform=moved(DEGREES["transform"], 2, 0)
+    )
+    write_labels(space, changed)
+    told = space.call("inspect_data").stdout
+    assert "before: ENVI, uint16" in told
+    assert "after: TIFF, resampled, float32" in told
+    assert "grid: EPSG:4326 (degrees), pixels of 0.000277778 × 0.000138889, upper left corner at 11.1, 48.2" in told
+    assert "masked: 60 pixels (10.0%)" in told  # 2 of 20 rows
+
+
+def test_inspection_of_a_scene_larger_than_memory(space: Workspace) -> None:
+    before, after, changed = make_pair(7, rows=150, columns=200)
+    write_pair(space, before, after)
+    write_labels(space, changed)
+    # Two images of 150 · 200 · 5 values of 2 bytes are 0.572 MiB, thrice that a 1.717-fold of the memory: √1.717 < 2.
+    told = space.call("inspect_data", "settings.memory_limit=1").stdout
+    assert "town.tif: 150 × 200 pixels, 5 bands" in told
+    assert "images larger than memory: every 2 rows and columns looked at" in told
+    # All of the labels are looked at: a rectangle of rows 37 to 76 and columns 40 to 99.
+    assert "labels: changed 2,400 (8.0%), unchanged 27,600 (92.0%)" in told
+    assert "every" not in space.call("inspect_data").stdout

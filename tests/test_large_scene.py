@@ -15,12 +15,11 @@ from PIL import Image as Picture
 from rasterio.transform import Affine
 
 import dataprocessing as dp
-from conftest import CONFIGURATION, Workspace, make_pair, without_times
+from conftest import ONE_PLACE, Workspace, make_pair, without_times
 from hscd import image, scene, training
 from hscd.reports import maps
+from raster_scenes import UTM, write_raster
 
-TEXT = CONFIGURATION.replace("test_set = PLACE B", "test_set = PLACE A")
-UTM = {"crs": "EPSG:32633", "transform": Affine(30, 0, 366975, 0, -30, 5808045)}
 # Two images of 260 × 20 × 52 values of two bytes are 1.03 MiB. Higher than a tile of what is resampled, 256.
 ROWS, COLUMNS, BANDS = 260, 20, 52
 STRIPES = {"blockysize": 3, "interleave": "band"}
@@ -49,24 +48,15 @@ def quick() -> Iterator[None]:
         yield
 
 
-def write_raster(path: Path, values: np.ndarray, **options: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows, columns, bands = values.shape
-    with rasterio.open(
-        path, "w", driver="GTiff", count=bands, height=rows, width=columns, dtype=values.dtype, **UTM | options
-    ) as file:
-        file.write(np.moveaxis(values, 2, 0))
-
-
 def make_space(folder: Path, model: Path | None, after: dict[str, Any] | None = None, **options: Any) -> Workspace:
     """The scene as GeoTIFFs, and a model of it; what is said of `after` goes for that image alone."""
-    space = Workspace(folder, text=TEXT)
+    space = Workspace(folder, text=ONE_PLACE)
     before, later, changed = make_pair(8, ROWS, COLUMNS, BANDS)
     if "nodata" in options:
         before[100:130, 5:11, 7] = options["nodata"]
         later[0, 0, 39] = later[200] = options["nodata"]
-    write_raster(folder / "data/a/before/town.tif", before, **options)
-    write_raster(folder / "data/a/after/town.tif", later, **options | (after or {}))
+    write_raster(folder / "data/a/before/town.tif", before, **UTM | options)
+    write_raster(folder / "data/a/after/town.tif", later, **UTM | options | (after or {}))
     (folder / "data/a/label").mkdir()
     labels = np.where(changed, 1, 2).astype(np.uint8)
     labels[-4:] = 0
@@ -188,8 +178,8 @@ def test_with_masked_pixels_and_an_after_image_on_another_grid(
 
 
 def test_maps_have_to_fit_all_the_same(tmp_path: Path, whole: tuple[Workspace, dict[str, Any]]) -> None:
-    space = Workspace(tmp_path, text=TEXT.replace("labelPath = data/a/label\n", ""))
+    space = Workspace(tmp_path, text=ONE_PLACE.replace("labelPath = data/a/label\n", ""))
     # 12 bytes a pixel: 300 · 300 pixels take 1.03 MiB.
     for part in ("before", "after"):
-        write_raster(tmp_path / f"data/a/{part}/town.tif", np.ones((300, 300, 1), np.uint8))
+        write_raster(tmp_path / f"data/a/{part}/town.tif", np.ones((300, 300, 1), np.uint8), **UTM)
     assert "memory_limit: the maps of a pair take " in space.fails("predutils", LITTLE_MEMORY)
