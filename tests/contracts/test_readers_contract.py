@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hscd.errors import InputError
 from hscd.readers import READERS, read_image, read_label_map
+from image_files import refuses
 
 pytestmark = [
     pytest.mark.parametrize("suffix", READERS),
@@ -12,34 +12,25 @@ pytestmark = [
 ]
 
 
-def refuses(function, path):
-    """The message of the InputError; one line that names the path."""
-    with pytest.raises(InputError) as caught:
-        function(path, "cube")
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 def test_missing_file(tmp_path, function, suffix):
-    assert "no such file or folder" in refuses(function, tmp_path / f"town{suffix}")
-    assert "no such file or folder" in refuses(function, tmp_path / "no folder" / f"town{suffix}")
+    assert "no such file or folder" in refuses(function, tmp_path / f"town{suffix}", "cube")
+    assert "no such file or folder" in refuses(function, tmp_path / "no folder" / f"town{suffix}", "cube")
 
 
 def test_missing_file_is_named_by_upper_case_suffix_too(tmp_path, function, suffix):
-    assert "no such file or folder" in refuses(function, tmp_path / f"TOWN{suffix.upper()}")
+    assert "no such file or folder" in refuses(function, tmp_path / f"TOWN{suffix.upper()}", "cube")
 
 
 def test_empty_file(tmp_path, function, suffix):
     path = tmp_path / f"town{suffix}"
     path.touch()
-    refuses(function, path)
+    refuses(function, path, "cube")
 
 
 def test_empty_folder(tmp_path, function, suffix):
     path = tmp_path / f"town{suffix}"
     path.mkdir()
-    refuses(function, path)
+    refuses(function, path, "cube")
 
 
 @pytest.mark.parametrize(
@@ -50,19 +41,19 @@ def test_garbage(tmp_path, function, suffix, start):
     path = tmp_path / f"town{suffix}"
     for seed in range(5):
         path.write_bytes(start + np.random.default_rng(seed).bytes(3000))
-        refuses(function, path)
+        refuses(function, path, "cube")
 
 
 @pytest.mark.parametrize("content", [b"a", bytes(200), b"\xff" * 200, b"some,text\n1,2\n" * 20])
 def test_files_of_another_kind(tmp_path, function, suffix, content):
     path = tmp_path / f"town{suffix}"
     path.write_bytes(content)
-    refuses(function, path)
+    refuses(function, path, "cube")
 
 
 def test_files_are_not_touched(tmp_path, function, suffix):
     path = tmp_path / f"town{suffix}"
     path.write_bytes(b"garbage" * 50)
-    refuses(function, path)
+    refuses(function, path, "cube")
     assert path.read_bytes() == b"garbage" * 50
     assert list(tmp_path.iterdir()) == [path]
