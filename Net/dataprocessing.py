@@ -64,8 +64,6 @@ def valid_masks(
     nodata: float | None,
 ) -> list[np.ndarray | None]:
     """The (rows, columns) mask of the pixels of each pair that hold data in both images; None where all do."""
-    if nodata is None:
-        return [None] * len(befores)
     masks = []
     for before, after, name in zip(befores, afters, names, strict=True):
         masks.append(valid_pixels([before, after], [nodata] * 2))
@@ -81,6 +79,7 @@ def preprocessing(
     conf_section: DataSet,
     keep_unlabeled: bool,
     apply_rescaling: bool,
+    valid: Sequence[np.ndarray | None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put the pixels of all pairs together, rescaled and with the program's labels.
 
@@ -92,31 +91,21 @@ def preprocessing(
         keep_unlabeled: keep pixels of unknown label.
         apply_rescaling: min-max to [0, 1] by band over all before and after pixels of all pairs; a constant band
             becomes 0.
+        valid: for each pair the (rows, columns) mask of the pixels that are not masked, None where none is. By default
+            those are masked that are NaN, infinite or the section's `nodata`.
 
     Returns:
         (pixels, 2, bands) float32 array, pair after pair, row-major; (pixels,) uint8 labels, 0 changed,
-        1 unchanged, 2 unknown. Masked pixels (`nodata` of the section) have no part in the ranges and are of unknown
-        label; where they are kept, their values are 0.
+        1 unchanged, 2 unknown. Masked pixels have no part in the ranges and are of unknown label; where they are
+        kept, their values are 0.
 
     Raises:
         InputError: if a label value is not configured, or every pixel of a pair is masked.
     """
-    names = [f"pair {number}" for number in range(1, len(labels) + 1)]
-    valid = valid_masks(images_a, images_b, names, conf_section, conf_section.nodata)
-    return _pixel_pairs(images_a, images_b, labels, valid, conf_section, keep_unlabeled, apply_rescaling)
-
-
-def _pixel_pairs(
-    images_a: Sequence[np.ndarray],
-    images_b: Sequence[np.ndarray],
-    labels: Sequence[np.ndarray],
-    valid: Sequence[np.ndarray | None],
-    section: DataSet,
-    keep_unlabeled: bool,
-    apply_rescaling: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """`preprocessing` of pairs whose masks are known."""
-    relabeled = [relabel(values.ravel(), section) for values in labels]
+    if valid is None:
+        names = [f"pair {number}" for number in range(1, len(labels) + 1)]
+        valid = valid_masks(images_a, images_b, names, conf_section, conf_section.nodata)
+    relabeled = [relabel(values.ravel(), conf_section) for values in labels]
     for flat, mask in zip(relabeled, valid, strict=True):
         if mask is not None:
             flat[~mask.ravel()] = UNKNOWN
@@ -144,9 +133,7 @@ def labelled_pixels(name: str, conf: Settings) -> tuple[np.ndarray, np.ndarray]:
     befores, afters, label_maps, names = load_dataset(name, conf)
     section = conf[name]
     valid = valid_masks(befores, afters, names, section, math.nan)  # what is masked has been loaded as NaN
-    pairs, labels = _pixel_pairs(
-        befores, afters, label_maps, valid, section, keep_unlabeled=False, apply_rescaling=conf.apply_rescaling
-    )
+    pairs, labels = preprocessing(befores, afters, label_maps, section, False, conf.apply_rescaling, valid)
     changed, unchanged = (int(np.count_nonzero(labels == value)) for value in (CHANGED, UNCHANGED))
     if not (changed and unchanged):
         raise InputError(

@@ -290,6 +290,13 @@ def test_nodata_that_does_not_occur_changes_nothing(dtype: str, keep_unlabeled: 
         np.testing.assert_array_equal(found, expected, strict=True)
 
 
+def test_nan_of_a_file_that_declares_its_nodata_is_masked() -> None:
+    before = np.array([[[10.0], [math.nan], [20.0]]], dtype=np.float32)
+    pairs, relabeled = dp.preprocessing([before], [before], [np.array([[7, 7, 2]])], SECTION, True, True)
+    assert pairs.tolist() == [[[0], [0]], [[0], [0]], [[1], [1]]]
+    assert relabeled.tolist() == [0, 2, 1]
+
+
 def test_a_pair_of_masked_pixels_only_is_refused() -> None:
     images_a, images_b, labels = random_pairs(7, "float32", shapes=((2, 3), (3, 2)))
     # One half in each image.
