@@ -1,0 +1,145 @@
+"""Polygons of what changed, in a GeoPackage."""
+
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hscd import storage
+from hscd.labels import CHANGED
+from hscd.records import Grid
+from hscd.regions import Outlines, Regions, find_regions
+from hscd.reports.gis.gdal import crs_of, session
+
+LAYER = "changed"
+
+# What GIS programs keep beside a GeoPackage: changes not yet in the database, statistics.
+_BESIDE = ("-journal", "-wal", "-shm", ".aux.xml")
+# Semi-major axis (m) and inverse flattening of WGS 84, for a coordinate system that does not say.
+_WGS84 = (6378137.0, 298.257223563)
+
+
+def write_polygons(path: Path, labels: np.ndarray, distances: np.ndarray, grid: Grid, min_area: float = 0.0) -> int:
+    """Write the changed regions as polygons of a GeoPackage, layer "changed".
+
+    A region is changed pixels connected along their sides; its polygon runs along the sides of its pixels. Fields:
+    `area`, `mean_distance` (empty where a distance of the region is NaN) and `pixels`. The area is in m² where the
+    coordinate system is projected (in the plane of the projection) or geographic (on its ellipsoid), otherwise in
+    pixels; the description of the layer says which. Where nothing changed the layer is empty.
+
+    Args:
+        path: GeoPackage, written anew.
+        labels: (rows, columns) labels.
+        distances: (rows, columns).
+        grid: where the pixels lie.
+        min_area: regions smaller than this are left out; in the unit of `area`.
+
+    Returns:
+        Number of polygons.
+
+    Raises:
+        InputError: if the coordinate system of the grid is not one.
+        OSError: if the file cannot be written; what was there before stays.
+    """
+    crs = crs_of(path, grid)
+    regions = find_regions(labels, CHANGED)
+    pixels = regions.pixels()
+    areas, unit = _areas(regions, grid, crs)
+    means = regions.sums(distances) / pixels
+    kept = ~(areas < min_area)
+    with session(path), storage.atomic_path(path, _BESIDE) as written:
+        _append(written, [], [areas[:0], means[:0], pixels[:0]], grid, unit)
+        for outlines in regions.outlines(kept):
+            chosen = outlines.regions
+            _append(written, _wkb(outlines, grid), [areas[chosen], means[chosen], pixels[chosen]], grid)
+    return int(kept.sum())
+
+
+def _append(path: Path, polygons: list[bytes], fields: list[np.ndarray], grid: Grid, unit: str | None = None) -> None:
+    """Add polygons to the layer of a GeoPackage; with the unit of their areas, create both."""
+    import pyogrio.raw
+
+    geometry = np.empty(len(polygons), dtype=object)
+    geometry[:] = polygons
+    creation: dict[str, Any] = {"append": True}
+    if unit is not None:  # version 1.2 is as much as programs of 2018 to 2022 read without a warning
+        description = f"changed regions, areas in {unit}"
+        creation = {"dataset_options": {"VERSION": "1.2"}, "layer_options": {"DESCRIPTION": description}}
+    pyogrio.raw.write(
+        path, geometry, fields, ["area", "mean_distance", "pixels"], layer=LAYER, driver="GPKG",
+        geometry_type="Polygon", crs=_named_crs(grid), **creation,
+    )  # fmt: skip
+
+
+def _wkb(outlines: Outlines, grid: Grid) -> list[bytes]:
+    """Polygons as "well-known binary" of the OGC Simple Features."""
+    a, b, c, d, e, f = grid.transform
+    points = np.empty((len(outlines.rows), 2), dtype="<f8")
+    points[:, 0] = a * outlines.columns + b * outlines.rows + c
+    points[:, 1] = d * outlines.columns + e * outlines.rows + f
+    content = points.data.cast("B")
+    lengths = iter(outlines.lengths.tolist())
+    polygons, begin = [], 0
+    for rings in outlines.rings.tolist():
+        parts: list[bytes | memoryview] = [struct.pack("<BII", 1, 3, rings)]  # little-endian, polygon
+        for _ in range(rings):
+            length = next(lengths)
+            parts += struct.pack("<I", length), content[begin : begin + 16 * length]
+            begin += 16 * length
+        polygons.append(b"".join(parts))
+    return polygons
+
+
+def _named_crs(grid: Grid) -> str | None:
+    """The coordinate system by its code where it has one, as GDAL finds it for the maps."""
+    import rasterio
+
+    if not grid.crs:
+        return None
+    code = rasterio.CRS.from_wkt(grid.crs).to_epsg()
+    return grid.crs if code is None else f"EPSG:{code}"
+
+
+def _areas(regions: Regions, grid: Grid, crs: Any) -> tuple[np.ndarray, str]:
+    """Area of each region, (regions,), and its unit.
+
+    On an ellipsoid, a pixel of Δλ·Δφ at latitude φ is N cos φ Δλ wide and M Δφ high, with the radii of curvature N in
+    the prime vertical and M in the meridian (Snyder, Map Projections – A Working Manual, USGS Professional Paper 1395,
+    1987, equations 4-18 to 4-20). A run of pixels has the latitude of its middle, which for a grid along the meridians
+    is that of all its pixels.
+    """
+    if crs is None or not (crs.is_projected or crs.is_geographic):
+        return regions.pixels().astype(float), "pixels"
+    a, b, _, d, e, f = grid.transform
+    lengths = regions.stops - regions.starts
+    pixel = abs(a * e - b * d) * crs.units_factor[1] ** 2  # in m², or square radians
+    if crs.is_projected:
+        return regions.add_up(lengths) * pixel, "m²"
+    row, column = np.divmod(regions.starts, regions.shape[1])
+    latitude = (d * (column + lengths / 2) + e * (row + 0.5) + f) * crs.units_factor[1]
+    return regions.add_up(lengths * _square_radian(latitude, *_ellipsoid(crs.wkt))) * pixel, "m²"
+
+
+def _square_radian(latitude: np.ndarray, axis: float, flattening: float) -> np.ndarray:
+    """Area M·N·cos φ in m² that a square radian of longitude and latitude would have, at latitudes in radians.
+
+    Args:
+        latitude: any shape; 0 m² beyond the poles.
+        axis: semi-major axis in m.
+        flattening: of the ellipsoid.
+    """
+    squared = flattening * (2 - flattening)  # of the eccentricity
+    bend = 1 - squared * np.sin(latitude) ** 2
+    meridian, vertical = axis * (1 - squared) / bend**1.5, axis / np.sqrt(bend)
+    return meridian * vertical * np.maximum(np.cos(latitude), 0)
+
+
+def _ellipsoid(wkt: str) -> tuple[float, float]:
+    """Semi-major axis in m and flattening that a coordinate system in WKT is on; of WGS 84 where it does not say."""
+    found = re.search(r'(?:SPHEROID|ELLIPSOID)\["(?:[^"]|"")*",([-+.\deE]+),([-+.\deE]+)', wkt)
+    axis, inverse = (float(found[1]), float(found[2])) if found else _WGS84
+    return axis, 1 / inverse if inverse else 0.0  # 0 is written for a sphere
