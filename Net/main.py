@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -57,6 +58,7 @@ def train(settings: config.Settings) -> None:
         stat_path=settings.stat_path,
         seed=settings.seed,
         workers=settings.workers,
+        rescaled=settings.apply_rescaling,
     )
     best = best_trial(trials)
     print(
@@ -79,8 +81,16 @@ def test(settings: config.Settings) -> None:
     """Test a saved model on every pair of `test_set`, with or without fine-tuning."""
     weights.require(settings.model_path / f"{settings.model_name}.h5")  # before the slow import
     import siamese
+    from hscd.models import trained_rescaled
 
-    siamese.load_model(settings.model_path / settings.model_name)
+    prefix = settings.model_path / settings.model_name
+    siamese.load_model(prefix)
+    if trained_rescaled(prefix) not in (None, settings.apply_rescaling):
+        print(
+            f"{settings.model_name}: look at it: it was trained with apply_rescaling = {not settings.apply_rescaling}, "
+            f"and is tested with {settings.apply_rescaling}",
+            file=sys.stderr,
+        )
     scenes = dp.scenes(settings.test_set, settings)
     section = settings[settings.test_set]
     pseudo: dict[str, PseudoLabels] = {}

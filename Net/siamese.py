@@ -192,6 +192,7 @@ def hyperparam_search(
     stat_path: Path = config.STAT_PATH,
     seed: int = config.SEED,
     workers: int | None = None,
+    rescaled: bool | None = None,
 ) -> list[Trial]:
     """Search for the network of the lowest validation loss; save it when found, and the report of all trials last.
 
@@ -209,6 +210,7 @@ def hyperparam_search(
         stat_path: folder of the report and, under `logs`, of TensorBoard's records.
         seed: of the choices, the split and the training.
         workers: processes that run trials, 1 for this one alone; None for what is faster here.
+        rescaled: whether the bands are rescaled, which the saved model tells; None where that is not known.
 
     Returns:
         The trials.
@@ -238,7 +240,7 @@ def hyperparam_search(
         shared = _shared(data) if record.workers > 1 else data
         trials_of_search = _Trials(shared, distance_function, hyperas_sett, seed, log_folder)
         try:
-            trials = _run_trials(trials_of_search, record, prefix, record.workers)
+            trials = _run_trials(trials_of_search, record, prefix, record.workers, rescaled)
         except KeyboardInterrupt:
             after = "the same command goes on from here" if record.finished else "the search starts again"
             print(
@@ -255,7 +257,9 @@ def hyperparam_search(
     return trials
 
 
-def _run_trials(search: _Trials, record: SearchRecord, prefix: Path, workers: int) -> list[Trial]:
+def _run_trials(
+    search: _Trials, record: SearchRecord, prefix: Path, workers: int, rescaled: bool | None
+) -> list[Trial]:
     """Run the trials that are not recorded yet; record each, and save its model where it is the best so far."""
     recorded = _with_best_model(record.finished, prefix)
     known = [finished.trial for finished in recorded.values()]
@@ -280,7 +284,7 @@ def _run_trials(search: _Trials, record: SearchRecord, prefix: Path, workers: in
                 # Recorded first: a model that is not on the disk is noticed, a trial that is not recorded could turn
                 # out otherwise on another machine.
                 record.add(dataclasses.replace(finished, model=digest(list(trained[1].values()))))
-                save_model(prefix, *trained)
+                save_model(prefix, *trained, rescaled)
             else:
                 record.add(finished)
             bar.set_description_str(_best_so_far(known))

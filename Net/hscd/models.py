@@ -51,20 +51,23 @@ def named_weights(model: keras.Model) -> dict[str, np.ndarray]:
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def save_model(path: Path, parameters: Mapping[str, Any], named: Mapping[str, np.ndarray]) -> None:
+def save_model(
+    path: Path, parameters: Mapping[str, Any], named: Mapping[str, np.ndarray], rescaled: bool | None = None
+) -> None:
     """Save a model as `<path>.h5` and `<path>_param.pickle`, as the guide's program and Keras read them.
 
     Args:
         path: common prefix of the files.
         parameters: the values of `PARAMETERS`.
         named: weights by name, in the order of the network (`named_weights`).
+        rescaled: whether it was trained on rescaled bands; None where that is not known.
     """
     weight_file, parameter_file = model_files(path)
     with suppress(InputError), weights.open_file(weight_file) as old:
         _complete(parameter_file, old.parameters)
     digest = _digest(parameters)
     storage.write_pickle(_pending(parameter_file, digest), parameters)
-    storage.write_bytes(weight_file, weights.packed(named, digest))
+    storage.write_bytes(weight_file, weights.packed(named, digest, rescaled))
     _complete(parameter_file, digest)
     prefix = _pending(parameter_file, "").name
     for abandoned in [file for file in path.parent.iterdir() if file.name.startswith(prefix)]:
@@ -107,6 +110,16 @@ def read_parameters(path: str | Path) -> dict[str, Any]:
         InputError: if a file is missing or unreadable, the two are not of one model, or a parameter is missing.
     """
     return _read(Path(path))[0]
+
+
+def trained_rescaled(path: Path) -> bool | None:
+    """Whether a saved model was trained on rescaled bands; None where its file does not say.
+
+    Raises:
+        InputError: if its weights are missing or unreadable.
+    """
+    with weights.open_file(model_files(path)[0]) as stored:
+        return stored.rescaled
 
 
 def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:

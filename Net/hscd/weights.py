@@ -11,16 +11,18 @@ import numpy as np
 from hscd import hdf5
 from hscd.errors import InputError, brief
 
-# An attribute of ours, which Keras passes over.
+# Attributes of ours, which Keras passes over.
 _PARAMETERS = "hscd_parameters"
+_RESCALED = "hscd_rescaled"
 
 
-def packed(weights: Mapping[str, np.ndarray], parameters: str = "") -> bytes:
+def packed(weights: Mapping[str, np.ndarray], parameters: str = "", rescaled: bool | None = None) -> bytes:
     """Weights as the content of a file.
 
     Args:
         weights: arrays by name ("dense/kernel"), in the order of the network.
         parameters: digest of the parameters that belong to them; "" for none.
+        rescaled: whether they were trained on rescaled bands; None where that is not known.
     """
     import h5py  # here: --help has no use for it
 
@@ -31,6 +33,8 @@ def packed(weights: Mapping[str, np.ndarray], parameters: str = "") -> bytes:
         h5.attrs["layer_names"] = np.array([b"branch"])
         if parameters:
             h5.attrs[_PARAMETERS] = parameters
+        if rescaled is not None:
+            h5.attrs[_RESCALED] = str(rescaled)
         group = h5.create_group("branch")
         group.attrs["weight_names"] = np.array([name.encode() for name in weights])
         for name, values in weights.items():
@@ -52,6 +56,7 @@ class WeightFile:
         if sum(dataset.nbytes for dataset in self._datasets) > file.size:
             raise ValueError("it declares the same values several times")
         self.parameters = "".join(file.root.texts(_PARAMETERS) or ())
+        self.rescaled = {"True": True, "False": False}.get("".join(file.root.texts(_RESCALED) or ()))
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:

@@ -130,6 +130,13 @@ def test_a_half_moved_model_in_a_folder_that_cannot_be_written_is_read_all_the_s
     assert files_in(tmp_path) == ["M.h5", "M_param.pickle"]
 
 
+@pytest.mark.parametrize("rescaled", [True, False, None])
+def test_a_model_tells_whether_it_was_trained_on_rescaled_bands(tmp_path, rescaled):
+    models.save_model(tmp_path / "M", OLD, some_weights(1), rescaled)
+    assert models.trained_rescaled(tmp_path / "M") is rescaled
+    assert saved(tmp_path / "M") == "old"
+
+
 # A disk mounted read-only refuses to move even what is not there.
 def test_a_model_on_a_read_only_disk_is_read(tmp_path, monkeypatch):
     models.save_model(tmp_path / "M", OLD, some_weights(1))
