@@ -6,7 +6,7 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -260,34 +260,41 @@ def hyperparam_search(
 def _run_trials(
     search: _Trials, record: SearchRecord, prefix: Path, workers: int, rescaled: bool | None
 ) -> list[Trial]:
-    """Run the trials that are not recorded yet; record each, and save its model where it is the best so far."""
-    recorded = _with_best_model(record.finished, prefix)
-    known = [finished.trial for finished in recorded.values()]
+    """Run the trials that are not recorded yet; record each, and save its model where it is the best of those at hand.
+
+    A recorded trial that is the best, but whose model is not the saved one, is repeated. Should it come out worse than
+    it was recorded, so may be the next best, until the saved model is that of the best trial.
+    """
+    finished = dict(record.finished)
+    saved = _saved_trial(finished, prefix)
     max_evals = search.choices.max_evals
-    with tqdm(total=max_evals, initial=len(known), desc="search", unit="trial", dynamic_ncols=True) as bar:
-        if any(not trial.error for trial in known):
-            bar.set_description_str(_best_so_far(known))
+    with tqdm(total=max_evals, desc="search", unit="trial", dynamic_ncols=True) as bar:
 
         def on_epoch(trial_id: int, epoch: int, val_loss: float) -> None:
             bar.set_postfix_str(f"trial {trial_id}, epoch {epoch}, val_loss {val_loss:.5f}")
 
-        def on_trial(finished: Finished, trained: tuple[dict[str, Any], dict[str, np.ndarray]] | None) -> None:
-            trial = finished.trial
-            known.append(trial)
-            bar.update()
+        def on_trial(ended: Finished, trained: tuple[dict[str, Any], dict[str, np.ndarray]] | None) -> None:
+            nonlocal saved
+            trial = ended.trial
+            to_save = None
             if trained is None:
-                record.add(finished)
                 tqdm.write(f"trial {trial.trial_id} failed: {trial.error}")
-                return
-            best = engine.best_trial(known)
-            if trial is best:
-                # Recorded first: a model that is not on the disk is noticed, a trial that is not recorded could turn
-                # out otherwise on another machine.
-                record.add(dataclasses.replace(finished, model=digest(list(trained[1].values()))))
-                save_model(prefix, *trained, rescaled)
-            else:
-                record.add(finished)
-            bar.set_description_str(_best_so_far(known))
+            elif saved is None or _best([ended, finished[saved]]) is trial:
+                to_save, ended = trained, dataclasses.replace(ended, model=digest(list(trained[1].values())))
+            finished[trial.trial_id] = ended
+            # Recorded first: a model that is not on the disk is noticed, a trial that is not recorded could turn out
+            # otherwise on another machine.
+            record.add(ended)
+            if to_save is not None:
+                save_model(prefix, *to_save, rescaled)
+                saved = trial.trial_id
+            bar.update()
+            describe()
+
+        def describe() -> None:
+            best = _best(finished.values())
+            if best is not None:
+                bar.set_description_str(f"search, best val_loss {best.report['loss']:.5f}")
 
         *_, space = search.translated(on_epoch)
         with ExitStack() as stack:
@@ -296,22 +303,29 @@ def _run_trials(
                 if workers == 1
                 else stack.enter_context(WorkerProcesses(search, on_epoch, workers))
             )
-            return engine.run(runner, space, max_evals, search.seed, on_trial, recorded)
+            while True:
+                best = _best(finished.values())
+                if best is not None and best.trial_id != saved:
+                    del finished[best.trial_id]
+                bar.n = len(finished)
+                describe()
+                trials = engine.run(runner, space, max_evals, search.seed, on_trial, finished.copy())
+                if engine.best_trial(trials).trial_id == saved:
+                    return trials
 
 
-def _best_so_far(trials: list[Trial]) -> str:
-    return f"search, best val_loss {engine.best_trial(trials).report['loss']:.5f}"
+def _best(finished: Iterable[Finished]) -> Trial | None:
+    """The best of some trials; None if none succeeded."""
+    succeeded = [entry.trial for entry in finished if not entry.trial.error]
+    return engine.best_trial(succeeded) if succeeded else None
 
 
-def _with_best_model(finished: Mapping[int, Finished], prefix: Path) -> dict[int, Finished]:
-    """Recorded trials without the best of them if its model is not the saved one; then it has to be repeated."""
-    if all(entry.trial.error for entry in finished.values()):
-        return dict(finished)
-    best = engine.best_trial([entry.trial for entry in finished.values()]).trial_id
-    saved = ""
+def _saved_trial(finished: Mapping[int, Finished], prefix: Path) -> int | None:
+    """Number of the recorded trial whose model is the saved one; None if there is none."""
     with suppress(InputError), weights.open_file(model_files(prefix)[0]) as stored:
         saved = digest(stored.read())
-    return {number: entry for number, entry in finished.items() if number != best or entry.model == saved}
+        return next((number for number, entry in finished.items() if entry.model == saved), None)
+    return None
 
 
 def _shared(data: Mapping[str, np.ndarray]) -> dict[str, SharedArray]:

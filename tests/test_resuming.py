@@ -174,6 +174,49 @@ def test_the_best_trial_is_repeated_if_its_model_is_not_there(tmp_path, quick_tr
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("outcome_again", ["fails", "is worse"])
+def test_a_best_trial_that_turns_out_otherwise_is_not_reported_with_the_model_of_another(
+    tmp_path, quick_trials, monkeypatch, outcome_again
+):
+    cut_search(tmp_path, monkeypatch, 5)
+    trials = json.loads((tmp_path / "model/M_search.json").read_text(encoding="utf-8"))["trials"]
+    ranks = sorted((entry["trial"]["report"]["loss"], entry["trial"]["trial_id"]) for entry in trials)
+    # All models but that of the best trial so far are gone, and now that one.
+    (tmp_path / "model/M.h5").unlink()
+    fit, calls = training.fit, []
+
+    def otherwise(model, *args, **kwargs):
+        calls.append(None)
+        if len(calls) == 1 and outcome_again == "fails":
+            raise MemoryError("Unable to allocate")
+        result = fit(model, *args, **kwargs)
+        return replace(result, val_loss=9.0) if len(calls) == 1 else result
+
+    monkeypatch.setattr(training, "fit", otherwise)
+    found = search(tmp_path, FIVE)
+    assert found[ranks[0][1]].report.get("loss") == (9.0 if outcome_again == "is worse" else None)
+    best = min((trial for trial in found if not trial.error), key=lambda trial: trial.report["loss"])
+    assert siamese.read_parameters(tmp_path / "model/M")["lr"] == best.report["lr"]
+    # Trial 4, the best one of the record and, unless trial 4 is better, the next best.
+    assert len(calls) == (2 if best.trial_id == 4 else 3)
+    assert best.trial_id in (4, ranks[1][1])
+
+
+def test_a_mistaken_number_of_trials_costs_none_of_those_recorded(tmp_path, quick_trials, monkeypatch):
+    search(tmp_path / "whole", FIVE)
+    cut_search(tmp_path / "cut", monkeypatch, 5)
+    with monkeypatch.context() as patch:
+        interrupt(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            search(tmp_path / "cut", replace(FIVE, max_evals=2))
+    calls = interrupt(monkeypatch, 0)
+    search(tmp_path / "cut", FIVE)
+    # Trial 4, and the best one if trial 0, which the other search saved, is not.
+    assert len(calls) <= 2
+    assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
+    assert sorted(path.name for path in (tmp_path / "cut/model").iterdir()) == ["M.h5", "M_param.pickle"]
+
+
 def test_a_finished_search_is_run_again(tmp_path, quick_trials, monkeypatch):
     search(tmp_path)
     calls = interrupt(monkeypatch, 0)

@@ -37,6 +37,10 @@ class Finished:
     lost: bool = False
 
 
+# Question, workers and trials of a record.
+_Parsed = tuple[dict[str, Any], int | None, dict[int, Finished]]
+
+
 class SearchRecord:
     """The trials of a search, in a file that is complete at any moment.
 
@@ -63,24 +67,33 @@ class SearchRecord:
         self.discarded = ""
         self.kept = path
         self.found: Path | None = None
-        earlier = [file for file in map(self._kept_as, range(1, _MOST_KEPT + 1)) if file.is_file()]
-        if path.is_file():
-            self.discarded = self._take_up(path, max_evals)
-            if not self.discarded:
-                return
-            free = (file for file in map(self._kept_as, range(1, _MOST_KEPT + 1)) if file not in earlier)
-            self.kept = next(free, self._kept_as(_MOST_KEPT))
+        kept = [self._kept_as(number) for number in range(1, _MOST_KEPT + 1)]
+        usable: list[tuple[Path, _Parsed]] = []
+        for file in (path, *kept):
+            if file.is_file():
+                parsed = self._of_this_search(file, max_evals)
+                if not isinstance(parsed, str):
+                    usable.append((file, parsed))
+                elif file == path:
+                    self.discarded = parsed
+        if self.discarded:
+            self.kept = next((file for file in kept if not file.is_file()), kept[-1])
             storage.move(path, self.kept)
-        for file in earlier:
-            if not self._take_up(file, max_evals):
-                self.found = file
-                storage.move(file, path)
-                return
+        if not usable:
+            return
+        # There are several where a search was begun once more with a mistaken number of trials.
+        taken, (_, self.workers, self.finished) = max(usable, key=lambda entry: len(entry[1][2]))
+        if taken != path:
+            self.found = taken
+            storage.move(taken, path)
+        for file, _ in usable:
+            if file not in (path, taken):
+                file.unlink()
 
-    def _take_up(self, file: Path, max_evals: int) -> str:
-        """Take the trials of a record if it is of this search; otherwise why it is not."""
+    def _of_this_search(self, file: Path, max_evals: int) -> _Parsed | str:
+        """What a record holds if it is of this search; otherwise why it is not."""
         try:
-            old, workers, finished = _parse(file.read_text(encoding="utf-8"))
+            old, _, finished = parsed = _parse(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return "is damaged"
         changed = [name for name in sorted({*old, *self._question}) if old.get(name) != self._question.get(name)]
@@ -88,8 +101,7 @@ class SearchRecord:
             return f"is of a search with other {', '.join(changed)}"
         if any(number >= max_evals for number in finished):
             return f"has trials beyond the {max_evals} asked for"
-        self.finished, self.workers = finished, workers
-        return ""
+        return parsed
 
     def _kept_as(self, number: int) -> Path:
         """Where a discarded record lies."""
@@ -117,8 +129,8 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
-def _parse(text: str) -> tuple[dict[str, Any], int | None, dict[int, Finished]]:
-    """Question, workers and trials of a record; a ValueError, KeyError, TypeError or the like if it is damaged."""
+def _parse(text: str) -> _Parsed:
+    """What a record holds; a ValueError, KeyError, TypeError or the like if it is damaged."""
     content = json.loads(text)
     if content["version"] != _VERSION:
         raise ValueError(f"version {content['version']}")
