@@ -11,7 +11,7 @@ from pathlib import Path
 
 import config
 from hscd import storage
-from hscd.errors import InputError
+from hscd.errors import InputError, brief
 from hscd.hardware import choose_backend
 from hscd.interrupts import ctrl_c_heeded
 
@@ -25,8 +25,8 @@ def run(description: str, stage: Callable[[config.Settings], None], arguments: S
         arguments: command line; None for that of the process.
 
     Returns:
-        Exit status: 0 if all went well, 2 for input that cannot be used, 1 for a failing system call,
-        130 for Ctrl-C.
+        Exit status: 0 if all went well, 2 for input that cannot be used, 1 for a failing system call or
+        too little memory, 130 for Ctrl-C.
     """
     parser = argparse.ArgumentParser(
         description=description, epilog="Settings, data sets and outputs are described in net.conf and README.md."
@@ -55,6 +55,9 @@ def run(description: str, stage: Callable[[config.Settings], None], arguments: S
         return 2
     except BrokenPipeError:  # whoever read what is printed has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except MemoryError as error:
+        print(f"error: out of memory: {brief(error)}", file=sys.stderr)
         return 1
     except OSError as error:
         said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error

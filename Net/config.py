@@ -17,6 +17,7 @@ from hscd import band_choice, parsing
 from hscd.distances import DISTANCES
 from hscd.errors import InputError, brief, printable
 from hscd.hardware import BACKENDS
+from hscd.records import LARGEST_BATCH
 
 NET_PATH = Path(__file__).resolve().parent
 DATA_CONFIG_PATH = NET_PATH / "net.conf"
@@ -148,14 +149,15 @@ DATA_SET = (
     Key("scale", lambda text: parsing.number(text, 0), "a number > 0", None),
 )  # fmt: skip
 SEARCH = (
-    Key("batch_size", parsing.integers, _INTEGERS),
+    Key("batch_size", lambda text: parsing.integers(text, LARGEST_BATCH),
+        f"a Python list of integers from 1 to {LARGEST_BATCH}, for example [32, 64]"),
     Key("neurons", parsing.integers, _INTEGERS),
     Key("neurons_1", parsing.integers, _INTEGERS),
     Key("neurons_2", parsing.integers, _INTEGERS),
     Key("max_dropout", lambda text: parsing.number(text, 0, 1), "a number in ]0, 1["),
     Key("fourth_layer", parsing.boolean, _TRUE_FALSE),
     Key("max_evals", lambda text: parsing.integer(text, 1), "an integer >= 1", MAX_EVALS),
-)
+)  # fmt: skip
 SETTINGS_SECTION = "settings"
 SETTINGS_ALIAS = "setting"
 SEARCH_SECTIONS = {f"hyperas settings {name}": name for name in DISTANCES}
@@ -254,7 +256,8 @@ class _Checker:
             try:
                 values[key.name] = key.parse(found[name])
             except (ValueError, OverflowError):
-                self.problem(f"[{section}] {key.name}: found {found[name]!r}; expected {key.allowed}")
+                hint = "; an indented line goes on with the one before it" if "\n" in found[name] else ""
+                self.problem(f"[{section}] {key.name}: found {found[name]!r}; expected {key.allowed}{hint}")
         return values
 
     def settings(self) -> Settings:

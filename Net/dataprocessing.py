@@ -13,18 +13,31 @@ from config import DataSet, Settings
 from hscd.arrays import aligned_empty
 from hscd.errors import InputError
 from hscd.grids import RESAMPLED
+from hscd.hardware import available_memory
 from hscd.image import Image, held
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
-from hscd.nodata import valid_pixels
-from hscd.readers.limits import check_size
+from hscd.nodata import unmeasured, valid_pixels
 from hscd.scaling import band_ranges, fill_pixels
-from hscd.scene import Scene, joined, survey, windows_of
-from image_pairs import MEBIBYTE, PairFiles, all_masked, label_map, memory_limit, nothing_left, open_pairs, relabel
+from hscd.scene import Scene, joined, pair_bytes, survey, windows_of
+from image_pairs import (
+    PairFiles,
+    all_masked,
+    label_map,
+    memory_limit,
+    nothing_left,
+    open_pairs,
+    pair_files,
+    relabel,
+    require_labels,
+    require_room,
+)
 
 Images = list[np.ndarray]
 
 # Bytes that a test needs at once for each pixel of a pair: distance, prediction, correction, truth, mask, and copies.
 _MAP_BYTES = 12
+# And for each pixel of the others meanwhile: distance, truth, mask.
+_KEPT_BYTES = 6
 
 
 def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, list[str]]:
@@ -45,31 +58,13 @@ def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, lis
     """
     section = conf[name]
     pairs = open_pairs(section, conf)
-    for _, *images in pairs:
-        for image in images:
-            check_size(image.path, image.nbytes, memory_limit(conf))
+    require_room(f"{conf.file}: memory_limit: all images of [{name}]", _bytes(pairs), memory_limit(conf))
     return (
         [before.read() for _, before, _ in pairs],
         [after.read() for _, _, after in pairs],
         [label_map(files, before, section, conf) for files, before, _ in pairs],
         [files.name for files, _, _ in pairs],
     )
-
-
-def valid_masks(
-    befores: Sequence[np.ndarray],
-    afters: Sequence[np.ndarray],
-    names: Sequence[str],
-    section: DataSet,
-    nodata: float | None,
-) -> list[np.ndarray | None]:
-    """The (rows, columns) mask of the pixels of each pair that hold data in both images; None where all do."""
-    masks = []
-    for before, after, name in zip(befores, afters, names, strict=True):
-        masks.append(valid_pixels([before, after], [nodata] * 2))
-        if masks[-1] is not None and not masks[-1].any():
-            raise InputError(all_masked(name, section))
-    return masks
 
 
 def preprocessing(
@@ -80,6 +75,7 @@ def preprocessing(
     keep_unlabeled: bool,
     apply_rescaling: bool,
     valid: Sequence[np.ndarray | None] | None = None,
+    room: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put the pixels of all pairs together, rescaled and with the program's labels.
 
@@ -93,6 +89,7 @@ def preprocessing(
             becomes 0.
         valid: for each pair the (rows, columns) mask of the pixels that are not masked, None where none is. By default
             those are masked that are NaN, infinite or the section's `nodata`.
+        room: bytes that the pixel pairs may take; None for any number.
 
     Returns:
         (pixels, 2, bands) float32 array, pair after pair, row-major; (pixels,) uint8 labels, 0 changed,
@@ -100,23 +97,32 @@ def preprocessing(
         kept, their values are 0.
 
     Raises:
-        InputError: if a label value is not configured, or every pixel of a pair is masked.
+        InputError: if a label value is not configured, every pixel of a pair is masked, a value cannot have been
+            measured, or there is no room.
     """
     if valid is None:
-        names = [f"pair {number}" for number in range(1, len(labels) + 1)]
-        valid = valid_masks(images_a, images_b, names, conf_section, conf_section.nodata)
+        nodata = [conf_section.nodata] * 2
+        valid = [valid_pixels(images, nodata) for images in zip(images_a, images_b, strict=True)]
+    for number, mask in enumerate(valid, start=1):
+        if mask is not None and not mask.any():
+            raise InputError(all_masked(f"pair {number}", conf_section))
     relabeled = [relabel(values.ravel(), conf_section) for values in labels]
     for flat, mask in zip(relabeled, valid, strict=True):
         if mask is not None:
             flat[~mask.ravel()] = UNKNOWN
     kept = [None if keep_unlabeled else np.flatnonzero(flat != UNKNOWN) for flat in relabeled]
     sizes = [len(flat) if keep is None else len(keep) for flat, keep in zip(relabeled, kept, strict=True)]
-    ranges = band_ranges([*images_a, *images_b], [*valid, *valid]) if apply_rescaling else None
-    pairs = aligned_empty((sum(sizes), 2, images_a[0].shape[-1]))
+    ranges = band_ranges([*images_a, *images_b], [*valid, *valid])
+    if unmeasured(ranges):
+        raise InputError(f"[{conf_section.name}]: {unmeasured(ranges)}")
+    bands = images_a[0].shape[-1]
+    if room is not None:
+        require_room(f"[{conf_section.name}]: {sum(sizes):,} pixel pairs", sum(sizes) * pair_bytes(bands), room)
+    pairs = aligned_empty((sum(sizes), 2, bands))
     start = 0
     for before, after, keep, mask, size in zip(images_a, images_b, kept, valid, sizes, strict=True):
         for date, image in enumerate((before, after)):
-            fill_pixels(pairs[start : start + size, date], image, keep, ranges, mask)
+            fill_pixels(pairs[start : start + size, date], image, keep, ranges if apply_rescaling else None, mask)
         start += size
     flat_labels = [flat if keep is None else flat[keep] for flat, keep in zip(relabeled, kept, strict=True)]
     return pairs, np.concatenate(flat_labels)
@@ -128,12 +134,16 @@ def labelled_pixels(name: str, conf: Settings) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: as `load_dataset`; also if every pixel of a pair is masked, or no pixel is of one of the classes.
     """
-    if conf[name].label_path is None:
-        raise InputError(f"{conf.file}: [{name}] labelPath: missing; train_set and test_set of a training need labels")
-    befores, afters, label_maps, names = load_dataset(name, conf)
     section = conf[name]
-    valid = valid_masks(befores, afters, names, section, math.nan)  # what is masked has been loaded as NaN
-    pairs, labels = preprocessing(befores, afters, label_maps, section, False, conf.apply_rescaling, valid)
+    require_labels(section, conf)
+    befores, afters, label_maps, _ = load_dataset(name, conf)
+    valid = [valid_pixels(images, [None, None]) for images in zip(befores, afters, strict=True)]  # masked is NaN by now
+    for files, mask in zip(pair_files(section), valid, strict=True):
+        if mask is not None and not mask.any():
+            raise InputError(nothing_left(files, section, conf))
+    pairs, labels = preprocessing(
+        befores, afters, label_maps, section, False, conf.apply_rescaling, valid, available_memory()
+    )
     changed, unchanged = (int(np.count_nonzero(labels == value)) for value in (CHANGED, UNCHANGED))
     if not (changed and unchanged):
         raise InputError(
@@ -163,6 +173,8 @@ def scenes(name: str, conf: Settings) -> list[Scene]:
         seen = survey(before, after, windows_of(before, after))
         if seen.valid is not None and not seen.valid.any():
             raise InputError(nothing_left(files, section, conf))
+        if seen.ranges is not None and unmeasured(seen.ranges):
+            raise InputError(f"[{name}] {files.name}: {unmeasured(seen.ranges)}")
         for path, said in zip((files.before, files.after), seen.suspects, strict=True):
             if said:
                 print(f"{path}: look at it: it {said}", file=sys.stderr)
@@ -176,17 +188,18 @@ def scenes(name: str, conf: Settings) -> list[Scene]:
 def _held(pairs: list[tuple[PairFiles, Image, Image]], conf: Settings) -> list[tuple[PairFiles, Image, Image]]:
     """The pairs with their images in memory: all of them if they fit beside the maps, else those that are packed."""
     room = memory_limit(conf)
-    maps = _MAP_BYTES * max(math.prod(before.shape[:2]) for _, before, _ in pairs)
-    if maps > room:
-        raise InputError(
-            f"{conf.file}: memory_limit: the maps of a pair take {maps / MEBIBYTE:,.1f} MiB, "
-            f"{room / MEBIBYTE:,.1f} MiB are available"
-        )
-    everything = sum(image.nbytes for _, *images in pairs for image in images)
-    fits = everything <= (room - maps) // (2 if conf.memory_limit is None else 1)
+    pixels = [math.prod(before.shape[:2]) for _, before, _ in pairs]
+    maps = _MAP_BYTES * max(pixels) + _KEPT_BYTES * (sum(pixels) - max(pixels))
+    require_room(f"{conf.file}: memory_limit: the maps of all pairs", maps, room)
+    fits = _bytes(pairs) <= (room - maps) // (2 if conf.memory_limit is None else 1)
 
     def of(image: Image) -> Image:
         packed = image.block == image.shape[:2]
         return held(image) if fits or packed else image
 
     return [(files, of(before), of(after)) for files, before, after in pairs]
+
+
+def _bytes(pairs: list[tuple[PairFiles, Image, Image]]) -> int:
+    """Bytes of all images in memory."""
+    return sum(image.nbytes for _, *images in pairs for image in images)

@@ -12,7 +12,7 @@ import numpy as np
 
 from config import DATA_PATH, DataSet, Settings
 from hscd import band_choice, readers
-from hscd.errors import InputError
+from hscd.errors import InputError, printable
 from hscd.grids import onto, overlaps, same_grid
 from hscd.hardware import available_memory
 from hscd.image import Image, physical, with_bands
@@ -20,7 +20,7 @@ from hscd.inspection import listed
 from hscd.labels import UNKNOWN, remap
 from hscd.scene import windows_of
 
-MEBIBYTE = 2**20
+_MEBIBYTE = 2**20
 # Bands of the two dates further apart are not the same; those of one kind of sensor differ by less.
 _SAME_BAND_NM = 30
 
@@ -102,6 +102,10 @@ def _listing(folder: Path, key: str, section: DataSet) -> dict[str, Path]:
     for entry in sorted(folder.iterdir()):
         if readers.is_image(entry):
             name = readers.name_of(entry)
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                raise InputError(f"{printable(str(entry))}: its name is not UTF-8; rename it") from None
             if name in found:
                 raise InputError(
                     f"{folder}: two pairs are named {name!r}, {found[name].name} and {entry.name}; results would "
@@ -238,7 +242,21 @@ def relabel(labels: np.ndarray, section: DataSet, source: Path | None = None) ->
 
 def memory_limit(conf: Settings) -> int:
     """The bytes that images and maps may take."""
-    return available_memory() if conf.memory_limit is None else conf.memory_limit * MEBIBYTE
+    return available_memory() if conf.memory_limit is None else conf.memory_limit * _MEBIBYTE
+
+
+def require_room(what: str, size: int, limit: int) -> None:
+    """Raise `InputError` where arrays of so many bytes are more than the limit."""
+    if size > limit:
+        raise InputError(f"{what} take {size / _MEBIBYTE:,.2f} MiB, {limit / _MEBIBYTE:,.2f} MiB are available")
+
+
+def require_labels(section: DataSet, conf: Settings) -> None:
+    """Raise `InputError` where a data set has no ground truth."""
+    if section.label_path is None:
+        raise InputError(
+            f"{conf.file}: [{section.name}] labelPath: missing; train_set and test_set of a training need labels"
+        )
 
 
 def all_masked(name: str, section: DataSet) -> str:

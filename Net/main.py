@@ -17,13 +17,14 @@ from hscd import storage, weights
 from hscd.distances import DISTANCES
 from hscd.errors import InputError
 from hscd.evaluation import confusion
+from hscd.hardware import available_memory
 from hscd.records import PseudoLabels
 from hscd.reports import gis, maps, tables
-from hscd.scene import Scene
+from hscd.scene import Scene, pair_bytes
 from hscd.selection import classify, corrected_labels
 from hscd.spatial import spatial_correction
 from hscd.thresholds import otsu
-from image_pairs import pair_files
+from image_pairs import pair_files, require_labels, require_room
 
 
 def train(settings: config.Settings) -> None:
@@ -32,6 +33,7 @@ def train(settings: config.Settings) -> None:
         pass  # said now rather than after all that is slow
     for name in (settings.train_set, settings.test_set):
         pair_files(settings[name])
+        require_labels(settings[name], settings)
     train_set, train_labels = dp.labelled_pixels(settings.train_set, settings)
     if settings.test_set == settings.train_set:
         test_set, test_labels = train_set, train_labels
@@ -128,6 +130,8 @@ def test_pair(settings: config.Settings, scene: Scene, pseudo: PseudoLabels | No
         started = time.perf_counter()
         positions, labels = pu.select(pseudo, settings)
         extraction_time = time.perf_counter() - started
+        size = len(positions) * pair_bytes(scene.bands)
+        require_room(f"{len(positions):,} pixel pairs to fine-tune on", size, available_memory())
         model, loss, val_loss, val_acc, epochs, ft_time = siamese.fine_tuning(
             model, batch_size, scene.take(positions), labels, seed=settings.seed
         )

@@ -4,6 +4,7 @@ One case of each kind runs in a process of its own, as long as it fails before T
 in this one, where that import is paid for once.
 """
 
+import os
 import pickle
 import shutil
 from collections.abc import Callable
@@ -206,7 +207,57 @@ def test_a_pair_whose_pixels_are_all_masked(workspace: Workspace, script: str) -
     # One band of one image is enough.
     change_mat(workspace, "before", lambda image: np.where(np.arange(5) == 2, -1, image.astype(np.int16)))
     line = workspace.fails(script, "PLACE A.nodata=-1", alone=script == "predutils")
-    expect(line, "[PLACE A] town", "every pixel", "nodata = -1")
+    expect(line, "[PLACE A] town", "every pixel", "nodata = -1", "leave them out with bad_bands = 3")
+
+
+@pytest.mark.parametrize("rescaling", ["True", "False"])
+@pytest.mark.parametrize("script", ["predutils", "main"])
+def test_values_that_nobody_measured(workspace: Workspace, script: str, rescaling: str) -> None:
+    change_mat(workspace, "after", set_pixel(-3.4028235e38))
+    line = workspace.fails(script, f"settings.apply_rescaling={rescaling}")
+    expect(line, "[PLACE A]", "-3.4028234663852886e+38 is no measurement", "nodata = -3.4028234663852886e+38")
+    if script == "predutils":
+        done = workspace.call(script, "PLACE A.nodata=-3.4028234663852886e+38")
+        assert (done.returncode, "Warning" in done.stderr) == (0, False)
+
+
+def test_images_that_do_not_fit_together(workspace: Workspace) -> None:
+    for name in ("one", "two", "three"):
+        for part in ("before", "after"):
+            write_mat(workspace.folder / f"data/a/{part}/{name}.mat", np.ones((100, 300, 5), np.uint16))
+        write_mat(workspace.folder / f"data/a/label/{name}.mat", np.ones((100, 300), np.uint8))
+    # Six images of 300,000 bytes, and two of 6,000.
+    line = workspace.fails("main", "settings.memory_limit=1")
+    expect(line, "memory_limit: all images of [PLACE A] take 1.73 MiB, 1.00 MiB are available")
+
+
+def test_too_little_memory_is_one_line(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dp, "available_memory", lambda: 10_000)
+    # 480 labelled pixels of two dates, five bands and four bytes are 19,200 bytes.
+    line = workspace.fails("main")
+    expect(line, "[PLACE A]: 480 pixel pairs take 0.02 MiB, 0.01 MiB are available")
+
+    def refused(*_: object) -> None:
+        raise MemoryError("Unable to allocate\n1 GiB")
+
+    monkeypatch.setattr(dp, "preprocessing", refused)
+    done = workspace.call("main")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "error: out of memory: Unable to allocate 1 GiB"
+
+
+def test_a_test_set_without_labels_is_told_before_the_train_set_is_read(workspace: Workspace) -> None:
+    cut(workspace.folder / "data/a/before/town.mat", 0.5)
+    workspace.text = workspace.text.replace("labelPath = data/b/label\n", "")
+    expect(workspace.fails("main"), "[PLACE B] labelPath: missing")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX only")
+def test_a_name_that_is_not_utf_8(workspace: Workspace) -> None:
+    for part, _ in FOLDERS:
+        folder = workspace.folder / f"data/a/{part}"
+        (folder / "town.mat").rename(folder / os.fsdecode(b"caf\xe9.mat"))
+    expect(workspace.fails("predutils"), "data/a/before/caf?.mat", "not UTF-8")
 
 
 def test_a_number_for_nodata_that_is_none(workspace: Workspace) -> None:

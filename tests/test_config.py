@@ -54,7 +54,7 @@ REFUSED: dict[str, list[str]] = {
     "bands": ["", "0", "3-1", "red", "1.5", "file", "water", "1; 2"],
     "bad_bands": ["", "0", "3-1", "red", "1.5", "none"],
     "scale": ["", "0", "-1", "nan", "inf", "file"],
-    "batch_size": CHOICES,
+    "batch_size": [*CHOICES, "[32, 1048577]"],
     "neurons": CHOICES,
     "neurons_1": CHOICES,
     "neurons_2": CHOICES,
@@ -357,6 +357,13 @@ def test_a_value_out_of_range_is_an_error(file: Path, section: str, key: str, va
         assert line.endswith(f"expected {KEY[section, key].allowed}")
 
 
+def test_an_indented_line_does_not_become_a_part_of_the_path_before_it(file: Path) -> None:
+    file.write_text(CONFIGURATION.replace("matLabel = cube", "  nodata = 700"), encoding="utf-8")
+    (line,) = problems(file)
+    assert "[PLACE A] pseudoPath: found 'data/a/pseudo\\nnodata = 700'" in line
+    assert line.endswith("; an indented line goes on with the one before it")
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value"),
     [
@@ -367,6 +374,7 @@ def test_a_value_out_of_range_is_an_error(file: Path, section: str, key: str, va
         ("hyperas settings ED", "max_dropout", "0.999"),
         ("hyperas settings ED", "max_evals", "1"),
         ("hyperas settings ED", "neurons", "[1]"),
+        ("hyperas settings ED", "batch_size", "[1048576]"),
     ],
 )
 def test_the_ends_of_a_range_that_belong_to_it_are_read(file: Path, section: str, key: str, value: str) -> None:

@@ -404,6 +404,22 @@ def test_a_disk_that_does_not_take_the_logs_ends_the_search(tmp_path, short_trai
     assert not (tmp_path / "model/M_search.json").exists()
 
 
+@pytest.mark.parametrize("said", ["OOM when allocating\n{{node}} [Op:RESOURCE_EXHAUSTED]", "RESOURCE_EXHAUSTED: x"])
+def test_what_a_backend_says_without_memory_is_a_memory_error(monkeypatch, said):
+    model = siamese.build_net((4,), PARAMETERS, seed=0)
+    pairs, labels = labelled_pairs()
+
+    def refused(*_):
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(training.Epochs, "train", refused)
+    monkeypatch.setattr(training.Epochs, "distances", refused)
+    with pytest.raises(MemoryError, match=r"^[^\n]*RESOURCE_EXHAUSTED[^\n]*$"):
+        siamese.fine_tuning(model, 32, pairs, labels, progress=False)
+    with pytest.raises(MemoryError):
+        siamese.predict(model, pairs)
+
+
 def test_a_diverging_training_is_noticed(short_training):
     pairs, labels = labelled_pairs()
     pairs[7] = np.inf

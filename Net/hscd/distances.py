@@ -137,9 +137,10 @@ def pixel_distances(first: np.ndarray, second: np.ndarray, function: Callable[[A
 
     def measure(block: slice) -> None:
         # Unsigned integers would wrap around in the difference.
-        distances[block] = function(
-            first[block].astype(np.float32, copy=False), second[block].astype(np.float32, copy=False)
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # to infinity or NaN, which tells enough
+            distances[block] = function(
+                first[block].astype(np.float32, copy=False), second[block].astype(np.float32, copy=False)
+            )
 
     over_blocks(measure, len(first), _BLOCK_ROWS)
     return distances

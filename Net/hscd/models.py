@@ -22,6 +22,7 @@ from hscd.backend import keras
 from hscd.errors import InputError
 from hscd.networks.dense import weight_shapes
 from hscd.networks.siamese import build_net
+from hscd.records import LARGEST_BATCH
 
 PARAMETERS = (
     "dropout_rate", "dropout_rate_1", "lr", "layer", "layer_1", "layer_2", "score_function", "margin", "fourth_layer",
@@ -30,8 +31,6 @@ PARAMETERS = (
 
 # Times that a model is read until it is not replaced meanwhile.
 _ATTEMPTS = 5
-# Pairs; the dropout masks of a batch lie in memory.
-_LARGEST_BATCH = 2**20
 
 
 def model_files(path: Path) -> tuple[Path, Path]:
@@ -195,8 +194,8 @@ def _checked_parameters(file: Path) -> dict[str, Any]:
         if not isinstance(value, int | np.integer) or value < 1:
             shown = value if isinstance(value, int | float) else type(value).__name__
             raise InputError(f"{file}: {name} is {shown}; expected an integer >= 1")
-    if parameters["batch_size"] > _LARGEST_BATCH:
-        raise InputError(f"{file}: batch_size is {parameters['batch_size']}; expected at most {_LARGEST_BATCH}")
+    if parameters["batch_size"] > LARGEST_BATCH:
+        raise InputError(f"{file}: batch_size is {parameters['batch_size']}; expected at most {LARGEST_BATCH}")
     for name in ("lr", "margin"):
         value = parameters[name]
         if not isinstance(value, int | float | np.number) or not (math.isfinite(value) and value > 0):

@@ -13,6 +13,8 @@ from hscd.parallel import over_blocks
 
 # Pixels a block: the comparisons of all their bands stay in the cache.
 _BLOCK_PIXELS = 8192
+# No physical quantity is larger, and distances would soon be beyond what float32 can hold.
+_LARGEST_VALUE = 1e30
 # A value that this share of the pixels has in every band is hardly a measurement.
 SUSPICIOUS_SHARE = 0.005
 
@@ -52,6 +54,19 @@ def _mask(valid: np.ndarray, image: np.ndarray, nodata: float) -> None:
             valid[part] &= data.all(axis=2)
 
     over_blocks(mask_block, len(image), max(1, _BLOCK_PIXELS // image.shape[1]))
+
+
+def unmeasured(ranges: tuple[np.ndarray, np.ndarray]) -> str:
+    """What to say of pixel values that nothing measured can have; "" if there are none.
+
+    Args:
+        ranges: smallest and largest value of each band.
+    """
+    low, high = (float(ends) for ends in (ranges[0].min(), ranges[1].max()))
+    largest = low if -low > high else high
+    if abs(largest) <= _LARGEST_VALUE:
+        return ""
+    return f"a value of {largest!r} is no measurement; if it stands for no data, configure it: nodata = {largest!r}"
 
 
 def as_stored(nodata: float, dtype: np.dtype) -> Any:

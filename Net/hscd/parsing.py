@@ -60,14 +60,14 @@ def integer(text: str, low: int, high: float = math.inf) -> int:
 
 def file_name(text: str) -> str:
     """A text that can be part of a file name."""
-    if not text or any(character in text for character in "/\\\0") or text in (".", ".."):
+    if not text or any(character in text for character in "/\\\0\n") or text in (".", ".."):
         raise ValueError
     return text
 
 
 def filled(text: str) -> str:
-    """A text that is not empty."""
-    if not text:
+    """A text that is not empty; of one line, as what is indented belongs to the line before."""
+    if not text or "\n" in text:
         raise ValueError
     return text
 
@@ -77,13 +77,17 @@ def path(text: str) -> Path:
     return Path(filled(text))
 
 
-def integers(text: str) -> list[int]:
-    """A Python list of integers >= 1, not empty."""
+def integers(text: str, high: float = math.inf) -> list[int]:
+    """A Python list of integers in [1, high], not empty."""
     try:
         values = ast.literal_eval(text)
     except (SyntaxError, MemoryError, RecursionError, TypeError):
         raise ValueError from None
     # bool is an int to isinstance
-    if not isinstance(values, list) or not values or not all(type(value) is int and value >= 1 for value in values):
+    if (
+        not isinstance(values, list)
+        or not values
+        or not all(type(value) is int and 1 <= value <= high for value in values)
+    ):
         raise ValueError
     return values

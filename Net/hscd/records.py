@@ -37,6 +37,10 @@ class Grid:
 PIXEL_GRID = Grid((1.0, 0.0, 0.0, 0.0, -1.0, 0.0), "")
 
 
+# Pairs that a training step may have: the dropout masks of a batch lie in memory.
+LARGEST_BATCH = 2**20
+
+
 @dataclass(frozen=True)
 class Trial:
     """One finished trial of a hyper-parameter search.

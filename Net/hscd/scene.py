@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hscd.arrays import aligned_empty
+from hscd.errors import InputError
 from hscd.image import Image
 from hscd.nodata import extremes_in_all_bands, suspect, valid_pixels
 from hscd.records import PIXEL_GRID, Grid
@@ -21,6 +22,11 @@ from hscd.scaling import band_ranges, fill_pixels
 _WINDOW_BYTES = 2**26
 # Seconds without a progress bar.
 _PATIENCE = 2
+
+
+def pair_bytes(bands: int) -> int:
+    """Bytes of a pixel pair."""
+    return 2 * bands * np.dtype(np.float32).itemsize
 
 
 class Window(NamedTuple):
@@ -33,7 +39,7 @@ class Window(NamedTuple):
 def windows_of(*images: Image) -> list[Window]:
     """Windows that cover images of one shape, row by row, of whole blocks of a file where these are small enough."""
     rows, columns, bands = images[0].shape
-    pixels = max(1, _WINDOW_BYTES // (2 * bands * np.dtype(np.float32).itemsize))
+    pixels = max(1, _WINDOW_BYTES // pair_bytes(bands))
     # Cutting tiles across costs more than cutting rows.
     blocks = [image.block for image in images if image.block[1] < columns] or [image.block for image in images]
     block_rows, block_columns = np.max(blocks, axis=0).tolist()
@@ -90,15 +96,26 @@ class Scene:
         Args:
             measure: gets the pixel pairs of a window, and the positions in it of the valid ones (None for all); returns
                 one number for each pair, whatever it likes for masked ones.
-            what: name of the numbers, for the progress bar of a run that takes long.
+            what: name of the numbers, for errors and the progress bar of a run that takes long.
+
+        Raises:
+            InputError: if the number of a valid pixel is NaN or infinite.
         """
         found = np.empty(self.truth.shape, np.float32)
+        unusable = 0
         with progress(f"{what} of {self.name}", self.truth.size) as bar:
             for window in self.windows:
                 pairs = self.pairs(window)
                 valid = None if self.valid is None else np.flatnonzero(self.valid[window])
-                found[window] = measure(pairs, valid).reshape(found[window].shape)
+                values = measure(pairs, valid)
+                unusable += int(np.count_nonzero(~np.isfinite(values if valid is None else values[valid])))
+                found[window] = values.reshape(found[window].shape)
                 bar.update(len(pairs))
+        if unusable:
+            raise InputError(
+                f"the {what} of {unusable:,} pixels is NaN or infinite: their values are too large; rescale them "
+                "(apply_rescaling, scale), or say what stands for no data (nodata)"
+            )
         return found
 
     def take(self, positions: np.ndarray) -> np.ndarray:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from hscd.backend import keras
 from hscd.epochs import Epochs
-from hscd.errors import InputError
+from hscd.errors import InputError, brief
 from hscd.interrupts import ctrl_c_heeded
 from hscd.labels import CHANGED, UNCHANGED
 from hscd.networks.dropout import dropout_layers
@@ -92,10 +93,11 @@ def fit(
     """
     model.optimizer.build(model.trainable_variables)
     for layer in dropout_layers(model):
-        layer.reserve(2 * batch_size)
+        layer.reserve(2 * min(batch_size, len(train)))
     epochs = model.epochs = Epochs(model)
     targets = labels.astype(np.float32)
-    data, held_targets = epochs.hold(pairs), epochs.hold(targets)
+    with _memory_error():
+        data, held_targets = epochs.hold(pairs), epochs.hold(targets)
     shuffle = np.random.default_rng(seed)
     stopping = keras.callbacks.EarlyStopping(
         monitor="val_loss", mode="min", min_delta=MIN_DELTA, patience=PATIENCE, restore_best_weights=True
@@ -105,7 +107,7 @@ def fit(
     model.stop_training = False
     hooks.on_train_begin()
     for epoch in range(MAX_EPOCHS):
-        with ctrl_c_heeded():
+        with ctrl_c_heeded(), _memory_error():
             hooks.on_epoch_begin(epoch)
             for layer in dropout_layers(model):
                 layer.redraw()
@@ -126,6 +128,17 @@ def fit(
         val_loss=best["val_loss"],
         val_accuracy=best["val_accuracy"],
     )
+
+
+@contextmanager
+def _memory_error() -> Iterator[None]:
+    """Have what a backend says when there is no memory be a MemoryError."""
+    try:
+        yield
+    except Exception as error:
+        if "RESOURCE_EXHAUSTED" in str(error) or type(error).__name__ == "ResourceExhaustedError":
+            raise MemoryError(brief(error)) from error
+        raise
 
 
 def _check_finite(model: keras.Model, logs: dict[str, float], epoch: int) -> None:
@@ -180,6 +193,6 @@ def predict(model: keras.Model, pairs: np.ndarray, positions: np.ndarray | None 
         InputError: if model and pairs have different numbers of bands.
     """
     check_bands(model, pairs)
-    with ctrl_c_heeded():
+    with ctrl_c_heeded(), _memory_error():
         epochs = _epochs(model)
         return epochs.distances(pairs) if positions is None else epochs.distances(epochs.hold(pairs), positions)

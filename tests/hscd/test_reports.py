@@ -291,6 +291,21 @@ def test_heat_map_of_masked_pixels_has_the_scale_of_the_others(tmp_path):
     assert found[20, 20] - found[1, 1] > 300
 
 
+# A map of 2050 rows is drawn with every second one; valid pixels lie in the others.
+def test_heat_map_whose_valid_pixels_are_all_left_out_of_the_picture(tmp_path):
+    distances = np.full((2050, 300), np.nan, np.float32)
+    distances[101:200:2] = 1
+    write_heatmap(tmp_path / "heat.png", distances, 0.5, "Distances")
+    assert is_yellow(picture(tmp_path / "heat.png")).any()
+
+
+# Signs that would be formulas, and letters that the font lacks.
+@pytest.mark.parametrize("title", ["t$_$x", "$\\frac{$", "北京"])
+def test_heat_map_of_any_name(tmp_path, title):
+    write_heatmap(tmp_path / "heat.png", np.arange(6.0).reshape(2, 3), 2.5, title)
+    assert picture(tmp_path / "heat.png").size > 0
+
+
 def test_a_map_replaces_an_older_one_and_is_the_same_bytes_each_time(tmp_path):
     path = tmp_path / "stat" / "map.png"
     contents = []

@@ -1,7 +1,9 @@
 """Trials in worker processes: the same search as in one process, whatever happens to a worker."""
 
+import multiprocessing.context
 import os
 import signal
+import tempfile
 import time
 
 import numpy as np
@@ -142,6 +144,40 @@ def test_workers_that_cannot_start_fail_their_trials(capfd):
     with pytest.raises(InputError, match="all 2 trials of the search failed; the last: its process ended with exit"):
         search(unmakeable, 2, 2)
     assert "RuntimeError: no objective" in capfd.readouterr().err
+
+
+def wordy(on_epoch):
+    """A trial that fails as TensorFlow does, after it left a file behind."""
+
+    def objective(trial_id, choice):
+        tempfile.mkstemp()
+        raise RuntimeError("Graph execution error:\n\nDetected at node\n  File x")
+
+    return objective
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_why_a_trial_failed_is_one_line_and_its_worker_leaves_no_files(tmp_path, monkeypatch, workers):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    errors = []
+    with pytest.raises(InputError, match=r"^all 2 trials of the search failed; the last: RuntimeError: Graph exec.*$"):
+        search(wordy, workers, 2, lambda entry, model: errors.append(entry.trial.error))
+    assert errors == ["RuntimeError: Graph execution error: Detected at node File x"] * 2
+    assert len(list(tmp_path.iterdir())) == (2 if workers == 1 else 0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_ctrl_c_while_a_worker_starts_is_not_lost(monkeypatch):
+    start = multiprocessing.context.SpawnProcess._Popen
+
+    def interrupted(process):
+        os.kill(os.getpid(), signal.SIGINT)
+        return start(process)
+
+    monkeypatch.setattr(multiprocessing.context.SpawnProcess, "_Popen", staticmethod(interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        search(parabola, 2, 2)
 
 
 def test_an_idle_worker_that_died_is_replaced():

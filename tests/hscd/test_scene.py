@@ -134,6 +134,21 @@ def test_what_is_measured_lies_where_its_pixel_is(small_windows):
         np.testing.assert_array_equal(found, scene.after.read()[:, :, 2])
 
 
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_valid_pixel_whose_number_is_not_finite_is_an_error_and_a_masked_one_is_not(small_windows, bad):
+    images = [random_image((6, 7, 3), seed=seed) for seed in (0, 1)]
+    valid = np.ones((6, 7), bool)
+    valid[4, 5] = False
+    scene = Scene("town", *images, np.zeros((6, 7), np.uint8), valid, None)
+    marks = np.zeros((6, 7), np.float32)
+    marks[4, 5] = bad
+    left = iter([marks[window].ravel() for window in scene.windows] * 2)
+    np.testing.assert_array_equal(scene.map(lambda *_: next(left), "distance"), marks)
+    left = iter([np.full_like(marks[window], bad).ravel() for window in scene.windows])
+    with pytest.raises(InputError, match="the distance of 41 pixels is NaN or infinite: their values are too large"):
+        scene.map(lambda *_: next(left), "distance")
+
+
 def test_positions_of_valid_pixels_are_those_in_the_window():
     valid = np.zeros((9, 7), bool)
     valid[4, 5] = True

@@ -102,16 +102,18 @@ def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: st
     import matplotlib as mpl
     from matplotlib.patches import Patch
 
-    distances = thinned(distances)
+    everything, distances = distances, thinned(distances)
     figure, dpi = new_figure(distances.shape, 1)
     axes = figure.subplots()
     measured = distances[~np.isnan(distances)]
+    if not measured.size:  # where valid pixels are few and far between
+        measured = everything[~np.isnan(everything)]
     top = max(float(np.percentile(measured, _TOP_PERCENTILE)), threshold)
-    masked = measured.size < distances.size
+    masked = bool(np.isnan(distances).any())
     # Where yellow means no distance, the colours of distances must not end in it.
     colours = mpl.colormaps["magma" if masked else "inferno"].with_extremes(bad=COLOURS[UNKNOWN])
     image = axes.imshow(distances, cmap=colours, vmin=float(measured.min()), vmax=top, interpolation="nearest")
-    axes.set_title(title)
+    axes.set_title(title, parse_math=False)
     axes.set_xticks([])
     axes.set_yticks([])
     bar = figure.colorbar(

@@ -6,15 +6,17 @@ import logging
 import multiprocessing
 import os
 import signal
-import threading
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Protocol
 
+from hscd.errors import brief
 from hscd.hardware import threads
 from hscd.interrupts import ctrl_c_heeded
 
@@ -62,7 +64,7 @@ def attempt(objective: Objective, trial_id: int, choice: dict[str, Any]) -> Outc
         return Outcome(trial_id, time.perf_counter() - started, disk=refusal)
     except Exception as cause:
         logging.getLogger(__name__).debug("trial %d failed", trial_id, exc_info=True)
-        return Outcome(trial_id, time.perf_counter() - started, error=f"{type(cause).__name__}: {cause}")
+        return Outcome(trial_id, time.perf_counter() - started, error=f"{type(cause).__name__}: {brief(cause)}")
     return Outcome(trial_id, time.perf_counter() - started, result)
 
 
@@ -102,6 +104,8 @@ class WorkerProcesses:
         self._make_objective = make_objective
         self._on_epoch = on_epoch
         self._pool: list[_Worker] = []
+        # TensorFlow leaves files behind where a process does not end by itself.
+        self._temporary = tempfile.TemporaryDirectory(prefix="hscd-workers-", ignore_cleanup_errors=True)
 
     def __enter__(self) -> WorkerProcesses:
         return self
@@ -115,6 +119,7 @@ class WorkerProcesses:
             worker.process.join()
             worker.connection.close()
         self._pool.clear()
+        self._temporary.cleanup()
 
     def start(self, trial_id: int, choice: dict[str, Any]) -> None:
         for worker in [worker for worker in self._pool if worker.trial_id is None and not worker.process.is_alive()]:
@@ -164,7 +169,8 @@ class WorkerProcesses:
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, self._make_objective), daemon=True)
         share = str(max(1, threads() // self.workers))
-        with _environment(OMP_NUM_THREADS=share, NPROC=share), _ctrl_c_ignored():
+        resource_tracker.ensure_running()  # which would end what follows
+        with _environment(OMP_NUM_THREADS=share, NPROC=share, TMPDIR=self._temporary.name), _ctrl_c_held_back():
             process.start()
         # Without this end closed, the death of the worker would not end the connection.
         theirs.close()
@@ -198,13 +204,16 @@ def _environment(**variables: str) -> Iterator[None]:
 
 
 @contextmanager
-def _ctrl_c_ignored() -> Iterator[None]:
-    """Ctrl-C goes to all processes of a terminal; those started here ignore it, and are ended by the main process."""
-    if threading.current_thread() is not threading.main_thread():
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Ctrl-C goes to all processes of a terminal; those started here never get it, and are ended by the main process.
+
+    That gets it at the end of the block.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
