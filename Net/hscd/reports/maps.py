@@ -108,11 +108,12 @@ def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: st
     measured = distances[~np.isnan(distances)]
     if not measured.size:  # where valid pixels are few and far between
         measured = everything[~np.isnan(everything)]
-    top = max(float(np.percentile(measured, _TOP_PERCENTILE)), threshold)
+    # Pixels that are left out may be all that are on one side of the threshold.
+    low, top = min(float(measured.min()), threshold), max(float(np.percentile(measured, _TOP_PERCENTILE)), threshold)
     masked = bool(np.isnan(distances).any())
     # Where yellow means no distance, the colours of distances must not end in it.
     colours = mpl.colormaps["magma" if masked else "inferno"].with_extremes(bad=COLOURS[UNKNOWN])
-    image = axes.imshow(distances, cmap=colours, vmin=float(measured.min()), vmax=top, interpolation="nearest")
+    image = axes.imshow(distances, cmap=colours, vmin=low, vmax=top, interpolation="nearest")
     axes.set_title(title, parse_math=False)
     axes.set_xticks([])
     axes.set_yticks([])
