@@ -1,5 +1,5 @@
 # make run: the demo, from images to maps.  make test: lint, types and tests.  make bench: the figures of the README.
-# make soak: 200 kills and 20,000 damaged files, a quarter of an hour.
+# make soak: 200 kills and 34,000 damaged files, half an hour.
 # Each sets up what it needs first.
 PYTHON ?= python3
 VENV := .venv
