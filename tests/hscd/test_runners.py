@@ -1,5 +1,6 @@
 """Trials in worker processes: the same search as in one process, whatever happens to a worker."""
 
+import errno
 import multiprocessing.context
 import os
 import signal
@@ -110,8 +111,10 @@ def test_the_order_in_which_trials_finish_does_not_matter():
 
 
 # Beyond 20 trials a proposal depends on the results of those before: on recorded ones just as on those just run.
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("kept", [[*range(5)], [*range(24)], [0, 1, 2, 4, 22], [*range(32)]])
+@pytest.mark.parametrize(
+    ("workers", "kept"),
+    [(1, [*range(5)]), (1, [*range(24)]), (1, [*range(32)]), (2, [0, 1, 2, 4, 22]), (2, [*range(32)])],
+)
 def test_a_search_that_goes_on_is_the_search_that_was_not_interrupted(workers, kept):
     finished = {}
     whole = search(parabola, workers, 32, lambda entry, model: finished.setdefault(entry.trial.trial_id, entry))
@@ -178,6 +181,22 @@ def test_ctrl_c_while_a_worker_starts_is_not_lost(monkeypatch):
     monkeypatch.setattr(multiprocessing.context.SpawnProcess, "_Popen", staticmethod(interrupted))
     with pytest.raises(KeyboardInterrupt):
         search(parabola, 2, 2)
+
+
+def full_disk(on_epoch):
+    def objective(trial_id, choice):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "logs")
+
+    return objective
+
+
+# No trial is to blame, none is recorded as failed, and the next one would meet the same.
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_the_disk_refuses_ends_the_search(workers):
+    ended = []
+    with pytest.raises(OSError, match="logs") as caught:
+        search(full_disk, workers, 3, lambda entry, model: ended.append(entry))
+    assert (caught.value.errno, caught.value.filename, ended) == (errno.ENOSPC, "logs", [])
 
 
 def test_an_idle_worker_that_died_is_replaced():

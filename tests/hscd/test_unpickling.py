@@ -91,7 +91,7 @@ BOMBS = {
 READ_LIMITED = """
 import resource, sys
 from pathlib import Path
-from hscd import models, storage
+from hscd import storage
 from hscd.errors import InputError
 resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
 for path in sorted(Path(sys.argv[1]).iterdir()):
@@ -179,7 +179,7 @@ def test_every_truncation_of_a_pickle_is_an_input_error(tmp_path):
 READ_DAMAGED = """
 import sys
 from pathlib import Path
-from hscd import models, storage
+from hscd import storage
 from hscd.errors import InputError
 path = Path(sys.argv[1])
 whole = path.read_bytes()
@@ -208,7 +208,7 @@ def test_damaged_bytes_give_an_input_error_or_a_dict(tmp_path):
 READ_ONE = """
 import sys
 from pathlib import Path
-from hscd import models, storage
+from hscd import storage
 from hscd.errors import InputError
 try:
     storage.read_pickle(Path(sys.argv[1]))
