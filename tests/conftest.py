@@ -5,6 +5,7 @@ import csv
 import importlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ from hscd.reports import maps
 
 # Compiling is most of the time of a small training; with one thread there is half as much to compile. Before Keras.
 os.environ["OMP_NUM_THREADS"] = "1"
+# A job in the background ignores Ctrl-C, and so would all that is started here.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT = Path(__file__).resolve().parents[1]
 SHARED = PROJECT.parent / "shared"

@@ -311,8 +311,6 @@ def soak(name: str, kills: int, seed: int, folder: Path, parallel: int = 1) -> T
         folder: for the workspaces; those of failures stay.
         parallel: attempts at a time.
     """
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a job in the background: children would inherit it
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     campaign = Campaign(WORKS[name], folder / name, seed)
     tally, number = Tally(), 0
     with ThreadPoolExecutor(parallel) as pool:
