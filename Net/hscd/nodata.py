@@ -66,7 +66,10 @@ def unmeasured(ranges: tuple[np.ndarray, np.ndarray]) -> str:
     largest = low if -low > high else high
     if abs(largest) <= _LARGEST_VALUE:
         return ""
-    return f"a value of {largest!r} is no measurement; if it stands for no data, configure it: nodata = {largest!r}"
+    return (
+        f"a value of {largest!r} is no measurement; if it stands for no data, configure it: nodata = {largest!r} (as "
+        "the file stores it, before any scale)"
+    )
 
 
 def as_stored(nodata: float, dtype: np.dtype) -> Any:
