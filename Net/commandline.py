@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from hscd import storage
 from hscd.errors import InputError, brief
 from hscd.hardware import choose_backend
 from hscd.interrupts import ctrl_c_heeded
+from hscd.messages import show_warnings
 
 
 def run(description: str, stage: Callable[[config.Settings], None], arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def run(description: str, stage: Callable[[config.Settings], None], arguments: S
         help="use VALUE instead of what the configuration file says; repeatable",
     )  # fmt: skip
     options = parser.parse_args(arguments)
-    logging.basicConfig(format="%(levelname)s: %(message)s")
+    show_warnings()
     try:
         settings = config.read(options.config, options.overrides)
         choose_backend(settings.backend)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from hscd.grids import RESAMPLED
 from hscd.hardware import available_memory
 from hscd.image import Image, held
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.messages import warn
 from hscd.nodata import unmeasured, valid_pixels
 from hscd.scaling import band_ranges, fill_pixels
 from hscd.scene import Scene, joined, pair_bytes, survey, windows_of
@@ -177,7 +177,7 @@ def scenes(name: str, conf: Settings) -> list[Scene]:
             raise InputError(f"[{name}] {files.name}: {unmeasured(seen.ranges)}")
         for path, said in zip((files.before, files.after), seen.suspects, strict=True):
             if said:
-                print(f"{path}: look at it: it {said}", file=sys.stderr)
+                warn(f"{path}: {said}")
         if seen.valid is not None:
             truth = np.where(seen.valid, truth, np.uint8(UNKNOWN))
         found.append(Scene(files.name, before, after, truth, seen.valid, seen.ranges))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from hscd.hardware import available_memory
 from hscd.image import Image, physical, with_bands
 from hscd.inspection import listed
 from hscd.labels import UNKNOWN, remap
+from hscd.messages import warn
 from hscd.scene import windows_of
 
 _MEBIBYTE = 2**20
@@ -140,16 +140,15 @@ def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image
     before, after = (
         readers.open_image(path, section.mat_label, memory_limit(conf)) for path in (files.before, files.after)
     )
+    for image in (before, after):
+        for note in image.notes:
+            warn(f"{image.path}: {note}")
     if before.shape[2] != after.shape[2]:
         raise InputError(f"{files.after}: {after.shape[2]} bands, {before.shape[2]} in the before image")
     before, after = _chosen(before, after, section)
     if (before.scale is None) != (after.scale is None) and section.scale is None:
         scaled, other = (before, after) if after.scale is None else (after, before)
-        print(
-            f"{scaled.path}: look at it: it is scaled as its file says, {other.path} is not; `scale = 1` takes both as "
-            "stored",
-            file=sys.stderr,
-        )
+        warn(f"{scaled.path}: scaled as its file says, {other.path} is not; `scale = 1` takes both as stored")
     before, after = (_physical(image, section) for image in (before, after))
     if before.grid is not None and after.grid is not None:
         if not same_grid(before, after):
@@ -200,7 +199,7 @@ def _chosen(before: Image, after: Image, section: DataSet) -> tuple[Image, Image
 def _physical(image: Image, section: DataSet) -> Image:
     """An image as the section says: scaled or not, and NaN where its nodata is."""
     if section.nodata is not None:
-        image = replace(image, nodata=section.nodata)
+        image = replace(image, nodata=(section.nodata,) * image.shape[2])
     if section.scale is not None:
         scale = None if section.scale == 1 else np.full(image.shape[2], section.scale)
         image = replace(image, scale=scale, offset=None)

@@ -52,7 +52,7 @@ def _pair_lines(files: PairFiles, section: config.DataSet, settings: config.Sett
     # A third of the memory for the images, as numbers about them take as much again.
     step = math.ceil(math.sqrt(3 * sum(image.nbytes for image in images) / memory_limit(settings)))
     before, after = (thinned(image, windows_of(*images), step) for image in images)
-    valid = valid_pixels([before, after], [image.nodata for image in images])
+    valid = valid_pixels([before, after], [None, None])
     if valid is not None and not valid.any():
         raise InputError(nothing_left(files, section, settings))
     labels = relabel(label_map(files, images[0], section, settings), section)
@@ -106,8 +106,11 @@ def _declared(files: PairFiles, section: config.DataSet, settings: config.Settin
     for name, path in (("before", files.before), ("after", files.after)):
         image = readers.open_image(path, section.mat_label, memory_limit(settings))
         said = []
-        if image.nodata is not None:
-            said.append(f"nodata {image.nodata:g}{_unless(section.nodata)}")
+        values = sorted({value for value in image.nodata if value is not None})
+        if values:
+            said.append(f"nodata {', '.join(f'{value:g}' for value in values)}{_unless(section.nodata)}")
+        if image.mask is not None:
+            said.append("which pixels hold data, by a mask")
         if image.scale is not None:
             scale = f"{image.scale[0]:g}" if np.ptp(image.scale) == 0 else "by band"
             said.append(f"scale {scale}{_unless(section.scale)}")

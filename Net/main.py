@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from hscd.distances import DISTANCES
 from hscd.errors import InputError
 from hscd.evaluation import confusion
 from hscd.hardware import available_memory
+from hscd.messages import warn
 from hscd.records import PseudoLabels
 from hscd.reports import gis, maps, tables
 from hscd.scene import Scene, pair_bytes
@@ -88,10 +88,9 @@ def test(settings: config.Settings) -> None:
     prefix = settings.model_path / settings.model_name
     siamese.load_model(prefix)
     if trained_rescaled(prefix) not in (None, settings.apply_rescaling):
-        print(
-            f"{settings.model_name}: look at it: it was trained with apply_rescaling = {not settings.apply_rescaling}, "
-            f"and is tested with {settings.apply_rescaling}",
-            file=sys.stderr,
+        warn(
+            f"{settings.model_name}: trained with apply_rescaling = {not settings.apply_rescaling}, tested with "
+            f"{settings.apply_rescaling}"
         )
     scenes = dp.scenes(settings.test_set, settings)
     section = settings[settings.test_set]

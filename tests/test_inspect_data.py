@@ -39,7 +39,7 @@ def test_nodata_is_suggested_and_masked_once_it_is_configured(workspace: Workspa
     image[:, :6] = -9999
     write_mat(file, image)
     done = workspace.call("inspect_data", "settings.test_set=PLACE A")
-    assert "look at: the before image is -9999 in every band of 20.0% of its pixels: nodata = -9999?" in done.stdout
+    assert "look at: the before image: -9999 in every band of 20.0% of the pixels" in done.stdout
     done = workspace.call("inspect_data", "settings.test_set=PLACE A", "PLACE A.nodata=-9999")
     assert "masked: 120 pixels (20.0%)" in done.stdout
     assert "look at" not in done.stdout

@@ -90,8 +90,8 @@ def test_dates_of_which_one_is_scaled_are_pointed_at(space: Workspace) -> None:
     write_pair(space, before, after, after_scale=(1e-4, 0.0), **UTM)
     done = space.call("predutils", *PLAIN)
     assert done.returncode == 0
-    assert "data/a/after/town.tif: look at it: it is scaled as its file says" in done.stderr
-    assert "look at it" not in space.call("predutils", *PLAIN, "PLACE A.scale=1").stderr
+    assert "data/a/after/town.tif: scaled as its file says" in done.stderr
+    assert "warning" not in space.call("predutils", *PLAIN, "PLACE A.scale=1").stderr
 
 
 def test_a_value_that_looks_like_nodata_is_pointed_at(space: Workspace) -> None:
@@ -99,9 +99,9 @@ def test_a_value_that_looks_like_nodata_is_pointed_at(space: Workspace) -> None:
     before, after, _ = (part.astype(np.int16) for part in make_pair(1))
     before[:2] = -9999  # 60 of 600 pixels
     write_pair(space, before, after, **UTM)
-    said = "data/a/before/town.tif: look at it: it is -9999 in every band of 10.0% of its pixels: nodata = -9999?"
+    said = "data/a/before/town.tif: -9999 in every band of 10.0% of the pixels; if they hold no data: nodata = -9999"
     assert said in space.call("predutils", *PLAIN).stderr
-    assert "look at it" not in space.call("predutils", *PLAIN, "PLACE A.nodata=-9999").stderr
+    assert "warning" not in space.call("predutils", *PLAIN, "PLACE A.nodata=-9999").stderr
 
 
 # --- choice of bands -------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def onto(image: Image, grid: Grid, shape: tuple[int, int], dtype: Any, nodata: f
     """An image interpolated on another grid (bilinear; where pixels become larger, over all that a new one covers).
 
     Args:
-        image: a georeferenced image.
+        image: a georeferenced image without `mask`, whose bands have one `nodata` if they have any.
         grid: where its pixels shall lie.
         shape: (rows, columns) of the new image.
         dtype: type of its values.
@@ -78,7 +78,8 @@ def onto(image: Image, grid: Grid, shape: tuple[int, int], dtype: Any, nodata: f
     assert image.grid is not None
     source_grid = image.grid
     bands = image.shape[2]
-    source_nodata = math.nan if image.nodata is None and image.dtype.kind == "f" else image.nodata
+    declared = [value for value in image.nodata if value is not None]
+    source_nodata = declared[0] if declared else math.nan if image.dtype.kind == "f" else None
     try:
         coarser = _coarsening(source_grid, grid, shape)
     except Exception as error:  # of several types, by rasterio and GDAL
@@ -130,7 +131,8 @@ def onto(image: Image, grid: Grid, shape: tuple[int, int], dtype: Any, nodata: f
         dtype=np.dtype(dtype),
         window=window,
         grid=grid,
-        nodata=nodata,
+        nodata=() if math.isnan(nodata) else (nodata,) * bands,
+        masked=math.isnan(nodata),
         block=(min(_TILE, shape[0]), min(_TILE, shape[1])),
     )
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,10 @@ class Image:
     bands) in `dtype`; the memory order is as the file has it. Reading whole `block`s (rows, columns) is cheapest.
     What a file does not say is None or empty: `grid`, `wavelengths` (nm, NaN where a band has none), `bad_bands`
     (boolean), `names` of the bands, `scale` and `offset` (a physical value is the stored one · scale + offset, by
-    band), `nodata` (the stored value of pixels without data).
+    band), `nodata` (by band, the stored value of pixels without data; None for a band that has none), `mask` (takes
+    the slices that `window` takes and returns (rows, columns), True where the file says that there is data).
+    In an image that is `masked`, NaN stands for no data, and there is neither `nodata` nor `mask`.
+    `notes` say what of the file is guessed or passed over, each in words that can follow the file's name.
     """
 
     path: Path
@@ -41,7 +45,10 @@ class Image:
     names: tuple[str, ...] = ()
     scale: np.ndarray | None = None
     offset: np.ndarray | None = None
-    nodata: float | None = None
+    nodata: tuple[float | None, ...] = ()
+    mask: Callable[[slice, slice], np.ndarray] | None = None
+    masked: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -74,6 +81,7 @@ def with_bands(image: Image, positions: np.ndarray) -> Image:
         names=tuple(image.names[band] for band in positions) if image.names else (),
         scale=of(image.scale),
         offset=of(image.offset),
+        nodata=tuple(image.nodata[band] for band in positions) if image.nodata else (),
     )
 
 
@@ -81,12 +89,12 @@ def physical(image: Image) -> Image:
     """An image in floating point: stored values · scale + offset, and NaN where there is no data.
 
     Integers of up to 16 bits and float32 become float32, others float64. An image that is neither scaled nor has nodata
-    stays as it is.
+    or a mask stays as it is.
     """
-    if image.scale is None and image.nodata is None:
+    if image.scale is None and not image.nodata and image.mask is None:
         return image
+    missing = _missing(image)
     dtype = np.result_type(image.dtype, np.float32)
-    missing = None if image.nodata is None else as_stored(image.nodata, image.dtype)
 
     def window(rows: slice, columns: slice) -> np.ndarray:
         stored = image.window(rows, columns)
@@ -95,12 +103,31 @@ def physical(image: Image) -> Image:
             values *= image.scale.astype(dtype)
             if image.offset is not None:
                 values += image.offset.astype(dtype)
-        if missing is not None:
-            values[stored == missing] = np.nan
+        _make_nan(values, stored, missing)
+        if image.mask is not None:
+            values[~image.mask(rows, columns)] = np.nan
         return values
 
-    nodata = None if image.nodata is None else math.nan
-    return replace(image, dtype=dtype, window=window, scale=None, offset=None, nodata=nodata)
+    masked = image.masked or bool(image.nodata) or image.mask is not None
+    return replace(image, dtype=dtype, window=window, scale=None, offset=None, nodata=(), mask=None, masked=masked)
+
+
+def _missing(image: Image) -> dict[Any, slice | list[int]]:
+    """The stored values of pixels without data, each with the bands in which it stands for that."""
+    bands: dict[Any, list[int]] = {}
+    for band, value in enumerate(image.nodata):
+        stored = None if value is None else as_stored(value, image.dtype)
+        if stored is not None:
+            bands.setdefault(stored, []).append(band)
+    every = list(range(image.shape[2]))
+    return {value: slice(None) if found == every else found for value, found in bands.items()}
+
+
+def _make_nan(values: np.ndarray, stored: np.ndarray, missing: dict[Any, slice | list[int]]) -> None:
+    """Make the values NaN whose stored ones stand for no data in their band."""
+    for value, bands in missing.items():
+        for band in [bands] if isinstance(bands, slice) else bands:
+            values[:, :, band][stored[:, :, band] == value] = np.nan
 
 
 def axes_of_image(path: Path, shape: Sequence[int]) -> tuple[int, int, int]:

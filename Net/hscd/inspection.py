@@ -60,7 +60,7 @@ def summarise(
     for name, image in zip(("before", "after"), images, strict=True):
         found = suspect(extremes_in_all_bands(image, valid), math.prod(image.shape[:2]))
         if found:
-            problems.append(f"the {name} image {found}")
+            problems.append(f"the {name} image: {found}")
     return PairSummary(
         shape=images[0].shape,
         types=(str(images[0].dtype), str(images[1].dtype)),

@@ -108,4 +108,4 @@ def suspect(counts: Counter[float], pixels: int) -> str:
     value, count = counts.most_common(1)[0]
     if not SUSPICIOUS_SHARE * pixels <= count < pixels:
         return ""
-    return f"is {value:g} in every band of {count / pixels:.1%} of its pixels: nodata = {value:g}?"
+    return f"{value:g} in every band of {count / pixels:.1%} of the pixels; if they hold no data: nodata = {value:g}"

@@ -160,21 +160,21 @@ def survey(before: Image, after: Image, windows: Sequence[Window]) -> Survey:
     """Look at every pixel of a pair once.
 
     Args:
-        before: image whose nodata, if it has any, is NaN.
+        before: image in physical values.
         after: image of the same shape; the same.
         windows: that cover them, in the order they are looked at.
 
     Raises:
         InputError: as reading a window does.
     """
-    masking = before.nodata is not None or after.nodata is not None
+    masking = before.masked or after.masked
     valid: np.ndarray | None = None
     ends = []
     extremes: list[Counter[float]] = [Counter(), Counter()]
     with progress(f"reading {before.path.name}", math.prod(before.shape[:2])) as bar:
         for window in windows:
             parts = [image.window(*window) for image in (before, after)]
-            mask = valid_pixels(parts, [before.nodata, after.nodata]) if masking else None
+            mask = valid_pixels(parts, [None, None]) if masking else None
             if mask is not None:
                 if valid is None:
                     valid = np.ones(before.shape[:2], bool)

@@ -77,7 +77,9 @@ def test_nodata_is_not_mixed_into_what_is_beside_it(nodata):
     pixels = plane()
     pixels[5, 6] = nodata
     moved = Grid((30.0, 0.0, 366975.0 + 15, 0.0, -30.0, 5808045.0), UTM)
-    found = onto(image_of(pixels, nodata=nodata), moved, (20, 28), np.float32, np.nan).read()[:, :, 0]
+    found = onto(
+        image_of(pixels, nodata=() if nodata is None else (nodata,)), moved, (20, 28), np.float32, np.nan
+    ).read()[:, :, 0]
     expected = plane()[:, :28, 0] + 1.5
     beside = np.zeros_like(found, bool)
     beside[5, 5:7] = True  # each has one neighbour left

@@ -66,7 +66,10 @@ def test_a_value_of_many_pixels_in_every_band_is_likely_nodata(value):
     after[:, :3] = value
     (problem,) = summarise((before, after), None, labels_of(), has_labels=True).problems
     # 3 of 30 columns.
-    assert problem == f"the after image is {value} in every band of 10.0% of its pixels: nodata = {value}?"
+    assert (
+        problem
+        == f"the after image: {value} in every band of 10.0% of the pixels; if they hold no data: nodata = {value}"
+    )
     # In one band alone, or of two pixels, it may be a measurement.
     before, after = pair()
     after[:, :3, 0] = value

@@ -107,7 +107,7 @@ def test_pixels_outside_of_the_swath_have_no_data(path):
     write(path, data=data)
     image = open_image(path, None, LIMIT)
     pixels = image.read()
-    assert image.nodata == 0
+    assert image.nodata == (0,) * image.shape[2]
     assert (pixels == 0).any(axis=2).nonzero() == (0, 0)
     assert not pixels[0, 0].any()
     assert pixels[1, 2, 0] == 1

@@ -53,7 +53,8 @@ def test_what_a_geotiff_does_not_say_is_none(tmp_path):
     with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
         write(tmp_path / "a.tif", cube())
     found = open_image(tmp_path / "a.tif")
-    assert found.grid is found.wavelengths is found.bad_bands is found.scale is found.offset is found.nodata is None
+    assert found.grid is found.wavelengths is found.bad_bands is found.scale is found.offset is found.mask is None
+    assert (found.nodata, found.masked, found.notes) == ((), False, ())
     assert found.names == ()
 
 
@@ -66,7 +67,7 @@ def test_wavelengths_bad_bands_scale_and_nodata_of_tags(tmp_path):
     assert found.bad_bands.tolist() == [False, True, False, False]
     assert found.scale.tolist() == [1e-4] * 4
     assert found.offset.tolist() == [0, 0, 0, 1]
-    assert found.nodata == 7
+    assert found.nodata == (7,) * 4
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_enmap_product(tmp_path):
     write(tmp_path / "ENMAP01-L2A-SPECTRAL_IMAGE.TIF", cube(2, dtype="i2"), nodata=-32768, **UTM)
     (tmp_path / "ENMAP01-L2A-METADATA.XML").write_text(METADATA, encoding="utf-8")
     found = open_image(tmp_path / "ENMAP01-L2A-SPECTRAL_IMAGE.TIF")
-    assert (found.format, found.nodata) == ("EnMAP", -32768)
+    assert (found.format, found.nodata) == ("EnMAP", (-32768, -32768))
     assert found.wavelengths.tolist() == [418.4, 424.0]
     assert found.scale.tolist() == [1e-4, 2e-4]
     assert found.offset.tolist() == [0, 0.5]
@@ -132,7 +133,7 @@ def test_envi(tmp_path, interleave, suffix):
     found = open_image(header)
     np.testing.assert_array_equal(found.read(), cube(dtype="i2"), strict=True)
     np.testing.assert_array_equal(found.window(slice(2, 5), slice(1, 3)), cube(dtype="i2")[2:5, 1:3], strict=True)
-    assert (found.format, found.path, found.nodata) == ("ENVI", header, 12)
+    assert (found.format, found.path, found.nodata) == ("ENVI", header, (12,) * len(found.nodata))
     np.testing.assert_allclose(found.wavelengths, [400, 500, 600, 700])
     assert found.bad_bands.tolist() == [False, True, False, False]
     np.testing.assert_allclose(found.scale, 1e-4)
@@ -246,7 +247,7 @@ def test_safe_product(tmp_path):
     found = open_image(tmp_path / "S2B.SAFE")
     # Native order: B8A before B09. Each band is of its finest file: 10, 20, 20 and 60 m.
     assert found.names == ("B02", "B05", "B8A", "B09")
-    assert (found.format, found.shape, found.nodata) == ("Sentinel-2 SAFE", (12, 12, 4), 0)
+    assert (found.format, found.shape, found.nodata) == ("Sentinel-2 SAFE", (12, 12, 4), (0,) * 4)
     assert found.read()[5, 5].tolist() == [10_001, 20_004, 20_008, 60_009]
     assert found.wavelengths.tolist() == [492.4, 704.1, 864.7, 945.1]
     np.testing.assert_allclose(found.scale, 1e-4)
@@ -287,7 +288,7 @@ def test_names_of_pairs(tmp_path, name, pair):
 @needs_shared
 def test_enmap_tile():
     found = open_image(SHARED / "data/enmap_tile/enmap_potsdam_tile_160_64.tif")
-    assert (found.shape, found.nodata) == ((32, 32, 224), -32768)
+    assert (found.shape, found.nodata) == ((32, 32, 224), (-32768,) * 224)
     assert rasterio.CRS.from_wkt(found.grid.crs) == rasterio.CRS.from_epsg(32633)
     np.testing.assert_allclose(found.scale, 1e-4)
     assert found.wavelengths[0] == pytest.approx(418.24)

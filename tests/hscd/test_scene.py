@@ -85,7 +85,7 @@ def test_a_survey_finds_what_a_look_at_the_whole_finds(small_windows):
     pixels = before.read()
     pixels[2, 3, 1] = pixels[8, 6, 0] = np.nan
     pixels[0, 0] = 10_000
-    before = replace(image_of(pixels)[0], nodata=math.nan)
+    before = replace(image_of(pixels)[0], masked=True)
     found = survey(before, after, windows_of(before))
     valid = np.isfinite(pixels).all(axis=2)
     np.testing.assert_array_equal(found.valid, valid)
@@ -95,7 +95,7 @@ def test_a_survey_finds_what_a_look_at_the_whole_finds(small_windows):
 
 
 def test_a_survey_of_masked_pixels_only_has_no_ranges(small_windows):
-    masked = replace(random_image((9, 7, 3)), nodata=math.nan, window=lambda r, c: np.full((9, 7, 3), np.nan)[r, c])
+    masked = replace(random_image((9, 7, 3)), masked=True, window=lambda r, c: np.full((9, 7, 3), np.nan)[r, c])
     found = survey(masked, masked, windows_of(masked))
     assert not found.valid.any()
     assert found.ranges is None
@@ -183,11 +183,11 @@ def test_bands_of_an_image_and_what_is_said_of_them():
 @pytest.mark.parametrize(("dtype", "expected"), [("u1", "f4"), ("i2", "f4"), ("f4", "f4"), ("i4", "f8"), ("f8", "f8")])
 def test_physical_values(dtype, expected):
     stored = np.array([[[0, 100], [50, 7]]], dtype)
-    image = image_of(stored, scale=np.array([0.5, 0.25]), offset=np.array([0.0, -1]), nodata=7)[0]
+    image = image_of(stored, scale=np.array([0.5, 0.25]), offset=np.array([0.0, -1]), nodata=(7, 7))[0]
     found = physical(image)
     # 0 · 0.5, 100 · 0.25 − 1; 50 · 0.5, nodata.
     np.testing.assert_array_equal(found.read(), np.array([[[0, 24], [25, np.nan]]], expected), strict=True)
-    assert math.isnan(found.nodata)
+    assert (found.masked, found.nodata) == (True, ())
     assert (found.dtype, found.scale, found.offset) == (np.dtype(expected), None, None)
     np.testing.assert_array_equal(image.read(), stored, strict=True)
 
@@ -198,7 +198,7 @@ def test_an_image_without_scale_and_nodata_stays_as_it_is():
 
 
 def test_nodata_that_the_type_does_not_hold_masks_nothing():
-    found = physical(image_of(np.array([[[0, 255]]], np.uint8), nodata=-9999)[0])
+    found = physical(image_of(np.array([[[0, 255]]], np.uint8), nodata=(-9999, None))[0])
     assert found.read().tolist() == [[[0, 255]]]
 
 
@@ -209,3 +209,17 @@ def test_an_error_of_a_window_is_that_of_the_survey():
     image = replace(random_image((2, 3, 3)), window=fail)
     with pytest.raises(InputError, match="a: truncated"):
         survey(image, image, windows_of(image))
+
+
+def test_nodata_counts_in_its_band_and_a_mask_in_all():
+    stored = np.array([[[1, 1], [1, 2]], [[3, 2], [4, 4]]], np.int16)
+    mask = np.array([[True, True], [True, False]])
+    image = image_of(stored, nodata=(1, 2), mask=lambda rows, columns: mask[rows, columns])[0]
+    # 1 is missing in the first band alone, 2 in the second; the last pixel is masked whatever its values.
+    expected = [[[np.nan, 1], [np.nan, np.nan]], [[3, np.nan], [np.nan, np.nan]]]
+    found = physical(image)
+    np.testing.assert_array_equal(found.read(), np.array(expected, np.float32), strict=True)
+    assert (found.masked, found.nodata, found.mask) == (True, (), None)
+    np.testing.assert_array_equal(found.window(slice(1, 2), slice(0, 1)), [[[3, np.nan]]])
+    # Chosen bands keep their own.
+    np.testing.assert_array_equal(physical(with_bands(image, np.array([1]))).read()[0, :, 0], [1, np.nan])

@@ -119,9 +119,9 @@ def checked(image: Image) -> Image:
     """The same image, which refuses NaN and infinite pixels unless they are masked, as they are read.
 
     Raises:
-        InputError: reading a window, if it has such pixels and no nodata is known.
+        InputError: reading a window, if it has such pixels and is not `masked`.
     """
-    if image.dtype.kind != "f" or image.nodata is not None:
+    if image.dtype.kind != "f" or image.masked:
         return image
 
     def window(rows: slice, columns: slice) -> np.ndarray:

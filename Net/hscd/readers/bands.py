@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from hscd.errors import InputError
 from hscd.grids import RESAMPLED, covers, onto, pixel_size
-from hscd.image import Image
+from hscd.image import Image, physical
 from hscd.readers.raster import open_raster
 
 # GDAL's drivers by suffix, and what users call the format.
@@ -67,6 +67,7 @@ def stacked(folder: Path, bands: Sequence[Image], names: Sequence[str]) -> Image
             place[...] = band.window(rows, columns)[:, :, 0]
         return np.moveaxis(pixels, 0, 2)
 
+    nodata = tuple(np.nan if band.masked else band.nodata[0] if band.nodata else None for band in bands)
     scales = [(band.scale, band.offset) for band in bands]
     scaled = any(scale is not None for scale, _ in scales)
     return Image(
@@ -81,7 +82,9 @@ def stacked(folder: Path, bands: Sequence[Image], names: Sequence[str]) -> Image
         names=tuple(names),
         scale=_joined([scale for scale, _ in scales], 1.0) if scaled else None,
         offset=_joined([offset for _, offset in scales], 0.0) if scaled else None,
-        nodata=next((band.nodata for band in bands if band.nodata is not None), None),
+        nodata=nodata if any(value is not None for value in nodata) else (),
+        mask=_mask_of_all(bands),
+        notes=tuple(f"{band.path.name}: {note}" for band in bands for note in band.notes),
     )
 
 
@@ -90,6 +93,13 @@ def _block(bands: Sequence[Image], finest: Image) -> tuple[int, int]:
     blocks = [finest.block, *(band.block for band in bands if RESAMPLED in band.format)]
     rows, columns = np.max(blocks, axis=0).tolist()
     return rows, columns
+
+
+def _mask_of_all(bands: Sequence[Image]) -> Callable[[slice, slice], np.ndarray] | None:
+    masks = [band.mask for band in bands if band.mask is not None]
+    if not masks:
+        return None
+    return lambda rows, columns: np.logical_and.reduce([mask(rows, columns) for mask in masks])
 
 
 def _joined(parts: Sequence[np.ndarray | None], missing: float) -> np.ndarray | None:
@@ -107,8 +117,10 @@ def _on_grid(band: Image, finest: Image) -> Image:
             f"{band.path}: {band.shape[0]} × {band.shape[1]} pixels, {finest.path.name} has {rows} × {columns}; "
             "bands of different resolution have to be georeferenced"
         )
-    bordered = _with_border(band)
-    moved = onto(bordered, finest.grid, finest.shape[:2], band.dtype, 0.0 if band.nodata is None else band.nodata)
+    if band.mask is not None:  # NaN is interpolated around, a mask is not
+        band = replace(physical(replace(band, scale=None, offset=None)), scale=band.scale, offset=band.offset)
+    nodata = np.nan if band.masked else next((value for value in band.nodata if value is not None), 0.0)
+    moved = onto(_with_border(band), finest.grid, finest.shape[:2], band.dtype, nodata)
     if not covers(band, finest):
         raise InputError(f"{band.path}: does not cover the area of {finest.path.name}")
     return replace(moved, nodata=band.nodata)

@@ -106,7 +106,7 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
         names=tuple(names[band] for band in order),
         scale=np.repeat([cube.scale for cube in cubes], counts)[order],
         offset=np.repeat([cube.offset for cube in cubes], counts)[order],
-        nodata=_NODATA,
+        nodata=(_NODATA,) * len(order),
     )
 
 

@@ -66,7 +66,7 @@ def open_raster(path: Path, driver: str, kind: str, limit: int) -> Image:
             wavelengths=_wavelengths(tags),
             bad_bands=_bad_bands(tags, envi),
             names=_names(source),
-            nodata=next((float(value) for value in source.nodatavals if value is not None), None),
+            nodata=_nodata(source),
             **_scaling(source, envi),
         )
 
@@ -124,6 +124,11 @@ def _grid(source: Any) -> Grid | None:
     return Grid(tuple(source.transform)[:6], crs)
 
 
+def _nodata(source: Any) -> tuple[float | None, ...]:
+    values = tuple(None if value is None else float(value) for value in source.nodatavals)
+    return values if any(value is not None for value in values) else ()
+
+
 def _names(source: Any) -> tuple[str, ...]:
     names = tuple(name or "" for name in source.descriptions)
     return names if any(names) else ()
@@ -146,7 +151,7 @@ def _bad_bands(tags: list[dict[str, str]], envi: dict[str, str]) -> np.ndarray |
     return flags == 0 if len(flags) == len(tags) and not np.isnan(flags).all() else None
 
 
-def _scaling(source: Any, envi: dict[str, str]) -> dict[str, np.ndarray | None]:
+def _scaling(source: Any, envi: dict[str, str]) -> dict[str, Any]:
     """Scale and offset by band, where the file has any."""
     scale, offset = np.array(source.scales, float), np.array(source.offsets, float)
     factor = _number(envi.get("reflectance_scale_factor"))

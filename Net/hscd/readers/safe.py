@@ -52,7 +52,7 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
         wavelengths=np.array([WAVELENGTHS[band] for band in files]),
         scale=scale,
         offset=offset,
-        nodata=_NO_DATA,
+        nodata=(_NO_DATA,) * len(files),
     )
 
 

@@ -1,0 +1,27 @@
+"""What the program tells beside its results: warnings, which are records of the logger "hscd"."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+_LOGGER = logging.getLogger("hscd")
+
+
+def warn(text: str) -> None:
+    """Tell the user what the program guesses, doubts or passes over: one line, `warning: TEXT`, on standard error."""
+    _LOGGER.warning("%s", text)
+
+
+class _StandardError(logging.Handler):
+    """Writes `level: text` to what is standard error at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"{record.levelname.lower()}: {record.getMessage()}", file=sys.stderr)
+
+
+def show_warnings() -> None:
+    """Have messages of the library and the stages written to standard error."""
+    if not _LOGGER.handlers:
+        _LOGGER.addHandler(_StandardError())
+        _LOGGER.propagate = False
