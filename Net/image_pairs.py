@@ -11,18 +11,17 @@ import numpy as np
 
 from config import DATA_PATH, DataSet, Settings
 from hscd import band_choice, readers
+from hscd.band_matching import match
 from hscd.errors import InputError, printable
 from hscd.grids import onto, overlaps, same_grid
 from hscd.hardware import available_memory
-from hscd.image import Image, physical, with_bands
+from hscd.image import Image, physical, with_bands, without_alpha
 from hscd.inspection import listed
 from hscd.labels import UNKNOWN, remap
 from hscd.messages import warn
 from hscd.scene import windows_of
 
 _MEBIBYTE = 2**20
-# Bands of the two dates further apart are not the same; those of one kind of sensor differ by less.
-_SAME_BAND_NM = 30
 
 
 class PairFiles(NamedTuple):
@@ -119,16 +118,28 @@ def open_pairs(section: DataSet, conf: Settings) -> list[tuple[PairFiles, Image,
     """Open every pair of a data set: its files, before image and after image.
 
     Raises:
-        InputError: as `open_pair`; also if pairs are of different numbers of bands.
+        InputError: as `open_pair`; also if pairs are of different bands.
     """
-    pairs = [(files, *open_pair(files, section, conf)) for files in pair_files(section)]
-    first, image, _ = pairs[0]
-    for files, before, _ in pairs:
-        if before.shape[2] != image.shape[2]:
-            raise InputError(
-                f"{files.before}: {before.shape[2]} bands, pair {first.name} of the same data set has {image.shape[2]}"
-            )
-    return pairs
+    first, *others = [(files, *open_pair(files, section, conf)) for files in pair_files(section)]
+    return [first, *((files, *_as_in_first(first, files, before, after)) for files, before, after in others)]
+
+
+def _as_in_first(
+    first: tuple[PairFiles, Image, Image], files: PairFiles, before: Image, after: Image
+) -> tuple[Image, Image]:
+    """The images of a pair with their bands in the order of the first pair's."""
+    name, image = first[0].name, first[1]
+    bands = image.shape[2]
+    if before.shape[2] != bands:
+        raise InputError(f"{files.before}: {before.shape[2]} bands, pair {name} of the same data set has {bands}")
+    try:
+        found = [match(image, other) for other in (before, after)]
+    except ValueError as error:
+        raise InputError(f"{files.before}: {error}") from error
+    ordered = [matched.second for matched in found if matched is not None and matched.second.shape[2] == bands]
+    if len(ordered) < 2:
+        raise InputError(f"{files.before}: its bands are not those of pair {name} of the same data set")
+    return ordered[0], ordered[1]
 
 
 def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image, Image]:
@@ -137,15 +148,12 @@ def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image
     Raises:
         InputError: if one is missing or unreadable, or they do not go together.
     """
-    before, after = (
-        readers.open_image(path, section.mat_label, memory_limit(conf)) for path in (files.before, files.after)
-    )
+    before, after = (_opened(path, section, conf) for path in (files.before, files.after))
     for image in (before, after):
         for note in image.notes:
             warn(f"{image.path}: {note}")
-    if before.shape[2] != after.shape[2]:
-        raise InputError(f"{files.after}: {after.shape[2]} bands, {before.shape[2]} in the before image")
-    before, after = _chosen(before, after, section)
+    before, after = _comparable(before, after, section)
+    _tell_of_places(before, after)
     if (before.scale is None) != (after.scale is None) and section.scale is None:
         scaled, other = (before, after) if after.scale is None else (after, before)
         warn(f"{scaled.path}: scaled as its file says, {other.path} is not; `scale = 1` takes both as stored")
@@ -167,33 +175,68 @@ def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image
     return readers.checked(before), readers.checked(after)
 
 
-def _chosen(before: Image, after: Image, section: DataSet) -> tuple[Image, Image]:
-    """The bands of both images that the section asks for; those that are bad in one of them are dropped in both."""
-    if before.wavelengths is not None and after.wavelengths is not None:
-        apart = np.abs(before.wavelengths - after.wavelengths)
-        if (apart > _SAME_BAND_NM).any():
-            band = int(np.nanargmax(apart))
-            raise InputError(
-                f"{after.path}: band {band + 1} is at {after.wavelengths[band]:.0f} nm, at "
-                f"{before.wavelengths[band]:.0f} nm in the before image"
-            )
-    keep = np.ones(before.shape[2], bool)
+def _tell_of_places(before: Image, after: Image) -> None:
+    """Say so where only one of two images is georeferenced, or says in which coordinate system."""
+    for lost, other in ((before, after), (after, before)):
+        if lost.grid is None and other.grid is not None and lost.shape == other.shape:
+            warn(f"{lost.path}: has no georeference; taken to lie on the grid of {other.path}")
+        elif lost.grid is not None and other.grid is not None and other.grid.crs and not lost.grid.crs:
+            warn(f"{lost.path}: names no coordinate system; taken to be in that of {other.path}")
+
+
+def _opened(path: Path, section: DataSet, conf: Settings) -> Image:
+    """An image whose alpha bands are a mask, unless the section asks for one of them by its number."""
+    image = readers.open_image(path, section.mat_label, memory_limit(conf), keep_alpha=True)
+    if image.alpha is not None and section.bands is not None:
+        numbers = (band + 1 for band in image.alpha.bands)
+        if any(band_choice.names_number(section.bands, number) for number in numbers):
+            return replace(image, alpha=None)
+    return without_alpha(image)
+
+
+def _comparable(before: Image, after: Image, section: DataSet) -> tuple[Image, Image]:
+    """The same bands of both images, in one order, as far as the section asks for them.
+
+    Those that are bad in one of them are dropped in both.
+    """
+    try:
+        matched = match(before, after)
+    except ValueError as error:
+        raise InputError(f"{after.path}: {error}") from error
+    if matched is not None:
+        for note in matched.notes:
+            warn(note)
+        keep = _kept(matched.first, section, matched.numbers) & _kept(matched.second, section, matched.numbers)
+        return _with(matched.first, keep, section), _with(matched.second, keep, section)
+    # Nothing says which band is which: each image has its own numbers.
+    chosen = [_with(image, _kept(image, section), section) for image in (before, after)]
+    if chosen[0].shape[2] != chosen[1].shape[2]:
+        raise InputError(
+            f"{after.path}: {chosen[1].shape[2]} bands, {chosen[0].shape[2]} in the before image; choose those of both "
+            "with `bands`"
+        )
+    return chosen[0], chosen[1]
+
+
+def _kept(image: Image, section: DataSet, numbers: np.ndarray | None = None) -> np.ndarray:
+    """Whether the section asks for each band of an image, (bands,) boolean; `numbers` as of `band_choice.chosen`."""
+    keep = np.ones(image.shape[2], bool)
     key = "bands"
     try:
         if section.bands is not None:
-            keep = band_choice.chosen(section.bands, before)
+            keep = band_choice.chosen(section.bands, image, numbers)
         key = "bad_bands"
         if section.bad_bands is not None:
-            for image in (before, after):
-                keep &= ~band_choice.chosen(section.bad_bands, image)
+            keep &= ~band_choice.chosen(section.bad_bands, image, numbers)
     except ValueError as error:
         raise InputError(f"[{section.name}] {key}: {error}") from error
+    return keep
+
+
+def _with(image: Image, keep: np.ndarray, section: DataSet) -> Image:
     if not keep.any():
-        raise InputError(f"[{section.name}] bands, bad_bands: no band of {before.path} is left")
-    if keep.all():
-        return before, after
-    positions = np.flatnonzero(keep)
-    return with_bands(before, positions), with_bands(after, positions)
+        raise InputError(f"[{section.name}] bands, bad_bands: no band of {image.path} is left")
+    return image if keep.all() else with_bands(image, np.flatnonzero(keep))
 
 
 def _physical(image: Image, section: DataSet) -> Image:

@@ -6,7 +6,7 @@ Run as a script, it saves the pseudo-labels of every pair of `train_set`, with t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from hscd import storage
 from hscd.distances import DISTANCES, pixel_distances
 from hscd.errors import InputError
 from hscd.evaluation import confusion
+from hscd.messages import warn
 from hscd.records import PseudoLabels
 from hscd.scene import Scene
 from hscd.selection import (
@@ -61,18 +62,47 @@ def pseudo_labels(
         the threshold.
 
     Raises:
-        InputError: if all distances are equal.
+        InputError: if all distances are equal, unless the two images are the same and not constant: nothing changed.
     """
     distances = pixel_distances(first_img, second_img, dist_function)
-    threshold = _split(distances, valid)
+    kept = slice(None) if valid is None else np.flatnonzero(valid.ravel())
+    threshold = _split(distances, valid, lambda: [(first_img[kept], second_img[kept])])
     return (distances if return_distances else classify(distances, threshold)), threshold
 
 
-def _split(distances: np.ndarray, valid: np.ndarray | None) -> float:
-    """Otsu's threshold of distances, which become NaN where pixels are masked."""
+def _split(
+    distances: np.ndarray, valid: np.ndarray | None, spectra: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
+) -> float:
+    """The threshold of distances, which become NaN where pixels are masked.
+
+    It is Otsu's; where that is undefined and the two images are the same, their distance: nothing changed.
+
+    Args:
+        distances: (pixels,) float32.
+        valid: mask in any shape; None where no pixel is masked.
+        spectra: gives the before and the after spectra of the valid pixels, part by part.
+    """
     if valid is not None:
         distances[~valid.ravel()] = np.nan
-    return otsu(distances)
+    try:
+        return otsu(distances)
+    except InputError:
+        if not _same_and_varied(spectra()):
+            raise
+        return float(np.nanmax(distances))
+
+
+def _same_and_varied(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> bool:
+    """Whether before and after spectra are the same, but not those of one pixel the same as those of all others."""
+    first: np.ndarray | None = None
+    varied = False
+    for before, after in parts:
+        if not np.array_equal(before, after):
+            return False
+        if len(before):
+            first = before[0] if first is None else first
+            varied = varied or bool((before != first).any())
+    return varied
 
 
 def select(pseudo_dict: PseudoLabels, settings: config.Settings) -> tuple[np.ndarray, np.ndarray]:
@@ -176,10 +206,21 @@ def _pseudo_labels_of(section: config.DataSet, scene: Scene, function: Callable)
     started = time.perf_counter()
     try:
         distances = scene.map(lambda pairs, _: pixel_distances(pairs[:, 0], pairs[:, 1], function), "distances").ravel()
-        threshold = _split(distances, scene.valid)
+        threshold = _split(distances, scene.valid, lambda: _spectra(scene))
     except InputError as error:
         raise InputError(f"[{section.name}] {scene.name}: {error}") from error
+    if not (distances > threshold).any():
+        warn(f"[{section.name}] {scene.name}: the two images are the same in every valid pixel: nothing changed")
     return {"threshold": threshold, "distances": distances, "shape": scene.truth.shape}, time.perf_counter() - started
+
+
+def _spectra(scene: Scene) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Before and after spectra of the valid pixels, window by window."""
+    for window in scene.windows:
+        pairs = scene.pairs(window)
+        if scene.valid is not None:
+            pairs = pairs[scene.valid[window].ravel()]
+        yield pairs[:, 0], pairs[:, 1]
 
 
 def _report(

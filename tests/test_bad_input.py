@@ -17,6 +17,8 @@ import dataprocessing as dp
 from breaking import FOLDERS, B, change_mat, cut, expect, one_pixel, set_pixel
 from conftest import Workspace, make_pair, write_bands, write_mat
 from hscd.errors import InputError
+from hscd.labels import UNCHANGED
+from raster_scenes import band_of
 
 # --- folders and files -----------------------------------------------------------------------------------------------
 
@@ -67,8 +69,8 @@ def test_images_of_a_pair_of_different_shapes(workspace: Workspace) -> None:
 
 
 def test_images_of_a_pair_of_different_bands(workspace: Workspace) -> None:
-    (workspace.folder / "data/b/after/west.tif/B05.tif").unlink()
-    expect(workspace.fails("predutils", B), "data/b/after/west.tif", "4 bands", "5 in the before image")
+    change_mat(workspace, "after", lambda image: image[:, :, :4])
+    expect(workspace.fails("predutils"), "data/a/after/town.mat", "4 bands", "5 in the before image", "bands")
 
 
 def test_pairs_of_a_data_set_of_different_bands(workspace: Workspace) -> None:
@@ -292,8 +294,12 @@ def test_constant_images(workspace: Workspace, distance: str, rescaling: bool) -
 def test_identical_images(workspace: Workspace, distance: str) -> None:
     before, _, _ = make_pair(1)
     change_mat(workspace, "after", lambda _: before)
-    line = workspace.fails("predutils", f"settings.distance={distance}", alone=True)
-    expect(line, "PLACE A", "town", "Otsu", "identical")
+    done = workspace.run("predutils", f"settings.distance={distance}")
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    expect(line, "PLACE A", "town", "the same", "nothing changed")
+    name = f"PLACE A_town_{distance}_pseudo_rescaling_True.tif"
+    assert (band_of(workspace.folder / "stat" / name) == UNCHANGED).all()
 
 
 def test_training_on_constant_images(workspace: Workspace) -> None:
@@ -333,8 +339,8 @@ def test_pseudo_labels_of_a_single_valid_pixel(workspace: Workspace) -> None:
 
 def test_one_bad_pair_of_two_leaves_nothing_behind(workspace: Workspace) -> None:
     # west comes after east: nothing may be written before every pair is known to be good.
-    before, _, _ = make_pair(3, rows=18, columns=24)
-    write_bands(workspace.folder / "data/b/after/west.tif", before)
+    for part in ("before", "after"):
+        write_bands(workspace.folder / f"data/b/{part}/west.tif", np.full((18, 24, 5), 700, np.uint16))
     expect(workspace.fails("predutils", B), "PLACE B", "west", "Otsu")
 
 

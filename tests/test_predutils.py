@@ -104,10 +104,23 @@ def test_masked_pixels_have_no_distance_and_no_part_in_the_threshold(name: str) 
 
 
 @pytest.mark.parametrize("name", DISTANCES)
-def test_identical_images_have_no_threshold(name: str) -> None:
+def test_nothing_changed_between_identical_images(name: str) -> None:
     before, _ = images(3)
+    labels, _ = pu.pseudo_labels(before, before.copy(), DISTANCES[name].function)
+    assert (labels == 1).all()
+
+
+@pytest.mark.parametrize("name", DISTANCES)
+def test_constant_images_have_no_threshold(name: str) -> None:
+    # Equal distances do not say whether all changed or nothing did; nor does one pixel, or one that is not masked.
+    before = np.full((9, 3), 2, np.float32)
+    for after in (before, 2 * before, before + np.float32([0, 1, 0])):
+        with pytest.raises(InputError, match="Otsu"):
+            pu.pseudo_labels(before, after, DISTANCES[name].function)
+    varied, _ = images(3)
+    valid = np.arange(len(varied)) == 4
     with pytest.raises(InputError, match="Otsu"):
-        pu.pseudo_labels(before, before.copy(), DISTANCES[name].function)
+        pu.pseudo_labels(varied, varied.copy(), DISTANCES[name].function, valid=valid)
 
 
 # --- the saved file --------------------------------------------------------------------------------------------------

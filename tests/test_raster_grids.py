@@ -156,8 +156,15 @@ def test_wavelengths_that_differ(space: Workspace) -> None:
     waves = [450, 550, 650, 850, 1650]
     options = {"tags": {"wavelength": waves}, "after_tags": {"wavelength": [*waves[:3], 1240, 1650]}}
     write_pair(space, before, after, **options)
+    found = pseudo(space)
+    assert "data/a/before/town.tif: left out, as " in found.output
+    assert "data/a/after/town.tif: left out, as " in found.output
+    assert_same(found, pseudo(space, "PLACE A.bands=1-3, 5"))
+    options["after_tags"]["wavelength"] = [1240, 1650, 2000, 2100, 2200]
+    write_pair(space, before, after, **options)
     line = space.fails("predutils")
-    assert "data/a/after/town.tif: band 4 is at 1240 nm, at 850 nm in the before image" in line
+    assert "data/a/after/town.tif: its bands are not those of" in line
+    assert "none is near the 450 nm of band 1 there" in line
     # Nothing is wrong with the other bands of two sensors, so many nm apart.
     options["after_tags"]["wavelength"] = [wave + 25 for wave in waves]
     write_pair(space, before, after, **options)
@@ -181,3 +188,54 @@ def test_labels_of_another_place_are_refused(space: Workspace) -> None:
     assert space.call("predutils").returncode == 0
     write_raster(file, labels, crs="EPSG:32633", transform=Affine(30, 0, 366975 + 1200, 0, -30, 5808045))
     assert "data/a/label/town.tif: lies on another grid than" in space.fails("predutils")
+
+
+def test_places_on_both_sides_of_the_antimeridian(space: Workspace) -> None:
+    # One ground, its longitudes counted to 180.3° and from −180.3°; then the after image a column further east.
+    space.text = UNLABELLED
+    before, after, _ = make_pair(1)
+    east, west = (Affine(0.02, 0, left, 0, -0.02, 10) for left in (179.7, -180.3))
+    write_pair(space, before, after, crs="EPSG:4326", transform=east, after_transform=west)
+    found = pseudo(space, *PLAIN)
+    assert "resampled" not in found.output
+    expected = np.sqrt(((before.astype(float) - after) ** 2).sum(axis=2))
+    np.testing.assert_allclose(found.distances, expected, rtol=1e-6)  # float32 sums of 5 squares
+    write_pair(space, before, after[:, 1:], crs="EPSG:4326", transform=east, after_transform=moved(west, 0, 1))
+    found = pseudo(space, *PLAIN)
+    assert "resampled" in found.output
+    np.testing.assert_array_equal(np.isnan(found.distances), np.arange(30)[None].repeat(20, axis=0) == 0)
+    np.testing.assert_allclose(found.distances[:, 1:], expected[:, 1:], rtol=1e-5)
+
+
+def test_an_image_without_a_place_or_a_system_is_told(space: Workspace) -> None:
+    space.text = UNLABELLED
+    before, after, _ = make_pair(1)
+    write_pair(space, before, after, **UTM, after_crs=None, after_transform=None)
+    found = pseudo(space, *PLAIN)
+    assert "warning: " in found.output
+    assert "data/a/after/town.tif: has no georeference; taken to lie on the grid of " in found.output
+    write_pair(space, before, after, **UTM, after_crs=None)
+    assert "data/a/after/town.tif: names no coordinate system; taken to be in that of " in pseudo(space, *PLAIN).output
+    write_pair(space, before, after, **UTM)
+    assert "warning" not in pseudo(space, *PLAIN).output
+
+
+def test_bands_of_all_pairs_come_in_the_order_of_the_first(space: Workspace) -> None:
+    space.text = UNLABELLED
+    names = ["B02", "B03", "B04", "B05", "B8A"]
+    for town, order in (("first", [0, 1, 2, 3, 4]), ("second", [4, 2, 0, 1, 3])):
+        before, after, _ = make_pair(1)
+        for part, image in (("before", before), ("after", after)):
+            file = space.folder / f"data/a/{part}/{town}.tif"
+            write_raster(file, image[:, :, order], **UTM)
+            with rasterio.open(file, "r+") as opened:
+                opened.descriptions = [names[band] for band in order]
+    # Rescaled by band over both pairs: the same bands have to meet.
+    first, second = (pseudo(space, pair=town) for town in ("first", "second"))
+    np.testing.assert_array_equal(first.distances, second.distances)
+    with rasterio.open(file, "r+") as opened:
+        opened.descriptions = ["B11", "B12", "B09", "B01", "B06"]
+    with rasterio.open(space.folder / "data/a/before/second.tif", "r+") as opened:
+        opened.descriptions = ["B11", "B12", "B09", "B01", "B02"]
+    line = space.fails("predutils")
+    assert "second.tif: 4 bands, pair first of the same data set has 5" in line

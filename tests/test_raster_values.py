@@ -179,3 +179,37 @@ def test_bands_of_a_file_that_says_nothing_of_them(space: Workspace) -> None:
         ("bands=400-500 nm", f"the wavelengths of {file} are not known"),
     ):
         assert f"[PLACE A] {override.partition('=')[0]}: {said}" in space.fails("predutils", f"PLACE A.{override}")
+
+
+def test_transparent_pixels_are_masked_and_their_band_is_none(space: Workspace) -> None:
+    space.text = UNLABELLED
+    before, after, _ = (part[:, :, :3].astype(np.uint8) if part.ndim == 3 else part for part in make_pair(1))
+    opaque = np.full((20, 30, 1), 255, np.uint8)
+    hidden = opaque.copy()
+    hidden[:, :4] = 0
+    after[:, :4] = 255
+    # As many bands in both; then only one has an alpha band.
+    for first in (np.dstack([before, opaque]), before):
+        write_pair(space, first, np.dstack([after, hidden]), **UTM)
+        found = pseudo(space, *PLAIN)
+        assert "warning" not in found.output
+        np.testing.assert_array_equal(np.isnan(found.distances), hidden[:, :, 0] == 0)
+        expected = np.sqrt(((before.astype(float) - after) ** 2).sum(axis=2))
+        np.testing.assert_allclose(found.distances[:, 4:], expected[:, 4:], rtol=1e-6)  # float32 sums of 3 squares
+    # Its number says that it is a band.
+    write_pair(space, np.dstack([before, opaque]), np.dstack([after, hidden]), **UTM)
+    found = pseudo(space, *PLAIN, "PLACE A.bands=1-4")
+    assert np.isfinite(found.distances).all()
+    assert (found.distances[:, :4] > 255).all()
+
+
+def test_bands_make_images_of_different_numbers_comparable(space: Workspace) -> None:
+    space.text = UNLABELLED
+    before, after, _ = make_pair(1)
+    write_pair(space, before, after[:, :, :4], **UTM)
+    line = space.fails("predutils")
+    assert "data/a/after/town.tif: 4 bands, 5 in the before image; choose those of both with `bands`" in line
+    found = pseudo(space, *PLAIN, "PLACE A.bands=2-3")
+    expected = np.sqrt(((before[:, :, 1:3].astype(float) - after[:, :, 1:3]) ** 2).sum(axis=2))
+    np.testing.assert_allclose(found.distances, expected, rtol=1e-6)  # float32 sums of 2 squares
+    assert "PLACE A" in space.fails("predutils", "PLACE A.bands=2-5")

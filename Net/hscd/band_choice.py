@@ -54,14 +54,20 @@ def _parse_entry(entry: str, words: Sequence[str]) -> BandRange | str:
     return BandRange(low * factor, high * factor, match[3] is not None)
 
 
-def chosen(choice: Choice, image: Image) -> np.ndarray:
+def chosen(choice: Choice, image: Image, numbers: np.ndarray | None = None) -> np.ndarray:
     """Whether each band of an image is among the chosen ones, (bands,) boolean.
+
+    Args:
+        choice: what `parse_bands` returns.
+        image: the image.
+        numbers: what number each of its bands is called by; by default 1, 2, 3, …
 
     Raises:
         ValueError: if the image lacks what the choice refers to.
     """
-    bands = image.shape[2]
-    found = np.zeros(bands, bool)
+    if numbers is None:
+        numbers = np.arange(1, image.shape[2] + 1)
+    found = np.zeros(image.shape[2], bool)
     for entry in choice:
         if entry == FILE:
             if image.bad_bands is None:
@@ -74,11 +80,17 @@ def chosen(choice: Choice, image: Image) -> np.ndarray:
             assert isinstance(entry, BandRange)
             if entry.by_wavelength:
                 found |= _between(image, entry.low, entry.high)
-            elif entry.high > bands:
-                raise ValueError(f"{image.path} has {bands} bands, band {entry.high:g} is asked for")
+            elif entry.high > numbers.max():
+                raise ValueError(f"{image.path} has {numbers.max()} bands, band {entry.high:g} is asked for")
             else:
-                found[int(entry.low) - 1 : int(entry.high)] = True
+                found |= (numbers >= entry.low) & (numbers <= entry.high)
     return found
+
+
+def names_number(choice: Choice, number: int) -> bool:
+    """Whether a band is among the chosen ones by its number."""
+    ranges = (entry for entry in choice if isinstance(entry, BandRange) and not entry.by_wavelength)
+    return any(entry.low <= number <= entry.high for entry in ranges)
 
 
 def _between(image: Image, low: float, high: float) -> np.ndarray:

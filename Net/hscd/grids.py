@@ -40,7 +40,8 @@ def same_grid(first: Image, second: Image) -> bool:
         return False
     rows, columns = first.shape[:2]
     corners = np.array([[0, 0], [0, columns], [rows, 0], [rows, columns]], float)
-    apart = _coordinates(first.grid, corners) - _coordinates(second.grid, corners)
+    second_grid = _near(second.grid, second.shape[:2], first.grid, first.shape[:2])
+    apart = _coordinates(first.grid, corners) - _coordinates(second_grid, corners)
     return bool((np.abs(apart) < math.sqrt(pixel_size(first)) / 100).all())
 
 
@@ -50,7 +51,7 @@ def covers(image: Image, other: Image) -> bool:
     assert other.grid is not None
     rows, columns = other.shape[:2]
     corners = np.array([[0, 0], [0, columns], [rows, 0], [rows, columns]], float)
-    places = _places(corners, other.grid, image.grid)
+    places = _places(corners, other.grid, image.grid, image.shape[:2])
     return bool((places > -1).all() and (places < np.array(image.shape[:2]) + 1).all())
 
 
@@ -76,12 +77,12 @@ def onto(image: Image, grid: Grid, shape: tuple[int, int], dtype: Any, nodata: f
         InputError: if coordinates cannot be transformed from one to the other.
     """
     assert image.grid is not None
-    source_grid = image.grid
+    source_grid = _near(image.grid, image.shape[:2], grid, shape)
     bands = image.shape[2]
     declared = [value for value in image.nodata if value is not None]
     source_nodata = declared[0] if declared else math.nan if image.dtype.kind == "f" else None
     try:
-        coarser = _coarsening(source_grid, grid, shape)
+        coarser = _coarsening(source_grid, image.shape[:2], grid, shape)
     except Exception as error:  # of several types, by rasterio and GDAL
         raise InputError(
             f"{image.path}: its coordinate system cannot be transformed into the one that is needed: {brief(error)}"
@@ -165,8 +166,31 @@ def _coordinates(grid: Grid, places: np.ndarray) -> np.ndarray:
     return np.stack([a * column + b * row + c, d * column + e * row + f], axis=1)
 
 
-def _places(places: np.ndarray, grid: Grid, other: Grid) -> np.ndarray:
-    """Rows and columns in another grid of rows and columns of a grid, (points, 2) each."""
+def _full_turn(crs: str) -> float:
+    """What the longitudes of one meridian differ by in a coordinate system; 0 where it has none."""
+    if not crs:
+        return 0.0
+    from rasterio.crs import CRS
+
+    system = CRS.from_wkt(crs)
+    return 2 * math.pi / system.units_factor[1] if system.is_geographic else 0.0
+
+
+def _near(grid: Grid, shape: tuple[int, int], other: Grid, other_shape: tuple[int, int]) -> Grid:
+    """A grid in longitudes whole turns away, where that lies nearer to another one in longitudes: 180.1° is −179.9°."""
+    turn = _full_turn(grid.crs or other.crs)
+    if not (turn and _full_turn(other.crs or grid.crs)):
+        return grid
+    here, there = (
+        _coordinates(of, np.array([rows, columns])[None] / 2)[0, 0]
+        for of, (rows, columns) in ((grid, shape), (other, other_shape))
+    )
+    a, b, c, d, e, f = grid.transform
+    return replace(grid, transform=(a, b, c + turn * round((there - here) / turn), d, e, f))
+
+
+def _places(places: np.ndarray, grid: Grid, other: Grid, other_shape: tuple[int, int]) -> np.ndarray:
+    """Rows and columns in another grid, which has a shape, of rows and columns of a grid, (points, 2) each."""
     coordinates = _coordinates(grid, places)
     if not _same_crs(grid.crs, other.crs):
         from rasterio.crs import CRS
@@ -174,6 +198,11 @@ def _places(places: np.ndarray, grid: Grid, other: Grid) -> np.ndarray:
 
         x, y = transform(CRS.from_wkt(grid.crs), CRS.from_wkt(other.crs), *coordinates.T)
         coordinates = np.stack([x, y], axis=1)
+    turn = _full_turn(other.crs)
+    if turn:
+        middle = _coordinates(other, np.array(other_shape)[None] / 2)[0, 0]
+        finite = np.isfinite(coordinates[:, 0])
+        coordinates[finite, 0] -= turn * np.round((coordinates[finite, 0] - middle) / turn)
     a, b, c, d, e, f = other.transform
     columns, rows = np.linalg.solve(np.array([[a, b], [d, e]]), (coordinates - (c, f)).T)
     return np.stack([rows, columns], axis=1)
@@ -193,7 +222,7 @@ def _needed(
     places: np.ndarray, grid: Grid, source: Grid, shape: tuple[int, int], margin: int
 ) -> tuple[slice, slice] | None:
     """Rows and columns of an image that lie under some places of a grid, and around them; None where there are none."""
-    found = _places(places, grid, source)
+    found = _places(places, grid, source, shape)
     found = found[np.isfinite(found).all(axis=1)]
     if not len(found):
         return None
@@ -204,10 +233,10 @@ def _needed(
     return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
 
 
-def _coarsening(source: Grid, grid: Grid, shape: tuple[int, int]) -> tuple[float, float]:
+def _coarsening(source: Grid, source_shape: tuple[int, int], grid: Grid, shape: tuple[int, int]) -> tuple[float, float]:
     """How many rows and columns of the source a pixel of the grid reaches over, at its middle."""
     middle = np.array(shape) / 2
-    found = _places(np.array([middle, middle + (1, 0), middle + (0, 1)]), grid, source)
+    found = _places(np.array([middle, middle + (1, 0), middle + (0, 1)]), grid, source, source_shape)
     rows, columns = np.abs(found[1:] - found[0]).max(axis=0)
     return (float(rows), float(columns)) if math.isfinite(rows + columns) else (1.0, 1.0)
 

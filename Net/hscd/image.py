@@ -10,13 +10,23 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hscd.errors import InputError
 from hscd.nodata import as_stored
 from hscd.records import Grid
+
+Window = Callable[[slice, slice], np.ndarray]
+
+
+class Alpha(NamedTuple):
+    """Positions of bands that say how opaque a pixel is, the mask of pixels that are not transparent, and notes."""
+
+    bands: tuple[int, ...]
+    mask: Window
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,7 @@ class Image:
     (boolean), `names` of the bands, `scale` and `offset` (a physical value is the stored one · scale + offset, by
     band), `nodata` (by band, the stored value of pixels without data; None for a band that has none), `mask` (takes
     the slices that `window` takes and returns (rows, columns), True where the file says that there is data).
+    `alpha` are its bands of opacity, which `without_alpha` takes for a mask.
     In an image that is `masked`, NaN stands for no data, and there is neither `nodata` nor `mask`.
     `notes` say what of the file is guessed or passed over, each in words that can follow the file's name.
     """
@@ -38,7 +49,7 @@ class Image:
     shape: tuple[int, int, int]
     dtype: np.dtype
     block: tuple[int, int]
-    window: Callable[[slice, slice], np.ndarray]
+    window: Window
     grid: Grid | None = None
     wavelengths: np.ndarray | None = None
     bad_bands: np.ndarray | None = None
@@ -46,7 +57,8 @@ class Image:
     scale: np.ndarray | None = None
     offset: np.ndarray | None = None
     nodata: tuple[float | None, ...] = ()
-    mask: Callable[[slice, slice], np.ndarray] | None = None
+    mask: Window | None = None
+    alpha: Alpha | None = None
     masked: bool = False
     notes: tuple[str, ...] = ()
 
@@ -83,6 +95,23 @@ def with_bands(image: Image, positions: np.ndarray) -> Image:
         offset=of(image.offset),
         nodata=tuple(image.nodata[band] for band in positions) if image.nodata else (),
     )
+
+
+def without_alpha(image: Image) -> Image:
+    """The image of the other bands, masked where a pixel is transparent."""
+    if image.alpha is None:
+        return image
+    spectral = [band for band in range(image.shape[2]) if band not in image.alpha.bands]
+    masks = [image.alpha.mask] if image.mask is None else [image.mask, image.alpha.mask]
+    notes = image.notes + image.alpha.notes
+    return replace(with_bands(image, np.array(spectral)), mask=everywhere(masks), alpha=None, notes=notes)
+
+
+def everywhere(masks: Sequence[Window]) -> Window | None:
+    """The mask that is True where all masks are; None without any."""
+    if len(masks) < 2:
+        return masks[0] if masks else None
+    return lambda rows, columns: np.logical_and.reduce([mask(rows, columns) for mask in masks])
 
 
 def physical(image: Image) -> Image:

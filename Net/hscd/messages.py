@@ -17,7 +17,13 @@ class _StandardError(logging.Handler):
     """Writes `level: text` to what is standard error at that moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(f"{record.levelname.lower()}: {record.getMessage()}", file=sys.stderr)
+        line = f"{record.levelname.lower()}: {record.getMessage()}"
+        if "tqdm" in sys.modules:  # a progress bar may be on the last line
+            from tqdm import tqdm
+
+            tqdm.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr)
 
 
 def show_warnings() -> None:

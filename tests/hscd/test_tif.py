@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from conftest import write_bands
-from hscd.readers import read_image, read_label_map
+from hscd.readers import open_image, read_image, read_label_map
 from image_files import random_array, read_within, reads_whole_or_refuses, refuses, tiff
 
 
@@ -140,9 +140,21 @@ def test_tif_that_contradicts_itself(tmp_path, content, reason):
     assert reason in refuses(read_label_map, tmp_path / "a.tif", None, 2**30)
 
 
-def test_several_pages_are_refused(tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", random_array((3, 4, 5)), photometric="minisblack")
-    assert "several images" in refuses(read_image, tmp_path / "a.tif")
+def test_pages_are_bands(tmp_path):
+    image = random_array((3, 4, 5))
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="minisblack")
+    found = open_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(found.read(), np.moveaxis(image, 0, 2), strict=True)
+    np.testing.assert_array_equal(found.window(slice(1, 3), slice(2, 3)), np.moveaxis(image, 0, 2)[1:3, 2:3])
+    assert (found.format, found.notes) == ("TIFF", ("its 3 pages are taken for 3 bands",))
+
+
+@pytest.mark.parametrize("second", [(4, 6), (4, 5, 3)])
+def test_pages_that_are_no_bands_are_refused(tmp_path, second):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for shape in ((4, 5), second):
+            file.write(random_array(shape), photometric="rgb" if len(shape) == 3 else "minisblack")
+    assert "2 images (pages) of different sizes or of several bands" in refuses(read_image, tmp_path / "a.tif")
 
 
 # Tag 34853 is the place of a directory of its own; here of 2³⁰ values, behind the end of the file.

@@ -12,7 +12,7 @@ import numpy as np
 
 from hscd.errors import InputError
 from hscd.hardware import available_memory
-from hscd.image import Image
+from hscd.image import Image, without_alpha
 from hscd.nodata import valid_pixels
 from hscd.readers import bands, envi, mat, npy, png, prisma, safe, tif
 from hscd.readers.limits import check_size
@@ -52,13 +52,14 @@ def name_of(path: Path) -> str:
     return stem
 
 
-def open_image(path: Path, variable: str | None = None, limit: int | None = None) -> Image:
+def open_image(path: Path, variable: str | None = None, limit: int | None = None, *, keep_alpha: bool = False) -> Image:
     """Open an image of a known format; its pixels are read window by window.
 
     Args:
         path: the file or folder.
         variable: name of the array, in formats that have such names.
         limit: the most bytes that it may declare to be read at once; None for what is available.
+        keep_alpha: leave the alpha bands as they are; by default they become a mask.
 
     Raises:
         InputError: if it is missing, unreadable, of an unknown format, larger than the limit, or holds no numbers.
@@ -70,6 +71,7 @@ def open_image(path: Path, variable: str | None = None, limit: int | None = None
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     image = reader(path, variable, available_memory() if limit is None else limit)
+    image = image if keep_alpha else without_alpha(image)
 
     def window(rows: slice, columns: slice) -> np.ndarray:
         try:

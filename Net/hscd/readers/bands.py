@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from hscd.errors import InputError
 from hscd.grids import RESAMPLED, covers, onto, pixel_size
-from hscd.image import Image, physical
+from hscd.image import Image, everywhere, physical, without_alpha
 from hscd.readers.raster import open_raster
 
 # GDAL's drivers by suffix, and what users call the format.
@@ -43,7 +43,7 @@ def open_band(file: Path, limit: int) -> Image:
     """
     if file.is_dir():
         raise InputError(f"{file}: is a folder; the files of the bands lie beside each other")
-    image = open_raster(file, *DRIVERS[file.suffix.lower()], limit)
+    image = without_alpha(open_raster(file, *DRIVERS[file.suffix.lower()], limit))
     if image.shape[2] != 1:
         raise InputError(f"{file}: expected a single band, found {image.shape[2]}; put each into a file of its own")
     return image
@@ -83,7 +83,7 @@ def stacked(folder: Path, bands: Sequence[Image], names: Sequence[str]) -> Image
         scale=_joined([scale for scale, _ in scales], 1.0) if scaled else None,
         offset=_joined([offset for _, offset in scales], 0.0) if scaled else None,
         nodata=nodata if any(value is not None for value in nodata) else (),
-        mask=_mask_of_all(bands),
+        mask=everywhere([band.mask for band in bands if band.mask is not None]),
         notes=tuple(f"{band.path.name}: {note}" for band in bands for note in band.notes),
     )
 
@@ -93,13 +93,6 @@ def _block(bands: Sequence[Image], finest: Image) -> tuple[int, int]:
     blocks = [finest.block, *(band.block for band in bands if RESAMPLED in band.format)]
     rows, columns = np.max(blocks, axis=0).tolist()
     return rows, columns
-
-
-def _mask_of_all(bands: Sequence[Image]) -> Callable[[slice, slice], np.ndarray] | None:
-    masks = [band.mask for band in bands if band.mask is not None]
-    if not masks:
-        return None
-    return lambda rows, columns: np.logical_and.reduce([mask(rows, columns) for mask in masks])
 
 
 def _joined(parts: Sequence[np.ndarray | None], missing: float) -> np.ndarray | None:

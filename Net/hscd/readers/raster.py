@@ -10,17 +10,18 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hscd import native_stderr
 from hscd.errors import InputError, brief
 from hscd.hardware import threads
-from hscd.image import Image
+from hscd.image import Alpha, Image
+from hscd.readers import place, validity
 from hscd.readers.limits import check_size
-from hscd.records import Grid
 
 _CACHE_MEGABYTES = 64
 _MICROMETRES = ("micrometers", "micrometres", "micrometer", "micrometre", "microns", "um", "µm", "μm")
@@ -29,7 +30,16 @@ _NANOMETRES = ("nanometers", "nanometres", "nanometer", "nanometre", "nm")
 _LARGEST_MICROMETRES = 100
 
 
-def open_raster(path: Path, driver: str, kind: str, limit: int) -> Image:
+class _File(NamedTuple):
+    """A file that one driver of GDAL opens; `kind` is what users call the format, `page` one of a TIFF, from 1."""
+
+    path: Path
+    driver: str
+    kind: str
+    page: int | None
+
+
+def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None = None) -> Image:
     """Open a file by one driver of GDAL; no other is tried, as some follow references to other files.
 
     Args:
@@ -37,43 +47,68 @@ def open_raster(path: Path, driver: str, kind: str, limit: int) -> Image:
         driver: GDAL's short name of the format.
         kind: the name of the format for users.
         limit: the most bytes that a block of the file may take.
+        page: the page of a TIFF, from 1; None for the only one.
 
     Raises:
-        InputError: if it is unreadable, holds complex numbers or several images, or its blocks are too large.
+        InputError: if it is unreadable, holds complex numbers or several images, its blocks are too large, or its
+            ground control points lie on no grid.
     """
-    with _dataset(path, driver, kind) as source:
-        if source.count == 0 or source.subdatasets:
+    validity.check_mask_file(path)
+    file = _File(path, driver, kind, page)
+    with _dataset(file) as source:
+        if source.count == 0 or (source.subdatasets and page is None):
             raise InputError(f"{path}: holds several images; save the one that is meant as a file of its own")
         if source.count > path.stat().st_size:  # asking GDAL about each of them would take long
             raise ValueError(f"it declares {source.count:,} bands")
-        dtype = np.result_type(*source.dtypes)
-        if dtype.kind not in "biuf":
-            raise InputError(f"{path}: expected numbers, found values of type {dtype}")
+        dtype = _dtype(path, source)
         block = source.block_shapes[0]
         shape = (source.height, source.width, source.count)
         block_bands = source.count if source.interleaving and source.interleaving.name == "pixel" else 1
         check_size(path, math.prod(block) * block_bands * dtype.itemsize, limit)
         tags = [source.tags(band) for band in source.indexes]
         envi = source.tags(ns="ENVI")
-        return Image(
+        grid, notes = place.grid_of(path, source)
+        alpha = validity.alpha_bands(source)
+        image = Image(
             path=path,
             format=kind,
             shape=shape,
             dtype=dtype,
             block=(min(block[0], shape[0]), min(block[1], shape[1])),
-            window=lambda rows, columns: _window(path, driver, kind, (rows, columns), dtype),
-            grid=_grid(source),
+            window=partial(_window, file, partial(_pixels, dtype)),
+            grid=grid,
             wavelengths=_wavelengths(tags),
             bad_bands=_bad_bands(tags, envi),
             names=_names(source),
             nodata=_nodata(source),
+            mask=partial(_window, file, validity.by_mask(source, alpha)) if validity.has_mask(source, alpha) else None,
+            alpha=_alpha(file, source, alpha),
+            notes=notes,
             **_scaling(source, envi),
         )
+    with _gdal():
+        return place.with_prj(image)
+
+
+def _alpha(file: _File, source: Any, bands: tuple[int, ...]) -> Alpha | None:
+    if not bands:
+        return None
+    return Alpha(bands, partial(_window, file, validity.by_alpha(bands)), validity.notes_of_alpha(source, bands))
+
+
+def page_count(path: Path, driver: str, kind: str) -> int:
+    """How many images a file holds, such as the pages of a TIFF.
+
+    Raises:
+        InputError: if it is unreadable.
+    """
+    with _dataset(_File(path, driver, kind, None)) as source:
+        return max(1, len(source.subdatasets))
 
 
 @contextmanager
-def _dataset(path: Path, driver: str, kind: str) -> Iterator[Any]:
-    """A dataset of rasterio, whose errors and notes become one InputError or nothing."""
+def _gdal() -> Iterator[None]:
+    """GDAL with little memory, and without a word."""
     import rasterio
 
     logger = logging.getLogger("rasterio")  # its children say what GDAL says
@@ -83,45 +118,58 @@ def _dataset(path: Path, driver: str, kind: str) -> Iterator[Any]:
         with (
             native_stderr.collected(),  # some of what libtiff says goes there
             warnings.catch_warnings(),
-            rasterio.Env(GDAL_CACHEMAX=_CACHE_MEGABYTES, GDAL_NUM_THREADS=threads(), GDAL_PAM_ENABLED=False),
+            rasterio.Env(GDAL_CACHEMAX=_CACHE_MEGABYTES, GDAL_NUM_THREADS=threads()),
         ):
             warnings.simplefilter("ignore")  # without georeference, among others
-            with rasterio.open(path, driver=driver) as source:
-                yield source
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def _dataset(file: _File) -> Iterator[Any]:
+    """A dataset of rasterio, whose errors and notes become one InputError or nothing."""
+    import rasterio
+
+    name = str(file.path) if file.page is None else f"GTIFF_DIR:{file.page}:{file.path}"
+    try:
+        with _gdal(), rasterio.open(name, driver=file.driver) as source:
+            yield source
     except (InputError, MemoryError):
         raise
     except Exception as error:  # damaged files make rasterio and GDAL raise several types
         said: BaseException = error
         while said.__cause__ is not None:  # the last thing that GDAL says is that reading failed, the first is why
             said = said.__cause__
-        raise InputError(f"{path}: unreadable or truncated {kind} file: {brief(said)}") from error
-    finally:
-        logger.setLevel(level)
+        raise InputError(f"{file.path}: unreadable or truncated {file.kind} file: {brief(said)}") from error
 
 
-def _window(path: Path, driver: str, kind: str, part: tuple[slice, slice], dtype: np.dtype) -> np.ndarray:
-    with _dataset(path, driver, kind) as source:
-        from rasterio.windows import Window
+def _window(file: _File, read: validity.Reader, rows: slice, columns: slice) -> np.ndarray:
+    """What `read` finds in a window of a file."""
+    from rasterio.windows import Window
 
-        pixels = source.read(window=Window.from_slices(*part), out_dtype=dtype)
-    return np.moveaxis(pixels, 0, 2)
+    with _dataset(file) as source:
+        return read(source, Window.from_slices(rows, columns))
+
+
+def _pixels(dtype: np.dtype, source: Any, window: Any) -> np.ndarray:
+    return np.moveaxis(source.read(window=window, out_dtype=dtype), 0, 2)
+
+
+def _dtype(path: Path, source: Any) -> np.dtype:
+    """The number type of all bands together; `InputError` where they hold no real numbers."""
+    if any(name.startswith("complex") for name in source.dtypes):
+        raise InputError(
+            f"{path}: expected real numbers, found complex ones ({source.dtypes[0]}), as radar products hold; convert "
+            "them, for example to amplitude"
+        )
+    dtype = np.result_type(*source.dtypes)
+    if dtype.kind not in "biuf":
+        raise InputError(f"{path}: expected numbers, found values of type {dtype}")
+    return dtype
 
 
 # --- metadata --------------------------------------------------------------------------------------------------------
-
-
-def _grid(source: Any) -> Grid | None:
-    if source.crs is None and source.transform.is_identity:
-        return None
-    from rasterio.crs import CRS
-
-    crs = source.crs.to_wkt() if source.crs else ""
-    if crs:
-        CRS.from_wkt(crs)  # what GDAL reads of a damaged file it may not understand itself
-    a, b, _, d, e, _ = tuple(source.transform)[:6]
-    if not (math.isfinite(a * e - b * d) and a * e - b * d):
-        raise ValueError("its georeference has pixels without area")
-    return Grid(tuple(source.transform)[:6], crs)
 
 
 def _nodata(source: Any) -> tuple[float | None, ...]:

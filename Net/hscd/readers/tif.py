@@ -1,12 +1,14 @@
-"""TIFF and GeoTIFF: a single file of one or more bands, or a folder of single-band files."""
+"""TIFF and GeoTIFF: a single file of one or more bands, or of pages that are the bands, or a folder of such files."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from hscd.errors import InputError
 from hscd.image import Image
 from hscd.readers import bands, enmap
-from hscd.readers.raster import open_raster
+from hscd.readers.raster import open_raster, page_count
 
 SUFFIXES = (".tif", ".tiff")
 
@@ -14,9 +16,24 @@ SUFFIXES = (".tif", ".tiff")
 def open_image(path: Path, variable: str | None, limit: int) -> Image:
     """Open a TIFF file, or a folder of bands that is named like one.
 
+    Pages of one band and one size, as array libraries and drone cameras write them, are taken for the bands.
+
     Raises:
-        InputError: as `open_raster` and `bands.open_folder`.
+        InputError: as `open_raster` and `bands.open_folder`; also if there are pages of several sizes or bands.
     """
     if path.is_dir():
         return bands.open_folder(path, limit)
-    return enmap.with_metadata(open_raster(path, "GTiff", "TIFF", limit))
+    count = page_count(path, "GTiff", "TIFF")
+    if count == 1:
+        return enmap.with_metadata(open_raster(path, "GTiff", "TIFF", limit))
+    if count > path.stat().st_size:
+        raise InputError(f"{path}: unreadable or truncated TIFF file: it declares {count:,} pages")
+    pages = [open_raster(path, "GTiff", "TIFF", limit, page) for page in range(1, count + 1)]
+    if len({page.shape for page in pages}) > 1 or pages[0].shape[2] > 1:
+        raise InputError(
+            f"{path}: holds {count} images (pages) of different sizes or of several bands; save the one that is meant "
+            "as a file of its own"
+        )
+    names = [page.names[0] if page.names else "" for page in pages]
+    image = bands.stacked(path, [replace(page, notes=()) for page in pages], names)
+    return replace(image, format="TIFF", notes=(f"its {count} pages are taken for {count} bands",))
