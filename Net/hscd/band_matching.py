@@ -95,10 +95,10 @@ def _by_wavelength(first: Image, second: Image) -> np.ndarray:
     assert ours is not None
     assert theirs is not None
     nearest, apart = _nearest(ours, theirs)
-    back, apart_back = _nearest(theirs, ours)
+    back, _ = _nearest(theirs, ours)
     if len(ours) == len(theirs):
         here = np.abs(ours - theirs)
-        further = (here > _SAME_BAND_NM) | (here > apart + _DRIFT_NM) | (here > apart_back + _DRIFT_NM)
+        further = (here > _SAME_BAND_NM) | (here > apart + _DRIFT_NM)
         if not further.any():  # NaN is no reason either
             return np.arange(len(ours))
     mutual = (back[nearest] == np.arange(len(ours))) & (apart <= _SAME_BAND_NM)

@@ -56,6 +56,19 @@ def test_a_mask_in_the_file_or_beside_it(tmp_path, bands, internal):
     np.testing.assert_array_equal(image.read(), np.moveaxis(values(bands), 0, 2), strict=True)
 
 
+def test_a_mask_of_each_band(tmp_path):
+    # The flag 0 of a band says that its mask is not that of all.
+    write(tmp_path / "a.tif", values(2))
+    masks = np.stack([half(), ~half()]).astype(np.uint8) * 255
+    masks[:, 0] = 255
+    write(tmp_path / "masks.tif", masks)
+    with rasterio.open(tmp_path / "masks.tif", "r+") as file:
+        file.update_tags(INTERNAL_MASK_FLAGS_1=0, INTERNAL_MASK_FLAGS_2=0)
+    (tmp_path / "masks.tif").rename(tmp_path / "a.tif.msk")
+    # A pixel holds data where all of its bands do: in the first row.
+    np.testing.assert_array_equal(missing(tmp_path / "a.tif"), np.arange(ROWS)[:, None].repeat(COLUMNS, axis=1) > 0)
+
+
 def test_a_mask_and_nodata_together(tmp_path):
     bands = values(2)
     bands[1, 0, -1] = 250
@@ -161,7 +174,9 @@ def test_masks_of_band_files_come_together(tmp_path, coarse):
         ):  # fmt: skip
             file.write(np.full((1, 3, 4), 7, np.uint8))
             file.write_mask(mask)
-        found = physical(open_image(folder)).read()
+        image = physical(open_image(folder))
+        assert image.masked
+        found = image.read()
         # Interpolated between pixels with data, the border of the masked ones is that of the nearest pixel.
         assert np.isnan(found[4:, 6:, 1]).any()
         assert (found[:, :, 1][np.isfinite(found[:, :, 1])] == 7).all()
