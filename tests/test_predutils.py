@@ -123,6 +123,13 @@ def test_constant_images_have_no_threshold(name: str) -> None:
         pu.pseudo_labels(varied, varied.copy(), DISTANCES[name].function, valid=valid)
 
 
+def test_parts_that_are_constant_each_are_varied_together() -> None:
+    one = np.ones((3, 2), np.float32)
+    assert pu._same_and_varied([(one, one), (one[:0], one[:0]), (2 * one, 2 * one)])
+    assert not pu._same_and_varied([(one, one), (one, one)])
+    assert not pu._same_and_varied([(one, one), (2 * one, one)])
+
+
 # --- the saved file --------------------------------------------------------------------------------------------------
 
 
