@@ -290,6 +290,12 @@ def test_constant_images(workspace: Workspace, distance: str, rescaling: bool) -
     expect(line, "PLACE A", "town", "Otsu", "constant")
 
 
+def test_constant_images_of_which_a_part_is_masked(workspace: Workspace) -> None:
+    for part in ("before", "after"):
+        change_mat(workspace, part, lambda image: np.where(np.arange(30)[:, None] < 4, 9, np.full_like(image, 700)))
+    expect(workspace.fails("predutils", "PLACE A.nodata=9"), "PLACE A", "town", "Otsu", "constant")
+
+
 @pytest.mark.parametrize("distance", ["ED", "SAM"])
 def test_identical_images(workspace: Workspace, distance: str) -> None:
     before, _, _ = make_pair(1)
