@@ -20,13 +20,10 @@ from hscd.errors import InputError, brief
 from hscd.hardware import threads
 from hscd.image import Image
 from hscd.readers.limits import check_size
+from hscd.readers.wavelengths import in_nanometres
 from hscd.records import Grid
 
 _CACHE_MEGABYTES = 64
-_MICROMETRES = ("micrometers", "micrometres", "micrometer", "micrometre", "microns", "um", "µm", "μm")
-_NANOMETRES = ("nanometers", "nanometres", "nanometer", "nanometre", "nm")
-# Without a unit: no sensor of these images sees 100 µm, nor below 100 nm.
-_LARGEST_MICROMETRES = 100
 
 
 def open_raster(path: Path, driver: str, kind: str, limit: int) -> Image:
@@ -55,6 +52,7 @@ def open_raster(path: Path, driver: str, kind: str, limit: int) -> Image:
         check_size(path, math.prod(block) * block_bands * dtype.itemsize, limit)
         tags = [source.tags(band) for band in source.indexes]
         envi = source.tags(ns="ENVI")
+        wavelengths, notes = _wavelengths(tags)
         return Image(
             path=path,
             format=kind,
@@ -63,10 +61,11 @@ def open_raster(path: Path, driver: str, kind: str, limit: int) -> Image:
             block=(min(block[0], shape[0]), min(block[1], shape[1])),
             window=lambda rows, columns: _window(path, driver, kind, (rows, columns), dtype),
             grid=_grid(source),
-            wavelengths=_wavelengths(tags),
+            wavelengths=wavelengths,
             bad_bands=_bad_bands(tags, envi),
             names=_names(source),
             nodata=_nodata(source),
+            notes=notes,
             **_scaling(source, envi),
         )
 
@@ -134,14 +133,12 @@ def _names(source: Any) -> tuple[str, ...]:
     return names if any(names) else ()
 
 
-def _wavelengths(tags: list[dict[str, str]]) -> np.ndarray | None:
-    """Wavelengths by band, nm, from the tags that ENVI headers become, and which EnMAP products have too."""
-    found = np.array([_number(tag.get("wavelength")) for tag in tags])
-    if np.isnan(found).all():
-        return None
-    unit = next((tag["wavelength_units"] for tag in tags if "wavelength_units" in tag), "").strip().lower()
-    in_micrometres = unit in _MICROMETRES or (unit not in _NANOMETRES and np.nanmax(found) < _LARGEST_MICROMETRES)
-    return found * 1000 if in_micrometres else found
+def _wavelengths(tags: list[dict[str, str]]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Wavelengths by band, nm, from the tags that ENVI headers become, and EnMAP products have; and notes on them."""
+    units = {tag["wavelength_units"] for tag in tags if "wavelength_units" in tag}
+    if len(units) > 1:
+        return None, ("the units of its wavelengths differ by band; they are not used",)
+    return in_nanometres([tag.get("wavelength") for tag in tags], units.pop() if units else "")
 
 
 def _bad_bands(tags: list[dict[str, str]], envi: dict[str, str]) -> np.ndarray | None:
