@@ -68,7 +68,7 @@ def test_what_is_written_otherwise(tmp_path):
     content = header.read_bytes().replace(b"data type", b"Data_Type  ").replace(b"samples", b"  SAMPLES")
     # A comment, a line that says nothing, Latin-1, and the line ends of other systems.
     content += "; bands = 7\nnothing\ndescription = {a = b, fa\xe7ade}\n".encode("latin-1")
-    for ends in (b"\n", b"\r\n"):
+    for ends in (b"\n", b"\r\n", b"\r"):
         header.write_bytes(content.replace(b"\n", ends))
         found = open_image(header)
         np.testing.assert_array_equal(found.read(), IMAGE, strict=True)
@@ -112,6 +112,7 @@ def test_headers_that_contradict_themselves_or_end_too_early(tmp_path):
     header.write_text(f"{text}wavelength = {{1,\n2,\n", encoding="utf-8")
     assert "the list of `wavelength` does not end" in refuses(open_image, header)
     header.write_text(f"\ufeff{text}", encoding="utf-8")
+    assert is_image(header)  # or nothing would say why it is not
     assert "byte order mark" in refuses(open_image, header)
     header.write_text(text[1:], encoding="utf-8")
     assert "expected an ENVI header, whose first line is ENVI" in refuses(open_image, header)
@@ -147,6 +148,12 @@ def test_frame_offsets(tmp_path):
     found = open_image(header)
     np.testing.assert_array_equal(found.read(), IMAGE)
     assert found.notes == ()
+    one = IMAGE[:, :, :1]
+    rows_of_one = b"".join(b"--" + row.tobytes() + b"-" for row in one.astype("<i2"))
+    header_of_one = write(tmp_path / "b.img", one, major_frame_offsets="{2, 1}", pixels=lambda _: rows_of_one)
+    np.testing.assert_array_equal(read_image(header_of_one), one)
+    packed = write(tmp_path / "c.img", interleave="bip", major_frame_offsets="{2, 3}", file_compression=1)
+    assert "major frame offsets in such a file are not read" in refuses(open_image, packed)
     (tmp_path / "a.img").write_bytes(rows[:-1])
     # 5 · (4 · 3 · 2 + 5) bytes.
     assert "truncated: 144 bytes, its header describes 145" in refuses_below(header, tmp_path / "a.img")
