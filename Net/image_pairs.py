@@ -45,7 +45,7 @@ def pair_files(section: DataSet) -> list[PairFiles]:
     places = {"imgAPath": section.img_a_path, "imgBPath": section.img_b_path}
     if section.label_path is not None:
         places["labelPath"] = section.label_path
-    single = [key for key, path in places.items() if path.is_file() or path.suffix.lower() in readers.READERS]
+    single = [key for key, path in places.items() if readers.names_one_image(path)]
     if len(single) == len(places):
         return [PairFiles(readers.name_of(section.img_a_path), *_in_order(places))]
     if single:

@@ -7,6 +7,7 @@ the table.
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -112,6 +113,39 @@ def _rasters(image: np.ndarray, labels: np.ndarray) -> dict[str, Format]:
             ("geotiff zstd, bigtiff", {"compress": "zstd", "bigtiff": "YES"}),
         )
     }  # fmt: skip
+    found |= _envi(bands, georeferenced)
+    found["png labels"] = Format("a.png", _written("PNG", labels[None])["a"], _read_labels)
+    array = io.BytesIO()
+    np.save(array, image)
+    found["npy"] = Format("a.npy", array.getvalue(), _read_image)
+    return found | _sentinel_2(bands, georeferenced)
+
+
+# What else a header can say, of pixels that are packed.
+ENVI = b"""ENVI
+; made by hand
+samples = 5
+lines = 6
+bands = 4
+header offset = 0
+data type = 12
+interleave = bil
+byte order = 1
+file compression = 1
+data ignore value = {65535}
+bbl = {1, 1, 0, 1}
+data gain values = {1, 2, 1, 1}
+wavelength units = Micrometers
+wavelength = {
+ 0.4, 0.5, 0.6, 0.7}
+band names = {a, b, c, d}
+map info = {UTM, 2, 3, 366975, 5808045, 30, 20, 33, North, WGS-84, units=Meters, rotation=30}
+"""
+
+
+def _envi(bands: np.ndarray, georeferenced: dict[str, Any]) -> dict[str, Format]:
+    """Headers of each interleave, and of packed pixels; and the pixels of either kind."""
+    found = {}
     for interleave in ("bsq", "bil", "bip"):
         envi = _written("ENVI", bands, interleave=interleave, **georeferenced)
         pixels, header = (
@@ -122,38 +156,48 @@ def _rasters(image: np.ndarray, labels: np.ndarray) -> dict[str, Format]:
     found["envi pixels"] = Format(
         "b/a.img", pixels["a.img"], lambda path: _read_image(path.with_suffix(".hdr")), {"b/a.hdr": header}
     )
-    found["png labels"] = Format("a.png", _written("PNG", labels[None])["a"], _read_labels)
-    array = io.BytesIO()
-    np.save(array, image)
-    found["npy"] = Format("a.npy", array.getvalue(), _read_image)
-    return found | _sentinel_2(bands, georeferenced)
+    packed = gzip.compress(bands.transpose(1, 0, 2).astype(">u2").tobytes(), mtime=0)
+    found["envi packed"] = Format("a.hdr", ENVI, _read_image, {"a.img": packed})
+    found["envi packed pixels"] = Format(
+        "b/a.img", packed, lambda path: _read_image(path.with_suffix(".hdr")), {"b/a.hdr": ENVI}
+    )
+    return found
+
+
+SAFE = b"""<Level-2A_User_Product><Product_Image_Characteristics><QUANTIFICATION_VALUES_LIST>
+<BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE></QUANTIFICATION_VALUES_LIST>
+<BOA_ADD_OFFSET_VALUES_LIST><BOA_ADD_OFFSET band_id="1">-1000</BOA_ADD_OFFSET></BOA_ADD_OFFSET_VALUES_LIST>
+</Product_Image_Characteristics></Level-2A_User_Product>"""
+OLD_SAFE = b"""<Level-2A_User_Product><PROCESSING_BASELINE>02.04</PROCESSING_BASELINE>
+<L2A_Product_Image_Characteristics>
+<Special_Values><SPECIAL_VALUE_TEXT>NODATA</SPECIAL_VALUE_TEXT><SPECIAL_VALUE_INDEX>0</SPECIAL_VALUE_INDEX>
+</Special_Values><Special_Values><SPECIAL_VALUE_TEXT>SATURATED</SPECIAL_VALUE_TEXT>
+<SPECIAL_VALUE_INDEX>65535</SPECIAL_VALUE_INDEX></Special_Values>
+<L2A_BOA_QUANTIFICATION_VALUE unit="none">10000</L2A_BOA_QUANTIFICATION_VALUE>
+</L2A_Product_Image_Characteristics></Level-2A_User_Product>"""
 
 
 def _sentinel_2(bands: np.ndarray, georeferenced: dict[str, Any]) -> dict[str, Format]:
     """A product of two bands of different resolution, its band or its metadata damaged."""
     folder = "S2A.SAFE/GRANULE/L2A/IMG_DATA"
     large = np.tile(bands[:1], (1, 6, 6))
-    metadata = b"<Level-2A_User_Product><Product_Image_Characteristics><QUANTIFICATION_VALUES_LIST>"
-    metadata += b'<BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE></QUANTIFICATION_VALUES_LIST>'
-    metadata += b'<BOA_ADD_OFFSET_VALUES_LIST><BOA_ADD_OFFSET band_id="1">-1000</BOA_ADD_OFFSET>'
-    metadata += b"</BOA_ADD_OFFSET_VALUES_LIST></Product_Image_Characteristics></Level-2A_User_Product>"
     lossless = {"CODEC": "JP2", "REVERSIBLE": "YES", "QUALITY": "100"}
+    fine, coarse = f"{folder}/R10m/T_B02_10m.jp2", f"{folder}/R20m/T_B05_20m.tif"
     files = {
-        "S2A.SAFE/MTD_MSIL2A.xml": metadata,
-        f"{folder}/R10m/T_B02_10m.jp2": _written("JP2OpenJPEG", large, **georeferenced, **lossless)["a"],
-        f"{folder}/R20m/T_B05_20m.tif": _written(
+        fine: _written("JP2OpenJPEG", large, **georeferenced, **lossless)["a"],
+        coarse: _written(
             "GTiff", large[:, ::2, ::2], **georeferenced | {"transform": (60, 0, 366975, 0, -60, 5808045)}
         )["a"],
     }
+    metadata, old_metadata = "S2A.SAFE/MTD_MSIL2A.xml", "S2A.SAFE/S2A_USER_MTD_SAFL2A_PDMC.xml"
+
+    def read(path: Path) -> bool:
+        return _read_image(next(folder for folder in path.parents if folder.suffix == ".SAFE"))
+
     return {
-        name: Format(
-            damaged,
-            files[damaged],
-            lambda path: _read_image(next(folder for folder in path.parents if folder.suffix == ".SAFE")),
-            {other: content for other, content in files.items() if other != damaged},
-            "S2A.SAFE",
-        )
-        for name, damaged in (("safe metadata", next(iter(files))), ("safe, jpeg 2000", list(files)[1]))
+        "safe metadata": Format(metadata, SAFE, read, files, "S2A.SAFE"),
+        "safe metadata, old": Format(old_metadata, OLD_SAFE, read, files, "S2A.SAFE"),
+        "safe, jpeg 2000": Format(fine, files[fine], read, {coarse: files[coarse], metadata: SAFE}, "S2A.SAFE"),
     }
 
 

@@ -1,5 +1,6 @@
 """Every format through the real commands: the same scene gives the same results, and lies where its file says."""
 
+import gzip
 import math
 import shutil
 from pathlib import Path
@@ -78,6 +79,52 @@ def test_paths_may_name_one_file_each(space: Workspace, reference: Result, kinds
     assert_same(pseudo(space), reference)
 
 
+def pack(header: Path, pixels: Path) -> None:
+    """Pack the pixels of an ENVI image, as its header then says."""
+    pixels.write_bytes(gzip.compress(pixels.read_bytes()))
+    with header.open("a", encoding="utf-8") as file:
+        file.write("file compression = 1\n")
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("packed", [False, True])
+def test_envi_by_its_header_or_its_pixels_packed_or_not(
+    space: Workspace, reference: Result, packed: bool, named: bool
+) -> None:
+    headers = write_formats(space, ("bil", "bip", "bsq"))
+    for key, header, kind in zip(("imgAPath", "imgBPath", "labelPath"), headers, ("bil", "bip", "bsq"), strict=True):
+        pixels = header.with_suffix(f".{kind}")
+        if packed:
+            pack(header, pixels)
+        if named:
+            of_shared(space, **{key: pixels})
+    found = pseudo(space)
+    assert_same(found, reference)
+    assert "warning" not in found.output
+
+
+def test_a_packed_image_is_unpacked_once(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two images of 200 · 250 · 5 values of 2 bytes are 0.95 MiB, the maps 0.57 MiB: not all fits into 1 MiB.
+    before, after, _ = make_pair(7, rows=200, columns=250)
+    space.text = UNLABELLED
+    write_as("bil", space.folder / "data/a/before", before)
+    write_as("tif", space.folder / "data/a/after", after)
+    pack(space.folder / "data/a/before/town.hdr", space.folder / "data/a/before/town.bil")
+    unpacked, known = [], gzip.open
+    monkeypatch.setattr(gzip, "open", lambda path, mode: unpacked.append(path) or known(path, mode))
+    pseudo(space, "settings.memory_limit=1")
+    assert unpacked == [space.folder / "data/a/before/town.bil"]
+
+
+def test_what_an_envi_header_says_and_is_passed_over_is_told_once(space: Workspace) -> None:
+    header = write_formats(space, ("bsq", "bsq", "bsq"))[0]
+    header.write_text(header.read_text(encoding="utf-8") + "data ignore value = none\n", encoding="utf-8")
+    done = space.call("predutils")
+    assert done.returncode == 0
+    assert done.stderr.count("warning") == 1
+    assert f"warning: {header}: its data ignore value, 'none', is no number, and not used\n" in done.stderr
+
+
 def test_a_file_beside_folders_is_told(space: Workspace) -> None:
     write_formats(space, ("tif", "tif", "tif"))
     line = space.fails("predutils", "PLACE A.imgAPath=data/a/before/town.tif")
@@ -124,6 +171,25 @@ def test_sentinel_2_products_before_and_after_the_offset(space: Workspace) -> No
     assert_maps_say_what_the_distances_do(found)
     with opened(found.prefix.with_name(f"{found.prefix.name}.tif")) as file:
         assert (file.shape, file.transform) == ((60, 60), UTM["transform"])
+
+
+@pytest.mark.parametrize("named", ["T33UUU", "T33UUU/GRANULE/L1C_T33UUU"])
+def test_a_sentinel_2_product_may_have_any_name_or_be_named_by_its_granule(space: Workspace, named: str) -> None:
+    space.text = UNLABELLED
+    for part, level in (("before", 2000), ("after", 2500)):
+        product = space.folder / f"data/a/{part}/T33UUU"
+        band = np.full((20, 20, 1), 2000, np.uint16)
+        band[5:9, 5:9] = level
+        write_raster(product / "GRANULE/L1C_T33UUU/IMG_DATA/S2A_OPER_MSI_L1C_TL_T33UUU_B02.tif", band, **UTM)
+        metadata = product / "S2A_OPER_MTD_SAFL1C_PDMC.xml"
+        metadata.write_text(METADATA.replace("OFFSETS", ""), encoding="utf-8")
+    in_folders = pseudo(space, *PLAIN, pair="T33UUU")
+    of_shared(space, imgAPath=space.folder / "data/a/before" / named, imgBPath=space.folder / "data/a/after" / named)
+    found = pseudo(space, *PLAIN, pair=Path(named).name)
+    np.testing.assert_array_equal(found.distances, in_folders.distances)
+    # 500 of 10,000.
+    np.testing.assert_allclose(found.distances[5:9, 5:9], 0.05, rtol=1e-4)
+    assert np.count_nonzero(found.distances > 0.01) == 16
 
 
 def test_a_coarser_band_that_ends_within_a_pixel_of_the_finest(space: Workspace) -> None:

@@ -154,7 +154,8 @@ def test_wavelengths_that_differ(space: Workspace) -> None:
     space.text = UNLABELLED
     before, after, _ = make_pair(1)
     waves = [450, 550, 650, 850, 1650]
-    options = {"tags": {"wavelength": waves}, "after_tags": {"wavelength": [*waves[:3], 1240, 1650]}}
+    unit = {"wavelength_units": ["nm"] * 5}
+    options = {"tags": {"wavelength": waves} | unit, "after_tags": {"wavelength": [*waves[:3], 1240, 1650]} | unit}
     write_pair(space, before, after, **options)
     found = pseudo(space)
     assert "data/a/before/town.tif: left out, as " in found.output

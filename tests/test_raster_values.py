@@ -109,7 +109,8 @@ def test_a_value_that_looks_like_nodata_is_pointed_at(space: Workspace) -> None:
 
 KEPT = [0, 2, 3, 5, 7]
 # Band 2 is bad in the after image only; 5 and 7 lie in water vapour.
-BAD = {"tags": {"wavelength": WAVES, "bbl": [1] * 8}, "after_tags": {"wavelength": WAVES, "bbl": [1, 0, *[1] * 6]}}
+NANOMETRES = {"wavelength": WAVES, "wavelength_units": ["nm"] * 8}
+BAD = {"tags": NANOMETRES | {"bbl": [1] * 8}, "after_tags": NANOMETRES | {"bbl": [1, 0, *[1] * 6]}}
 CHOICES = [
     ("bands=1, 3-4, 6, 8",),
     ("bands=[8,6,4,3,1]",),

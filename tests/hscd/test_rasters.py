@@ -260,10 +260,10 @@ def test_safe_without_metadata_or_bands_or_with_two_granules(tmp_path):
     product(folder, None)
     assert open_image(folder).scale is None
     (folder / "MTD_MSIL2A.xml").write_text("<a/>", encoding="utf-8")
-    with pytest.raises(InputError, match="no QUANTIFICATION_VALUE above 0"):
+    with pytest.raises(InputError, match="no BOA_QUANTIFICATION_VALUE or L2A_BOA_QUANTIFICATION_VALUE above 0"):
         open_image(folder)
     (folder / "GRANULE/second/IMG_DATA").mkdir(parents=True)
-    with pytest.raises(InputError, match="found 2"):
+    with pytest.raises(InputError, match="holds 2 granules"):
         open_image(folder)
     (tmp_path / "c.SAFE/GRANULE/first/IMG_DATA").mkdir(parents=True)
     with pytest.raises(InputError, match="holds no bands"):

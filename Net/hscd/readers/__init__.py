@@ -28,12 +28,29 @@ READERS: dict[str, Reader] = {
 
 
 def is_image(path: Path) -> bool:
-    """Whether a path looks like an image: by its suffix, or as a folder in which bands lie."""
+    """Whether a path looks like an image: by its suffix, or as a folder in which bands lie.
+
+    The pixels of an ENVI image do not: its header does.
+    """
     if path.name.startswith("."):
         return False
     if path.suffix.lower() in envi.SUFFIXES and not path.is_dir():
         return envi.data_file(path) is not None  # other programs have headers of the same suffix
-    return path.suffix.lower() in READERS or (path.is_dir() and bool(bands.band_files(path)))
+    return path.suffix.lower() in READERS or (path.is_dir() and _reader_without_suffix(path) is not None)
+
+
+def names_one_image(path: Path) -> bool:
+    """Whether a path of the configuration names an image itself, not a folder of images."""
+    return path.is_file() or path.suffix.lower() in READERS or safe.is_product(path)
+
+
+def _reader_without_suffix(path: Path) -> Reader | None:
+    """What reads an image whose suffix does not say what it is."""
+    if path.is_file():
+        return envi.open_image if envi.header_of(path) is not None else None
+    if safe.is_product(path):
+        return safe.open_image
+    return _open_folder if path.is_dir() and bands.band_files(path) else None
 
 
 def is_folder_of_bands(path: Path) -> bool:
@@ -46,7 +63,8 @@ def is_folder_of_bands(path: Path) -> bool:
 
 def name_of(path: Path) -> str:
     """What a pair is called whose images are named like this one."""
-    stem = path.stem if path.suffix.lower() in READERS else path.name
+    known = path.suffix.lower() in READERS or (path.is_file() and envi.header_of(path) is not None)
+    stem = path.stem if known else path.name
     if path.suffix.lower() in envi.SUFFIXES and Path(stem).suffix.lower() in envi.DATA_SUFFIXES[1:]:  # X.img.hdr
         stem = Path(stem).stem
     return stem
@@ -65,9 +83,14 @@ def open_image(path: Path, variable: str | None = None, limit: int | None = None
         InputError: if it is missing, unreadable, of an unknown format, larger than the limit, or holds no numbers.
             Reading a window raises it too, where the file is truncated.
     """
-    reader = READERS.get(path.suffix.lower()) or (_open_folder if is_image(path) else None)
+    reader = READERS.get(path.suffix.lower()) or _reader_without_suffix(path)
+    if reader is None and safe.hint(path):
+        raise InputError(f"{path}: {safe.hint(path)}")
     if reader is None:
-        raise InputError(f"{path}: unknown format; known: {', '.join(READERS)}, and folders of bands")
+        header = (
+            f"; of an ENVI image, {path.stem}.hdr lies beside it" if path.suffix.lower() in envi.DATA_SUFFIXES else ""
+        )
+        raise InputError(f"{path}: unknown format; known: {', '.join(READERS)}, and folders of bands{header}")
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     image = reader(path, variable, available_memory() if limit is None else limit)

@@ -22,12 +22,9 @@ from hscd.hardware import threads
 from hscd.image import Alpha, Image
 from hscd.readers import place, validity
 from hscd.readers.limits import check_size
+from hscd.readers.wavelengths import in_nanometres
 
 _CACHE_MEGABYTES = 64
-_MICROMETRES = ("micrometers", "micrometres", "micrometer", "micrometre", "microns", "um", "µm", "μm")
-_NANOMETRES = ("nanometers", "nanometres", "nanometer", "nanometre", "nm")
-# Without a unit: no sensor of these images sees 100 µm, nor below 100 nm.
-_LARGEST_MICROMETRES = 100
 
 
 class _File(NamedTuple):
@@ -67,6 +64,7 @@ def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None
         check_size(path, math.prod(block) * block_bands * dtype.itemsize, limit)
         tags = [source.tags(band) for band in source.indexes]
         envi = source.tags(ns="ENVI")
+        wavelengths, notes_of_wavelengths = _wavelengths(tags)
         grid, notes = place.grid_of(path, source)
         alpha = validity.alpha_bands(source)
         image = Image(
@@ -77,13 +75,13 @@ def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None
             block=(min(block[0], shape[0]), min(block[1], shape[1])),
             window=partial(_window, file, partial(_pixels, dtype)),
             grid=grid,
-            wavelengths=_wavelengths(tags),
+            wavelengths=wavelengths,
             bad_bands=_bad_bands(tags, envi),
             names=_names(source),
             nodata=_nodata(source),
             mask=partial(_window, file, validity.by_mask(source, alpha)) if validity.has_mask(source, alpha) else None,
             alpha=_alpha(file, source, alpha),
-            notes=notes,
+            notes=notes + notes_of_wavelengths,
             **_scaling(source, envi),
         )
     with _gdal():
@@ -182,14 +180,12 @@ def _names(source: Any) -> tuple[str, ...]:
     return names if any(names) else ()
 
 
-def _wavelengths(tags: list[dict[str, str]]) -> np.ndarray | None:
-    """Wavelengths by band, nm, from the tags that ENVI headers become, and which EnMAP products have too."""
-    found = np.array([_number(tag.get("wavelength")) for tag in tags])
-    if np.isnan(found).all():
-        return None
-    unit = next((tag["wavelength_units"] for tag in tags if "wavelength_units" in tag), "").strip().lower()
-    in_micrometres = unit in _MICROMETRES or (unit not in _NANOMETRES and np.nanmax(found) < _LARGEST_MICROMETRES)
-    return found * 1000 if in_micrometres else found
+def _wavelengths(tags: list[dict[str, str]]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Wavelengths by band, nm, from the tags that ENVI headers become, and EnMAP products have; and notes on them."""
+    units = {tag["wavelength_units"] for tag in tags if "wavelength_units" in tag}
+    if len(units) > 1:
+        return None, ("the units of its wavelengths differ by band; they are not used",)
+    return in_nanometres([tag.get("wavelength") for tag in tags], units.pop() if units else "")
 
 
 def _bad_bands(tags: list[dict[str, str]], envi: dict[str, str]) -> np.ndarray | None:

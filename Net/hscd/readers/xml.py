@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -37,7 +38,11 @@ def numbers(path: Path, root: ElementTree.Element, name: str) -> list[float]:
     Raises:
         InputError: if one holds no number.
     """
+    texts = [element.text or "" for element in elements(root, name)]
     try:
-        return [float(element.text or "") for element in elements(root, name)]
+        values = [float(text) for text in texts]
     except ValueError as error:
         raise InputError(f"{path}: {name} is not a number: {brief(error)}") from error
+    if not all(map(math.isfinite, values)):
+        raise InputError(f"{path}: {name} is not a number: {brief(', '.join(texts))}")
+    return values
