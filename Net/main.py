@@ -24,7 +24,8 @@ from hscd.scene import Scene, pair_bytes
 from hscd.selection import classify, corrected_labels
 from hscd.spatial import spatial_correction
 from hscd.thresholds import otsu
-from image_pairs import pair_files, require_labels, require_room
+from image_pairs import require_labels, require_room
+from pair_finding import pair_files
 
 
 def train(settings: config.Settings) -> None:

@@ -139,9 +139,9 @@ def saved_pairs(section: config.DataSet) -> list[str]:
     Raises:
         InputError: if there are none.
     """
-    from image_pairs import pair_files
+    from pair_finding import is_there, pair_files
 
-    if section.img_a_path.exists():
+    if is_there(section):
         return [files.name for files in pair_files(section)]
     names = sorted(file.stem for file in section.pseudo_path.glob("*.pickle") if not file.name.startswith("."))
     if not names:

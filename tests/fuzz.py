@@ -333,7 +333,7 @@ def _read_pseudo_labels(path: Path) -> bool:
     from predutils import load_pseudo_labels
 
     folder = path.parent
-    section = config.DataSet("PLACE", folder, folder, folder, folder, None, 1, 2, None)
+    section = config.DataSet("PLACE", folder, folder, folder, folder, None, (1,), (2,), None)
     pseudo = load_pseudo_labels(section, path.stem)
     return pseudo["distances"].size == pseudo["shape"][0] * pseudo["shape"][1]
 
