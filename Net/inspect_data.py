@@ -13,7 +13,7 @@ from commandline import run
 from hscd import band_choice, readers
 from hscd.errors import InputError
 from hscd.image import Image
-from hscd.inspection import PairSummary, best_bands, listed, summarise
+from hscd.inspection import PairSummary, best_bands, listed, named, summarise
 from hscd.labels import UNKNOWN
 from hscd.nodata import valid_pixels
 from hscd.reports import quicklook
@@ -75,7 +75,7 @@ def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) ->
     rows, columns, bands = images[0].shape
     lines = [f"  {files.before.name}: {rows} × {columns} pixels, {bands} {'band' if bands == 1 else 'bands'}"]
     for name, image, kind, (low, high) in zip(("before", "after"), images, found.types, found.ranges, strict=True):
-        lines.append(f"    {name}: {image.format}, {kind}, {low:g} … {high:g}; {_shown(image)}")
+        lines.append(f"    {name}: {image.format}, {kind}, {low:g} … {high:g}; {named(image)}")
     wavelengths = images[0].wavelengths
     if wavelengths is not None:
         lines.append(f"    wavelengths: {np.nanmin(wavelengths):g} … {np.nanmax(wavelengths):g} nm")
@@ -87,11 +87,6 @@ def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) ->
     source = files.label or files.changed_mask
     lines.append(f"    labels: {counts}; {source.name}" if source else "    labels: none, no labelPath")
     return lines + [f"    look at: {problem}" for problem in found.problems]
-
-
-def _shown(image: Image) -> str:
-    """The file and the shape of an image, as names of places are easily confused."""
-    return f"{image.path.parent.name}/{image.path.name}, {' × '.join(map(str, image.shape))}"
 
 
 def _place(section: config.DataSet) -> Path:

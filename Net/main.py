@@ -17,6 +17,7 @@ from hscd.distances import DISTANCES
 from hscd.errors import InputError
 from hscd.evaluation import confusion
 from hscd.hardware import available_memory
+from hscd.inspection import named
 from hscd.messages import warn
 from hscd.records import PseudoLabels
 from hscd.reports import gis, maps, tables
@@ -180,7 +181,8 @@ def test_pair(settings: config.Settings, scene: Scene, pseudo: PseudoLabels | No
         stat / result_name, distances, threshold, prediction, corrected, scene.grid, settings.min_area,
         {"MODEL": settings.model_name, "FINE_TUNING": selection_name(settings)},
     )  # fmt: skip
-    print(f"{result_name}: {tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}")
+    said = f"{tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}"
+    print(f"{result_name} ({named(scene.before)}): {said}")
 
 
 def predict_map(model: Any, scene: Scene) -> np.ndarray:

@@ -18,6 +18,7 @@ from hscd import storage
 from hscd.distances import DISTANCES, pixel_distances
 from hscd.errors import InputError
 from hscd.evaluation import confusion
+from hscd.inspection import named
 from hscd.records import PseudoLabels
 from hscd.scene import Scene
 from hscd.selection import (
@@ -219,7 +220,8 @@ def _report(
         prefix, pseudo["distances"].reshape(pseudo["shape"]), pseudo["threshold"], prediction, corrected, scene.grid,
         settings.min_area, {"DISTANCE": settings.distance},
     )  # fmt: skip
-    print(f"{prefix.name}: {tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}")
+    said = f"{tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}"
+    print(f"{prefix.name} ({named(scene.before)}): {said}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -269,3 +269,8 @@ def test_paths_of_one_file(space: Workspace, tmp_path: Path) -> None:
     images_a, images_b, *_ = dp.load_dataset("PLACE A", settings)
     np.testing.assert_array_equal(images_a[0], before)
     np.testing.assert_array_equal(images_b[0], after)
+
+
+def test_results_name_the_file_and_its_shape(workspace: Workspace) -> None:
+    done = workspace.call("predutils")
+    assert "PLACE A_town_ED_pseudo_rescaling_True (before/town.mat, 20 × 30 × 5): overall accuracy" in done.stdout

@@ -106,6 +106,13 @@ def test_one_hot_is_refused_with_the_reason(dtype, bands):
         label_map_of(image_of(one_hot))
 
 
+@pytest.mark.parametrize("spectrum", [(1, 1, 0), (0, 0, 0), (2, -1, 0), (0.5, 0.25, 0.25)])
+def test_what_is_not_quite_one_hot_is_refused_without_that_advice(spectrum):
+    values = np.array([[(1, 0, 0), (0, 1, 0), spectrum]])
+    with pytest.raises(InputError, match="expected a label map of"):
+        label_map_of(image_of(values))
+
+
 # --- nodata ----------------------------------------------------------------------------------------------------------
 
 

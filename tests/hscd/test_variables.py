@@ -83,6 +83,10 @@ def test_what_is_no_array_of_numbers_is_passed_over(tmp_path):
     path = tmp_path / "a.mat"
     savemat(path, {"note": "text", "info": {"a": np.zeros(PLANE)}, "z": np.zeros(PLANE) * 1j, "map": np.ones(PLANE)})
     assert (read_label_map(path) == 1).all()
+    savemat(path, {"note": "text", "map": np.ones(PLANE)}, format="4")
+    assert (read_label_map(path) == 1).all()
+    savemat(path, {"note": np.array(["of", "me"])}, format="4")
+    assert "no array of numbers can be a label map; it holds: none" in refuses(read_label_map, path)
 
 
 def test_a_damaged_file_is_told(tmp_path):
