@@ -269,6 +269,14 @@ def test_paths_of_one_file(space: Workspace, tmp_path: Path) -> None:
     images_a, images_b, *_ = dp.load_dataset("PLACE A", settings)
     np.testing.assert_array_equal(images_a[0], before)
     np.testing.assert_array_equal(images_b[0], after)
+    # The same by a list.
+    (tmp_path / "list.csv").write_text("name,before,after,label\np,all.mat,all.mat,all.mat\n", encoding="utf-8")
+    for key in ("imgAPath", "imgBPath", "labelPath"):
+        space.text = space.text.replace(f"{key} = all.mat\n", "")
+    space.text = space.text.replace("pseudoPath", "pairs = list.csv\npseudoPath", 1)
+    images_a, images_b, *_ = dp.load_dataset("PLACE A", config.read(space.file))
+    np.testing.assert_array_equal(images_a[0], before)
+    np.testing.assert_array_equal(images_b[0], after)
 
 
 def test_results_name_the_file_and_its_shape(workspace: Workspace) -> None:
