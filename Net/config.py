@@ -1,52 +1,69 @@
 """The program's constants, and net.conf read into checked settings.
 
-`read` checks a whole configuration file before anything is loaded, and names every problem at once. The tables
-`SETTINGS`, `DATA_SET` and `SEARCH` are the one list of keys.
+`read` checks a whole configuration file before anything is loaded, and names every problem at once. The keys are those
+of `config_keys`.
 """
 
 from __future__ import annotations
 
 import configparser
 import difflib
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hscd import band_choice, parsing
+from config_keys import DATA_SET, LABEL_KEYS, MASK_KEYS, MAX_EVALS, SEARCH, SETTINGS, Key
+from config_keys import SEED as SEED
+from hscd import band_choice
 from hscd.distances import DISTANCES
 from hscd.errors import InputError, brief, printable
-from hscd.hardware import BACKENDS
-from hscd.records import LARGEST_BATCH
 
 NET_PATH = Path(__file__).resolve().parent
 DATA_CONFIG_PATH = NET_PATH / "net.conf"
 DATA_PATH = NET_PATH / "data"
 MODEL_PATH = NET_PATH / "model"
 STAT_PATH = NET_PATH / "stat"
-SEED = 0
-MAX_EVALS = 30
 
 NO_FINE_TUNING, ALL_PSEUDO_LABELS, BY_PERCENTAGE, BY_NEIGHBORHOOD = -1, 0, 1, 2
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set's section: where its pairs lie and what its labels mean; without ground truth there are no labels."""
+    """A data set's section: where its pairs lie and what its labels mean; without ground truth there are no labels.
+
+    Either `img_a_path` and `img_b_path` are there, or `pairs`, a list of pairs.
+    """
 
     name: str
-    img_a_path: Path
-    img_b_path: Path
+    img_a_path: Path | None
+    img_b_path: Path | None
     label_path: Path | None
     pseudo_path: Path
     mat_label: str | None
-    changed_label: float | None
-    unchanged_label: float | None
-    unknown_label: float | None
+    changed_label: tuple[float, ...] | None
+    unchanged_label: tuple[float, ...] | None
+    unknown_label: tuple[float, ...] | None
     nodata: float | None = None
     bands: band_choice.Choice | None = None
     bad_bands: band_choice.Choice | None = None
     scale: float | None = None
+    changed_mask: Path | None = None
+    unchanged_mask: Path | None = None
+    mat_label_a: str | None = None
+    mat_label_b: str | None = None
+    mat_label_truth: str | None = None
+    pairs: Path | None = None
+    split: str | None = None
+
+    @property
+    def variables(self) -> tuple[str | None, str | None, str | None]:
+        """Names of the arrays in the .mat files of before images, after images and label maps."""
+        before, after, truth = (
+            own or self.mat_label for own in (self.mat_label_a, self.mat_label_b, self.mat_label_truth)
+        )
+        return before, after, truth
 
 
 @dataclass(frozen=True)
@@ -94,70 +111,6 @@ class Settings:
             raise InputError(f"{self.file.name}: no section [{name}]; data sets: {', '.join(self.data_sets)}") from None
 
 
-# --- keys ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Key:
-    """One key of a section: how its text is read and what is allowed.
-
-    `parse` raises ValueError for what is not allowed. A key without a default must be there.
-    """
-
-    name: str
-    parse: Callable[[str], Any]
-    allowed: str
-    default: Any = ...
-
-
-_TRUE_FALSE = "True or False"
-_INTEGERS = "a Python list of integers >= 1, for example [32, 64]"
-
-SETTINGS = (
-    Key("train_set", parsing.filled, "the name of a data set's section"),
-    Key("test_set", parsing.filled, "the name of a data set's section"),
-    Key("distance", parsing.one_of(DISTANCES), " or ".join(DISTANCES)),
-    Key("model_name", parsing.file_name, "a name that can be part of a file name, without / or \\"),
-    Key("apply_rescaling", parsing.boolean, _TRUE_FALSE),
-    Key("training", parsing.boolean, _TRUE_FALSE),
-    Key("fine_tuning", lambda text: parsing.integer(text, -1, 2),
-        "-1 (none), 0 (all pseudo-labels), 1 (by percentage) or 2 (by neighbourhood)"),
-    Key("pseudo_percentage", lambda text: parsing.number(text, 0, 1, high_included=True), "a number in ]0, 1]"),
-    Key("pseudo_radius", lambda text: parsing.integer(text, 1), "an integer >= 1"),
-    Key("seed", lambda text: parsing.integer(text, 0, 2**32 - 1), "an integer from 0 to 4294967295", SEED),
-    Key("backend", parsing.one_of(BACKENDS), " or ".join(BACKENDS), BACKENDS[0]),
-    Key("workers", lambda text: parsing.integer(text, 1), "an integer >= 1", None),
-    Key("memory_limit", lambda text: parsing.integer(text, 1), "an integer >= 1, in MiB", None),
-    Key("min_area", parsing.not_negative, "a number >= 0", 0.0),
-    Key("model_path", parsing.path, "a folder", Path("model")),
-    Key("stat_path", parsing.path, "a folder", Path("stat")),
-)  # fmt: skip
-_BANDS = "numbers of bands from 1 and ranges of them or of wavelengths, for example 1-50, 60, 430-900 nm"
-DATA_SET = (
-    Key("imgAPath", parsing.path, "the folder of the before images"),
-    Key("imgBPath", parsing.path, "the folder of the after images"),
-    Key("labelPath", parsing.path, "the folder of the label maps", None),
-    Key("pseudoPath", parsing.path, "the folder of the pseudo-labels"),
-    Key("matLabel", parsing.filled, "the name of the variable in the .mat files", None),
-    Key("changedLabel", parsing.number, "a number", None),
-    Key("unchangedLabel", parsing.number, "a number", None),
-    Key("unknownLabel", parsing.number, "a number", None),
-    Key("nodata", parsing.number_or_nan, "a number or nan", None),
-    Key("bands", band_choice.parse_bands, _BANDS, None),
-    Key("bad_bands", lambda text: band_choice.parse_bands(text, (band_choice.FILE, band_choice.WATER)),
-        f"{_BANDS}, {band_choice.FILE} or {band_choice.WATER} among them", None),
-    Key("scale", lambda text: parsing.number(text, 0), "a number > 0", None),
-)  # fmt: skip
-SEARCH = (
-    Key("batch_size", lambda text: parsing.integers(text, LARGEST_BATCH),
-        f"a Python list of integers from 1 to {LARGEST_BATCH}, for example [32, 64]"),
-    Key("neurons", parsing.integers, _INTEGERS),
-    Key("neurons_1", parsing.integers, _INTEGERS),
-    Key("neurons_2", parsing.integers, _INTEGERS),
-    Key("max_dropout", lambda text: parsing.number(text, 0, 1), "a number in ]0, 1["),
-    Key("fourth_layer", parsing.boolean, _TRUE_FALSE),
-    Key("max_evals", lambda text: parsing.integer(text, 1), "an integer >= 1", MAX_EVALS),
-)  # fmt: skip
 SETTINGS_SECTION = "settings"
 SETTINGS_ALIAS = "setting"
 SEARCH_SECTIONS = {f"hyperas settings {name}": name for name in DISTANCES}
@@ -290,14 +243,51 @@ class _Checker:
     def check_data_set(self, name: str, values: dict[str, Any]) -> None:
         if any(character in name for character in "/\\"):
             self.problem(f"[{name}]: the name of a data set is part of file names and cannot hold / or \\")
-        if values.get("labelPath") is not None:
-            for key in ("changedLabel", "unchangedLabel"):
-                if key in values and values[key] is None:
-                    self.problem(f"[{name}] {key}: missing; expected a number, as there is a labelPath")
-        keys = [key for key in ("changedLabel", "unchangedLabel", "unknownLabel") if values.get(key) is not None]
-        if len({values[key] for key in keys}) < len(keys):
-            found = ", ".join(f"{key}={values[key]:.15g}" for key in keys)
+        self.check_places(name, {key for key, value in values.items() if value is not None}, values)
+        given = [key for key in LABEL_KEYS if values.get(key) is not None]
+        every = [value for key in given for value in values[key]]
+        if len(set(every)) < len(every):
+            found = ", ".join(f"{key}={', '.join(f'{value:.15g}' for value in values[key])}" for key in given)
             self.problem(f"[{name}]: found {found}; expected different values")
+
+    def check_places(self, name: str, given: set[str], values: dict[str, Any]) -> None:
+        """Which keys that say where a data set lies go together, and with those that say what its labels mean."""
+        masks = [key for key in MASK_KEYS if key in given]
+        if "pairs" in given:
+            for key in ("imgAPath", "imgBPath", "labelPath", *MASK_KEYS):
+                if key in given:
+                    self.problem(f"[{name}] {key}: pairs says where images and labels lie; leave out one of the two")
+        else:
+            for key in ("imgAPath", "imgBPath"):
+                if key in values and key not in given:
+                    self.problem(f"[{name}] {key}: missing; expected {_allowed(key)}")
+            if "split" in given:
+                self.problem(f"[{name}] split: chooses rows of a list of pairs, and there are no pairs")
+            if "imgAPath" in given and self.same_images(values):
+                self.problem(
+                    f"[{name}] imgAPath, imgBPath: both are {values['imgAPath']}; if that one file holds both images, "
+                    "matLabelA and matLabelB say which is which"
+                )
+        if len(masks) == 1:
+            missing = next(key for key in MASK_KEYS if key not in given)
+            self.problem(f"[{name}] {missing}: missing; expected {_allowed(missing)}, as there is a {masks[0]}")
+        if masks and given & {"labelPath", *LABEL_KEYS}:
+            other = ", ".join(key for key in ("labelPath", *LABEL_KEYS) if key in given)
+            self.problem(f"[{name}] {other}: {' and '.join(masks)} say what changed; leave out one of the two")
+        if "labelPath" in given:
+            for key in LABEL_KEYS[:2]:
+                if key in values and key not in given:
+                    self.problem(f"[{name}] {key}: missing; expected a number, as there is a labelPath")
+
+    @staticmethod
+    def same_images(values: dict[str, Any]) -> bool:
+        """Whether the before and the after images are the same ones."""
+        variables = [values.get(key) or values.get("matLabel") for key in ("matLabelA", "matLabelB")]
+        return values["imgAPath"] == values.get("imgBPath") and variables[0] == variables[1]
+
+
+def _allowed(name: str) -> str:
+    return next(key.allowed for key in DATA_SET if key.name == name)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -308,18 +298,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _data_set(name: str, values: dict[str, Any], folder: Path) -> DataSet:
-    return DataSet(
-        name=name,
-        img_a_path=folder / values["imgAPath"],
-        img_b_path=folder / values["imgBPath"],
-        label_path=None if values["labelPath"] is None else folder / values["labelPath"],
-        pseudo_path=folder / values["pseudoPath"],
-        mat_label=values["matLabel"],
-        changed_label=values["changedLabel"],
-        unchanged_label=values["unchangedLabel"],
-        unknown_label=values["unknownLabel"],
-        nodata=values["nodata"],
-        bands=values["bands"],
-        bad_bands=values["bad_bands"],
-        scale=values["scale"],
-    )
+    """The record of a section; the key imgAPath is its field img_a_path, and paths are relative to a folder."""
+    fields = {re.sub("[A-Z]", lambda capital: f"_{capital.group().lower()}", key): values[key] for key in values}
+    paths = {field: folder / value for field, value in fields.items() if isinstance(value, Path)}
+    return DataSet(name=name, **fields | paths)

@@ -20,17 +20,16 @@ from hscd.nodata import unmeasured, valid_pixels
 from hscd.scaling import band_ranges, fill_pixels
 from hscd.scene import Scene, joined, pair_bytes, survey, windows_of
 from image_pairs import (
-    PairFiles,
     all_masked,
     label_map,
     memory_limit,
     nothing_left,
     open_pairs,
-    pair_files,
     relabel,
     require_labels,
     require_room,
 )
+from pair_finding import PairFiles, pair_files
 
 Images = list[np.ndarray]
 
@@ -50,7 +49,7 @@ def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, lis
     Returns:
         Before images and after images, (rows, columns, bands) in the number type of their files, or in floating point
         where they are scaled or interpolated, or where pixels are masked, which are NaN; label maps, (rows, columns) in
-        the values of their files; names of the pairs.
+        the values of their files, masked arrays where those declare pixels without data; names of the pairs.
 
     Raises:
         InputError: if anything is missing, unreadable or larger than `memory_limit`, if shapes or bands do not agree,
@@ -168,7 +167,7 @@ def scenes(name: str, conf: Settings) -> list[Scene]:
         if RESAMPLED in after.format:
             print(f"{files.name}: the after image is resampled onto the grid of the before image (bilinear)")
         truth = np.broadcast_to(np.uint8(UNKNOWN), before.shape[:2])
-        if files.label is not None:
+        if files.has_labels:
             truth = relabel(label_map(files, before, section, conf), section)
         seen = survey(before, after, windows_of(before, after))
         if seen.valid is not None and not seen.valid.any():

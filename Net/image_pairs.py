@@ -1,117 +1,27 @@
-"""Stage: find the image pairs of a data set and open them, so that the two dates can be compared."""
+"""Stage: open the image pairs of a data set, so that the two dates can be compared, and their labels."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from config import DATA_PATH, DataSet, Settings
+from config import DataSet, Settings
 from hscd import band_choice, readers
 from hscd.band_matching import match
-from hscd.errors import InputError, printable
+from hscd.errors import InputError
 from hscd.grids import onto, overlaps, same_grid
 from hscd.hardware import available_memory
 from hscd.image import Image, physical, with_bands, without_alpha
 from hscd.inspection import listed
-from hscd.labels import UNKNOWN, remap
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
 from hscd.messages import warn
 from hscd.scene import windows_of
+from pair_finding import PairFiles, pair_files
 
 _MEBIBYTE = 2**20
-
-
-class PairFiles(NamedTuple):
-    """A pair's name, and where its images and its label map lie; `label` is None without ground truth."""
-
-    name: str
-    before: Path
-    after: Path
-    label: Path | None
-
-
-def pair_files(section: DataSet) -> list[PairFiles]:
-    """The pairs of a data set, sorted: images that have one name in the before, after and label folder.
-
-    A name is a file name without the suffix of its format; any that one of the folders lacks is an error. Without
-    ground truth there is no label folder. Where imgAPath, imgBPath and labelPath name an image each, that is the pair.
-
-    The demo data is made first if the section points at it and it is not there yet.
-    """
-    _make_demo(section)
-    places = {"imgAPath": section.img_a_path, "imgBPath": section.img_b_path}
-    if section.label_path is not None:
-        places["labelPath"] = section.label_path
-    single = [key for key, path in places.items() if readers.names_one_image(path)]
-    if len(single) == len(places):
-        return [PairFiles(readers.name_of(section.img_a_path), *_in_order(places))]
-    if single:
-        other = next(key for key in places if key not in single)
-        raise InputError(
-            f"{places[single[0]]}: an image ([{section.name}] {single[0]}), but {other} is a folder of images; name "
-            "images or folders in all of them"
-        )
-    for key, folder in places.items():
-        if readers.is_folder_of_bands(folder):
-            raise InputError(
-                f"{folder}: holds the bands of one image ([{section.name}] {key}), not images; name the folder above "
-                f"it, or rename it {folder.name}.tif to have it taken for the image itself"
-            )
-    listings = {key: _listing(folder, key, section) for key, folder in places.items()}
-    files = {name: path for listing in reversed(listings.values()) for name, path in listing.items()}
-    if not files:
-        raise InputError(f"{section.img_a_path}: holds no image of a known format ({', '.join(readers.READERS)})")
-    names = sorted(files, key=lambda name: files[name].name)
-    for key, listing in listings.items():
-        missing = [name for name in names if name not in listing]
-        if missing:
-            there = files[missing[0]]
-            if (places[key] / there.name).is_file():  # a header without its pixels, as this says
-                readers.open_image(places[key] / there.name, section.mat_label)
-            raise InputError(
-                f"{places[key] / there.name}: missing, but {there} is there; before, after and label of a pair carry "
-                f"the same name ([{section.name}] {key})"
-            )
-    return [PairFiles(name, *_in_order({key: listing[name] for key, listing in listings.items()})) for name in names]
-
-
-def _make_demo(section: DataSet) -> None:
-    """Make the demo data set that a section points at, unless it is there already."""
-    from hscd import demo
-
-    for folder in demo.PLACES:
-        # The label map is the last file that is written.
-        if section.img_a_path.parent == DATA_PATH / folder and not any((DATA_PATH / folder / "label").glob("*.mat")):
-            print("making the demo data …", flush=True)
-            demo.write_demo(DATA_PATH)
-
-
-def _in_order(paths: dict[str, Path]) -> tuple[Path, Path, Path | None]:
-    return paths["imgAPath"], paths["imgBPath"], paths.get("labelPath")
-
-
-def _listing(folder: Path, key: str, section: DataSet) -> dict[str, Path]:
-    """The images of a folder by their names."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder ([{section.name}] {key})")
-    found: dict[str, Path] = {}
-    for entry in sorted(folder.iterdir()):
-        if readers.is_image(entry):
-            name = readers.name_of(entry)
-            try:
-                name.encode()
-            except UnicodeEncodeError:
-                raise InputError(f"{printable(str(entry))}: its name is not UTF-8; rename it") from None
-            if name in found:
-                raise InputError(
-                    f"{folder}: two pairs are named {name!r}, {found[name].name} and {entry.name}; results would "
-                    "overwrite each other"
-                )
-            found[name] = entry
-    return found
 
 
 def open_pairs(section: DataSet, conf: Settings) -> list[tuple[PairFiles, Image, Image]]:
@@ -148,7 +58,10 @@ def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image
     Raises:
         InputError: if one is missing or unreadable, or they do not go together.
     """
-    before, after = (_opened(path, section, conf) for path in (files.before, files.after))
+    before, after = (
+        _opened(path, variable, section, conf)
+        for path, variable in zip((files.before, files.after), section.variables, strict=False)
+    )
     for image in (before, after):
         for note in image.notes:
             warn(f"{image.path}: {note}")
@@ -184,9 +97,9 @@ def _tell_of_places(before: Image, after: Image) -> None:
             warn(f"{lost.path}: names no coordinate system; taken to be in that of {other.path}")
 
 
-def _opened(path: Path, section: DataSet, conf: Settings) -> Image:
+def _opened(path: Path, variable: str | None, section: DataSet, conf: Settings) -> Image:
     """An image whose alpha bands are a mask, unless the section asks for one of them by its number."""
-    image = readers.open_image(path, section.mat_label, memory_limit(conf), keep_alpha=True)
+    image = readers.open_image(path, variable, memory_limit(conf), keep_alpha=True)
     if image.alpha is not None and section.bands is not None:
         numbers = (band + 1 for band in image.alpha.bands)
         if any(band_choice.names_number(section.bands, number) for number in numbers):
@@ -250,33 +163,57 @@ def _physical(image: Image, section: DataSet) -> Image:
 
 
 def label_map(files: PairFiles, before: Image, section: DataSet, conf: Settings) -> np.ndarray:
-    """A label map in the values of its file; zeros, which say nothing, in a data set without ground truth.
+    """A label map in the values of its file, or in those that the section has for the classes if it is two masks.
+
+    A masked array where pixels are declared to hold no data, or are in none of the masks. Without ground truth all are.
 
     Raises:
         InputError: if it is unreadable, of another shape or place than the before image, or holds a value that is not
             configured.
     """
-    shape = before.shape[:2]
-    if files.label is None:
-        return np.broadcast_to(np.uint8(0), shape)
-    image = readers.open_image(files.label, section.mat_label, memory_limit(conf))
-    labels = readers.label_map_of(image, memory_limit(conf))
-    if labels.shape != shape:
-        raise InputError(f"{files.label}: label map of shape {labels.shape}, images of {shape}")
-    if image.grid is not None and before.grid is not None and not same_grid(image, before):
-        raise InputError(
-            f"{files.label}: lies on another grid than {files.before}; resample it onto that (nearest neighbour)"
-        )
-    relabel(labels, section, files.label)
+    limit, colours = memory_limit(conf), False
+    changed, unchanged, unknown = _values(section)
+    if files.changed_mask is not None and files.unchanged_mask is not None:
+        changed_image = _label_image(files.changed_mask, None, files, before, limit)
+        unchanged_image = _label_image(files.unchanged_mask, None, files, before, limit)
+        classes = readers.map_of_masks(changed_image, unchanged_image, limit)
+        labels = classes
+        if section.changed_label is not None:  # pairs of the same list have label maps
+            labels = np.ma.array(np.where(classes == CHANGED, changed[0], unchanged[0]), mask=classes == UNKNOWN)
+        source = files.changed_mask
+    elif files.label is not None:
+        image = _label_image(files.label, section.variables[2], files, before, limit)
+        labels, colours = readers.label_map_of(image, (*changed, *unchanged), unknown, limit)
+        source = files.label
+    else:
+        return np.ma.masked_all(before.shape[:2], np.uint8)
+    relabel(labels, section, source, colours=colours)
     return labels
 
 
-def relabel(labels: np.ndarray, section: DataSet, source: Path | None = None) -> np.ndarray:
-    """A label map in the program's labels; an error names the file it comes from, or else the section."""
+def _label_image(path: Path, variable: str | None, files: PairFiles, before: Image, limit: int) -> Image:
+    """The image of a label map or a mask, which has to lie on the grid of the before image."""
+    image = readers.open_label_map(path, variable, limit)
+    for note in image.notes:
+        warn(f"{path}: {note}")
+    if image.shape[:2] != before.shape[:2]:
+        raise InputError(f"{path}: label map of shape {image.shape[:2]}, images of {before.shape[:2]}")
+    if image.grid is not None and before.grid is not None and not same_grid(image, before):
+        raise InputError(f"{path}: lies on another grid than {files.before}; resample it onto that (nearest neighbour)")
+    return image
+
+
+def _values(section: DataSet) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """What stands for changed, unchanged and unknown in label maps of a section; where it says nothing, as here."""
     if section.changed_label is None or section.unchanged_label is None:
-        return np.full(labels.shape, UNKNOWN, np.uint8)
+        return (CHANGED,), (UNCHANGED,), (UNKNOWN,)
+    return section.changed_label, section.unchanged_label, section.unknown_label or ()
+
+
+def relabel(labels: np.ndarray, section: DataSet, source: Path | None = None, *, colours: bool = False) -> np.ndarray:
+    """A label map in the program's labels; an error names the file it comes from, or else the section."""
     try:
-        return remap(labels, section.changed_label, section.unchanged_label, section.unknown_label)
+        return remap(labels, *_values(section), colours=colours)
     except InputError as error:
         where = f"{source} ([{section.name}])" if source else f"[{section.name}]"
         raise InputError(f"{where}: {error}") from error
@@ -295,10 +232,9 @@ def require_room(what: str, size: int, limit: int) -> None:
 
 def require_labels(section: DataSet, conf: Settings) -> None:
     """Raise `InputError` where a data set has no ground truth."""
-    if section.label_path is None:
-        raise InputError(
-            f"{conf.file}: [{section.name}] labelPath: missing; train_set and test_set of a training need labels"
-        )
+    if not any(files.has_labels for files in pair_files(section)):
+        missing = "labelPath: missing" if section.pairs is None else f"pairs: no label in {section.pairs}"
+        raise InputError(f"{conf.file}: [{section.name}] {missing}; train_set and test_set of a training need labels")
 
 
 def all_masked(name: str, section: DataSet) -> str:
@@ -314,8 +250,8 @@ def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
     """`all_masked`, and the bands without data, which can be left out."""
     said = all_masked(files.name, section)
     empty: set[int] = set()
-    for path in (files.before, files.after):
-        image = _physical(readers.open_image(path, section.mat_label, memory_limit(conf)), section)
+    for path, variable in zip((files.before, files.after), section.variables, strict=False):
+        image = _physical(readers.open_image(path, variable, memory_limit(conf)), section)
         holds = np.zeros(image.shape[2], bool)
         for window in windows_of(image):
             holds |= np.isfinite(image.window(*window)).any(axis=(0, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -12,12 +13,13 @@ from commandline import run
 from hscd import band_choice, readers
 from hscd.errors import InputError
 from hscd.image import Image
-from hscd.inspection import PairSummary, best_bands, listed, summarise
+from hscd.inspection import PairSummary, best_bands, listed, named, summarise
 from hscd.labels import UNKNOWN
 from hscd.nodata import valid_pixels
 from hscd.reports import quicklook
 from hscd.scene import thinned, windows_of
-from image_pairs import PairFiles, label_map, memory_limit, nothing_left, open_pair, pair_files, relabel
+from image_pairs import label_map, memory_limit, nothing_left, open_pair, relabel
+from pair_finding import PairFiles, is_there, pair_files
 
 
 def inspect(settings: config.Settings) -> None:
@@ -28,15 +30,15 @@ def inspect(settings: config.Settings) -> None:
     """
     errors = []
     for name, section in settings.data_sets.items():
-        if not (section.img_a_path.exists() or name in (settings.train_set, settings.test_set)):
-            print(f"[{name}] not there: {section.img_a_path}")
-            continue
         try:
+            if not (is_there(section) or name in (settings.train_set, settings.test_set)):
+                print(f"[{name}] not there: {section.img_a_path or f'any image of {section.pairs}'}")
+                continue
             pairs = pair_files(section)
         except InputError as error:
             errors.append(str(error))
             continue
-        print(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {section.img_a_path.parent}")
+        print(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {_place(section)}")
         for files in pairs:
             try:
                 print(*_pair_lines(files, section, settings), sep="\n")
@@ -63,7 +65,7 @@ def _pair_lines(files: PairFiles, section: config.DataSet, settings: config.Sett
             labels = shown
     picture = settings.stat_path / f"{section.name}_{files.name}_quicklook.png"
     quicklook.write(picture, (before, after), best_bands(before, images[0].wavelengths, images[0].names), valid, shown)
-    found = summarise((before, after), valid, labels, has_labels=files.label is not None)
+    found = summarise((before, after), valid, labels, has_labels=files.has_labels)
     sampled = [] if step == 1 else [f"    images larger than memory: every {step} rows and columns looked at"]
     return _lines(files, images, found) + sampled + _declared(files, section, settings)
 
@@ -73,7 +75,7 @@ def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) ->
     rows, columns, bands = images[0].shape
     lines = [f"  {files.before.name}: {rows} × {columns} pixels, {bands} {'band' if bands == 1 else 'bands'}"]
     for name, image, kind, (low, high) in zip(("before", "after"), images, found.types, found.ranges, strict=True):
-        lines.append(f"    {name}: {image.format}, {kind}, {low:g} … {high:g}")
+        lines.append(f"    {name}: {image.format}, {kind}, {low:g} … {high:g}; {named(image)}")
     wavelengths = images[0].wavelengths
     if wavelengths is not None:
         lines.append(f"    wavelengths: {np.nanmin(wavelengths):g} … {np.nanmax(wavelengths):g} nm")
@@ -82,8 +84,13 @@ def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) ->
     if found.masked:
         lines.append(f"    masked: {found.masked:,} pixels ({found.masked / found.pixels:.1%})")
     counts = ", ".join(f"{name} {count:,} ({count / (rows * columns):.1%})" for name, count in found.labels.items())
-    lines.append(f"    labels: {counts or 'none, no labelPath'}")
+    source = files.label or files.changed_mask
+    lines.append(f"    labels: {counts}; {source.name}" if source else "    labels: none, no labelPath")
     return lines + [f"    look at: {problem}" for problem in found.problems]
+
+
+def _place(section: config.DataSet) -> Path:
+    return section.img_a_path.parent if section.img_a_path is not None else section.pairs or Path()
 
 
 def _grid(image: Image) -> str:
@@ -103,8 +110,9 @@ def _grid(image: Image) -> str:
 def _declared(files: PairFiles, section: config.DataSet, settings: config.Settings) -> list[str]:
     """What the files say of nodata, scale and bad bands, and what is done with it."""
     lines = []
-    for name, path in (("before", files.before), ("after", files.after)):
-        image = readers.open_image(path, section.mat_label, memory_limit(settings))
+    given = zip(("before", "after"), (files.before, files.after), section.variables, strict=False)
+    for name, path, variable in given:
+        image = readers.open_image(path, variable, memory_limit(settings))
         said = []
         values = sorted({value for value in image.nodata if value is not None})
         if values:

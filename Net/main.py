@@ -17,6 +17,7 @@ from hscd.distances import DISTANCES
 from hscd.errors import InputError
 from hscd.evaluation import confusion
 from hscd.hardware import available_memory
+from hscd.inspection import named
 from hscd.messages import warn
 from hscd.records import PseudoLabels
 from hscd.reports import gis, maps, tables
@@ -24,7 +25,8 @@ from hscd.scene import Scene, pair_bytes
 from hscd.selection import classify, corrected_labels
 from hscd.spatial import spatial_correction
 from hscd.thresholds import otsu
-from image_pairs import pair_files, require_labels, require_room
+from image_pairs import require_labels, require_room
+from pair_finding import pair_files
 
 
 def train(settings: config.Settings) -> None:
@@ -179,7 +181,8 @@ def test_pair(settings: config.Settings, scene: Scene, pseudo: PseudoLabels | No
         stat / result_name, distances, threshold, prediction, corrected, scene.grid, settings.min_area,
         {"MODEL": settings.model_name, "FINE_TUNING": selection_name(settings)},
     )  # fmt: skip
-    print(f"{result_name}: {tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}")
+    said = f"{tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}"
+    print(f"{result_name} ({named(scene.before)}): {said}")
 
 
 def predict_map(model: Any, scene: Scene) -> np.ndarray:

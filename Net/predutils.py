@@ -18,6 +18,7 @@ from hscd import storage
 from hscd.distances import DISTANCES, pixel_distances
 from hscd.errors import InputError
 from hscd.evaluation import confusion
+from hscd.inspection import named
 from hscd.messages import warn
 from hscd.records import PseudoLabels
 from hscd.scene import Scene
@@ -169,9 +170,9 @@ def saved_pairs(section: config.DataSet) -> list[str]:
     Raises:
         InputError: if there are none.
     """
-    from image_pairs import pair_files
+    from pair_finding import is_there, pair_files
 
-    if section.img_a_path.exists():
+    if is_there(section):
         return [files.name for files in pair_files(section)]
     names = sorted(file.stem for file in section.pseudo_path.glob("*.pickle") if not file.name.startswith("."))
     if not names:
@@ -260,7 +261,8 @@ def _report(
         prefix, pseudo["distances"].reshape(pseudo["shape"]), pseudo["threshold"], prediction, corrected, scene.grid,
         settings.min_area, {"DISTANCE": settings.distance},
     )  # fmt: skip
-    print(f"{prefix.name}: {tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}")
+    said = f"{tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}"
+    print(f"{prefix.name} ({named(scene.before)}): {said}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -30,7 +30,7 @@ def scene(pixels: int, bands: int) -> list[float]:
     from hscd.training import predict
     from predutils import pseudo_labels
 
-    section = DataSet("bench", *[Path()] * 4, None, 1, 2, 0)
+    section = DataSet("bench", *[Path()] * 4, None, (1,), (2,), (0,))
     parameters = {
         "dropout_rate": 0.1, "dropout_rate_1": 0.1, "lr": 1e-3, "layer": 128, "layer_1": 96, "layer_2": 64,
         "score_function": "ED", "margin": 1.0, "fourth_layer": False, "batch_size": 64,

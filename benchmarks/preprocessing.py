@@ -56,7 +56,7 @@ def ours(folder: str) -> list[float]:
     before, after = (readers.read_image(path / f"{name}.mat", "cube") for name in ("before", "after"))
     labels = readers.read_label_map(path / "label.mat", "cube")
     read = time.perf_counter() - started
-    section = DataSet("bench", *[Path()] * 4, None, 1, 2, 0)
+    section = DataSet("bench", *[Path()] * 4, None, (1,), (2,), (0,))
     started = time.perf_counter()
     pairs, _ = preprocessing([before], [after], [labels], section, keep_unlabeled=True, apply_rescaling=True)
     return [read, time.perf_counter() - started, (measure.peak_memory() - idle) / pairs.nbytes]

@@ -81,6 +81,7 @@ def formats() -> dict[str, Format]:
     ):
         values = labels if name == "mat 4" else image
         found[name] = Format("a.mat", _mat(values, **options), _read_image)
+    found["mat 5 without a name"] = Format("a.mat", _mat(image), lambda path: _read_image(path, None))
     found["mat 5 labels"] = Format("a.mat", _mat(labels, do_compression=True), _read_labels)
     for name, options in (
         ("tiff", {}),
@@ -95,6 +96,7 @@ def formats() -> dict[str, Format]:
     damaged = bands.pop("a.tif/B2.tif")
     found["folder of bands"] = Format("a.tif/B2.tif", damaged, lambda path: _read_image(path.parent), bands)
     found |= _rasters(image, labels) | _hdf5_images(image) | _models() | _pickles()
+    found["list of pairs"] = Format("a.csv", _LIST.encode(), _read_list)
     found["net.conf"] = Format("net.conf", ("# città\n" + CONFIGURATION).encode(), _read_configuration)
     found["search record"] = Format("a.json", _record(), _read_record)
     return found
@@ -114,7 +116,9 @@ def _rasters(image: np.ndarray, labels: np.ndarray) -> dict[str, Format]:
         )
     }  # fmt: skip
     found |= _envi(bands, georeferenced)
-    found["png labels"] = Format("a.png", _written("PNG", labels[None])["a"], _read_labels)
+    for driver in ("PNG", "BMP"):
+        name = driver.lower()
+        found[f"{name} labels"] = Format(f"a.{name}", _written(driver, labels[None])["a"], _read_labels)
     array = io.BytesIO()
     np.save(array, image)
     found["npy"] = Format("a.npy", array.getvalue(), _read_image)
@@ -344,10 +348,10 @@ _QUESTION = {"seed": 0, "data": "digest", "choices": [1, 2, 3]}
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _read_image(path: Path) -> bool:
+def _read_image(path: Path, variable: str | None = "cube") -> bool:
     from hscd.readers import read_image
 
-    image = read_image(path, "cube", LIMIT)
+    image = read_image(path, variable, LIMIT)
     return image.ndim == 3 and image.size > 0 and bool(np.isfinite(image).all())
 
 
@@ -377,7 +381,7 @@ def _read_pseudo_labels(path: Path) -> bool:
     from predutils import load_pseudo_labels
 
     folder = path.parent
-    section = config.DataSet("PLACE", folder, folder, folder, folder, None, 1, 2, None)
+    section = config.DataSet("PLACE", folder, folder, folder, folder, None, (1,), (2,), None)
     pseudo = load_pseudo_labels(section, path.stem)
     return pseudo["distances"].size == pseudo["shape"][0] * pseudo["shape"][1]
 
@@ -386,6 +390,23 @@ def _read_configuration(path: Path) -> bool:
     import config
 
     return bool(config.read(path).data_sets)
+
+
+_LIST = "name,before,after,label,split\n" + "".join(
+    f"città {n},a/{n}.tif,b/{n}.tif,l/{n}.png,train\n" for n in range(9)
+)
+
+
+def _read_list(path: Path) -> bool:
+    from hscd import pair_list
+    from hscd.errors import InputError
+
+    rows = pair_list.read(path, "train")
+    try:
+        pair_list.require_files(path, rows)
+    except InputError as error:
+        return "no such file or folder" in str(error)
+    return False
 
 
 def _read_record(path: Path) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import loadmat, savemat
 
 import config
 import dataprocessing as dp
@@ -112,9 +113,18 @@ def test_an_image_larger_than_the_memory_limit(workspace: Workspace) -> None:
     expect(line, "data/a/before/town.mat: declares 2 MB, more than the 1 MB that are available (memory_limit)")
 
 
-def test_a_mat_file_without_matlabel(workspace: Workspace) -> None:
+def test_a_mat_file_of_several_images_without_matlabel(workspace: Workspace) -> None:
+    file = workspace.folder / "data/a/before/town.mat"
     workspace.text = workspace.text.replace("matLabel = cube\n", "")
-    expect(workspace.fails("predutils"), "data/a/before/town.mat", "matLabel")
+    image = loadmat(file)["cube"]
+    savemat(file, {"T1": image, "T2": image[:, :, :2], "wavelength": np.arange(5.0)})
+    line = workspace.fails("predutils")
+    expect(
+        line,
+        "data/a/before/town.mat",
+        "T1 (20 × 30 × 5), T2 (20 × 30 × 2);",
+        "set matLabel, or matLabelA and matLabelB",
+    )
 
 
 @pytest.mark.parametrize("share", [0, 0.002, 0.03, 0.5, 0.99])

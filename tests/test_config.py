@@ -22,7 +22,7 @@ KEY = {(section, key.name): key for section, keys in TABLES.items() for key in k
 
 # What each key must refuse.
 BOOLEAN = ["", "maybe", "2", "None"]
-LABEL = ["", "red", "nan", "inf", "-inf", "1e999", "1, 2"]
+LABEL = ["", "red", "nan", "inf", "-inf", "1e999", "1,", "1 2", "1, nan", "0xff", "0xff00001"]
 CHOICES = ["", "32", "[]", "[0]", "[32, -1]", "[1.5]", "[True]", "['32']", "(32, 64)", "{32}", "[32", "[[32]]",
            "[32] * 2", "range(3)", "None", "[" * 500]  # fmt: skip
 REFUSED: dict[str, list[str]] = {
@@ -45,11 +45,18 @@ REFUSED: dict[str, list[str]] = {
     "imgAPath": [""],
     "imgBPath": [""],
     "labelPath": [""],
+    "changedMask": [""],
+    "unchangedMask": [""],
+    "pairs": [""],
+    "split": [""],
     "pseudoPath": [""],
     "matLabel": [""],
+    "matLabelA": [""],
+    "matLabelB": [""],
+    "matLabelTruth": [""],
     "changedLabel": LABEL,
     "unchangedLabel": LABEL,
-    "unknownLabel": LABEL,
+    "unknownLabel": [value for value in LABEL if "nan" not in value],
     "nodata": ["", "none", "inf", "-inf", "1e999", "0, 1", "NaN or 0"],
     "bands": ["", "0", "3-1", "red", "1.5", "file", "water", "1; 2"],
     "bad_bands": ["", "0", "3-1", "red", "1.5", "none"],
@@ -71,8 +78,17 @@ DEFAULTS = {
     "min_area": 0,
     "model_path": "model",
     "stat_path": "stat",
+    "imgAPath": None,
+    "imgBPath": None,
     "labelPath": None,
+    "changedMask": None,
+    "unchangedMask": None,
+    "pairs": None,
+    "split": None,
     "matLabel": None,
+    "matLabelA": None,
+    "matLabelB": None,
+    "matLabelTruth": None,
     "changedLabel": None,
     "unchangedLabel": None,
     "unknownLabel": None,
@@ -153,7 +169,10 @@ imgBPath = data/after
 labelPath = data/label
 pseudoPath = data/pseudo
 matLabel = HypeRvieW
-changedLabel = 1
+matLabelA = T1
+matLabelB = T2
+matLabelTruth = Binary
+changedLabel = 1, 0xFF0000
 unchangedLabel = 2.5
 unknownLabel = -1
 nodata = -32768
@@ -162,12 +181,18 @@ bad_bands = file, 2
 scale = 1e-4
 
 [Place b]
-imgAPath = b1
-imgBPath = b2
-labelPath = b3
+pairs = lists/b.csv
+split = train
 pseudoPath = b4
 changedLabel = 2
 unchangedLabel = 1
+
+[Place c]
+imgAPath = c1
+imgBPath = c2
+changedMask = c3
+unchangedMask = c4
+pseudoPath = c5
 
 [hyperas settings ED]
 batch_size = [32, 64]
@@ -216,9 +241,12 @@ max_evals = 1
                 label_path=tmp_path / "data/label",
                 pseudo_path=tmp_path / "data/pseudo",
                 mat_label="HypeRvieW",
-                changed_label=1,
-                unchanged_label=2.5,
-                unknown_label=-1,
+                mat_label_a="T1",
+                mat_label_b="T2",
+                mat_label_truth="Binary",
+                changed_label=(1, 0xFF0000),
+                unchanged_label=(2.5,),
+                unknown_label=(-1,),
                 nodata=-32768,
                 bands=(BandRange(1, 3, False), BandRange(400, 500, True)),
                 bad_bands=("file", BandRange(2, 2, False)),
@@ -226,15 +254,29 @@ max_evals = 1
             ),
             "Place b": config.DataSet(
                 name="Place b",
-                img_a_path=tmp_path / "b1",
-                img_b_path=tmp_path / "b2",
-                label_path=tmp_path / "b3",
+                img_a_path=None,
+                img_b_path=None,
+                label_path=None,
                 pseudo_path=tmp_path / "b4",
                 mat_label=None,
-                changed_label=2,
-                unchanged_label=1,
+                changed_label=(2,),
+                unchanged_label=(1,),
                 unknown_label=None,
-                nodata=None,
+                pairs=tmp_path / "lists/b.csv",
+                split="train",
+            ),
+            "Place c": config.DataSet(
+                name="Place c",
+                img_a_path=tmp_path / "c1",
+                img_b_path=tmp_path / "c2",
+                label_path=None,
+                pseudo_path=tmp_path / "c5",
+                mat_label=None,
+                changed_label=None,
+                unchanged_label=None,
+                unknown_label=None,
+                changed_mask=tmp_path / "c3",
+                unchanged_mask=tmp_path / "c4",
             ),
         },
         searches={
@@ -263,11 +305,76 @@ def test_a_key_left_out_is_an_error_or_takes_its_default(file: Path, section: st
     if key in ("changedLabel", "unchangedLabel"):
         assert problems(file) == [f"{file}: [{section}] {key}: missing; expected a number, as there is a labelPath"]
         file.write_text(edit(edit(CONFIGURATION, section, key, None), section, "labelPath", None), encoding="utf-8")
+    if key in ("imgAPath", "imgBPath"):
+        assert problems(file) == [f"{file}: [{section}] {key}: missing; expected {KEY[section, key].allowed}"]
+        listed = CONFIGURATION
+        for other in ("imgAPath", "imgBPath", "labelPath"):
+            listed = edit(listed, section, other, None)
+        file.write_text(edit(listed, section, "pairs", "a.csv"), encoding="utf-8")
     if key in DEFAULTS:
         default = file.parent / DEFAULTS[key] if key.endswith("_path") else DEFAULTS[key]
         assert value_of(config.read(file), section, key) == default
     else:
         assert problems(file) == [f"{file}: [{section}] {key}: missing; expected {KEY[section, key].allowed}"]
+
+
+def test_several_label_values_colours_and_nan(file: Path) -> None:
+    # 0x0100ff = 1 · 65536 + 0 · 256 + 255
+    found = config.read(file, ["PLACE A.changedLabel= 3,4.5 ,0x0100ff", "PLACE A.unknownLabel=0, NaN"])["PLACE A"]
+    assert found.changed_label == (3, 4.5, 65791)
+    assert repr(found.unknown_label) == "(0.0, nan)"
+
+
+def test_a_variable_of_its_own_goes_before_the_common_one(file: Path) -> None:
+    assert config.read(file)["PLACE A"].variables == ("cube", "cube", "cube")
+    overrides = ["PLACE A.matLabelB=T2", "PLACE B.matLabelTruth=Binary"]
+    read = config.read(file, overrides)
+    assert read["PLACE A"].variables == ("cube", "T2", "cube")
+    assert read["PLACE B"].variables == (None, None, "Binary")
+
+
+NO_LABELS = {"labelPath": None, "changedLabel": None, "unchangedLabel": None, "unknownLabel": None}
+LISTED = {"imgAPath": None, "imgBPath": None, "labelPath": None, "pairs": "a.csv"}
+
+
+@pytest.mark.parametrize(
+    ("edits", "expected"),
+    [
+        ({"pairs": "a.csv"}, ["imgAPath: pairs says", "imgBPath: pairs says", "labelPath: pairs says"]),
+        (LISTED | {"changedMask": "m", "unchangedMask": "n", **dict.fromkeys(list(NO_LABELS)[1:])},
+         ["changedMask: pairs says", "unchangedMask: pairs says"]),
+        ({"split": "train"}, ["split: chooses rows of a list of pairs"]),
+        ({"imgAPath": None, "imgBPath": None}, ["imgAPath: missing", "imgBPath: missing"]),
+        ({"imgBPath": "data/a/before"}, ["imgAPath, imgBPath: both are data/a/before"]),
+        ({"imgBPath": "data/a/before", "matLabelA": "T1", "matLabelB": "T1"}, ["imgAPath, imgBPath: both are"]),
+        (NO_LABELS | {"changedMask": "m"}, ["unchangedMask: missing; expected the folder of the masks of unch"]),
+        (NO_LABELS | {"unchangedMask": "m"}, ["changedMask: missing; expected the folder of the masks of changed"]),
+        ({"changedMask": "m", "unchangedMask": "n"},
+         ["labelPath, changedLabel, unchangedLabel, unknownLabel: changedMask and unchangedMask say what changed"]),
+    ],
+)  # fmt: skip
+def test_keys_that_do_not_go_together(file: Path, edits: dict[str, str | None], expected: list[str]) -> None:
+    text = CONFIGURATION
+    for key, value in edits.items():
+        text = edit(text, "PLACE A", key, value)
+    file.write_text(text, encoding="utf-8")
+    lines = problems(file)
+    assert len(lines) == len(expected)
+    for line, part in zip(lines, expected, strict=True):
+        assert line.startswith(f"{file}: [PLACE A] {part}")
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [LISTED, LISTED | {"split": "b"}, NO_LABELS, NO_LABELS | {"changedMask": "m", "unchangedMask": "n"},
+     {"imgBPath": "data/a/before", "matLabelB": "T2"}],
+)  # fmt: skip
+def test_keys_that_go_together(file: Path, edits: dict[str, str | None]) -> None:
+    text = CONFIGURATION
+    for key, value in edits.items():
+        text = edit(text, "PLACE A", key, value)
+    file.write_text(text, encoding="utf-8")
+    assert config.read(file)["PLACE A"].name == "PLACE A"
 
 
 @pytest.mark.parametrize("text", ["0", "1e-4", "-9999", "-3.4028235e38", "65535", "nan", "NaN"])
@@ -432,6 +539,9 @@ def test_no_data_set_at_all(file: Path) -> None:
         ["PLACE A.unknownLabel=2.0"],
         ["PLACE A.unknownLabel=1"],
         ["PLACE B.changedLabel=1", "PLACE B.unknownLabel=0"],
+        ["PLACE A.changedLabel=1, 3, 2"],
+        ["PLACE A.unknownLabel=nan, 0x000001"],
+        ["PLACE A.unchangedLabel=2, 2"],
     ],
 )
 def test_equal_label_values_are_an_error(file: Path, overrides: list[str]) -> None:
@@ -516,12 +626,12 @@ def test_a_missing_file_or_a_folder_is_one_line(tmp_path: Path, name: str) -> No
         ("settings.distance=SAM", ("settings", "distance"), "SAM"),
         (" settings.distance = SAM ", ("settings", "distance"), "SAM"),
         ("settings.DISTANCE=SAM", ("settings", "distance"), "SAM"),  # keys are not case-sensitive, as in the file
-        ("PLACE B.changedLabel=7", ("PLACE B", "changedLabel"), 7),
+        ("PLACE B.changedLabel=7", ("PLACE B", "changedLabel"), (7,)),
         ("hyperas settings ED.neurons=[1, 2]", ("hyperas settings ED", "neurons"), [1, 2]),
         ("settings.model_name=a=b.c", ("settings", "model_name"), "a=b.c"),
         # Optional keys that the file does not hold.
         ("settings.seed=5", ("settings", "seed"), 5),
-        ("PLACE B.unknownLabel=0", ("PLACE B", "unknownLabel"), 0),
+        ("PLACE B.unknownLabel=0", ("PLACE B", "unknownLabel"), (0,)),
         ("PLACE B.matLabel=x", ("PLACE B", "matLabel"), "x"),
     ],
 )
@@ -543,7 +653,7 @@ def test_an_override_can_give_a_missing_key(file: Path) -> None:
 
 def test_an_override_in_a_section_with_a_dot_in_its_name(file: Path) -> None:
     file.write_text(CONFIGURATION.replace("PLACE B", "PLACE 2.1"), encoding="utf-8")
-    assert config.read(file, ["PLACE 2.1.changedLabel=9"])["PLACE 2.1"].changed_label == 9
+    assert config.read(file, ["PLACE 2.1.changedLabel=9"])["PLACE 2.1"].changed_label == (9,)
 
 
 @pytest.mark.parametrize(
@@ -646,14 +756,15 @@ def test_the_shipped_file_has_the_data_sets_of_the_guide_and_the_demo() -> None:
         name: (section.mat_label, section.changed_label, section.unchanged_label, section.unknown_label)
         for name, section in read.data_sets.items()
     }
-    assert labels == {
-        "BAY AREA": ("HypeRvieW", 1, 2, 0),
-        "SANTA BARBARA": ("HypeRvieW", 1, 2, 0),
-        "ONERA TRAIN": (None, 2, 1, None),
-        "ONERA TEST": (None, 2, 1, None),
-        "DEMO A": labels["DEMO A"],
-        "DEMO B": labels["DEMO B"],
-    }
+    assert (
+        labels.items()
+        >= {
+            "BAY AREA": ("HypeRvieW", (1,), (2,), (0,)),
+            "SANTA BARBARA": ("HypeRvieW", (1,), (2,), (0,)),
+            "ONERA TRAIN": (None, (2,), (1,), None),
+            "ONERA TEST": (None, (2,), (1,), None),
+        }.items()
+    )
     for name in ("DEMO A", "DEMO B"):
         assert None not in labels[name]
     assert {read.train_set, read.test_set} == {"DEMO A", "DEMO B"}
@@ -663,10 +774,16 @@ def test_the_shipped_file_has_the_data_sets_of_the_guide_and_the_demo() -> None:
 
 
 def test_no_two_data_sets_of_the_shipped_file_share_a_folder() -> None:
-    folders = [
-        folder
-        for section in config.read().data_sets.values()
-        for folder in (section.img_a_path, section.img_b_path, section.label_path, section.pseudo_path)
-    ]
-    assert len(set(folders)) == len(folders) == 24
-    assert all(folder.is_relative_to(PROJECT / "Net" / "data") for folder in folders)
+    sections = [section for section in config.read().data_sets.values() if section.pairs is None]
+    roots = [section.pseudo_path.parent for section in sections]
+    assert len(set(roots)) == len(roots) == 13
+    for section, root in zip(sections, roots, strict=True):
+        assert root.parent == PROJECT / "Net" / "data"
+        given = (
+            section.img_a_path,
+            section.img_b_path,
+            section.label_path,
+            section.changed_mask,
+            section.unchanged_mask,
+        )
+        assert all(path.is_relative_to(root) for path in given if path is not None)

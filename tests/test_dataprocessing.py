@@ -23,9 +23,9 @@ SECTION = config.DataSet(
     label_path=Path("label"),
     pseudo_path=Path("pseudo"),
     mat_label=None,
-    changed_label=7,
-    unchanged_label=2,
-    unknown_label=0,
+    changed_label=(7,),
+    unchanged_label=(2,),
+    unknown_label=(0,),
 )
 REMAPPED = {7: 0, 2: 1, 0: 2}
 
@@ -201,7 +201,8 @@ def test_the_inputs_stay_as_they_are(apply_rescaling: bool) -> None:
 def test_labels_that_are_sources_and_targets_at_once(
     changed: int, unchanged: int, unknown: int, expected: list[int]
 ) -> None:
-    section = dataclasses.replace(SECTION, changed_label=changed, unchanged_label=unchanged, unknown_label=unknown)
+    values = {"changed_label": (changed,), "unchanged_label": (unchanged,), "unknown_label": (unknown,)}
+    section = dataclasses.replace(SECTION, **values)
     image = np.arange(3.0).reshape(1, 3, 1)
     _, relabeled = dp.preprocessing([image], [image], [np.array([[0, 1, 2]])], section, True, False)
     assert relabeled.tolist() == expected

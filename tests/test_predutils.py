@@ -186,7 +186,7 @@ SOUND: dict[str, Any] = {"threshold": 0.5, "distances": np.linspace(0, 1, 12), "
 @pytest.fixture
 def section(tmp_path: Path) -> config.DataSet:
     images = tmp_path / "no images"
-    return config.DataSet("PLACE", images, images, images, tmp_path / "pseudo", None, 1, 2, 0)
+    return config.DataSet("PLACE", images, images, images, tmp_path / "pseudo", None, (1,), (2,), (0,))
 
 
 def save(section: config.DataSet, content: object) -> Path:

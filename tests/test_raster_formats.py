@@ -207,13 +207,20 @@ def test_a_coarser_band_that_ends_within_a_pixel_of_the_finest(space: Workspace)
     assert (np.isnan(beside) | np.isclose(beside, 600 * math.sqrt(2))).all()
 
 
-def test_a_folder_of_bands_is_not_taken_for_pairs(space: Workspace) -> None:
+def test_folders_of_bands_are_one_image_each_and_not_taken_for_pairs(space: Workspace) -> None:
     space.text = UNLABELLED
-    before, after, _ = make_pair(1)
+    before, after, changed = make_pair(1)
     for part, image in (("before", before), ("after", after)):
         for band in range(image.shape[2]):
             write_raster(space.folder / f"data/a/{part}/T33UUU_B0{band + 1}.tif", image[:, :, band : band + 1], **UTM)
-    assert "data/a/before: holds the bands of one image" in space.fails("predutils")
+    # Both folders are one image each.
+    found = pseudo(space, *PLAIN, pair="before")
+    np.testing.assert_array_equal(found.distances > found.threshold, changed)
+    # Beside a folder of images it is not clear.
+    assert "data/a/before: holds the bands of one image" in space.fails("predutils", "PLACE A.imgBPath=data/a")
+    space.text = ONE_PLACE.replace("labelPath = data/a/label", "labelPath = data/a/before")
+    line = space.fails("predutils")
+    assert "data/a/before: holds the bands of one image ([PLACE A] labelPath), not images; name one image" in line
 
 
 def test_a_header_without_its_pixels_is_named_as_that(space: Workspace) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hscd.image import Image
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.nodata import extremes_in_all_bands, suspect
 from hscd.scaling import band_ranges
@@ -82,6 +83,11 @@ def listed(numbers: list[int]) -> str:
         else:
             runs.append([number, number])
     return ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in runs)
+
+
+def named(image: Image) -> str:
+    """The file and the shape of an image, as data sets of one place are easily confused."""
+    return f"{image.path.parent.name}/{image.path.name}, {' × '.join(map(str, image.shape))}"
 
 
 def best_bands(image: np.ndarray, wavelengths: np.ndarray | None = None, names: Sequence[str] = ()) -> list[int]:

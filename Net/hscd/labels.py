@@ -5,6 +5,9 @@ Positive class = changed. Every score or distance grows with change.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from hscd.errors import InputError
@@ -14,16 +17,26 @@ UNCHANGED = 1
 UNKNOWN = 2
 
 _UNMAPPED = 255
+_VALUES_SHOWN = 10
 
 
-def remap(labels: np.ndarray, changed: float, unchanged: float, unknown: float | None = None) -> np.ndarray:
+def remap(
+    labels: np.ndarray,
+    changed: float | Sequence[float],
+    unchanged: float | Sequence[float],
+    unknown: float | Sequence[float] | None = None,
+    *,
+    colours: bool = False,
+) -> np.ndarray:
     """Translate a label map from the values of its file to 0 changed, 1 unchanged, 2 unknown.
 
     Args:
-        labels: label map of any shape, in the values of its file; not modified.
-        changed: value of changed pixels.
-        unchanged: value of unchanged pixels.
-        unknown: value of pixels without ground truth; None where every pixel has one.
+        labels: label map of any shape, in the values of its file; not modified. What is masked of a masked array is
+            unknown.
+        changed: value of changed pixels, or several.
+        unchanged: value of unchanged pixels, or several.
+        unknown: value of pixels without ground truth, or several, NaN among them; None where every pixel has one.
+        colours: the values are colours, and an error writes them as such.
 
     Returns:
         uint8 array of the same shape.
@@ -31,15 +44,41 @@ def remap(labels: np.ndarray, changed: float, unchanged: float, unknown: float |
     Raises:
         InputError: if a value that is none of the given ones occurs.
     """
-    remapped = np.full(labels.shape, _UNMAPPED, dtype=np.uint8)
+    values = np.ma.getdata(labels)
+    remapped = np.full(values.shape, _UNMAPPED, dtype=np.uint8)
+    classes = {"unknown": _listed(unknown), "changed": _listed(changed), "unchanged": _listed(unchanged)}
     # Each test reads the untouched input, so a value that is both a source and a target is never translated twice.
-    for value, label in ((unknown, UNKNOWN), (changed, CHANGED), (unchanged, UNCHANGED)):
-        if value is not None:
-            remapped[labels == value] = label
-    if (remapped == _UNMAPPED).any():
-        found = ", ".join(f"{value:.15g}" for value in np.unique(labels)[:10])
-        expected = f"changedLabel={changed:.15g}, unchangedLabel={unchanged:.15g}" + (
-            "" if unknown is None else f", unknownLabel={unknown:.15g}"
-        )
-        raise InputError(f"label map holds values that are not configured: found {found}; configured {expected}")
+    for name, label in (("unknown", UNKNOWN), ("changed", CHANGED), ("unchanged", UNCHANGED)):
+        for value in classes[name]:
+            remapped[np.isnan(values) if math.isnan(value) else values == value] = label
+    remapped[np.ma.getmaskarray(labels)] = UNKNOWN
+    unmapped = remapped == _UNMAPPED
+    if unmapped.any():
+        _refuse(np.unique(values), bool(np.isnan(values[unmapped]).any()), classes, colours)
     return remapped
+
+
+def _listed(values: float | Sequence[float] | None) -> Sequence[float]:
+    if values is None:
+        return ()
+    return values if isinstance(values, Sequence) else (values,)
+
+
+def _refuse(found: np.ndarray, nan: bool, classes: dict[str, Sequence[float]], colours: bool) -> None:
+    """Raise the error of a label map that holds values, or NaN, of no class."""
+
+    def text(values: Sequence[float] | np.ndarray) -> str:
+        return ", ".join(_text(value, colours) for value in values)
+
+    expected = ", ".join(
+        f"{name}Label={text(classes[name])}" for name in ("changed", "unchanged", "unknown") if classes[name]
+    )
+    advice = "; if NaN stands for pixels without ground truth: unknownLabel = nan" if nan else ""
+    raise InputError(
+        f"label map holds values that are not configured: found {text(found[:_VALUES_SHOWN])}; configured "
+        f"{expected}{advice}"
+    )
+
+
+def _text(value: float, colours: bool) -> str:
+    return f"0x{int(value):06x}" if colours and not math.isnan(value) else f"{value:.15g}"

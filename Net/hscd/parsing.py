@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import configparser
 import math
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+_COLOUR = re.compile("0[xX][0-9a-fA-F]{6}")
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
@@ -48,6 +51,12 @@ def not_negative(text: str) -> float:
 def number_or_nan(text: str) -> float:
     """A finite number, or NaN."""
     return math.nan if math.isnan(float(text)) else number(text)
+
+
+def label_values(text: str, parse: Callable[[str], float] = number) -> tuple[float, ...]:
+    """Values of a label map, separated by commas: numbers as `parse` reads them, or colours, 0xRRGGBB."""
+    parts = [part.strip() for part in text.split(",")]
+    return tuple(float(int(part, 16)) if _COLOUR.fullmatch(part) else parse(part) for part in parts)
 
 
 def integer(text: str, low: int, high: float = math.inf) -> int:

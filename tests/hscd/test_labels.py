@@ -1,5 +1,7 @@
 """Remapping of label values: every value is translated once, from the untouched input."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -91,8 +93,35 @@ def test_error_without_unknown_value_does_not_mention_it():
 
 
 def test_nan_is_a_value_that_is_not_configured():
-    with pytest.raises(InputError, match="found 1, nan"):
+    with pytest.raises(InputError, match=r"found 1, nan; configured .*; if NaN stands for .*: unknownLabel = nan"):
         remap(np.array([1.0, np.nan]), 1, 2, 0)
+
+
+def test_nan_that_is_configured_is_not_advised():
+    with pytest.raises(InputError) as caught:
+        remap(np.array([1.0, np.nan, 7]), 1, 2, math.nan)
+    assert str(caught.value).endswith("found 1, 7, nan; configured changedLabel=1, unchangedLabel=2, unknownLabel=nan")
+
+
+# Changed 1, 3, 0.5 -> 0; unchanged 0, 2 -> 1; unknown NaN, 9 -> 2.
+def test_several_values_of_each_class():
+    labels = np.array([[0, 1, 2, 3], [np.nan, 0.5, 9, 1]])
+    found = remap(labels, (1, 3, 0.5), [0, 2], (math.nan, 9))
+    assert found.tolist() == [[1, 0, 1, 0], [2, 0, 2, 0]]
+    with pytest.raises(InputError, match=r"changedLabel=1, 3, unchangedLabel=0, 2, unknownLabel=nan, 9$"):
+        remap(labels, (1, 3), (0, 2), (math.nan, 9))
+
+
+def test_what_is_masked_is_unknown_whatever_its_value():
+    labels = np.ma.array([[1, 2], [7, 1]], mask=[[False, False], [True, True]])
+    found = remap(labels, 1, 2)
+    np.testing.assert_array_equal(found, np.array([[0, 1], [2, 2]], np.uint8), strict=True)
+    assert type(found) is np.ndarray
+
+
+def test_colours_are_named_as_colours():
+    with pytest.raises(InputError, match="found 0x000007, 0xff0000; configured changedLabel=0x00ff00, unchanged"):
+        remap(np.array([7, 0xFF0000]), 0xFF00, 1, math.nan, colours=True)
 
 
 def test_values_next_to_a_configured_one_are_not_rounded_to_it():

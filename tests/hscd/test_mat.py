@@ -99,11 +99,6 @@ def test_mat_without_any_variable(tmp_path):
     assert "it holds: none" in refuses(read_image, tmp_path / "a.mat", "cube")
 
 
-def test_mat_without_configured_variable_asks_for_it(tmp_path):
-    write_mat(tmp_path / "a.mat", np.zeros((2, 2)))
-    assert "matLabel" in refuses(read_image, tmp_path / "a.mat", None)
-
-
 @pytest.mark.parametrize(
     "value",
     [

@@ -68,8 +68,6 @@ def test_a_matrix_has_one_band(path, chunks):
 
 
 def test_missing_variables_are_told(path):
-    with pytest.raises(InputError, match=r"a\.mat: set matLabel"):
-        open_image(path, None, LIMIT)
     write(path, {"cube": cube(), "truth": [[1.0]], "#refs#": [[1.0]]})
     with pytest.raises(InputError, match=r"a\.mat: no variable 'x' \(matLabel\); it holds: cube, truth$"):
         open_image(path, "x", LIMIT)

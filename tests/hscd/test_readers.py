@@ -117,13 +117,6 @@ def test_label_map_of_other_dimensions(tmp_path, shape):
     assert str(shape) in message
 
 
-def test_label_map_in_colour_is_refused(tmp_path):
-    Image.fromarray(random_array((4, 5, 3), np.uint8)).save(tmp_path / "a.tif")
-    assert "expected a label map of (rows, columns), found shape (4, 5, 3)" in refuses(
-        read_label_map, tmp_path / "a.tif"
-    )
-
-
 def test_label_map_of_one_band_in_a_folder(tmp_path):
     labels = random_array((4, 5, 1), np.uint8)
     write_bands(tmp_path / "a.tif", labels)

@@ -14,8 +14,23 @@ from hscd.errors import InputError
 from hscd.hardware import available_memory
 from hscd.image import Image, without_alpha
 from hscd.nodata import valid_pixels
-from hscd.readers import bands, envi, mat, npy, png, prisma, safe, tif
-from hscd.readers.limits import check_size
+from hscd.readers import bands, envi, mat, npy, pictures, prisma, safe, tif
+from hscd.readers.label_maps import label_map_of, map_of_masks, whole
+
+__all__ = [
+    "READERS",
+    "checked",
+    "is_folder_of_bands",
+    "is_image",
+    "label_map_of",
+    "map_of_masks",
+    "name_of",
+    "names_one_image",
+    "open_image",
+    "open_label_map",
+    "read_image",
+    "read_label_map",
+]
 
 # As Sentinel-2's bands are called, with or without what comes before it.
 _BAND_NAME = re.compile(r"(.*_)?B\d[\dA]", re.IGNORECASE)
@@ -23,7 +38,7 @@ _BAND_NAME = re.compile(r"(.*_)?B\d[\dA]", re.IGNORECASE)
 # may take; it checks what the file declares before it allocates.
 Reader = Callable[[Path, str | None, int], Image]
 READERS: dict[str, Reader] = {
-    suffix: module.open_image for module in (mat, tif, envi, npy, png, prisma, safe) for suffix in module.SUFFIXES
+    suffix: module.open_image for module in (mat, tif, envi, npy, pictures, prisma, safe) for suffix in module.SUFFIXES
 }
 
 
@@ -115,29 +130,23 @@ def read_image(path: Path, variable: str | None = None, limit: int | None = None
     Raises:
         InputError: as `open_image`; also if the whole is larger than the limit.
     """
-    return _whole(open_image(path, variable, limit), limit)
+    return whole(open_image(path, variable, limit), limit)
 
 
-def _whole(image: Image, limit: int | None) -> np.ndarray:
-    check_size(image.path, image.nbytes, available_memory() if limit is None else limit)
-    return image.read()
+def open_label_map(path: Path, variable: str | None = None, limit: int | None = None) -> Image:
+    """`open_image` of a label map or a mask: without the name of an array it is the only one of two axes."""
+    if variable is None and path.suffix.lower() in mat.SUFFIXES and path.exists():
+        variable = mat.label_variable(path)
+    return open_image(path, variable, limit)
 
 
 def read_label_map(path: Path, variable: str | None = None, limit: int | None = None) -> np.ndarray:
-    """Read a label map as (rows, columns), in the values of its file.
+    """Read a label map as (rows, columns), in the values of its file, a masked array where that declares nodata.
 
     Raises:
-        InputError: as `read_image`; also if it has several bands that differ.
+        InputError: as `read_image` and `label_map_of`.
     """
-    return label_map_of(open_image(path, variable, limit), limit)
-
-
-def label_map_of(image: Image, limit: int | None = None) -> np.ndarray:
-    """`read_label_map` of an image that is open."""
-    labels = _whole(image, limit)
-    if labels.shape[2] > 1 and not (labels == labels[:, :, :1]).all():
-        raise InputError(f"{image.path}: expected a label map of (rows, columns), found shape {labels.shape}")
-    return labels[:, :, 0]
+    return label_map_of(open_label_map(path, variable, limit), limit=limit).values
 
 
 def checked(image: Image) -> Image:

@@ -12,6 +12,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BufferedIOBase, BufferedReader, BytesIO, RawIOBase
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy as np
 
 from hscd.errors import InputError, brief
 from hscd.image import Image, axes_of_image
-from hscd.readers import mat73
+from hscd.readers import mat73, variables
 from hscd.readers.limits import check_size
 
 SUFFIXES = (".mat",)
@@ -64,7 +65,7 @@ class _Variable:
 
 
 def open_image(path: Path, variable: str | None, limit: int) -> Image:
-    """Open one variable of a .mat file, in the number type it is stored in.
+    """Open one variable of a .mat file, in the number type it is stored in; without a name, the only one that fits.
 
     Before version 7.3 a variable is packed as a whole: any window of it takes the memory, and the time, of all.
 
@@ -73,7 +74,7 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
             bytes for it.
     """
     if variable is None:
-        raise InputError(f"{path}: set matLabel in its section to the variable that holds the data")
+        variable = variables.of_image(path, _arrays(path))
     if _is_hdf5(path):
         return mat73.open_image(path, variable, limit)
     shape, dtype = _found(path, variable, _declared)
@@ -84,6 +85,23 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
         return values.reshape(shape, order="F")[rows, columns]
 
     return Image(path=path, format="MATLAB", shape=shape, dtype=dtype, block=shape[:2], window=window)
+
+
+def label_variable(path: Path) -> str:
+    """The name of the only variable of a .mat file that can be a label map.
+
+    Raises:
+        InputError: if the file is unreadable, or none or several fit.
+    """
+    return variables.of_label_map(path, _arrays(path))
+
+
+def _arrays(path: Path) -> list[tuple[str, tuple[int, ...]]]:
+    """Names and shapes of the arrays of numbers in a file."""
+    if _is_hdf5(path):
+        return mat73.arrays(path)
+    with _opened(path) as found:
+        return [(variable.name, variable.shape) for variable in found if variable.name and not variable.kind]
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -98,20 +116,27 @@ def _is_hdf5(path: Path) -> bool:
 def _found(path: Path, variable: str, take: Callable[[Path, _Variable], Any]) -> Any:
     """What `take` gets out of a variable."""
     present = []
+    with _opened(path) as variables_of_file:
+        for found in variables_of_file:
+            if found.name == variable:
+                return take(path, found)
+            if found.name:
+                present.append(found.name)
+    names = ", ".join(brief(name) for name in present[:_NAMES_SHOWN]) or "none"
+    more = f" and {len(present) - _NAMES_SHOWN} more" if len(present) > _NAMES_SHOWN else ""
+    raise InputError(f"{path}: no variable {variable!r} (matLabel); it holds: {names}{more}")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Iterator[_Variable]]:
+    """The variables of a file, whose errors become one InputError."""
     try:
         with path.open("rb") as file:
-            for found in _variables(file):
-                if found.name == variable:
-                    return take(path, found)
-                if found.name:
-                    present.append(found.name)
+            yield _variables(file)
     except (InputError, MemoryError):
         raise
     except (OSError, ValueError, struct.error, zlib.error) as error:
         raise InputError(f"{path}: unreadable or truncated .mat file: {brief(error)}") from error
-    names = ", ".join(brief(name) for name in present[:_NAMES_SHOWN]) or "none"
-    more = f" and {len(present) - _NAMES_SHOWN} more" if len(present) > _NAMES_SHOWN else ""
-    raise InputError(f"{path}: no variable {variable!r} (matLabel); it holds: {names}{more}")
 
 
 def _declared(path: Path, variable: _Variable) -> tuple[tuple[int, ...], np.dtype]:

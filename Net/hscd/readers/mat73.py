@@ -23,7 +23,7 @@ _NUMBERS = {"double", "single", "logical"} | {f"{sign}int{bits}" for sign in (""
 _OTHER_CLASSES = {"cell": "a cell array", "char": "text", "struct": "a structure", "function_handle": "a function"}
 
 
-def open_image(path: Path, variable: str | None, limit: int) -> Image:
+def open_image(path: Path, variable: str, limit: int) -> Image:
     """Open one variable of a MATLAB 7.3 file, in the number type it is stored in.
 
     A window takes the memory of its own values, and on each thread that of a chunk.
@@ -32,8 +32,6 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
         InputError: if the file is unreadable, does not hold the variable, or holds something else than an image in it,
             or if a chunk of it declares more than `limit` bytes; reading, if the file is damaged.
     """
-    if variable is None:
-        raise InputError(f"{path}: set matLabel in its section to the variable that holds the data")
     with hdf5.opened(path, _WHAT) as file:
         dataset = _found(path, file.root, variable)
     rows, columns, bands = axes_of_image(path, dataset.shape[::-1])
@@ -48,6 +46,21 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
         return values.T if values.ndim == 3 else values.T[:, :, None]
 
     return Image(path, "MATLAB 7.3", (rows, columns, bands), dataset.dtype, block, window)
+
+
+def arrays(path: Path) -> list[tuple[str, tuple[int, ...]]]:
+    """Names and shapes, as MATLAB has them, of the arrays of real numbers in a MATLAB 7.3 file.
+
+    Raises:
+        InputError: if the file is unreadable.
+    """
+    with hdf5.opened(path, _WHAT) as file:
+        nodes = {name: node for name, node in file.root.children.items() if name not in _NOT_VARIABLES}
+        return [
+            (name, node.dataset(plain=False).shape[::-1])
+            for name, node in nodes.items()
+            if not _other_kind(node) and not node.numbers("MATLAB_empty")
+        ]
 
 
 def _found(path: Path, root: hdf5.Node, variable: str) -> hdf5.Dataset:
