@@ -1,5 +1,6 @@
 """Labels through the real commands: nodata, several values, colours, two masks, lists of pairs."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from scipy.io import loadmat
 import config
 import dataprocessing as dp
 from conftest import ONE_PLACE, Workspace, make_pair, write_mat
+from hscd import readers
 from raster_scenes import write_as, write_pair, write_raster
 
 VALUES = "changedLabel = 1\nunchangedLabel = 2\nunknownLabel = 0\n"
@@ -282,3 +284,11 @@ def test_paths_of_one_file(space: Workspace, tmp_path: Path) -> None:
 def test_results_name_the_file_and_its_shape(workspace: Workspace) -> None:
     done = workspace.call("predutils")
     assert "PLACE A_town_ED_pseudo_rescaling_True (before/town.mat, 20 × 30 × 5): overall accuracy" in done.stdout
+
+
+def test_what_a_label_file_says_is_told(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = readers.open_label_map
+    monkeypatch.setattr(
+        readers, "open_label_map", lambda *given: dataclasses.replace(opened(*given), notes=("it is odd",))
+    )
+    assert "data/a/label/town.mat: it is odd\n" in told(workspace)[1]
