@@ -17,8 +17,8 @@ _NAMES_SHOWN = 6
 
 # As satellite bands are called, whatever stands before it and for which resolution: T33UUU_…_B8A_20m, LC08_…_B1.
 _SENSOR_BAND = re.compile(r"(?:.*[^a-z0-9])?b(?:and)?0*(\d{1,2})(a?)(?:_\d\dm)?", re.IGNORECASE)
-# What programs call bands that have no name.
-_GENERIC = re.compile(r"(?:band|bande|banda|layer|channel)?[ _#-]*\d*", re.IGNORECASE)
+# What programs call bands that have no name: "Band 1"; ENVI "Resize (Band 1:scene of 2003)".
+_GENERIC = re.compile(r"(?:band|bande|banda|layer|channel)?[ _#-]*\d*|.*\(band \d+\b.*", re.IGNORECASE)
 
 
 class Matched(NamedTuple):

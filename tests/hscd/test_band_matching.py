@@ -68,6 +68,9 @@ def test_names_that_say_nothing_are_none():
     assert match(image(3, ("Band 1", "Band 2", "Band 3")), image(2, ("Band 2", "Band 3"))) is None
     found = match(image(2, ("Band 1", "Band 2")), image(2, ("Band 2", "Band 1")))
     assert bands(found) == ([0, 1], [0, 1])
+    scenes = [tuple(f"Resize (ETM+ Meta (Band {band}):L7_{year}.txt)" for band in (1, 2)) for year in (2000, 2003)]
+    found = match(image(2, scenes[0]), image(2, scenes[1]))
+    assert (bands(found), found.notes) == (([0, 1], [0, 1]), ())
     # Nor are names of which two are the same, or one is missing.
     for names in (("red", "red"), ("red", "")):
         assert bands(match(image(2, names), image(2, ("red", "nir")))) == ([0, 1], [0, 1])
