@@ -196,7 +196,9 @@ def test_lists_of_another_length_are_not_used(tmp_path, key, count):
     [({"data_gain_values": "{1, 2, 4}"}, [1, 2, 4], [0] * 3, 0),
      ({"data_gain_values": "{2, 2, 2}", "data_offset_values": "{1, 0, -1}"}, [2] * 3, [1, 0, -1], 0),
      ({"data_gain_values": "{2, 2, 2}", "reflectance_scale_factor": 100}, [2] * 3, [0] * 3, 1),
-     ({"reflectance_scale_factor": 4}, [0.25] * 3, [0] * 3, 0), ({"reflectance_scale_factor": 1}, None, None, 0),
+     ({"data_offset_values": "{1, 0, -1}"}, [1] * 3, [1, 0, -1], 0),
+     ({"reflectance_scale_factor": "inf"}, None, None, 1),
+     ({"reflectance_scale_factor": "{4}"}, [0.25] * 3, [0] * 3, 0), ({"reflectance_scale_factor": 1}, None, None, 0),
      ({"reflectance_scale_factor": "x"}, None, None, 1), ({"reflectance_scale_factor": 0}, None, None, 1),
      ({"data_gain_values": "{1, 0, 1}"}, None, None, 1), ({"data_gain_values": "{1, x, 1}"}, None, None, 1),
      ({"data_gain_values": "{1, 1, 1}", "data_offset_values": "{0, 0, 0}"}, None, None, 0)],
@@ -244,7 +246,13 @@ def test_packed_in_several_parts(tmp_path):
 
 def test_packed_pixels_that_are_damaged(tmp_path):
     packed = gzip.compress(IMAGE.tobytes())
-    for content in (packed[:-9], packed[:20], packed[:-6] + b"\1" + packed[-5:], gzip.compress(IMAGE.tobytes()[:-1])):
+    for content in (
+        packed[:-9],
+        packed[:20],
+        packed[:20] + b"\xff" * 20 + packed[40:],
+        packed[:-6] + b"\1" + packed[-5:],
+        gzip.compress(IMAGE.tobytes()[:-1]),
+    ):
         header = write(tmp_path / "a.img", file_compression=1, pixels=lambda _, content=content: content)
         assert "a.img: truncated or damaged gzip file" in str(refuses_below(header, tmp_path / "a.img"))
     # An offset beyond the end.
@@ -424,6 +432,8 @@ def test_a_coordinate_system_string_is_that_of_epsg(tmp_path):
     )
     assert same_grid(envi, open_image(tmp_path / "b.tif"))
     assert envi.notes == ()
-    # It counts even where the projection of map info is unknown, or arbitrary.
-    other = "{Arbitrary, 1, 1, 203325, 3604935, 30, 30}"
-    assert same_grid(open_image(write(tmp_path / "c.img", map_info=other, coordinate_system_string=ESRI)), envi)
+    # It counts whatever the projection of map info.
+    for other in ("Arbitrary, 1, 1, 203325, 3604935, 30, 30", "UTM, 1, 1, 203325, 3604935, 30, 30, 51, North"):
+        found = open_image(write(tmp_path / "c.img", map_info=f"{{{other}}}", coordinate_system_string=ESRI))
+        assert same_grid(found, envi)
+        assert found.notes == ()

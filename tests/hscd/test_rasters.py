@@ -80,6 +80,13 @@ def test_wavelengths_are_in_nanometres(tmp_path, unit, values):
     np.testing.assert_allclose(open_image(tmp_path / "a.tif").wavelengths, [450, 2400])
 
 
+def test_wavelengths_in_units_that_differ_are_not_used(tmp_path):
+    write(tmp_path / "a.tif", cube(2), tags={"wavelength": ["450", "2.4"], "wavelength_units": ["nm", "um"]}, **UTM)
+    found = open_image(tmp_path / "a.tif")
+    assert found.wavelengths is None
+    assert found.notes == ("the units of its wavelengths differ by band; they are not used",)
+
+
 def test_complex_numbers_are_refused(tmp_path):
     write(tmp_path / "a.tif", cube(dtype="c8"), **UTM)
     with pytest.raises(InputError, match=r"expected real numbers, found complex ones \(complex64\)"):

@@ -11,9 +11,10 @@ from raster_scenes import UTM, moved, write_raster
 OLD = "S2A_OPER_PRD_MSIL1C_PDMC_20160830T143223_R122_V20160830T095032.SAFE"
 OLD_GRANULE = "S2A_OPER_MSI_L1C_TL_SGS__20160830T143223_A006207_{tile}_N02.04"
 SPECIAL = (
-    "<Special_Values><SPECIAL_VALUE_TEXT>NODATA</SPECIAL_VALUE_TEXT><SPECIAL_VALUE_INDEX>{nodata}</SPECIAL_VALUE_INDEX>"
-    "</Special_Values><Special_Values><SPECIAL_VALUE_TEXT>SATURATED</SPECIAL_VALUE_TEXT><SPECIAL_VALUE_INDEX>{saturated}"
-    "</SPECIAL_VALUE_INDEX></Special_Values>"
+    "<Special_Values><SPECIAL_VALUE_TEXT>NODATA</SPECIAL_VALUE_TEXT>"
+    "<SPECIAL_VALUE_INDEX>{nodata}</SPECIAL_VALUE_INDEX></Special_Values>"
+    "<Special_Values><SPECIAL_VALUE_TEXT> SATURATED\n</SPECIAL_VALUE_TEXT>"
+    "<SPECIAL_VALUE_INDEX>{saturated}</SPECIAL_VALUE_INDEX></Special_Values>"
 )
 
 
@@ -103,8 +104,9 @@ def test_a_product_of_several_granules_is_named_by_one(tmp_path):
     np.testing.assert_allclose(physical(found).read()[0, 0], [0.1, 0.2], rtol=1e-6)
     assert names_one_image(granule)
     assert name_of(granule) == tiles[1]
-    # Of its own, it knows no product.
-    assert open_image(granule.rename(tmp_path / "alone")).scale is None
+    # Elsewhere it belongs to no product.
+    (tmp_path / OLD / "elsewhere").mkdir()
+    assert open_image(granule.rename(tmp_path / OLD / "elsewhere/alone")).scale is None
 
 
 @pytest.mark.parametrize("name", ["town", "S2A_MSIL1C_20230823T095559_N05.09"])
@@ -114,7 +116,7 @@ def test_a_product_of_another_name(tmp_path, name):
     assert names_one_image(folder)
     assert name_of(folder) == name
     assert open_image(folder).format == "Sentinel-2 SAFE"
-    (folder / "MTD_MSIL1C.xml").unlink()
+    (folder / "MTD_MSIL1C.xml").rename(tmp_path / "MTD_MSIL1C.xml")
     assert not is_image(folder)
     assert not names_one_image(tmp_path)
 
@@ -142,6 +144,18 @@ def test_without_metadata_values_are_stored_numbers(tmp_path):
     assert found.notes == (
         "it has no metadata (MTD_MSIL1C.xml, MTD_MSIL2A.xml): its values are stored numbers, not reflectance",
     )
+
+
+@pytest.mark.parametrize("metadata", [None, "MTD_MSIL1C.xml"])
+def test_what_the_files_of_bands_say(tmp_path, metadata):
+    folder = product(tmp_path / "a.SAFE", metadata)
+    band = np.full((12, 12, 1), 1000, np.uint16)
+    write_raster(next(folder.rglob("*B02.tif")), band, tags={"wavelength": [0.49]}, scale=(1e-3, 0.5), **UTM)
+    found = open_image(folder)
+    # The metadata of the product counts before theirs.
+    np.testing.assert_allclose(physical(found).read(), 0.1 if metadata else 1.5, rtol=1e-6)
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith("T33UUU_20230823T095559_B02.tif: its wavelengths, 0.49")
 
 
 @pytest.mark.parametrize(("metadata", "build"), [("MTD_MSIL1C.xml", level_1c), ("MTD_MSIL2A.xml", level_2a)])

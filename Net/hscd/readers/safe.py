@@ -71,12 +71,10 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
     special = {} if metadata is None or root is None else _special_values(metadata, root)
     bands = [_masked(open_band(file, limit), special) for file in files.values()]
     image = stacked(path, bands, names)
-    image = replace(
-        image, format="Sentinel-2 SAFE", wavelengths=np.array([WAVELENGTHS[band] for band in names]), scale=None
-    )
+    image = replace(image, format="Sentinel-2 SAFE", wavelengths=np.array([WAVELENGTHS[band] for band in names]))
     if metadata is None or root is None:
         note = "it has no metadata (MTD_MSIL1C.xml, MTD_MSIL2A.xml): its values are stored numbers, not reflectance"
-        return replace(image, notes=(note, *image.notes))
+        return image if image.scale is not None else replace(image, notes=(note, *image.notes))
     scale, offset, notes = _scaling(metadata, root, names)
     return replace(image, scale=scale, offset=offset, notes=notes + image.notes)
 
