@@ -14,7 +14,7 @@ from hscd.band_matching import match
 from hscd.errors import InputError
 from hscd.grids import onto, overlaps, same_grid
 from hscd.hardware import available_memory
-from hscd.image import Image, physical, with_bands, without_alpha
+from hscd.image import Image, held, physical, with_bands, without_alpha
 from hscd.inspection import listed
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
 from hscd.messages import warn
@@ -73,6 +73,8 @@ def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image
     before, after = (_physical(image, section) for image in (before, after))
     if before.grid is not None and after.grid is not None:
         if not same_grid(before, after):
+            if after.block == after.shape[:2]:  # packed as a whole, and each tile would unpack it anew
+                after = held(after)
             dtype = np.result_type(after.dtype, np.float32)
             moved = onto(after, before.grid, before.shape[:2], dtype, math.nan)
             if not overlaps(after, before):
