@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from hscd.image import Image
 from hscd.inspection import PairSummary, best_bands, listed, summarise
 from hscd.labels import UNKNOWN
 from hscd.nodata import valid_pixels
+from hscd.paths import require_names
 from hscd.reports import quicklook
 from hscd.scene import thinned, windows_of
 from image_pairs import PairFiles, label_map, memory_limit, nothing_left, open_pair, pair_files, relabel
@@ -36,6 +38,7 @@ def inspect(settings: config.Settings) -> None:
         except InputError as error:
             errors.append(str(error))
             continue
+        require_names(_picture(settings, section, files) for files in pairs)
         print(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {section.img_a_path.parent}")
         for files in pairs:
             try:
@@ -61,11 +64,15 @@ def _pair_lines(files: PairFiles, section: config.DataSet, settings: config.Sett
         shown[~valid] = UNKNOWN
         if step == 1:
             labels = shown
-    picture = settings.stat_path / f"{section.name}_{files.name}_quicklook.png"
+    picture = _picture(settings, section, files)
     quicklook.write(picture, (before, after), best_bands(before, images[0].wavelengths, images[0].names), valid, shown)
     found = summarise((before, after), valid, labels, has_labels=files.label is not None)
     sampled = [] if step == 1 else [f"    images larger than memory: every {step} rows and columns looked at"]
     return _lines(files, images, found) + sampled + _declared(files, section, settings)
+
+
+def _picture(settings: config.Settings, section: config.DataSet, files: PairFiles) -> Path:
+    return settings.stat_path / f"{section.name}_{files.name}_quicklook.png"
 
 
 def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) -> list[str]:

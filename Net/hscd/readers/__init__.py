@@ -14,6 +14,7 @@ from hscd.errors import InputError
 from hscd.hardware import available_memory
 from hscd.image import Image
 from hscd.nodata import valid_pixels
+from hscd.paths import require_regular
 from hscd.readers import bands, envi, mat, npy, png, prisma, safe, tif
 from hscd.readers.limits import check_size
 
@@ -69,6 +70,7 @@ def open_image(path: Path, variable: str | None = None, limit: int | None = None
         raise InputError(f"{path}: unknown format; known: {', '.join(READERS)}, and folders of bands")
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
+    require_regular(path)
     image = reader(path, variable, available_memory() if limit is None else limit)
 
     def window(rows: slice, columns: slice) -> np.ndarray:
