@@ -19,7 +19,7 @@ from hscd.distances import DISTANCES, pixel_distances
 from hscd.errors import InputError
 from hscd.evaluation import PLAUSIBLE_SHARE, Confusion, changed_share, confusion
 from hscd.messages import warn
-from hscd.paths import require_names
+from hscd.paths import require_names, require_regular
 from hscd.records import PseudoLabels
 from hscd.scene import Scene
 from hscd.selection import (
@@ -103,7 +103,7 @@ def load_pseudo_labels(section: config.DataSet, pair_name: str, shape: tuple[int
         InputError: if the file is missing or damaged, or was made for an image of another shape.
     """
     file = pseudo_file(section, pair_name)
-    if not file.is_file():
+    if not require_regular(file).is_file():
         raise InputError(
             f"{file}: no such file; `python predutils.py --set 'settings.train_set={section.name}'` makes it"
         )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hscd.errors import InputError
+from hscd.errors import InputError, brief
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
@@ -58,7 +58,9 @@ def require_names(paths: Iterable[Path]) -> None:
         most = _limit(path.parent, "PC_PATH_MAX", _PATH_MAX) - 1
         size = len(folder) + max(len(name) + 1, _TEMPORARY)
         if size > most:
-            raise InputError(f"{path}: the path of this result takes {size} bytes, {most} are allowed; shorten it")
+            raise InputError(
+                f"{brief(path)}: the path of this result takes {size} bytes, {most} are allowed; shorten it"
+            )
 
 
 def _limit(folder: Path, name: str, otherwise: int) -> int:
@@ -69,7 +71,7 @@ def _limit(folder: Path, name: str, otherwise: int) -> int:
     return found if found > 0 else otherwise
 
 
-def for_gdal(path: Path) -> Path:
+def for_gdal(path: Path) -> str:
     """A path that GDAL takes for that of a file: absolute, and not in one of its virtual file systems.
 
     A relative one may look like a connection to something ("GTIFF_DIR:1:x.tif"), and /vsizip/x like an archive.
@@ -80,7 +82,7 @@ def for_gdal(path: Path) -> Path:
     whole = Path(os.path.abspath(require_regular(path)))  # noqa: PTH100, `Path.resolve` would follow links
     if not _is_utf8(whole):
         raise InputError(f"{path}: its name, or that of one of its folders, is not UTF-8; rename it")
-    return Path(f"{whole.root}.{whole}") if str(whole).startswith("/vsi") else whole
+    return f"/.{whole}" if str(whole).startswith("/vsi") else str(whole)
 
 
 @contextmanager

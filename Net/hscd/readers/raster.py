@@ -21,6 +21,7 @@ from hscd.hardware import threads
 from hscd.image import Image
 from hscd.paths import for_gdal
 from hscd.readers.limits import check_size
+from hscd.readers.many_bands import many_bands
 from hscd.records import Grid
 
 _CACHE_MEGABYTES = 64
@@ -87,7 +88,7 @@ def _dataset(path: Path, driver: str, kind: str) -> Iterator[Any]:
             rasterio.Env(GDAL_CACHEMAX=_CACHE_MEGABYTES, GDAL_NUM_THREADS=threads(), GDAL_PAM_ENABLED=False),
         ):
             warnings.simplefilter("ignore")  # without georeference, among others
-            with rasterio.open(for_gdal(path), driver=driver) as source:
+            with many_bands(rasterio.open(for_gdal(path), driver=driver)) as source:
                 yield source
     except (InputError, MemoryError):
         raise
