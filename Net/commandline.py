@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import config
@@ -14,6 +14,7 @@ from hscd.errors import InputError, brief
 from hscd.hardware import choose_backend
 from hscd.interrupts import ctrl_c_heeded
 from hscd.messages import show_warnings
+from hscd.streams import patient_streams
 
 
 def run(description: str, stage: Callable[[config.Settings], None], arguments: Sequence[str] | None = None) -> int:
@@ -25,9 +26,19 @@ def run(description: str, stage: Callable[[config.Settings], None], arguments: S
         arguments: command line; None for that of the process.
 
     Returns:
-        Exit status: 0 if all went well, 2 for input that cannot be used, 1 for a failing system call or
-        too little memory, 130 for Ctrl-C.
+        Exit status: 0 if all went well and was written, whether or not somebody read what was printed; 2 for input that
+        cannot be used, 1 for a failing system call or too little memory, 130 for Ctrl-C.
     """
+    with patient_streams() as refused:
+        status = _run(description, stage, arguments)
+    for name, error in refused.but_closed():
+        status = status or 1
+        with suppress(OSError):
+            print(f"error: {name}: {error.strerror}; the results are not affected", file=sys.stderr)
+    return status
+
+
+def _run(description: str, stage: Callable[[config.Settings], None], arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         description=description, epilog="Settings, data sets and outputs are described in net.conf and README.md."
     )
@@ -53,9 +64,6 @@ def run(description: str, stage: Callable[[config.Settings], None], arguments: S
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever read what is printed has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except MemoryError as error:
         print(f"error: out of memory: {brief(error)}", file=sys.stderr)
         return 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import configparser
 import difflib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from config_keys import SEED as SEED
 from hscd import band_choice
 from hscd.distances import DISTANCES
 from hscd.errors import InputError, brief, printable
+from hscd.paths import require_regular
 
 NET_PATH = Path(__file__).resolve().parent
 DATA_CONFIG_PATH = NET_PATH / "net.conf"
@@ -136,7 +138,7 @@ def read(file: str | Path = DATA_CONFIG_PATH, overrides: Iterable[str] = ()) -> 
 def _parse(file: Path) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=("#", ";"))
     try:
-        with file.open(encoding="utf-8-sig") as lines:
+        with require_regular(file).open(encoding="utf-8-sig") as lines:
             parser.read_file(lines)
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
@@ -233,9 +235,13 @@ class _Checker:
             raise InputError("\n".join(self.problems))
         folder = self.file.resolve().parent
         general |= {key: folder / general[key] for key in ("model_path", "stat_path")}
+        found = {name: _data_set(name, values, folder) for name, values in data_sets.items()}
+        self.check_results(general, found)
+        if self.problems:
+            raise InputError("\n".join(self.problems))
         return Settings(
             file=self.file,
-            data_sets={name: _data_set(name, values, folder) for name, values in data_sets.items()},
+            data_sets=found,
             searches={distance: SearchSettings(**values) for distance, values in searches.items()},
             **general,
         )
@@ -284,6 +290,27 @@ class _Checker:
         """Whether the before and the after images are the same ones."""
         variables = [values.get(key) or values.get("matLabel") for key in ("matLabelA", "matLabelB")]
         return values["imgAPath"] == values.get("imgBPath") and variables[0] == variables[1]
+
+    def check_results(self, general: dict[str, Any], data_sets: dict[str, DataSet]) -> None:
+        """No results where images and label maps are looked for: the next run would take them for such."""
+        results = [(f"[{self.settings_section}] {key}", general[key]) for key in ("model_path", "stat_path")]
+        results += [(f"[{name}] pseudoPath", data_set.pseudo_path) for name, data_set in data_sets.items()]
+        images = [
+            (f"[{name}] {key}", path)
+            for name, data_set in data_sets.items()
+            for key, path in (
+                ("imgAPath", data_set.img_a_path), ("imgBPath", data_set.img_b_path),
+                ("labelPath", data_set.label_path), ("changedMask", data_set.changed_mask),
+                ("unchangedMask", data_set.unchanged_mask),
+            )
+            if path is not None
+        ]  # fmt: skip
+        real = {path: Path(os.path.realpath(path)) for _, path in results + images}  # a loop of links is no error here
+        for result, folder in results:
+            for key, place in images:
+                if real[folder].is_relative_to(real[place]):
+                    where = "is the folder" if real[folder] == real[place] else f"found {str(folder)!r}, inside that"
+                    self.problem(f"{result}: {where} of {key}; results would be taken for images, give them another")
 
 
 def _allowed(name: str) -> str:

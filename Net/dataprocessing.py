@@ -152,16 +152,28 @@ def labelled_pixels(name: str, conf: Settings) -> tuple[np.ndarray, np.ndarray]:
     return pairs, labels
 
 
-def scenes(name: str, conf: Settings) -> list[Scene]:
+def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:
     """The pairs of a data set for prediction and pseudo-labels, all rescaled together.
 
     Their pixels are read here once, and again when they are asked for, unless all images fit into memory together.
 
+    Args:
+        name: the data set's section.
+        conf: checked settings.
+        bands: number of bands that the model was trained on; None where there is no model.
+
     Raises:
-        InputError: as `load_dataset`; also if every pixel of a pair is masked.
+        InputError: as `load_dataset`; also if every pixel of a pair is masked, or the images have other bands, which
+            is told before pixels are read.
     """
     section = conf[name]
-    pairs = _held(open_pairs(section, conf), conf)
+    opened = open_pairs(section, conf)
+    found_bands = opened[0][1].shape[2]
+    if bands not in (None, found_bands):
+        raise InputError(
+            f"[{name}] {opened[0][0].name}: {found_bands} bands, model {conf.model_name} was trained on {bands} bands"
+        )
+    pairs = _held(opened, conf)
     found = []
     for files, before, after in pairs:
         if RESAMPLED in after.format:

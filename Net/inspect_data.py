@@ -16,6 +16,7 @@ from hscd.image import Image
 from hscd.inspection import PairSummary, best_bands, listed, named, summarise
 from hscd.labels import UNKNOWN
 from hscd.nodata import valid_pixels
+from hscd.paths import require_names
 from hscd.reports import quicklook
 from hscd.scene import thinned, windows_of
 from image_pairs import label_map, memory_limit, nothing_left, open_pair, relabel
@@ -38,6 +39,7 @@ def inspect(settings: config.Settings) -> None:
         except InputError as error:
             errors.append(str(error))
             continue
+        require_names(_picture(settings, section, files) for files in pairs)
         print(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {_place(section)}")
         for files in pairs:
             try:
@@ -63,11 +65,15 @@ def _pair_lines(files: PairFiles, section: config.DataSet, settings: config.Sett
         shown[~valid] = UNKNOWN
         if step == 1:
             labels = shown
-    picture = settings.stat_path / f"{section.name}_{files.name}_quicklook.png"
+    picture = _picture(settings, section, files)
     quicklook.write(picture, (before, after), best_bands(before, images[0].wavelengths, images[0].names), valid, shown)
     found = summarise((before, after), valid, labels, has_labels=files.has_labels)
     sampled = [] if step == 1 else [f"    images larger than memory: every {step} rows and columns looked at"]
     return _lines(files, images, found) + sampled + _declared(files, section, settings)
+
+
+def _picture(settings: config.Settings, section: config.DataSet, files: PairFiles) -> Path:
+    return settings.stat_path / f"{section.name}_{files.name}_quicklook.png"
 
 
 def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import config
 import predutils as pu
 from commandline import run
 from hscd.errors import InputError
+from hscd.paths import require_names
 from hscd.reports import maps
 
 FIRST_RADIUS = 2
@@ -23,16 +25,22 @@ def generate(settings: config.Settings) -> None:
             f"{settings.file}: [settings] pseudo_radius: found {settings.pseudo_radius}; "
             f"maps are drawn from radius {FIRST_RADIUS} up to it"
         )
+    for name in pu.saved_pairs(section):
+        require_names([_picture(settings, name, settings.pseudo_radius)])
     with tqdm(pu.saved_pairs(section), desc="maps by neighbourhood", unit="pair") as progress:
         for name in progress:
             pseudo = pu.load_pseudo_labels(section, name)
             for radius in range(FIRST_RADIUS, settings.pseudo_radius + 1):
                 positions, labels = pu.labels_by_neighborhood(pseudo, radius)
                 maps.write_classes(
-                    settings.stat_path / f"{section.name}_{name}_radius{radius}.png",
+                    _picture(settings, name, radius),
                     maps.selection_panels(positions, labels, pseudo["shape"]),
                     unknown="excluded",
                 )
+
+
+def _picture(settings: config.Settings, name: str, radius: int) -> Path:
+    return settings.stat_path / f"{settings.train_set}_{name}_radius{radius}.png"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

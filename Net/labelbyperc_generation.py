@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import config
 import predutils as pu
 from commandline import run
+from hscd.paths import require_names
 from hscd.reports import maps
 
 PERCENTAGES = range(10, 100, 10)
@@ -17,16 +19,22 @@ def generate(settings: config.Settings) -> None:
     from tqdm import tqdm
 
     section = settings[settings.train_set]
+    for name in pu.saved_pairs(section):
+        require_names([_picture(settings, name, PERCENTAGES[-1])])
     with tqdm(pu.saved_pairs(section), desc="maps by percentage", unit="pair") as progress:
         for name in progress:
             pseudo = pu.load_pseudo_labels(section, name)
             for percentage in PERCENTAGES:
                 positions, labels = pu.labels_by_percentage(pseudo, percentage / 100)
                 maps.write_classes(
-                    settings.stat_path / f"{section.name}_{name}_{percentage}%.png",
+                    _picture(settings, name, percentage),
                     maps.selection_panels(positions, labels, pseudo["shape"]),
                     unknown="excluded",
                 )
+
+
+def _picture(settings: config.Settings, name: str, percentage: int) -> Path:
+    return settings.stat_path / f"{settings.train_set}_{name}_{percentage}%.png"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

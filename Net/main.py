@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,14 @@ import config
 import dataprocessing as dp
 import predutils as pu
 from commandline import run
-from hscd import storage, weights
-from hscd.distances import DISTANCES
+from hscd import models, storage
+from hscd.distances import DISTANCES, by_function
 from hscd.errors import InputError
 from hscd.evaluation import confusion
 from hscd.hardware import available_memory
 from hscd.inspection import named
 from hscd.messages import warn
+from hscd.paths import require_names
 from hscd.records import PseudoLabels
 from hscd.reports import gis, maps, tables
 from hscd.scene import Scene, pair_bytes
@@ -31,7 +33,9 @@ from pair_finding import pair_files
 
 def train(settings: config.Settings) -> None:
     """Search for a model on `train_set` and save it with the report of all trials."""
-    with storage.exclusive(settings.model_path / settings.model_name):
+    prefix = settings.model_path / settings.model_name
+    require_names([models.longest_file(prefix), settings.stat_path / f"{settings.model_name}_stats.csv"])
+    with storage.exclusive(prefix):
         pass  # said now rather than after all that is slow
     for name in (settings.train_set, settings.test_set):
         pair_files(settings[name])
@@ -83,19 +87,24 @@ def selection_name(settings: config.Settings) -> str:
 
 def test(settings: config.Settings) -> None:
     """Test a saved model on every pair of `test_set`, with or without fine-tuning."""
-    weights.require(settings.model_path / f"{settings.model_name}.h5")  # before the slow import
-    import siamese
-    from hscd.models import trained_rescaled
-
+    section = settings[settings.test_set]
+    for files in pair_files(section):
+        prefix = _result_prefix(settings, files.name)
+        require_names([_table(prefix), *_pictures(prefix), *gis.result_files(prefix)])
+    # All that can be refused is, before the slow import of TensorFlow.
     prefix = settings.model_path / settings.model_name
-    siamese.load_model(prefix)
-    if trained_rescaled(prefix) not in (None, settings.apply_rescaling):
+    trained_distance = by_function(models.read_parameters(prefix)["score_function"]).name
+    if trained_distance != settings.distance:
+        warn(
+            f"{settings.model_name}: trained with the distance {trained_distance}, which the test uses; "
+            f"distance = {settings.distance} is not used"
+        )
+    if models.trained_rescaled(prefix) not in (None, settings.apply_rescaling):
         warn(
             f"{settings.model_name}: trained with apply_rescaling = {not settings.apply_rescaling}, tested with "
             f"{settings.apply_rescaling}"
         )
-    scenes = dp.scenes(settings.test_set, settings)
-    section = settings[settings.test_set]
+    scenes = dp.scenes(settings.test_set, settings, models.trained_bands(prefix))
     pseudo: dict[str, PseudoLabels] = {}
     if settings.fine_tuning != config.NO_FINE_TUNING:
         pseudo = {scene.name: pu.load_pseudo_labels(section, scene.name, scene.truth.shape) for scene in scenes}
@@ -160,9 +169,9 @@ def test_pair(settings: config.Settings, scene: Scene, pseudo: PseudoLabels | No
     if pseudo is not None:
         reference = corrected_labels(pseudo)
         agreement = [confusion(labels, reference).overall_accuracy for labels in (prediction, corrected)]
-    result_name = f"{settings.test_set}_{name}_on_{settings.model_name}_{selection_name(settings)}"
+    result = _result_prefix(settings, name)
     storage.write_csv(
-        settings.stat_path / f"{result_name}.csv",
+        _table(result),
         [
             {"total_examples": counts.total, "threshold": threshold}
             | tables.metrics(counts)
@@ -173,16 +182,28 @@ def test_pair(settings: config.Settings, scene: Scene, pseudo: PseudoLabels | No
             | {"pseudo_acc": agreement[0], "pseudo_acc_corrected": agreement[1]}
         ],
     )
-    stat = settings.stat_path
-    maps.write_classes(stat / f"{result_name}.png", maps.prediction_panels(prediction, truth))
-    maps.write_classes(stat / f"{result_name}_corrected.png", maps.prediction_panels(corrected, truth))
-    maps.write_heatmap(stat / f"{result_name}_heatmap.png", distances, threshold, f"Distances of {name}")
+    picture, corrected_picture, heat_map = _pictures(result)
+    maps.write_classes(picture, maps.prediction_panels(prediction, truth))
+    maps.write_classes(corrected_picture, maps.prediction_panels(corrected, truth))
+    maps.write_heatmap(heat_map, distances, threshold, f"Distances of {name}")
     gis.write_results(
-        stat / result_name, distances, threshold, prediction, corrected, scene.grid, settings.min_area,
+        result, distances, threshold, prediction, corrected, scene.grid, settings.min_area,
         {"MODEL": settings.model_name, "FINE_TUNING": selection_name(settings)},
     )  # fmt: skip
-    said = f"{tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}"
-    print(f"{result_name} ({named(scene.before)}): {said}")
+    pu.tell(f"{result.name} ({named(scene.before)})", (prediction, corrected), (counts, corrected_counts))
+
+
+def _result_prefix(settings: config.Settings, pair_name: str) -> Path:
+    """Folder and start of the names of the results of a pair."""
+    return settings.stat_path / f"{settings.test_set}_{pair_name}_on_{settings.model_name}_{selection_name(settings)}"
+
+
+def _table(prefix: Path) -> Path:
+    return prefix.with_name(f"{prefix.name}.csv")
+
+
+def _pictures(prefix: Path) -> list[Path]:
+    return [prefix.with_name(prefix.name + ending) for ending in (".png", "_corrected.png", "_heatmap.png")]
 
 
 def predict_map(model: Any, scene: Scene) -> np.ndarray:

@@ -17,9 +17,10 @@ from commandline import run
 from hscd import storage
 from hscd.distances import DISTANCES, pixel_distances
 from hscd.errors import InputError
-from hscd.evaluation import confusion
+from hscd.evaluation import PLAUSIBLE_SHARE, Confusion, changed_share, confusion
 from hscd.inspection import named
 from hscd.messages import warn
+from hscd.paths import require_names, require_regular
 from hscd.records import PseudoLabels
 from hscd.scene import Scene
 from hscd.selection import (
@@ -132,7 +133,7 @@ def load_pseudo_labels(section: config.DataSet, pair_name: str, shape: tuple[int
         InputError: if the file is missing or damaged, or was made for an image of another shape.
     """
     file = pseudo_file(section, pair_name)
-    if not file.is_file():
+    if not require_regular(file).is_file():
         raise InputError(
             f"{file}: no such file; `python predutils.py --set 'settings.train_set={section.name}'` makes it"
         )
@@ -188,9 +189,16 @@ def generate(settings: config.Settings) -> None:
     from tqdm import tqdm
 
     from dataprocessing import scenes
+    from hscd.reports import gis
+    from image_pairs import pair_files
 
     section = settings[settings.train_set]
     storage.require_folder(section.pseudo_path)  # where that fails, no work should be lost
+    for files in pair_files(section):
+        prefix = _prefix(settings, files.name)
+        require_names(
+            [pseudo_file(section, files.name), *gis.result_files(prefix), *_tables(prefix), *_pictures(prefix)]
+        )
     scenes_of_set = scenes(section.name, settings)
     function = DISTANCES[settings.distance].function
     with tqdm(scenes_of_set, desc="pseudo-labels", unit="pair") as progress:
@@ -198,8 +206,21 @@ def generate(settings: config.Settings) -> None:
     # Only when all pairs have a threshold is anything written.
     for scene, (pseudo, generation_time) in zip(scenes_of_set, made, strict=True):
         storage.write_pickle(pseudo_file(section, scene.name), pseudo)
-        name = f"{section.name}_{scene.name}_{settings.distance}_pseudo_rescaling_{settings.apply_rescaling}"
-        _report(settings.stat_path / name, pseudo, scene, settings, generation_time)
+        _report(_prefix(settings, scene.name), pseudo, scene, settings, generation_time)
+
+
+def _prefix(settings: config.Settings, pair_name: str) -> Path:
+    """Folder and start of the names of the results of a pair."""
+    rescaling = f"rescaling_{settings.apply_rescaling}"
+    return settings.stat_path / f"{settings.train_set}_{pair_name}_{settings.distance}_pseudo_{rescaling}"
+
+
+def _tables(prefix: Path) -> list[Path]:
+    return [prefix.with_name(prefix.name + ending) for ending in (".csv", "_corrected.csv")]
+
+
+def _pictures(prefix: Path) -> list[Path]:
+    return [prefix.with_name(prefix.name + ending) for ending in (".png", "_corrected.png")]
 
 
 def _pseudo_labels_of(section: config.DataSet, scene: Scene, function: Callable) -> tuple[PseudoLabels, float]:
@@ -237,8 +258,9 @@ def _report(
     correction_time = time.perf_counter() - started
     counts, corrected_counts = confusion(prediction, truth), confusion(corrected, truth)
     head = {"total_examples": counts.total, "threshold": pseudo["threshold"]}
+    table, corrected_table = _tables(prefix)
     storage.write_csv(
-        prefix.with_name(f"{prefix.name}.csv"),
+        table,
         [
             head
             | tables.metrics(counts)
@@ -248,21 +270,33 @@ def _report(
         ],
     )
     storage.write_csv(
-        prefix.with_name(f"{prefix.name}_corrected.csv"),
+        corrected_table,
         [
             head
             | tables.metrics(corrected_counts)
             | {"generation_time": generation_time, "correction_time": correction_time}
         ],
     )
-    for name, labels in ((f"{prefix.name}.png", prediction), (f"{prefix.name}_corrected.png", corrected)):
-        maps.write_classes(prefix.with_name(name), maps.prediction_panels(labels, truth))
+    for picture, labels in zip(_pictures(prefix), (prediction, corrected), strict=True):
+        maps.write_classes(picture, maps.prediction_panels(labels, truth))
     gis.write_results(
         prefix, pseudo["distances"].reshape(pseudo["shape"]), pseudo["threshold"], prediction, corrected, scene.grid,
         settings.min_area, {"DISTANCE": settings.distance},
     )  # fmt: skip
-    said = f"{tables.summary(counts)}; corrected: {tables.summary(corrected_counts)}"
-    print(f"{prefix.name} ({named(scene.before)}): {said}")
+    tell(f"{prefix.name} ({named(scene.before)})", (prediction, corrected), (counts, corrected_counts))
+
+
+def tell(name: str, labels: tuple[np.ndarray, np.ndarray], counts: tuple[Confusion, Confusion]) -> None:
+    """Print what came out for a pair, before and after spatial correction; and doubt what no label can confirm."""
+    from hscd.reports import tables
+
+    print(f"{name}: {tables.outcome(labels, counts)}")
+    share = max(changed_share(of_map) for of_map in labels)
+    if counts[0].total == 0 and share > PLAUSIBLE_SHARE:
+        warn(
+            f"{name}: {100 * share:.0f} % of the pixels are called changed, which is rare, and no label tells whether "
+            f"they are; look at the map (without ground truth more than {100 * PLAUSIBLE_SHARE:.0f} % is doubted)"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -26,6 +26,7 @@ from hscd.errors import InputError
 from hscd.evaluation import Confusion, confusion
 from hscd.models import load_model, model_files, named_weights, read_parameters, save_model
 from hscd.networks.siamese import build_net
+from hscd.paths import require_regular
 from hscd.records import Trial
 from hscd.reports import tables
 from hscd.search import engine
@@ -322,7 +323,7 @@ def _best(finished: Iterable[Finished]) -> Trial | None:
 
 def _saved_trial(finished: Mapping[int, Finished], prefix: Path) -> int | None:
     """Number of the recorded trial whose model is the saved one; None if there is none."""
-    with suppress(InputError), weights.open_file(model_files(prefix)[0]) as stored:
+    with suppress(InputError), weights.open_file(require_regular(model_files(prefix)[0])) as stored:
         saved = digest(stored.read())
         return next((number for number, entry in finished.items() if entry.model == saved), None)
     return None

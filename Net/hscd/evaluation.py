@@ -8,6 +8,10 @@ import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED
 
+# A greater share of changed pixels is doubted where no label can confirm it: of the field's data sets with ground truth
+# few reach it, and Otsu's threshold always finds two classes, also where nothing changed.
+PLAUSIBLE_SHARE = 0.2
+
 
 @dataclass(frozen=True)
 class Confusion:
@@ -60,6 +64,12 @@ class Confusion:
 def _ratio(numerator: float, denominator: float) -> float:
     """NaN where the ratio is undefined."""
     return numerator / denominator if denominator else float("nan")
+
+
+def changed_share(prediction: np.ndarray) -> float:
+    """Share in [0, 1] of changed pixels among those of a map that are not masked; NaN where all are."""
+    changed, unchanged = (int(np.count_nonzero(prediction == label)) for label in (CHANGED, UNCHANGED))
+    return _ratio(changed, changed + unchanged)
 
 
 def confusion(prediction: np.ndarray, truth: np.ndarray) -> Confusion:

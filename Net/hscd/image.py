@@ -166,6 +166,6 @@ def axes_of_image(path: Path, shape: Sequence[int]) -> tuple[int, int, int]:
         InputError: if it has other axes, or no pixels.
     """
     found = (*shape, 1) if len(shape) == 2 else tuple(shape)
-    if len(found) != 3 or math.prod(found) == 0:
+    if len(found) != 3 or min(found) < 1:
         raise InputError(f"{path}: expected an image of (rows, columns, bands), found shape {tuple(shape)}")
     return found

@@ -3,6 +3,8 @@
 The two can only be replaced one after the other. So the weights name the parameters they belong to by a digest; these
 lie on the disk under a name of their own before the weights are moved into place, and whoever finds that they did not
 follow, because the program was killed in between, moves them.
+
+What can be told of a model without Keras is told without it: nobody waits for an import to read that there is no model.
 """
 
 from __future__ import annotations
@@ -13,16 +15,19 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hscd import storage, weights
-from hscd.backend import keras
-from hscd.errors import InputError
-from hscd.networks.dense import weight_shapes
-from hscd.networks.siamese import build_net
+from hscd.distances import by_function
+from hscd.errors import InputError, brief
+from hscd.networks.shapes import weight_shapes
+from hscd.paths import require_regular
 from hscd.records import LARGEST_BATCH
+
+if TYPE_CHECKING:
+    from hscd.backend import keras
 
 PARAMETERS = (
     "dropout_rate", "dropout_rate_1", "lr", "layer", "layer_1", "layer_2", "score_function", "margin", "fourth_layer",
@@ -36,6 +41,11 @@ _ATTEMPTS = 5
 def model_files(path: Path) -> tuple[Path, Path]:
     """Weights and parameters of the model with a common prefix."""
     return path.with_name(f"{path.name}.h5"), path.with_name(f"{path.name}_param.pickle")
+
+
+def longest_file(path: Path) -> Path:
+    """The one of the longest name among the files of a model and of the search for it."""
+    return _pending(model_files(path)[1], _digest(dict.fromkeys(PARAMETERS)))
 
 
 def named_weights(model: keras.Model) -> dict[str, np.ndarray]:
@@ -62,7 +72,7 @@ def save_model(
         rescaled: whether it was trained on rescaled bands; None where that is not known.
     """
     weight_file, parameter_file = model_files(path)
-    with suppress(InputError), weights.open_file(weight_file) as old:
+    with suppress(InputError), weights.open_file(require_regular(weight_file)) as old:
         _complete(parameter_file, old.parameters)
     digest = _digest(parameters)
     storage.write_pickle(_pending(parameter_file, digest), parameters)
@@ -111,13 +121,22 @@ def read_parameters(path: str | Path) -> dict[str, Any]:
     return _read(Path(path))[0]
 
 
+def trained_bands(path: Path) -> int:
+    """Number of bands that a saved model was trained on.
+
+    Raises:
+        InputError: as `read_parameters`.
+    """
+    return _read(path)[1][0].shape[0]
+
+
 def trained_rescaled(path: Path) -> bool | None:
     """Whether a saved model was trained on rescaled bands; None where its file does not say.
 
     Raises:
         InputError: if its weights are missing or unreadable.
     """
-    with weights.open_file(model_files(path)[0]) as stored:
+    with weights.open_file(require_regular(model_files(path)[0])) as stored:
         return stored.rescaled
 
 
@@ -131,6 +150,8 @@ def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:
     Raises:
         InputError: as `read_parameters`; also if weights and parameters do not fit together.
     """
+    from hscd.networks.siamese import build_net
+
     parameters, arrays = _read(Path(path))
     try:
         model = build_net((arrays[0].shape[0],), parameters, seed=seed)
@@ -144,7 +165,7 @@ def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
     """Parameters and weights of one and the same model, also while a search replaces it."""
     weight_file = model_files(path)[0]
     for _ in range(_ATTEMPTS):
-        weights.require(weight_file)
+        weights.require(require_regular(weight_file))
         before = weight_file.stat()
         error = None
         try:
@@ -184,7 +205,7 @@ def _read_once(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
 
 
 def _checked_parameters(file: Path) -> dict[str, Any]:
-    weights.require(file)
+    weights.require(require_regular(file))
     parameters = storage.read_pickle(file)
     missing = [name for name in PARAMETERS if name not in parameters]
     if missing:
@@ -201,4 +222,13 @@ def _checked_parameters(file: Path) -> dict[str, Any]:
         if not isinstance(value, int | float | np.number) or not (math.isfinite(value) and value > 0):
             shown = value if isinstance(value, int | float) else type(value).__name__
             raise InputError(f"{file}: {name} is {shown}; expected a number > 0")
+    for name in ("dropout_rate", "dropout_rate_1"):
+        value = parameters[name]
+        if not isinstance(value, int | float | np.number) or not 0 <= value < 1:
+            shown = value if isinstance(value, int | float) else type(value).__name__
+            raise InputError(f"{file}: {name} is {shown}; expected a number in [0, 1[")
+    try:
+        by_function(parameters["score_function"])
+    except ValueError as error:
+        raise InputError(f"{file}: unusable parameters: {brief(error)}") from error
     return parameters

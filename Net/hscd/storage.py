@@ -24,6 +24,7 @@ import numpy as np
 
 from hscd import unpickling
 from hscd.errors import InputError, brief
+from hscd.paths import require_regular
 
 if sys.platform == "win32":
     import msvcrt
@@ -66,7 +67,8 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 def atomic_path(path: Path, void: Sequence[str] = ()) -> Iterator[Path]:
     """`atomic_file` for libraries that want a path: what is at the one given takes the place of `path` after the block.
 
-    It has the name of `path`, in a folder of its own that is removed with all else that a library leaves in it.
+    It has a short name with the suffix of `path`, in a folder of its own that is removed with all else that a library
+    leaves in it.
 
     Args:
         path: the result file.
@@ -84,13 +86,13 @@ def atomic_path(path: Path, void: Sequence[str] = ()) -> Iterator[Path]:
         with lock:
             try:
                 folder.mkdir()
-                written = folder / path.name
+                written = folder / f"new{path.suffix}"
                 yield written
                 with written.open("r+b") as file:
                     os.fsync(file.fileno())
                 _open_to_others(written)
                 for ending in void:
-                    path.with_name(path.name + ending).unlink(missing_ok=True)
+                    _remove(path.with_name(path.name + ending))
                 move(written, path)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -104,6 +106,15 @@ def atomic_path(path: Path, void: Sequence[str] = ()) -> Iterator[Path]:
 def _folder_of(temporary: Path) -> Path:
     """The folder that a locked temporary file stands for."""
     return temporary.with_name(f"{temporary.name}.d")
+
+
+def _remove(path: Path) -> None:
+    """Remove a file that may not be there, nor have a name that could be there."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
 
 
 def _open_to_others(path: Path) -> None:
@@ -125,7 +136,7 @@ def _temporary_file(path: Path) -> tuple[BinaryIO, Path]:
     """A new file beside `path`, locked."""
     while True:
         try:
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_TEMPORARY, dir=path.parent)
+            handle, name = tempfile.mkstemp(prefix=".", suffix=_TEMPORARY, dir=path.parent)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
         file, temporary = os.fdopen(handle, "w+b"), Path(name)
@@ -203,7 +214,7 @@ def exclusive(path: Path) -> Iterator[None]:
         InputError: if another one is at it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(f".{path.name}.lock")
+    lock = require_regular(path.with_name(f".{path.name}.lock"))
     while True:
         with lock.open("ab") as file:
             if _lock(file) is False:
@@ -258,7 +269,9 @@ def read_pickle(path: Path) -> dict[str, Any]:
         InputError: if the file is damaged, refers to anything else, or does not hold a dict.
     """
     try:
-        content = unpickling.loads(path.read_bytes())
+        content = unpickling.loads(require_regular(path).read_bytes())
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except Exception as error:  # damaged pickles raise whatever the broken opcode leads to

@@ -109,6 +109,26 @@ def test_summary_is_one_line_with_the_main_figures():
     assert tables.summary(Confusion(0, 0, 0, 0)) == "no pixel of known label, no metrics"
 
 
+def test_summary_says_where_a_figure_is_undefined():
+    # All of one class, and all called so: agreement by chance is 1, and 0/0 of the changed class.
+    assert tables.summary(Confusion(9, 0, 0, 0)) == "overall accuracy 100.00%, kappa undefined, F1 1.000"
+    assert tables.summary(Confusion(0, 9, 0, 0)) == "overall accuracy 100.00%, kappa undefined, F1 undefined"
+
+
+def test_outcome_says_how_much_of_the_unmasked_pixels_is_changed():
+    # 2 of 5 pixels that are not masked, then 1.
+    raw, corrected = np.array([[0, 0, 1], [1, 1, 2]], np.uint8), np.array([[0, 1, 1], [1, 1, 2]], np.uint8)
+    none, some = Confusion(0, 0, 0, 0), Confusion(1, 3, 1, 0)
+    assert tables.outcome((raw, corrected), (none, none)) == (
+        "changed 40.0 % of 5 pixels; corrected: changed 20.0 %; no pixel of known label, no metrics"
+    )
+    # Kappa: (4·5 − (2·1 + 3·4)) / (25 − 14) = 6/11; F1 2/3.
+    assert tables.outcome((raw, corrected), (some, Confusion(1, 4, 0, 0))) == (
+        "changed 40.0 % of 5 pixels, overall accuracy 80.00%, kappa 0.545, F1 0.667; "
+        "corrected: changed 20.0 %, overall accuracy 100.00%, kappa 1.000, F1 1.000"
+    )
+
+
 def test_trial_rows_have_the_columns_of_the_specification_in_order():
     rows = tables.trial_rows([Trial(0, "ok", 12.5, REPORT), Trial(1, "fail", 0.5, {}, "NaN")], best=0)
     assert [list(row) for row in rows] == [TRIAL_COLUMNS] * 2

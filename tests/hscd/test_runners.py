@@ -4,10 +4,14 @@ import errno
 import multiprocessing.context
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from hscd.arrays import SharedArray
@@ -234,3 +238,42 @@ def test_shared_arrays_survive_pickling_and_are_not_written_to():
     opened[:] = 0
     np.testing.assert_array_equal(shared.open(), values)
     assert SharedArray(np.empty((0, 2, 3), np.float32))._shape == (0, 2, 3)
+
+
+def sleeping_while_it_is_made(on_epoch):
+    """What takes long is the start, as the import of TensorFlow does."""
+    on_epoch(0, 1, float(os.getpid()))
+    time.sleep(600)
+
+
+ORPHANED = """
+import os, signal, sys
+import test_runners
+from hscd.search.runners import WorkerProcesses
+
+def kill_all(trial_id, epoch, pid):
+    open(sys.argv[2], "a").write(f"{pid:.0f} ")
+    if open(sys.argv[2]).read().count(" ") == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    with WorkerProcesses(getattr(test_runners, sys.argv[1]), kill_all, 2) as runner:
+        runner.start(0, {})
+        runner.start(1, {})
+        runner.wait()
+"""
+
+
+@pytest.mark.parametrize("objective", ["endless", "sleeping_while_it_is_made"])
+def test_a_killed_search_leaves_no_workers(tmp_path, objective):
+    script, pids = tmp_path / "orphaned.py", tmp_path / "pids"
+    script.write_text(ORPHANED, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    done = subprocess.run([sys.executable, script, objective, pids], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    workers = [int(pid) for pid in pids.read_text(encoding="utf-8").split()]
+    assert len(set(workers)) == 2
+    until = time.monotonic() + 5
+    while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in workers):
+        assert time.monotonic() < until, "workers go on"
+        time.sleep(0.05)

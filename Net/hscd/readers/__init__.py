@@ -14,6 +14,7 @@ from hscd.errors import InputError
 from hscd.hardware import available_memory
 from hscd.image import Image, without_alpha
 from hscd.nodata import valid_pixels
+from hscd.paths import require_regular
 from hscd.readers import bands, envi, mat, npy, pictures, prisma, safe, tif
 from hscd.readers.label_maps import label_map_of, map_of_masks, whole
 
@@ -108,6 +109,7 @@ def open_image(path: Path, variable: str | None = None, limit: int | None = None
         raise InputError(f"{path}: unknown format; known: {', '.join(READERS)}, and folders of bands{header}")
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
+    require_regular(path)
     image = reader(path, variable, available_memory() if limit is None else limit)
     image = image if keep_alpha else without_alpha(image)
 

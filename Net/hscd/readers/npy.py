@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +19,11 @@ SUFFIXES = (".npy",)
 def open_image(path: Path, variable: str | None, limit: int) -> Image:
     """Open a .npy file.
 
+    Its pixels are read, not mapped into memory, where a file that becomes shorter kills the program.
+
     Raises:
-        InputError: if it is unreadable or truncated, or holds something else than an array of numbers.
+        InputError: if it is unreadable or truncated, or holds something else than an array of numbers; reading a
+            window, if it has become shorter.
     """
     try:
         with path.open("rb") as file:
@@ -37,15 +42,56 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
         raise InputError(f"{path}: unreadable or truncated .npy file: {brief(error)}") from error
 
     def window(rows: slice, columns: slice) -> np.ndarray:
-        mapped = np.memmap(path, dtype, "r", start, stored, "F" if column_major else "C")
-        values = mapped.reshape(shape)[rows, columns]
-        return np.array(values, dtype.newbyteorder("="), order="K")
+        parts = (rows, columns, slice(0, shape[2]))
+        try:
+            with path.open("rb", buffering=0) as file:
+                if column_major:
+                    values = _part(file, start, dtype, shape[::-1], parts[::-1]).T
+                else:
+                    values = _part(file, start, dtype, shape, parts)
+        except (OSError, EOFError) as error:
+            raise InputError(f"{path}: cannot be read any more: {brief(error)}") from error
+        return values.astype(dtype.newbyteorder("="), order="K", copy=False)
 
     return Image(
         path=path,
         format="NumPy",
         shape=shape,
         dtype=dtype.newbyteorder("="),
-        block=(1, shape[1]),
+        block=(shape[0], 1) if column_major else (1, shape[1]),
         window=window,
     )
+
+
+def _part(file: FileIO, start: int, dtype: np.dtype, lengths: Sequence[int], parts: Sequence[slice]) -> np.ndarray:
+    """A part of an array in a file, in runs of values that lie one after the other there.
+
+    Args:
+        file: the file.
+        start: where the array begins in it.
+        dtype: type of the values in the file.
+        lengths: of the axes of the array, the fastest last.
+        parts: of each axis, both ends within it.
+
+    Raises:
+        EOFError: if the file ends before the part.
+    """
+    found = np.empty([part.stop - part.start for part in parts], dtype)
+    axis = len(parts) - 1  # along which the runs go; those after it are read whole
+    while axis > 0 and found.shape[axis] == lengths[axis]:
+        axis -= 1
+    length = math.prod(found.shape[axis:]) * dtype.itemsize
+    steps = [math.prod(lengths[place + 1 :]) * dtype.itemsize for place in range(axis + 1)]
+    first = start + sum(part.start * step for part, step in zip(parts, steps, strict=False))
+    places: tuple[np.ndarray, ...] = np.indices(found.shape[:axis], sparse=True)
+    offsets = np.ravel(first + sum(place * step for place, step in zip(places, steps, strict=False)))
+    content = found.reshape(-1).view(np.uint8).data
+    for number, offset in enumerate(offsets.tolist()):
+        file.seek(offset)
+        run = content[number * length : (number + 1) * length]
+        while run:
+            taken = file.readinto(run)
+            if not taken:
+                raise EOFError("it was truncated after it was opened")
+            run = run[taken:]
+    return found

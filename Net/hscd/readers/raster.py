@@ -20,8 +20,10 @@ from hscd import native_stderr
 from hscd.errors import InputError, brief
 from hscd.hardware import threads
 from hscd.image import Alpha, Image
+from hscd.paths import for_gdal
 from hscd.readers import place, validity
 from hscd.readers.limits import check_size
+from hscd.readers.many_bands import many_bands
 from hscd.readers.wavelengths import in_nanometres
 
 _CACHE_MEGABYTES = 64
@@ -129,9 +131,9 @@ def _dataset(file: _File) -> Iterator[Any]:
     """A dataset of rasterio, whose errors and notes become one InputError or nothing."""
     import rasterio
 
-    name = str(file.path) if file.page is None else f"GTIFF_DIR:{file.page}:{file.path}"
+    name = for_gdal(file.path) if file.page is None else f"GTIFF_DIR:{file.page}:{for_gdal(file.path)}"
     try:
-        with _gdal(), rasterio.open(name, driver=file.driver) as source:
+        with _gdal(), many_bands(rasterio.open(name, driver=file.driver)) as source:
             yield source
     except (InputError, MemoryError):
         raise

@@ -59,7 +59,8 @@ def by_mask(source: Any, alpha: tuple[int, ...]) -> Reader:
     from rasterio.enums import MaskFlags
 
     spectral = [band + 1 for band in range(source.count) if band not in alpha]
-    if all(MaskFlags.per_dataset in source.mask_flag_enums[band - 1] for band in spectral):
+    flags = source.mask_flag_enums
+    if all(MaskFlags.per_dataset in flags[band - 1] for band in spectral):
         spectral = spectral[:1]
     return lambda source, window: (source.read_masks(spectral, window=window) > 0).all(axis=0)
 

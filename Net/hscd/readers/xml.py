@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from hscd.errors import InputError, brief
+from hscd.paths import require_regular
 
 _LARGEST_BYTES = 2**26
 
@@ -18,7 +19,7 @@ def root_of(path: Path) -> ElementTree.Element:
         InputError: if it is missing or unreadable, or larger than any such file is.
     """
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
+        if require_regular(path).stat().st_size > _LARGEST_BYTES:
             raise InputError(f"{path}: larger than any metadata file is")
         return ElementTree.parse(path).getroot()
     except OSError as error:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from hscd.evaluation import Confusion
+import numpy as np
+
+from hscd.evaluation import Confusion, changed_share
+from hscd.labels import UNKNOWN
 from hscd.records import Trial
 
 Row = dict[str, Any]
@@ -29,10 +33,30 @@ def metrics(counts: Confusion, suffix: str = "") -> Row:
 
 
 def summary(counts: Confusion) -> str:
-    """One line for the terminal."""
+    """A part of a line for the terminal."""
     if counts.total == 0:
         return "no pixel of known label, no metrics"
-    return f"overall accuracy {counts.overall_accuracy:.2%}, kappa {counts.kappa:.3f}, F1 {counts.f1:.3f}"
+    kappa, f1 = (
+        "undefined" if math.isnan(value) else f"{value:.3f}"  # of labels of one class, for example
+        for value in (counts.kappa, counts.f1)
+    )
+    return f"overall accuracy {counts.overall_accuracy:.2%}, kappa {kappa}, F1 {f1}"
+
+
+def outcome(maps: Sequence[np.ndarray], counts: Sequence[Confusion]) -> str:
+    """What came out for a pair, in one line for the terminal: how much of it is changed, and how right that is.
+
+    Args:
+        maps: labels before and after spatial correction.
+        counts: of both.
+    """
+    pixels = int(np.count_nonzero(maps[0] != UNKNOWN))
+    changed = [f"changed {100 * changed_share(labels):.1f} %" for labels in maps]
+    changed[0] += f" of {pixels:,} pixels"
+    if counts[0].total == 0:
+        return f"{changed[0]}; corrected: {changed[1]}; {summary(counts[0])}"
+    said = [f"{share}, {summary(of_map)}" for share, of_map in zip(changed, counts, strict=True)]
+    return "; corrected: ".join(said)
 
 
 def trial_rows(trials: Sequence[Trial], best: int) -> list[Row]:

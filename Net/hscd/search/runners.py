@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -20,6 +25,7 @@ from hscd.errors import brief
 from hscd.hardware import threads
 from hscd.interrupts import ctrl_c_heeded
 
+_PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 # From a trial's number and choice to its result.
 Objective = Callable[[int, dict[str, Any]], dict[str, Any]]
 # Told of every epoch: trial, epoch from 1, validation loss.
@@ -167,7 +173,9 @@ class WorkerProcesses:
     def _hire(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, self._make_objective), daemon=True)
+        # Packed, so that what it imports is not imported before the worker watches over its parent.
+        packed = ForkingPickler.dumps(self._make_objective)
+        process = context.Process(target=_work, args=(theirs, bytes(packed)), daemon=True)
         share = str(max(1, threads() // self.workers))
         resource_tracker.ensure_running()  # which would end what follows
         with _environment(OMP_NUM_THREADS=share, NPROC=share, TMPDIR=self._temporary.name), _ctrl_c_held_back():
@@ -179,13 +187,35 @@ class WorkerProcesses:
         return worker
 
 
-def _work(connection: Connection, make_objective: MakeObjective) -> None:
+def _work(connection: Connection, packed: bytes) -> None:
     """What a worker does until its connection ends."""
+    _die_with_parent()
+    make_objective: MakeObjective = pickle.loads(packed)
     objective = make_objective(lambda *epoch: connection.send(epoch))
     with suppress(EOFError, OSError):  # the main process is gone
         while True:
             trial_id, choice = connection.recv()
             connection.send(attempt(objective, trial_id, choice))
+
+
+def _die_with_parent() -> None:
+    """End this process when its parent ends, also where that is killed and whatever goes on here.
+
+    Linux does it at once; elsewhere, and where it refuses, a thread waits for it, which a long call into C can hold up.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.name == "posix" and os.getppid() != parent.pid:  # it ended before
+        os._exit(1)
 
 
 @contextmanager

@@ -17,7 +17,15 @@ from hscd.records import Grid
 from hscd.reports.gis.polygons import write_polygons
 from hscd.reports.gis.rasters import write_change_map, write_distances
 
-__all__ = ["write_change_map", "write_distances", "write_polygons", "write_results"]
+__all__ = ["result_files", "write_change_map", "write_distances", "write_polygons", "write_results"]
+
+
+def result_files(prefix: Path) -> list[Path]:
+    """PREFIX.tif and PREFIX_corrected.tif (change maps), PREFIX_distances.tif and PREFIX_changes.gpkg."""
+    return [
+        prefix.with_name(prefix.name + ending)
+        for ending in (".tif", "_corrected.tif", "_distances.tif", "_changes.gpkg")
+    ]
 
 
 def write_results(
@@ -32,7 +40,7 @@ def write_results(
 ) -> None:
     """Write the maps of a pair, and the polygons of what changed after spatial correction.
 
-    Files: PREFIX.tif and PREFIX_corrected.tif (change maps), PREFIX_distances.tif, PREFIX_changes.gpkg, and styles.
+    Files: those of `result_files`, and styles.
 
     Args:
         prefix: folder and start of the file names.
@@ -49,10 +57,8 @@ def write_results(
         OSError: if a file cannot be written; what was there before stays.
     """
 
-    def file(ending: str) -> Path:
-        return prefix.with_name(f"{prefix.name}{ending}")
-
-    write_change_map(file(".tif"), prediction, grid, tags)
-    write_change_map(file("_corrected.tif"), corrected, grid, tags)
-    write_distances(file("_distances.tif"), distances, grid, threshold, tags)
-    write_polygons(file("_changes.gpkg"), corrected, distances, grid, min_area)
+    change_map, corrected_map, distance_map, polygons = result_files(prefix)
+    write_change_map(change_map, prediction, grid, tags)
+    write_change_map(corrected_map, corrected, grid, tags)
+    write_distances(distance_map, distances, grid, threshold, tags)
+    write_polygons(polygons, corrected, distances, grid, min_area)

@@ -11,6 +11,7 @@ import numpy as np
 
 from hscd import storage
 from hscd.labels import CHANGED
+from hscd.paths import plain_folder
 from hscd.records import Grid
 from hscd.regions import Outlines, Regions, find_regions
 from hscd.reports.gis.gdal import crs_of, session
@@ -51,11 +52,16 @@ def write_polygons(path: Path, labels: np.ndarray, distances: np.ndarray, grid: 
     areas, unit = _areas(regions, grid, crs)
     means = regions.sums(distances) / pixels
     kept = ~(areas < min_area)
-    with session(path), storage.atomic_path(path, _BESIDE) as written:
-        _append(written, [], [areas[:0], means[:0], pixels[:0]], grid, unit)
+    with (
+        session(path),
+        storage.atomic_path(path, _BESIDE) as written,
+        plain_folder(written.parent) as folder,
+    ):
+        database = folder / written.name
+        _append(database, [], [areas[:0], means[:0], pixels[:0]], grid, unit)
         for outlines in regions.outlines(kept):
             chosen = outlines.regions
-            _append(written, _wkb(outlines, grid), [areas[chosen], means[chosen], pixels[chosen]], grid)
+            _append(database, _wkb(outlines, grid), [areas[chosen], means[chosen], pixels[chosen]], grid)
     return int(kept.sum())
 
 

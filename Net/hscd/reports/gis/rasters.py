@@ -11,6 +11,7 @@ import numpy as np
 from hscd import storage
 from hscd.hardware import threads
 from hscd.labels import UNKNOWN
+from hscd.paths import plain_folder
 from hscd.records import Grid
 from hscd.reports.gis.gdal import crs_of, session
 from hscd.reports.gis.styles import CLASSES, class_renderer, distance_renderer, write_style
@@ -106,7 +107,8 @@ def _write_raster(
 
     rows, columns = values.shape
     crs = crs_of(path, grid)
-    with session(path), storage.atomic_path(path, _BESIDE) as written:
+    with session(path), storage.atomic_path(path, _BESIDE) as target, plain_folder(target.parent) as folder:
+        written = folder / target.name
         tiles = written.with_name(f"{written.name}.tiles")
         with rasterio.open(
             tiles, "w", driver="GTiff", width=columns, height=rows, count=1, dtype=dtype, nodata=nodata, crs=crs,
