@@ -1,18 +1,29 @@
 # make run: the demo, from images to maps.  make test: lint, types and tests.  make bench: the figures of the README.
+# make test-numeric: those of the tests whose numbers depend on the processor's kernels; .ci/run runs them on several.
+# make cases: the situations of ../shared/cases, if they are there.
 # make soak: 200 kills and 34,000 damaged files, half an hour.
 # Each sets up what it needs first.
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/test_demo.py hscd/test_distances.py \
+	hscd/test_epochs.py hscd/test_scaling.py hscd/test_tensor_angles.py test_large_scene.py test_masked_pixels.py \
+	test_resuming.py test_siamese.py)
 
-.PHONY: run test bench soak lint format clean
+.PHONY: run test test-numeric cases bench soak lint format clean
 
 run: $(VENV)/.run
 	$(VENV)/bin/python Net/run_demo.py
 
 test: lint
-	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
-		--no-loadscope-reorder
+	$(PYTEST)
+
+test-numeric: $(VENV)/.test
+	$(PYTEST) $(NUMERIC)
+
+cases: $(VENV)/.run
+	tests/run_cases.sh $(VENV)/bin/python
 
 bench: $(VENV)/.run
 	$(VENV)/bin/python benchmarks

@@ -17,10 +17,11 @@ from hscd.parallel import over_blocks
 
 # Keras' own fuzz factor; models saved by the guide's program were trained with it under the root.
 EPSILON = 1e-7
-# Energy (Σx²) below which a spectrum counts as zero. Its square is still a normal float32.
-_TINY = 1e-18
-# Rows a block: two blocks of 224 bands stay in the cache, and the interpreter's share of the time is small.
-_BLOCK_ROWS = 2048
+# Smallest normal float32: threads of TensorFlow take what is smaller for zero.
+_TINY = float(np.finfo(np.float32).tiny)
+# Values a block: its temporaries, half a MiB each in double precision, stay in the cache, and the interpreter's share
+# of the time is small.
+_BLOCK_VALUES = 2**16
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _namespace(array: Any) -> Any:
 
 
 def _inner(x: Any, y: Any, xp: Any) -> Any:
-    """Inner product over the last axis; in double precision on arrays, where small angles would drown in rounding."""
+    """Inner product over the last axis; in double precision on arrays."""
     if xp is np:
         return np.einsum("...i,...i->...", x, y, dtype=np.float64)
     return xp.sum(x * y, axis=-1)
@@ -96,23 +97,51 @@ def euclidean_dist(x: Any, y: Any) -> Any:
 def SAM(x: Any, y: Any) -> Any:  # noqa: N802 - the name saved models refer to
     """Spectral angle in radians, [0, π], over the last axis.
 
-    The angle between a zero spectrum and another is π/2, between two zero spectra 0. The gradient is finite
-    everywhere, and zero for parallel spectra.
+    It is 2·atan2(|x−y|, |x+y|) of spectra that are brought to the same length: as accurate for small angles and for
+    those near π as for others, where the arc cosine of a rounded cosine loses half of the digits. On arrays it is
+    computed in double precision.
+
+    The angle between a zero spectrum and another is π/2, between two zero spectra 0. The gradient is finite for all of
+    them: 0 where there is none, which is at zero spectra and where two point in the same or in opposite directions.
 
     References:
         Kruse et al. (1993), "The Spectral Image Processing System (SIPS)", Remote Sensing of Environment 44.
+        Kahan (2006), "How Futile are Mindless Assessments of Roundoff in Floating-Point Computation?", section 12.
     """
     xp = _namespace(x)
-    energy_x, energy_y = _inner(x, x, xp), _inner(y, y, xp)
-    # One root of the product, not a product of roots: it makes the cosine of identical spectra exactly 1.
-    norms = xp.sqrt(xp.maximum(energy_x, _TINY) * xp.maximum(energy_y, _TINY))
-    cosine = xp.clip(_inner(x, y, xp) / norms, -1.0, 1.0)
-    cosine = xp.where(xp.maximum(energy_x, energy_y) <= _TINY, xp.ones_like(cosine), cosine)
-    # arccos has an infinite slope at ±1; the inner `where` keeps that slope out of the gradient, which would
-    # otherwise be NaN even where the outer `where` does not select it.
-    oblique = xp.abs(cosine) < 1.0
-    angle = xp.arccos(xp.where(oblique, cosine, xp.zeros_like(cosine)))
-    return xp.where(oblique, angle, xp.where(cosine > 0, xp.zeros_like(cosine), xp.full_like(cosine, math.pi)))
+    x, y = _in_range(x, xp), _in_range(y, xp)
+    length_x, length_y = _length(x, xp), _length(y, xp)
+    one_is_zero = xp.equal(xp.minimum(length_x, length_y), 0)  # `==` is no operation of a network
+    ratio = xp.where(one_is_zero, 1.0, length_x) / xp.where(one_is_zero, 1.0, length_y)
+    y = y * _constant(ratio, xp)[..., None]
+    apart, along = _length(x - y, xp), _length(x + y, xp)
+    # Two zero spectra: the arc tangent of 0 and 0 is NaN on TensorFlow.
+    return 2 * xp.arctan2(apart, xp.where(xp.equal(apart + along, 0), 1.0, along))
+
+
+def _in_range(x: Any, xp: Any) -> Any:
+    """Spectra whose squares neither overflow nor vanish: arrays in double precision, tensors of maximum 1."""
+    if xp is np:
+        return x.astype(np.float64)
+    largest = _constant(xp.max(xp.abs(x), axis=-1, keepdims=True), xp)
+    is_zero = largest < _TINY
+    return xp.where(is_zero, 0.0, x / xp.where(is_zero, 1.0, largest))
+
+
+def _constant(factor: Any, xp: Any) -> Any:
+    """A factor of a spectrum, which the angle does not depend on: its gradient is 0, and need not be computed."""
+    return factor if xp is np else xp.stop_gradient(factor)
+
+
+def _length(x: Any, xp: Any) -> Any:
+    """Euclidean norm over the last axis; the gradient of that of zero is 0."""
+    energy = _inner(x, x, xp)
+    if xp is np:
+        return np.sqrt(energy)
+    # The root has an infinite slope at 0. The inner `where` keeps it out of the gradient, which would otherwise be NaN
+    # even where the outer one does not select it.
+    is_zero = energy < _TINY
+    return xp.where(is_zero, 0.0, xp.sqrt(xp.where(is_zero, 1.0, energy)))
 
 
 def pixel_distances(first: np.ndarray, second: np.ndarray, function: Callable[[Any, Any], Any]) -> np.ndarray:
@@ -142,5 +171,5 @@ def pixel_distances(first: np.ndarray, second: np.ndarray, function: Callable[[A
                 first[block].astype(np.float32, copy=False), second[block].astype(np.float32, copy=False)
             )
 
-    over_blocks(measure, len(first), _BLOCK_ROWS)
+    over_blocks(measure, len(first), max(1, _BLOCK_VALUES // max(1, first.shape[1])))
     return distances

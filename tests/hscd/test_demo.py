@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from numpy._core import _multiarray_umath
 from scipy.io import loadmat, whosmat
 from skimage.filters import threshold_otsu
 
+from conftest import run_apart
 from hscd import demo
 from hscd.demo import landcover
 from hscd.demo import scene as sensing
@@ -16,6 +18,7 @@ SIZE = 32
 FILE_SHAPE = (32, 38)  # the columns are a fifth more: 1.2 × 32 = 38.4
 SHAPE = (64, 77)
 Scene = tuple[sensing.Image, sensing.Image, sensing.LabelMap]
+DISABLED = "NPY_DISABLE_CPU_FEATURES"
 NAMES = [
     f"{data_set}/{part}/{pair}.mat"
     for data_set, pair in (("demo_a", "riverside"), ("demo_b", "hillside"))
@@ -64,6 +67,17 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_others(written: Path, t
     same, other, first = files_in(tmp_path / "same"), files_in(tmp_path / "other"), files_in(written)
     assert same == first
     assert all(other[name] != first[name] for name in NAMES)
+
+
+# OpenBLAS' oldest kernels for x86, and NumPy without the vector instructions it found here: as on other processors.
+@pytest.mark.parametrize("missing", ["matrix products", "vectors"])
+def test_other_processors_make_the_same_bytes(written: Path, tmp_path: Path, missing: str) -> None:
+    found = [name for name in _multiarray_umath.__cpu_dispatch__ if _multiarray_umath.__cpu_features__[name]]
+    without = {"matrix products": {"OPENBLAS_CORETYPE": "Prescott"}, "vectors": {DISABLED: " ".join(found)}}[missing]
+    code = f"import pathlib, sys; from hscd import demo; demo.write_demo(pathlib.Path(sys.argv[1]), size={SIZE})"
+    done = run_apart(code, tmp_path, **without)
+    assert done.returncode == 0, done.stderr
+    assert files_in(tmp_path) == files_in(written)
 
 
 def test_header_is_a_fixed_text_without_a_date(written: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from hscd import distances
 from hscd.distances import DISTANCES, SAM, by_function, euclidean_dist, pixel_distances
 
 # The floor under the root of the Euclidean distance, Keras' fuzz factor: identical spectra are sqrt(1e-7) apart.
@@ -76,13 +77,12 @@ def test_random_spectra(name, dtype, bands):
     np.testing.assert_allclose(DISTANCES[name].function(first, second), slow(name, first, second), rtol=1e-6, atol=1e-7)
 
 
-# Two different directions 1e-8 apart cannot be told apart by an arc cosine in double precision: 1 − θ²/2 rounds to 1
-# for θ < 1.5e-8. Hence the absolute tolerance.
+# Double precision rounds by 1.1e-16, so an angle is right to some 1e-16, also where it is 0.
 @pytest.mark.parametrize("name", SLOW)
 def test_edge_case_spectra(name):
     first, second = edge_pairs()
     found = DISTANCES[name].function(first, second)
-    np.testing.assert_allclose(found, slow(name, first, second), rtol=1e-6, atol=3e-8)
+    np.testing.assert_allclose(found, slow(name, first, second), rtol=1e-6, atol=1e-15)
 
 
 _VALUE = st.floats(-1e3, 1e3, width=32).filter(lambda value: value == 0 or abs(value) > 1e-3)
@@ -118,8 +118,7 @@ def test_spectral_angle_by_hand(other, degrees):
 def test_identical_spectra():
     first, _ = random_pairs(0)
     np.testing.assert_allclose(euclidean_dist(first, first), FLOOR, rtol=1e-6)
-    # The cosine may round to just below 1; in double precision that is an angle below 1e-7.
-    np.testing.assert_allclose(SAM(first, first), 0, atol=1e-7)
+    assert (SAM(first, first) == 0).all()
 
 
 def test_zero_spectra_have_a_defined_angle():
@@ -137,28 +136,35 @@ def test_zero_spectra_have_the_floor_as_euclidean_distance():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_opposite_spectra(dtype):
     first, _ = random_pairs(1, dtype=dtype)
-    # As for identical spectra, the cosine may round to just above −1.
-    np.testing.assert_allclose(SAM(first, -first), math.pi, atol=1e-7)
+    assert (SAM(first, -first) == math.pi).all()
 
 
-# Rounding takes the cosine of a quarter of all identical pairs above 1, where the arc cosine is NaN.
-def test_cosine_is_clipped():
+# A product in float32 is rounded by 2⁻²⁴ of it, by which the direction may turn.
+def test_parallel_spectra():
     first, _ = random_pairs(2, pixels=5000, bands=7)
     for factor in (1, 3, 0.1, -1, -7):
         angle = SAM(first, first * np.float32(factor))
-        assert np.isfinite(angle).all()
         assert angle.min() >= 0
         assert angle.max() <= math.pi
+        np.testing.assert_allclose(angle, 0 if factor > 0 else math.pi, atol=2.0**-24)
 
 
-# The angle between (1, 0) and (1, t) is atan t, and t = 2⁻ᵏ is exact in float32. cos = 1 − t²/2 has an error of 1e-16,
-# so the angle has one of 1e-16/t: relative to t = 2⁻¹³ that is 1e-16 · 2²⁶ = 7e-9. In float32 it would all be 0.
-@pytest.mark.parametrize("power", range(14))
+# Squares of 1e30 overflow in float32, and those of 1e-30 vanish.
+@pytest.mark.parametrize("scale", [1e30, 1e-30])
+def test_huge_and_tiny_spectra(scale):
+    first, second = (spectra * np.float32(scale) for spectra in random_pairs(8))
+    np.testing.assert_allclose(SAM(first, second), slow("SAM", first, second), rtol=1e-14)
+    np.testing.assert_allclose(pixel_distances(first, second, SAM), slow("SAM", first, second), rtol=2.0**-24)
+
+
+# The angle between (1, 0) and (1, t) is atan t, and t = 2⁻ᵏ is exact in float32. The arc cosine of 1 − t²/2 would be 0
+# for the smallest, also in double precision. Here some roundings of 1.1e-16 are left, of numbers about 1.
+@pytest.mark.parametrize("power", range(0, 30, 2))
 def test_small_angles(power):
     tangent = 2.0**-power
     first, second = np.array([[1, 0]], dtype=np.float32), np.array([[1, tangent]], dtype=np.float32)
-    assert SAM(first, second) == pytest.approx(math.atan(tangent), rel=5e-8)
-    assert pixel_distances(first, second, SAM) == pytest.approx(math.atan(tangent), rel=2e-7)
+    assert SAM(first, second) == pytest.approx(math.atan(tangent), rel=1e-15, abs=1e-15)
+    assert pixel_distances(first, second, SAM) == pytest.approx(math.atan(tangent), rel=2.0**-24)
 
 
 # 2⁻¹² = 2.44e-4, less than the floor of 3.2e-4 but 2⁻¹¹ is more.
@@ -213,15 +219,36 @@ def test_random_integer_images(name, dtype):
     np.testing.assert_allclose(found, slow(name, first, second), rtol=1e-6, atol=1e-6)
 
 
-# Around the block of 1024 pixels: a pixel left out, doubled or shifted changes the values, as all are different.
+# Around a block of 1024 pixels: a pixel left out, doubled or shifted changes the values, as all are different.
 @pytest.mark.parametrize("pixels", [0, 1, 2, 1023, 1024, 1025, 2047, 2048, 2049, 3000])
 @pytest.mark.parametrize("name", SLOW)
-def test_block_boundaries(name, pixels):
+def test_block_boundaries(name, pixels, monkeypatch):
+    monkeypatch.setattr(distances, "_BLOCK_VALUES", 3 * 1024)
     first, second = random_pairs(6, pixels=pixels, bands=3)
     found = pixel_distances(first, second, DISTANCES[name].function)
     assert found.shape == (pixels,)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, slow(name, first, second), rtol=1e-6, atol=1e-7)
+
+
+# An image is measured window by window, and each window block by block: a pixel must not notice where they begin.
+@pytest.mark.parametrize("name", SLOW)
+@pytest.mark.parametrize("bands", [1, 5, 52, 224])
+def test_the_distance_of_a_pixel_does_not_depend_on_others(name, bands):
+    first, second = random_pairs(9, pixels=3001, bands=bands)
+    function = DISTANCES[name].function
+    whole = pixel_distances(first, second, function)
+    for size in (1, 7, 100, 520, 1024):
+        for start in range(0, min(3001, 50 * size), size):
+            part = slice(start, start + size)
+            np.testing.assert_array_equal(pixel_distances(first[part], second[part], function), whole[part])
+
+
+# More bands than the values of a block.
+def test_a_single_spectrum_fits_a_block(monkeypatch):
+    monkeypatch.setattr(distances, "_BLOCK_VALUES", 4)
+    first, second = random_pairs(10, pixels=5, bands=6)
+    np.testing.assert_allclose(pixel_distances(first, second, SAM), slow("SAM", first, second), rtol=1e-6)
 
 
 # Pixel (1, 2) of a 3 × 4 image is number 1 · 4 + 2 = 6.

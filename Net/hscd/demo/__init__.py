@@ -65,7 +65,8 @@ def write_demo(folder: Path, seed: int = 0, size: int = 160, *, overwrite: bool 
 
     Args:
         folder: Made where it is missing.
-        seed: Not negative; same seed, size and versions of NumPy and SciPy, same files, byte for byte.
+        seed: Not negative; same seed, size and versions of NumPy and SciPy, same files, byte for byte,
+            on every processor.
         size: Rows of the images, at least 32; the columns are a fifth more.
         overwrite: Make again a data set whose three files are there.
 

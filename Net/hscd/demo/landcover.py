@@ -222,7 +222,7 @@ def abundances(cover: Cover, place: Place, texture: FloatArray, index: Mapping[s
     out[..., index[CHAR]] = cover.char
     soil = np.where(cover.sealed < 0, ground, 0)
     for names, amount in ((place.soils, soil), (place.litters, cover.litter)):
-        weight = np.exp(1.5 * texture[..., : len(names)])
+        weight = np.exp(1.5 * texture[..., : len(names)].astype(np.float64))
         weight *= (amount / weight.sum(axis=-1))[..., None]
         out[..., [index[name] for name in names]] = weight
     row, column = np.nonzero(cover.sealed >= 0)

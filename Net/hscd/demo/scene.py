@@ -20,6 +20,7 @@ from hscd.demo.landcover import (
 
 Image = npt.NDArray[np.uint16]
 LabelMap = npt.NDArray[np.uint8]
+DoubleArray = npt.NDArray[np.float64]
 
 SPECTRA_PATH = Path(__file__).resolve().parents[3] / "res" / "spectra" / "spectra.csv"
 WAVELENGTHS = np.linspace(0.40, 2.45, 224, dtype=np.float32)
@@ -54,25 +55,28 @@ def _to_pixels(cells: FloatArray, shift: tuple[float, float] = (0.0, 0.0)) -> Fl
     return pixels
 
 
-def _variation(rng: Generator, shape: tuple[int, int], strength: tuple[float, ...]) -> FloatArray:
+def _variation(rng: Generator, shape: tuple[int, int], strength: tuple[float, ...]) -> DoubleArray:
     """Relative deviation from the endmembers (rows, columns, bands): level, slope and curvature."""
     fields = [smooth_field(rng, shape, 6) + 0.4 * rng.standard_normal(shape, np.float32) for _ in strength]
     position = np.linspace(-1, 1, WAVELENGTHS.size, dtype=np.float32)
     modes = np.stack([s * position**power for power, s in enumerate(strength)]).astype(np.float32)
-    return np.stack(fields, axis=-1) @ modes
+    return np.stack(fields, axis=-1).astype(np.float64) @ modes
 
 
-def _sense(rng: Generator, reflectance: FloatArray, gain: float, haze: float) -> Image:
-    """What the sensor records of (rows, columns, bands) on one date: reflectance × 10,000."""
+def _sense(rng: Generator, reflectance: DoubleArray, gain: float, haze: float) -> Image:
+    """What the sensor records of (rows, columns, bands) on one date: reflectance × 10,000.
+
+    It is computed in double precision: processors round differently, but no longer enough to change a count.
+    """
     centre, half, depth = np.array(VAPOUR).T[..., None]
     transmittance = np.exp(-(depth * np.exp(-(((WAVELENGTHS - centre) / half) ** 4))).sum(axis=0))
     ripple = 1 + 0.03 * np.cos(np.outer((2, 5), WAVELENGTHS) + rng.uniform(0, 6, (2, 1))).sum(axis=0)
-    path = haze * (WAVELENGTHS / 0.55) ** -2
-    signal = ((reflectance * (gain * ripple) + path) * transmittance).astype(np.float32)
+    path = haze * (WAVELENGTHS.astype(np.float64) / 0.55) ** -2
+    signal = (reflectance * (gain * ripple) + path) * transmittance
     # Noise is given as the signal-to-noise ratio at reflectance 0.3.
     ratio = np.interp(WAVELENGTHS, (0.4, 0.5, 1.3, 2.45), (80, 250, 180, 60))
     sigma = 0.3 / ratio / np.sqrt(np.maximum(transmittance, 0.25))
-    signal += sigma.astype(np.float32) * rng.standard_normal(signal.shape, dtype=np.float32)
+    signal += sigma * rng.standard_normal(signal.shape, dtype=np.float32)
     counts: Image = np.clip(np.rint(signal * REFLECTANCE_SCALE), 0, 65_535).astype(np.uint16)
     return counts
 
@@ -125,5 +129,5 @@ def make_scene(
         pixels = _to_pixels(abundances(cover, place, texture, index) * shading[..., None], shift)
         # Materials differ from pixel to pixel and, less, from date to date (moisture, ageing).
         variation = 1 + lasting + _variation(rng, shape, (0.04, 0.05, 0.03))
-        images.append(_sense(rng, pixels @ endmembers * variation, gain, haze))
+        images.append(_sense(rng, pixels.astype(np.float64) @ endmembers * variation, gain, haze))
     return images[0], images[1], labels

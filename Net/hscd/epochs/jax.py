@@ -8,12 +8,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from hscd.arrays import is_aligned
+from hscd.arrays import aligned_empty, is_aligned
 from hscd.backend import keras
 from hscd.networks.dropout import dropout_layers
 
-# Pairs a forward pass.
-_PREDICTION_PAIRS = 8192
+# Pairs a forward pass. The last one is padded: one shape is compiled, and the distance of a pair does not depend on the
+# pairs that are predicted with it, as the order of the sums in a matrix product depends on how many rows it has.
+_PREDICTION_PAIRS = 1024
 
 State = tuple[list[jax.Array], list[jax.Array], list[jax.Array]]
 
@@ -53,15 +54,17 @@ class Epochs:
         """Distances of pixel pairs: an array, or what `hold` returned."""
         weights = [variable.value for variable in self._model.trainable_variables]
         count = len(pairs) if positions is None else len(positions)
-        found = [np.empty(0, np.float32)]
+        found = np.empty(count, np.float32)
         for start in range(0, count, _PREDICTION_PAIRS):
             stop = min(start + _PREDICTION_PAIRS, count)
-            if positions is None:
-                part = self.hold(pairs[start:stop]) if isinstance(pairs, np.ndarray) else pairs[start:stop]
-            else:
-                part = pairs[positions[start:stop]]
-            found.append(np.asarray(self._forward(weights, part)))
-        return np.concatenate(found)
+            part = pairs[start:stop] if positions is None else pairs[positions[start:stop]]
+            if len(part) < _PREDICTION_PAIRS:
+                padded = aligned_empty((_PREDICTION_PAIRS, *part.shape[1:]))
+                padded[: len(part)], padded[len(part) :] = part, 0
+                part = padded
+            part = self.hold(part) if isinstance(part, np.ndarray) else part
+            found[start:stop] = self._forward(weights, part)[: stop - start]
+        return found
 
     def _variables(self) -> tuple[list[Any], list[Any], list[Any]]:
         return self._model.trainable_variables, self._model.non_trainable_variables, self._model.optimizer.variables

@@ -17,10 +17,12 @@ from hscd.backend import keras, threads
 
 # Parts of a training batch: each is compiled, and takes half a second for it.
 _MOST_PARTS = 4
-# Pairs a part of a forward pass: their activations stay in the cache, and TensorFlow's own costs do not count.
+# Pairs a part of a forward pass: their activations stay in the cache, and TensorFlow's own costs do not count. All
+# parts have this size, the last one is padded: how the sums of a matrix product are ordered depends on how many rows
+# it has, so only then the distance of a pair does not depend on the pairs that are predicted with it.
 _PREDICTION_PART = 1024
 # Pairs a copy, where there has to be one: small beside the pairs, large beside the part of a thread.
-_COPIED_PAIRS = 8192
+_COPIED_PAIRS = 8 * _PREDICTION_PART
 
 
 class Epochs:
@@ -96,12 +98,14 @@ class Epochs:
         def predict_part(part: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
             chosen = slice(part * _PREDICTION_PART, (part + 1) * _PREDICTION_PART)
             spectra = pairs[chosen] if positions is None else tf.gather(pairs, positions[chosen])
+            missing = _PREDICTION_PART - tf.shape(spectra)[0]
+            spectra = tf.pad(spectra, [[0, missing], [0, 0], [0, 0]])  # no copy where nothing is missing
             return part + 1, found.write(part, self._model(spectra, training=False))
 
-        found = tf.TensorArray(tf.float32, parts, infer_shape=False, element_shape=(None,))
+        found = tf.TensorArray(tf.float32, parts, element_shape=(_PREDICTION_PART,))
         # The parts do not depend on each other: as many run at a time as there are threads.
         _, found = tf.while_loop(lambda part, _: part < parts, predict_part, (0, found), parallel_iterations=threads())
-        return found.concat()
+        return found.concat()[:count]
 
 
 def _is_tensor_memory(array: np.ndarray) -> bool:
