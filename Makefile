@@ -22,7 +22,7 @@ test: lint
 test-numeric: $(VENV)/.test
 	$(PYTEST) $(NUMERIC)
 
-cases: $(VENV)/.run
+cases: $(VENV)/.test
 	tests/run_cases.sh $(VENV)/bin/python
 
 bench: $(VENV)/.run

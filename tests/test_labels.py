@@ -283,7 +283,7 @@ def test_paths_of_one_file(space: Workspace, tmp_path: Path) -> None:
 
 def test_results_name_the_file_and_its_shape(workspace: Workspace) -> None:
     done = workspace.call("predutils")
-    assert "PLACE A_town_ED_pseudo_rescaling_True (before/town.mat, 20 × 30 × 5): overall accuracy" in done.stdout
+    assert "PLACE A_town_ED_pseudo_rescaling_True (before/town.mat, 20 × 30 × 5): changed " in done.stdout
 
 
 def test_what_a_label_file_says_is_told(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

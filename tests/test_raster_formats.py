@@ -217,7 +217,8 @@ def test_folders_of_bands_are_one_image_each_and_not_taken_for_pairs(space: Work
     found = pseudo(space, *PLAIN, pair="before")
     np.testing.assert_array_equal(found.distances > found.threshold, changed)
     # Beside a folder of images it is not clear.
-    assert "data/a/before: holds the bands of one image" in space.fails("predutils", "PLACE A.imgBPath=data/a")
+    line = space.fails("predutils", "PLACE A.imgBPath=data/a", "PLACE A.pseudoPath=pseudo")
+    assert "data/a/before: holds the bands of one image" in line
     space.text = ONE_PLACE.replace("labelPath = data/a/label", "labelPath = data/a/before")
     line = space.fails("predutils")
     assert "data/a/before: holds the bands of one image ([PLACE A] labelPath), not images; name one image" in line

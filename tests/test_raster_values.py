@@ -193,7 +193,7 @@ def test_transparent_pixels_are_masked_and_their_band_is_none(space: Workspace) 
     for first in (np.dstack([before, opaque]), before):
         write_pair(space, first, np.dstack([after, hidden]), **UTM)
         found = pseudo(space, *PLAIN)
-        assert "warning" not in found.output
+        assert "alpha" not in found.output
         np.testing.assert_array_equal(np.isnan(found.distances), hidden[:, :, 0] == 0)
         expected = np.sqrt(((before.astype(float) - after) ** 2).sum(axis=2))
         np.testing.assert_allclose(found.distances[:, 4:], expected[:, 4:], rtol=1e-6)  # float32 sums of 3 squares
