@@ -220,11 +220,11 @@ def test_a_model_is_refused_before_keras_is_imported(copy: Workspace) -> None:
     for part in ("before", "after"):
         change_mat(copy, part, lambda image: image[:, :, :4])
     expect(refused_without_keras(copy), "PLACE A", "town: 4 bands, model M was trained on 5 bands")
-    for name, value in (("dropout_rate", 1.0), ("dropout_rate_1", "x"), ("margin", 2.0)):
+    for name, value in (("dropout_rate", 1.0), ("dropout_rate_1", "x"), ("score_function", "SID")):
         file = copy.folder / "model/M_param.pickle"
         content = file.read_bytes()
         storage.write_pickle(file, storage.read_pickle(file) | {name: value})
-        expect(refused_without_keras(copy), "M_param.pickle", "" if name == "margin" else name)
+        expect(refused_without_keras(copy), "M_param.pickle", "SID" if value == "SID" else name)
         file.write_bytes(content)
     file.write_bytes(pickle.dumps({"layer": 8}))
     expect(refused_without_keras(copy), "M_param.pickle: lacks the parameters")

@@ -150,8 +150,12 @@ def require_folder(folder: Path) -> None:
 
     Raises:
         OSError: naming the folder, if it cannot.
+        InputError: if a file is in its place.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"{folder}: expected a folder for results; it, or what it lies in, is none") from error
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:

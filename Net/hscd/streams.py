@@ -54,23 +54,36 @@ class Refusals:
         return [(name, error) for name, error in self.of.items() if error.errno not in closed]
 
 
+def _fill(number: int) -> None:
+    """Have a file descriptor lead nowhere if it is closed."""
+    try:
+        os.fstat(number)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+
+
 @contextmanager
 def patient_streams() -> Iterator[Refusals]:
     """Print in the block whatever the streams can show: the rest is escaped, and none of their errors ends the work."""
+    for number in (0, 1, 2):  # a file that is opened under one of these would get what libraries in C print
+        with suppress(OSError):
+            _fill(number)
     refusals = Refusals()
     before = sys.stdout, sys.stderr
     patient = []
     for stream in before:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-        patient.append(None if stream is None else _Patient(stream))
+        patient.append(_Patient(stream or io.StringIO()))  # one that was closed; progress bars want one
     sys.stdout, sys.stderr = cast(Any, patient)
     try:
         yield refusals
     finally:
         sys.stdout, sys.stderr = before
         for name, stream in zip(("standard output", "standard error"), patient, strict=True):
-            if stream is not None:
-                stream.flush()
-                if stream.refusal is not None:
-                    refusals.of[name] = stream.refusal
+            stream.flush()
+            if stream.refusal is not None:
+                refusals.of[name] = stream.refusal

@@ -459,3 +459,17 @@ def test_any_table_comes_back(tmp_path, rows):
     assert [(row["name"], float(row["value"]), int(row["count"])) for row in found] == [
         (row["name"], row["value"], row["count"]) for row in rows
     ]
+
+
+def test_a_named_pipe_is_no_pickle(tmp_path):
+    os.mkfifo(tmp_path / "a.pickle")
+    with pytest.raises(InputError, match="expected a file, found a named pipe"):
+        storage.read_pickle(tmp_path / "a.pickle")
+
+
+def test_a_file_in_the_place_of_a_folder_for_results(tmp_path):
+    (tmp_path / "stat").touch()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    for folder in ("stat", "stat/below", "dangling"):
+        with pytest.raises(InputError, match=f"{folder}: expected a folder for results"):
+            storage.require_folder(tmp_path / folder)
