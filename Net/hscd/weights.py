@@ -26,7 +26,7 @@ def packed(weights: Mapping[str, np.ndarray], parameters: str = "", rescaled: bo
     """
     import h5py  # here: --help has no use for it
 
-    # In memory: an error of the disk inside the HDF5 library would be lost. The earliest layout is what `hdf5` reads.
+    # In memory: an error of the disk inside the HDF5 library would be lost. The earliest layout is what all can read.
     with h5py.File("weights", "w", driver="core", backing_store=False, libver="earliest") as h5:
         h5.attrs["backend"] = "tensorflow"
         h5.attrs["keras_version"] = "2.4.0"
@@ -85,14 +85,9 @@ def open_file(path: Path) -> Iterator[WeightFile]:
     Raises:
         InputError: if the file is missing or not a weight file of Keras' HDF5 layout.
     """
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise InputError(f"{path}: not a readable file of Keras weights: {error.strerror}") from error
-    with file:
-        with _damage(path):
-            stored = WeightFile(path, hdf5.File(file))
-        yield stored
+    with _damage(path):
+        stored = WeightFile(path, hdf5.File(path))
+    yield stored
 
 
 @contextmanager

@@ -116,10 +116,12 @@ def test_mat_variable_that_is_no_array_of_numbers(tmp_path, function, value):
     assert "expected numbers" in refuses(function, tmp_path / "a.mat", "cube")
 
 
-def test_bare_hdf5_named_mat_is_an_input_error(tmp_path):
-    with h5py.File(tmp_path / "a.mat", "w") as h5:
-        h5["cube"] = np.zeros((3, 4, 5))
-    refuses(read_image, tmp_path / "a.mat", "cube")
+# As h5py writes it: no header of MATLAB's, with room for it or without.
+@pytest.mark.parametrize("size", [0, 512])
+def test_bare_hdf5_named_mat_is_read_as_version_73(tmp_path, size):
+    with h5py.File(tmp_path / "a.mat", "w", userblock_size=size, libver="latest") as h5:
+        h5["cube"] = np.arange(60).reshape(3, 4, 5)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.mat", "cube"), np.arange(60).reshape(3, 4, 5).T)
 
 
 # Cut at every part of the header and at places throughout the data. What SciPy and Pillow warn about is an error in the

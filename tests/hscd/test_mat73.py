@@ -6,7 +6,7 @@ import pytest
 
 from hscd.errors import InputError
 from hscd.readers import mat73
-from hscd.readers.mat73 import open_image
+from hscd.readers.mat73 import arrays, open_image
 from image_files import outcomes_of_cuts, outcomes_of_flips
 
 LIMIT = 2**24
@@ -103,6 +103,30 @@ def test_other_variables_are_told(path, name, message):
         h5["strings"] = [b"a", b"b"]
     with pytest.raises(InputError, match=rf"a\.mat: [^\n]*{message}[^\n]*$"):
         open_image(path, name, LIMIT)
+
+
+# Without MATLAB_class another program wrote it, and which axis is which is a guess.
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_axes_are_guessed_where_nothing_says_that_matlab_wrote_them(path, libver):
+    with h5py.File(path, "w", libver=libver) as h5:
+        h5.create_dataset("cube", data=cube().T, chunks=(3, 2, 4), compression="gzip")
+    image = open_image(path, "cube", LIMIT)
+    assert (image.format, image.shape) == ("HDF5", (7, 5, 6))
+    assert "its axes are taken as MATLAB stores them" in "".join(image.notes)
+    np.testing.assert_array_equal(image.read(), cube(), strict=True)
+    write(path, {"cube": cube()})
+    assert open_image(path, "cube", LIMIT).notes == ()
+
+
+def test_the_arrays_that_can_be_images_are_listed(path):
+    others = {"axes": np.ones((1, 2, 3, 4)), "list": np.ones(4), "text": [[65, 66]], "#refs#": [[1.0]]}
+    write(path, {"cube": cube(), "map": cube()[:, :, 0], "number": [[1.0]], **others}, text="char")
+    with h5py.File(path, "r+") as h5:
+        h5.create_group("structure").attrs["MATLAB_class"] = np.bytes_("struct")
+        h5["complex"] = np.zeros((2, 2), [("real", "f8"), ("imag", "f8")])
+        h5["empty"] = np.zeros(2, "u8")
+        h5["empty"].attrs.update({"MATLAB_class": np.bytes_("double"), "MATLAB_empty": np.uint8(1)})
+    assert arrays(path) == {"cube": (7, 5, 6), "map": (7, 5), "number": (1, 1)}
 
 
 def test_a_chunk_has_to_fit_into_the_limit(path):

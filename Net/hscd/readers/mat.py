@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from hscd import hdf5
 from hscd.errors import InputError, brief
 from hscd.image import Image, axes_of_image
 from hscd.readers import mat73, variables
@@ -108,9 +109,10 @@ def _is_hdf5(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             header = file.read(_HEADER_5)
+        marked = len(header) == _HEADER_5 and header[124:] in (b"\0\2IM", b"\2\0MI")
+        return marked or hdf5.is_hdf5(path)  # what h5py writes has no header of MATLAB's
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    return len(header) == _HEADER_5 and header[124:] in (b"\0\2IM", b"\2\0MI")
 
 
 def _found(path: Path, variable: str, take: Callable[[Path, _Variable], Any]) -> Any:

@@ -81,14 +81,14 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
     def window(rows: slice, columns: slice) -> np.ndarray:
         pixels = np.empty((rows.stop - rows.start, len(order), columns.stop - columns.start), np.uint16)
         step = max(block[0], _ROWS // block[0] * block[0])
-        with hdf5.opened(path, _WHAT) as file:
-            datasets = [cube.dataset.through(file) for cube in cubes]
+        with hdf5.opened(path, _WHAT):
             # From one row of blocks to the next, wherever the window begins.
             for start in range(rows.start - rows.start % step, rows.stop, step):
                 part = slice(max(start, rows.start), min(start + step, rows.stop))
                 some = pixels[part.start - rows.start : part.stop - rows.start]
-                for cube, dataset, place in zip(cubes, datasets, places, strict=True):
-                    some[:, place] = dataset.window([part, slice(0, dataset.shape[1]), columns])[:, cube.kept]
+                for cube, place in zip(cubes, places, strict=True):
+                    values = cube.dataset.window([part, slice(0, cube.dataset.shape[1]), columns])
+                    some[:, place] = values[:, cube.kept]
                 valid = some.any(axis=1, keepdims=True)
                 np.maximum(some, _LEAST, out=some)
                 np.multiply(some, valid, out=some)
