@@ -81,7 +81,7 @@ def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) ->
     rows, columns, bands = images[0].shape
     lines = [f"  {files.before.name}: {rows} × {columns} pixels, {bands} {'band' if bands == 1 else 'bands'}"]
     for name, image, kind, (low, high) in zip(("before", "after"), images, found.types, found.ranges, strict=True):
-        lines.append(f"    {name}: {image.format}, {kind}, {low:g} … {high:g}; {named(image)}")
+        lines.append(f"    {name}: {named(image)}, {image.format}, {kind}, {low:g} … {high:g}")
     wavelengths = images[0].wavelengths
     if wavelengths is not None:
         lines.append(f"    wavelengths: {np.nanmin(wavelengths):g} … {np.nanmax(wavelengths):g} nm")

@@ -60,7 +60,7 @@ def test_inspection_says_what_files_say(space: Workspace) -> None:
     assert done.returncode == 0, done.stderr
     for line in (
         "town.tif: 20 × 30 pixels, 8 bands",
-        "before: TIFF, float32, 0.",
+        "before: before/town.tif, 20 × 30 × 8, TIFF, float32, 0.",
         "wavelengths: 450 … 2200 nm",
         "grid: EPSG:32633 (metre), pixels of 30 × 30, upper left corner at 366975, 5808045",
         "masked: 150 pixels (25.0%)",  # 5 of 20 rows
@@ -84,8 +84,8 @@ def test_inspection_of_two_formats_and_grids(space: Workspace) -> None:
     )
     write_labels(space, changed)
     told = space.call("inspect_data").stdout
-    assert "before: ENVI, uint16" in told
-    assert "after: TIFF, resampled, float32" in told
+    assert "before: before/town.hdr, 20 × 30 × 5, ENVI, uint16" in told
+    assert "after: after/town.tif, 20 × 30 × 5, TIFF, resampled, float32" in told
     assert "grid: EPSG:4326 (degrees), pixels of 0.000277778 × 0.000138889, upper left corner at 11.1, 48.2" in told
     assert "masked: 60 pixels (10.0%)" in told  # 2 of 20 rows
 

@@ -126,7 +126,7 @@ def test_the_arrays_that_can_be_images_are_listed(path):
         h5["complex"] = np.zeros((2, 2), [("real", "f8"), ("imag", "f8")])
         h5["empty"] = np.zeros(2, "u8")
         h5["empty"].attrs.update({"MATLAB_class": np.bytes_("double"), "MATLAB_empty": np.uint8(1)})
-    assert arrays(path) == {"cube": (7, 5, 6), "map": (7, 5), "number": (1, 1)}
+    assert arrays(path) == [("cube", (7, 5, 6)), ("map", (7, 5)), ("number", (1, 1))]
 
 
 def test_a_chunk_has_to_fit_into_the_limit(path):

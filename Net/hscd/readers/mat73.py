@@ -63,35 +63,20 @@ def open_image(path: Path, variable: str, limit: int) -> Image:
     )
 
 
-def arrays(path: Path) -> dict[str, tuple[int, ...]]:
-    """The variables that hold an image or a map, real numbers with two or three axes, and their shapes in MATLAB.
+def arrays(path: Path) -> list[tuple[str, tuple[int, ...]]]:
+    """Names and shapes, as MATLAB has them, of the arrays of real numbers with two or three axes in a file.
 
     Raises:
         InputError: if the file is unreadable.
     """
-    found = {}
+    found = []
     with hdf5.opened(path, _WHAT) as file:
         for name, node in file.root.children.items():
             if name not in _NOT_VARIABLES and not _other_kind(node) and not node.numbers(_EMPTY):
                 shape = node.shape[::-1]
                 if len(shape) in (2, 3) and 0 not in shape:
-                    found[name] = shape
+                    found.append((name, shape))
     return found
-
-
-def arrays(path: Path) -> list[tuple[str, tuple[int, ...]]]:
-    """Names and shapes, as MATLAB has them, of the arrays of real numbers in a MATLAB 7.3 file.
-
-    Raises:
-        InputError: if the file is unreadable.
-    """
-    with hdf5.opened(path, _WHAT) as file:
-        nodes = {name: node for name, node in file.root.children.items() if name not in _NOT_VARIABLES}
-        return [
-            (name, node.dataset(plain=False).shape[::-1])
-            for name, node in nodes.items()
-            if not _other_kind(node) and not node.numbers("MATLAB_empty")
-        ]
 
 
 def _found(path: Path, root: hdf5.Node, variable: str) -> hdf5.Dataset:

@@ -19,36 +19,30 @@ SUFFIXES = (".npy",)
 def open_image(path: Path, variable: str | None, limit: int) -> Image:
     """Open a .npy file.
 
-    Its pixels are read, not mapped into memory, where a file that becomes shorter kills the program.
+    A map of the file tells what it holds; its pixels are read through the file, as touching a map of a file that has
+    become shorter kills the program.
 
     Raises:
         InputError: if it is unreadable or truncated, or holds something else than an array of numbers; reading a
             window, if it has become shorter.
     """
     try:
-        with path.open("rb") as file:
-            version = npy.read_magic(file)
-            read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            stored, column_major, dtype = read_header(file)
-            start = file.tell()
-        shape = axes_of_image(path, stored)
-        if dtype.kind not in "biuf":
-            raise InputError(f"{path}: expected numbers, found values of type {dtype}")
-        if path.stat().st_size - start < math.prod(stored) * dtype.itemsize:
-            raise ValueError("it ends too early")
-    except InputError:
-        raise
+        mapped = npy.open_memmap(path, mode="r")
     except Exception as error:  # a damaged header is parsed as Python's literals
         raise InputError(f"{path}: unreadable or truncated .npy file: {brief(error)}") from error
+    dtype, column_major = mapped.dtype, not mapped.flags.c_contiguous
+    shape = axes_of_image(path, mapped.shape)
+    if dtype.kind not in "biuf":
+        raise InputError(f"{path}: expected numbers, found values of type {dtype}")
 
     def window(rows: slice, columns: slice) -> np.ndarray:
         parts = (rows, columns, slice(0, shape[2]))
         try:
             with path.open("rb", buffering=0) as file:
                 if column_major:
-                    values = _part(file, start, dtype, shape[::-1], parts[::-1]).T
+                    values = _part(file, mapped.offset, dtype, shape[::-1], parts[::-1]).T
                 else:
-                    values = _part(file, start, dtype, shape, parts)
+                    values = _part(file, mapped.offset, dtype, shape, parts)
         except (OSError, EOFError) as error:
             raise InputError(f"{path}: cannot be read any more: {brief(error)}") from error
         return values.astype(dtype.newbyteorder("="), order="K", copy=False)
