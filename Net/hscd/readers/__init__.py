@@ -14,7 +14,7 @@ from hscd.errors import InputError
 from hscd.hardware import available_memory
 from hscd.image import Image
 from hscd.nodata import valid_pixels
-from hscd.readers import bands, envi, mat, npy, png, prisma, safe, tif
+from hscd.readers import bands, envi, mat, netcdf, npy, png, prisma, safe, tif
 from hscd.readers.limits import check_size
 
 # As Sentinel-2's bands are called, with or without what comes before it.
@@ -23,7 +23,9 @@ _BAND_NAME = re.compile(r"(.*_)?B\d[\dA]", re.IGNORECASE)
 # may take; it checks what the file declares before it allocates.
 Reader = Callable[[Path, str | None, int], Image]
 READERS: dict[str, Reader] = {
-    suffix: module.open_image for module in (mat, tif, envi, npy, png, prisma, safe) for suffix in module.SUFFIXES
+    suffix: module.open_image
+    for module in (mat, tif, envi, npy, png, prisma, netcdf, safe)
+    for suffix in module.SUFFIXES
 }
 
 
