@@ -403,7 +403,7 @@ def outcome(case: Format, folder: Path) -> tuple[str, str]:
     """Read a file in a process of its own: "valid", "clear", "memory" or "failure", and its message."""
     messages, reports = (folder / name for name in ("stderr", "report"))
     reports.unlink(missing_ok=True)
-    of_hdf5 = [*hdf5.process.idle]
+    of_hdf5 = _processes_of_hdf5()
     child = os.fork()
     if child == 0:
         try:
@@ -430,6 +430,13 @@ def outcome(case: Format, folder: Path) -> tuple[str, str]:
         return "failure", "it ends without a word"
     kind, message = json.loads(reports.read_text(encoding="utf-8"))
     return kind, message
+
+
+def _processes_of_hdf5() -> list[Any]:
+    """The processes in which the HDF5 library runs, if it does; a new one for each that the last case ended."""
+    found = hdf5.process.idle
+    found[:] = [server if server.runs() else hdf5.process.Server() for server in found]
+    return [*found]
 
 
 def _address_space() -> int:
