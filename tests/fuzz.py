@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+import netcdf_files
 from conftest import CONFIGURATION, PROJECT, SHARED
 from hscd import hdf5
 
@@ -225,10 +226,10 @@ def _written(driver: str, bands: np.ndarray, **options: Any) -> dict[str, bytes]
 def _hdf5_images(image: np.ndarray) -> dict[str, Format]:
     import h5py
 
-    def written(write: Callable[[Any], None], **options: Any) -> bytes:
+    def written(write: Callable[[Any], None], libver: str = "earliest", **options: Any) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "a"
-            with h5py.File(path, "w", libver="earliest", **options) as file:
+            with h5py.File(path, "w", libver=libver, **options) as file:
                 write(file)
             return path.read_bytes()
 
@@ -250,8 +251,26 @@ def _hdf5_images(image: np.ndarray) -> dict[str, Format]:
     content = written(matlab, userblock_size=512)
     return {
         "mat 7.3": Format("a.mat", header + content[len(header) :], _read_image),
+        "hdf5 named mat": Format("a.mat", written(matlab, "latest"), _read_image),
         "prisma": Format("a.he5", written(prisma), _read_image),
-    }
+    } | _netcdf(image)
+
+
+def _netcdf(image: np.ndarray) -> dict[str, Format]:
+    """A swath with a lookup table, and a map, in the layouts of EMIT and AVIRIS-3."""
+    lines, samples = np.ogrid[:8, :7]
+    table = (lines + 0 * samples) % 7, (samples + 0 * lines) % 6  # 0 here and there
+    chunks = {"chunks": (3, 5, 2), "compression": "gzip", "shuffle": True}
+    with tempfile.TemporaryDirectory() as folder:
+        emit, old, aviris = (Path(folder) / name for name in ("emit", "old", "aviris"))
+        netcdf_files.write_emit(emit, image.astype("f4"), *table, **chunks)
+        netcdf_files.write_emit(old, image.astype("f4"), *table, libver="earliest", **chunks)
+        netcdf_files.write_aviris(aviris, image.transpose(2, 0, 1))
+        return {
+            "netcdf swath": Format("a.nc", emit.read_bytes(), _read_netcdf),
+            "netcdf swath, old layout": Format("a.nc", old.read_bytes(), _read_netcdf),
+            "netcdf map": Format("a.nc", aviris.read_bytes(), _read_netcdf),
+        }
 
 
 def _mat(values: np.ndarray, **options: Any) -> bytes:
@@ -356,6 +375,13 @@ def _read_image(path: Path, variable: str | None = "cube") -> bool:
     return image.ndim == 3 and image.size > 0 and bool(np.isfinite(image).all())
 
 
+def _read_netcdf(path: Path) -> bool:
+    from hscd.readers import read_image
+
+    image = read_image(path, None, LIMIT)  # values have no checksum: a flipped bit may make one NaN
+    return image.ndim == 3 and image.size > 0
+
+
 def _read_labels(path: Path) -> bool:
     from hscd.readers import read_label_map
 
@@ -442,7 +468,7 @@ def outcome(case: Format, folder: Path) -> tuple[str, str]:
     """Read a file in a process of its own: "valid", "clear", "memory" or "failure", and its message."""
     messages, reports = (folder / name for name in ("stderr", "report"))
     reports.unlink(missing_ok=True)
-    of_hdf5 = [*hdf5.process.idle]
+    of_hdf5 = _processes_of_hdf5()
     child = os.fork()
     if child == 0:
         try:
@@ -469,6 +495,13 @@ def outcome(case: Format, folder: Path) -> tuple[str, str]:
         return "failure", "it ends without a word"
     kind, message = json.loads(reports.read_text(encoding="utf-8"))
     return kind, message
+
+
+def _processes_of_hdf5() -> list[Any]:
+    """The processes in which the HDF5 library runs, if it does; a new one for each that the last case ended."""
+    found = hdf5.process.idle
+    found[:] = [server if server.runs() else hdf5.process.Server() for server in found]
+    return [*found]
 
 
 def _address_space() -> int:

@@ -17,6 +17,7 @@ from rasterio.features import rasterize
 from rasterio.transform import Affine
 
 from conftest import ONE_PLACE, Workspace, without_times, write_bands, write_mat
+from netcdf_files import attach, scales
 
 UNLABELLED = ONE_PLACE.replace("labelPath = data/a/label\n", "").replace(
     "changedLabel = 1\nunchangedLabel = 2\nunknownLabel = 0\n", ""
@@ -66,6 +67,16 @@ def write_mat73(path: Path, array: np.ndarray) -> None:
         file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\2IM")
 
 
+def write_netcdf(path: Path, array: np.ndarray) -> None:
+    """A variable (band, y, x), in packed chunks, as netCDF-4 has it; without a place."""
+    with h5py.File(path, "w", libver="latest") as file:
+        chunks = tuple(min(5, length) for length in array.T.shape)
+        cube = file.create_dataset(
+            "cube", data=array.transpose(2, 0, 1), chunks=chunks, compression="gzip", shuffle=True
+        )
+        attach(cube, *scales(file, dict(zip(("band", "y", "x"), cube.shape, strict=True))).values())
+
+
 def write_as(kind: str, folder: Path, image: np.ndarray, name: str = "town") -> Path:
     """Write an image, or a label map of one band, in a format; the file or folder that is to be named for it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,6 +93,8 @@ def write_as(kind: str, folder: Path, image: np.ndarray, name: str = "town") -> 
         write_mat73(path, image)
     elif kind == "npy":
         np.save(path, image)
+    elif kind == "nc":
+        write_netcdf(path, image)
     elif kind == "png":
         Image.fromarray(image[:, :, 0]).save(path)
     else:

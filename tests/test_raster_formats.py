@@ -14,6 +14,7 @@ import rasterio
 import config
 import image_pairs
 from conftest import ONE_PLACE, SHARED, Workspace, make_pair, needs_shared
+from netcdf_files import write_emit
 from raster_scenes import (
     LEAST,
     PLAIN,
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 FORMATS = [
     ("mat73", "mat73", "mat73"), ("tif", "tif", "tif"), ("npy", "npy", "npy"), ("folder", "folder", "png"),
     ("bsq", "bsq", "bsq"), ("bil", "bip", "png"), ("mat", "bil", "tif"), ("bip", "folder", "mat"),
-    ("npy", "mat73", "bsq"), ("tif", "mat", "npy"),
+    ("npy", "mat73", "bsq"), ("tif", "mat", "npy"), ("nc", "nc", "nc"),
 ]  # fmt: skip
 
 
@@ -190,6 +191,30 @@ def test_a_sentinel_2_product_may_have_any_name_or_be_named_by_its_granule(space
     # 500 of 10,000.
     np.testing.assert_allclose(found.distances[5:9, 5:9], 0.05, rtol=1e-4)
     assert np.count_nonzero(found.distances > 0.01) == 16
+
+
+# Two swaths of one scene, the second seen in the other direction: on the grid of their tables they lie on each other.
+def test_swaths_with_lookup_tables(space: Workspace) -> None:
+    space.text = UNLABELLED
+    before, after, _ = make_pair(1)
+    rows, columns = before.shape[:2]
+    line, sample = np.indices((rows, columns)) + 1
+    seen = (line + sample) % 7 > 0
+    for part, image, turned in (("before", before, False), ("after", after, True)):
+        swath = image[::-1, ::-1] if turned else image
+        table = (rows + 1 - line, columns + 1 - sample) if turned else (line, sample)
+        path = space.folder / f"data/a/{part}/town.nc"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_emit(
+            path, swath.astype("f4"), *(seen * numbers for numbers in table), chunks=(4, 5, 3), compression="gzip"
+        )
+    found = pseudo(space, *PLAIN, "PLACE A.matLabel=reflectance")
+    expected = np.sqrt(((before.astype(float) - after) ** 2).sum(axis=2))
+    # Float32 holds seven digits.
+    np.testing.assert_allclose(found.distances, np.where(seen, expected, np.nan), rtol=1e-6, atol=2 * LEAST)
+    assert_maps_say_what_the_distances_do(found)
+    with opened(found.prefix.with_name(f"{found.prefix.name}.tif")) as file:
+        assert (file.shape, file.transform[:6]) == ((rows, columns), (0.25, 0, 15, 0, -0.25, 50))
 
 
 def test_a_coarser_band_that_ends_within_a_pixel_of_the_finest(space: Workspace) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 
 _SERVER = Path(__file__).with_name("server.py")
-PATIENCE = 60.0  # seconds for an answer; a window is asked for in pieces that take one at most
+PATIENCE = 60.0  # seconds for an answer
+_SLOWEST = 2**20  # bytes of values in a second, as from a disk far away
 _MOST = 8  # processes that work at a time
 _TO_DIE = 5.0  # seconds
 # Nothing is loaded into the library that a file could ask for, and its file may lie where none can be locked.
@@ -29,7 +30,9 @@ class _LateError(_EndedError):
     """It was made to, as it did not answer in time."""
 
 
-class _Server:
+class Server:
+    """A process in which the library runs; `asked` says whether it ever was asked for something."""
+
     def __init__(self) -> None:
         self.asked = False
         self._process = subprocess.Popen(
@@ -54,7 +57,8 @@ class _Server:
             late.set()
             self._kill()
 
-        timer = threading.Timer(PATIENCE, stop)
+        patience = PATIENCE + (0 if into is None else into.nbytes / _SLOWEST)
+        timer = threading.Timer(patience, stop)
         timer.daemon = True
         timer.start()
         self.asked = True
@@ -70,7 +74,7 @@ class _Server:
         except (_EndedError, BrokenPipeError):
             timer.cancel()
             end = self._end()
-            raise (_LateError(f"takes longer than {PATIENCE:g} s") if late.is_set() else _EndedError(end)) from None
+            raise (_LateError(f"takes longer than {patience:.0f} s") if late.is_set() else _EndedError(end)) from None
         finally:
             timer.cancel()
         return answer
@@ -79,6 +83,10 @@ class _Server:
         status = self.close(kill=True)
         names = {-member: member.name for member in signal.Signals}
         return f"ends in {names.get(status, f'status {status}')}"
+
+    def runs(self) -> bool:
+        """Whether it does, as its parent can tell."""
+        return self._process.poll() is None
 
     def close(self, *, kill: bool = False) -> int:
         """End the process, at once or when it has done what it is at; its status."""
@@ -126,7 +134,7 @@ def _asked(line: bytes, into: memoryview | None) -> dict[str, Any]:
         try:
             server = idle.pop()
         except IndexError:
-            server = _Server()
+            server = Server()
         fresh = not server.asked
         try:
             answer = server.ask(line, into)
@@ -153,7 +161,7 @@ def _forget_all() -> None:
     _places = threading.BoundedSemaphore(_MOST)
 
 
-idle: list[_Server] = []
+idle: list[Server] = []
 _places = threading.BoundedSemaphore(_MOST)
 atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):

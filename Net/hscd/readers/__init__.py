@@ -15,7 +15,7 @@ from hscd.hardware import available_memory
 from hscd.image import Image, without_alpha
 from hscd.nodata import valid_pixels
 from hscd.paths import require_regular
-from hscd.readers import bands, envi, mat, npy, pictures, prisma, safe, tif
+from hscd.readers import bands, envi, mat, netcdf, npy, pictures, prisma, safe, tif
 from hscd.readers.label_maps import label_map_of, map_of_masks, whole
 
 __all__ = [
@@ -39,7 +39,9 @@ _BAND_NAME = re.compile(r"(.*_)?B\d[\dA]", re.IGNORECASE)
 # may take; it checks what the file declares before it allocates.
 Reader = Callable[[Path, str | None, int], Image]
 READERS: dict[str, Reader] = {
-    suffix: module.open_image for module in (mat, tif, envi, npy, pictures, prisma, safe) for suffix in module.SUFFIXES
+    suffix: module.open_image
+    for module in (mat, tif, envi, npy, pictures, prisma, netcdf, safe)
+    for suffix in module.SUFFIXES
 }
 
 
