@@ -156,6 +156,16 @@ def test_a_mask_file_that_is_no_tiff_is_refused(tmp_path):
         open_image(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize("suffix", [".msk", ".aux.xml"])
+def test_a_pipe_beside_a_file_is_refused(tmp_path, suffix):
+    write(tmp_path / "a.tif", values(1))
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no named pipes on this system")
+    os.mkfifo(tmp_path / f"a.tif{suffix}")
+    with pytest.raises(InputError, match="a named pipe"):
+        open_image(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("coarse", [False, True])
 def test_masks_of_band_files_come_together(tmp_path, coarse):
     folder = tmp_path / "a"

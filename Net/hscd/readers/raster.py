@@ -52,7 +52,7 @@ def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None
         InputError: if it is unreadable, holds complex numbers or several images, its blocks are too large, or its
             ground control points lie on no grid.
     """
-    validity.check_mask_file(path)
+    validity.check_side_files(path)
     file = _File(path, driver, kind, page)
     with _dataset(file) as source:
         if source.count == 0 or (source.subdatasets and page is None):

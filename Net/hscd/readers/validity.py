@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hscd.errors import InputError
+from hscd.paths import require_regular
 
 # Takes an open dataset of rasterio and a window; (rows, columns), True where there is data.
 Reader = Callable[[Any, Any], np.ndarray]
@@ -21,20 +22,18 @@ _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SOFT_SHARE = 0.2
 
 
-def check_mask_file(path: Path) -> None:
-    """Refuse a mask file beside a raster, X.tif.msk, that is no TIFF: GDAL would follow what it refers to.
+def check_side_files(path: Path) -> None:
+    """Refuse files beside a raster that GDAL would open and wait for, or follow to other files.
 
     Raises:
-        InputError: naming the mask file.
+        InputError: naming the file: a named pipe, for example, or a mask (X.tif.msk) that is no TIFF.
     """
-    for suffix in (".msk", ".MSK"):
-        beside = path.with_name(path.name + suffix)
-        if beside.is_file():
+    for suffix in (".aux.xml", ".msk", ".MSK"):
+        beside = require_regular(path.with_name(path.name + suffix))
+        if suffix != ".aux.xml" and beside.is_file():
             with beside.open("rb") as file:
                 if file.read(4) not in _TIFF_STARTS:
-                    raise InputError(
-                        f"{beside}: expected the mask of {path.name}, a TIFF file; remove it or replace it"
-                    )
+                    raise InputError(f"{beside}: expected the mask of {path.name}, a TIFF file; remove or replace it")
 
 
 def alpha_bands(source: Any) -> tuple[int, ...]:
