@@ -102,6 +102,7 @@ def page_count(path: Path, driver: str, kind: str) -> int:
     Raises:
         InputError: if it is unreadable.
     """
+    validity.check_side_files(path)
     with _dataset(_File(path, driver, kind, None)) as source:
         return max(1, len(source.subdatasets))
 
