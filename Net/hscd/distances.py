@@ -114,15 +114,13 @@ def SAM(x: Any, y: Any) -> Any:  # noqa: N802 - the name saved models refer to
     one_is_zero = xp.equal(xp.minimum(length_x, length_y), 0)  # `==` is no operation of a network
     ratio = xp.where(one_is_zero, 1.0, length_x) / xp.where(one_is_zero, 1.0, length_y)
     y = y * _constant(ratio, xp)[..., None]
-    apart, along = _length(x - y, xp), _length(x + y, xp)
-    # Two zero spectra: the arc tangent of 0 and 0 is NaN on TensorFlow.
-    return 2 * xp.arctan2(apart, xp.where(xp.equal(apart + along, 0), 1.0, along))
+    return 2 * xp.arctan2(_length(x - y, xp), _length(x + y, xp))  # of two zero spectra the arc tangent of 0 and 0, 0
 
 
 def _in_range(x: Any, xp: Any) -> Any:
     """Spectra whose squares neither overflow nor vanish: arrays in double precision, tensors of maximum 1."""
     if xp is np:
-        return x.astype(np.float64)
+        return x.astype(np.float64)  # once: faster than in each of the operations that follow
     largest = _constant(xp.max(xp.abs(x), axis=-1, keepdims=True), xp)
     is_zero = largest < _TINY
     return xp.where(is_zero, 0.0, x / xp.where(is_zero, 1.0, largest))
