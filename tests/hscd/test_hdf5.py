@@ -384,6 +384,7 @@ except ValueError:
     pass
 assert read() == [0, 1, 2]
 (server,) = process.idle
+assert os.getpgid(server._process.pid) != os.getpgrp()  # Ctrl-C does not reach it
 if os.fork() == 0:
     assert process.idle == [] and read() == [0, 1, 2] and process.idle[0]._process.pid != server._process.pid
     os._exit(7)

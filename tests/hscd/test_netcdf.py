@@ -3,14 +3,14 @@
 import h5py
 import numpy as np
 import pytest
-import rasterio.crs
+from rasterio.crs import CRS
 
 from hscd.errors import InputError
 from hscd.image import physical
 from hscd.readers import netcdf_grid
 from hscd.readers.netcdf import SUFFIXES, open_image
 from image_files import outcomes_of_cuts, outcomes_of_flips
-from netcdf_files import FILL, UTM_33, attach, write_aviris, write_emit, write_map, write_pace
+from netcdf_files import FILL, UTM_33, attach, scales, write_aviris, write_emit, write_map, write_pace
 
 LIMIT = 2**26
 
@@ -30,7 +30,7 @@ def refused(path, message, variable=None, limit=LIMIT):
 
 
 def epsg(image):
-    return rasterio.crs.CRS.from_wkt(image.grid.crs).to_epsg()
+    return CRS.from_wkt(image.grid.crs).to_epsg()
 
 
 # --- EMIT ------------------------------------------------------------------------------------------------------------
@@ -138,6 +138,14 @@ def test_coordinates_alone_make_a_grid(path):
     np.testing.assert_allclose(open_image(path, None, LIMIT).grid.transform[4:], (1 / 24, 90 - 9 / 24))
 
 
+def test_latitudes_may_be_of_another_datum(path):
+    write_map(path, some(3, 4, 5), np.arange(3.0), np.arange(4.0))
+    with h5py.File(path, "r+") as file:
+        file["crs"] = 0
+        file["crs"].attrs.update({"grid_mapping_name": "latitude_longitude", "crs_wkt": CRS.from_epsg(4258).to_wkt()})
+    assert epsg(open_image(path, None, LIMIT)) == 4258
+
+
 def test_uneven_coordinates_are_passed_over_and_said(path):
     write_map(path, some(3, 4, 5), np.array([1.0, 2, 4]), np.arange(4.0))
     image = open_image(path, None, LIMIT)
@@ -191,10 +199,10 @@ def test_units_of_wavelengths(path, unit, factor):
     with h5py.File(path, "r+") as file:
         if unit:
             file["wavelength"].attrs["units"] = unit
-        file["wavelength"][0] = np.nan
+        file["wavelength"][:2] = np.nan, -9999
     found = open_image(path, None, LIMIT).wavelengths
-    np.testing.assert_allclose(found[1:], np.linspace(400, 700, 5)[1:] * factor)
-    assert np.isnan(found[0])
+    np.testing.assert_allclose(found[2:], np.linspace(400, 700, 5)[2:] * factor)
+    assert np.isnan(found[:2]).all()
     with h5py.File(path, "r+") as file:  # without a unit below 100: micrometres
         file["wavelength"].attrs["units"] = ""
         file["wavelength"][...] = np.linspace(0.4, 0.7, 5)
@@ -228,6 +236,19 @@ def test_of_several_the_one_with_wavelengths_is_taken(path):
     with h5py.File(path, "r+") as file:
         file["other"] = some(2, 3, 4)
     assert open_image(path, None, LIMIT).shape == (4, 5, 6)
+
+
+# All axes are equally long: the dimension of the wavelengths tells.
+@pytest.mark.parametrize("bands", [0, 1, 2])
+def test_the_bands_are_the_axis_of_the_wavelengths(path, bands):
+    with h5py.File(path, "w") as file:
+        axes = list(scales(file, {"a": 4, "b": 4, "c": 4}).values())
+        file["cube"], file["wavelengths"] = some(4, 4, 4), np.linspace(400, 700, 4)
+        attach(file["cube"], *axes)
+        attach(file["wavelengths"], axes[bands])
+    image = open_image(path, None, LIMIT)
+    assert image.notes == ()
+    np.testing.assert_array_equal(image.read(), np.moveaxis(some(4, 4, 4), bands, 2))
 
 
 @pytest.mark.parametrize(("shape", "found"), [((6, 5, 4), (6, 5, 4)), ((3, 6, 5), (6, 5, 3))])

@@ -41,6 +41,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | _ENVIRONMENT,
+            start_new_session=True,  # Ctrl-C is for the program, whose end is the end of the input
         )
 
     def ask(self, request: bytes, into: memoryview | None) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -39,7 +38,6 @@ _MAX_ATTRIBUTE, _MAX_TEXTS, _LONG_TEXT = 2**20, 2**28, 2**22
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program, whose end is the end of the input
     for line in sys.stdin.buffer:
         values = None
         try:

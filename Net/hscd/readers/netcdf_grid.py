@@ -64,11 +64,11 @@ class Place(NamedTuple):
 
 
 def tiles(rows: slice, columns: slice) -> Iterator[tuple[slice, slice]]:
-    """A window in parts of a fixed place."""
+    """A window in parts."""
 
     def parts(part: slice) -> Iterator[slice]:
-        for start in range(part.start - part.start % TILE, part.stop, TILE):
-            yield slice(max(start, part.start), min(start + TILE, part.stop))
+        for start in range(part.start, part.stop, TILE):
+            yield slice(start, min(start + TILE, part.stop))
 
     for some in parts(rows):
         for others in parts(columns):
