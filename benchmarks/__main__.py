@@ -7,7 +7,7 @@ import sys
 
 import measure
 
-# Beside them: large, which writes 20 GB.
+# Beside them: large, which writes 20 GB, and transfer, accuracies over seeds (a quarter of an hour).
 BENCHMARKS = ("startup", "windows", "distances", "preprocessing", "training", "search", "pipeline", "growth", "gis")
 
 

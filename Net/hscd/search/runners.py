@@ -6,7 +6,6 @@ import ctypes
 import logging
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import tempfile
@@ -17,7 +16,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.reduction import ForkingPickler
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -173,26 +171,30 @@ class WorkerProcesses:
     def _hire(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        # Packed, so that what it imports is not imported before the worker watches over its parent.
-        packed = ForkingPickler.dumps(self._make_objective)
-        process = context.Process(target=_work, args=(theirs, bytes(packed)), daemon=True)
+        process = context.Process(target=_work, args=(theirs,), daemon=True)
         share = str(max(1, threads() // self.workers))
         resource_tracker.ensure_running()  # which would end what follows
         with _environment(OMP_NUM_THREADS=share, NPROC=share, TMPDIR=self._temporary.name), _ctrl_c_held_back():
             process.start()
         # Without this end closed, the death of the worker would not end the connection.
         theirs.close()
+        # Sent, not an argument: what it imports is imported only when the worker watches over its parent.
+        with suppress(OSError):  # the end of a worker that died is found where its answers are
+            ours.send(self._make_objective)
         worker = _Worker(process, ours)
         self._pool.append(worker)
         return worker
 
 
-def _work(connection: Connection, packed: bytes) -> None:
+def _work(connection: Connection) -> None:
     """What a worker does until its connection ends."""
     _die_with_parent()
-    make_objective: MakeObjective = pickle.loads(packed)
+    try:
+        make_objective: MakeObjective = connection.recv()
+    except (EOFError, OSError):  # the main process is gone
+        return
     objective = make_objective(lambda *epoch: connection.send(epoch))
-    with suppress(EOFError, OSError):  # the main process is gone
+    with suppress(EOFError, OSError):
         while True:
             trial_id, choice = connection.recv()
             connection.send(attempt(objective, trial_id, choice))
