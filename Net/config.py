@@ -280,10 +280,11 @@ class _Checker:
         if masks and given & {"labelPath", *LABEL_KEYS}:
             other = ", ".join(key for key in ("labelPath", *LABEL_KEYS) if key in given)
             self.problem(f"[{name}] {other}: {' and '.join(masks)} say what changed; leave out one of the two")
-        if "labelPath" in given:
+        if "labelPath" in given or ("pairs" in given and given & set(LABEL_KEYS)):
+            of = "is a labelPath" if "labelPath" in given else "are values of other labels"
             for key in LABEL_KEYS[:2]:
                 if key in values and key not in given:
-                    self.problem(f"[{name}] {key}: missing; expected a number, as there is a labelPath")
+                    self.problem(f"[{name}] {key}: missing; expected a number, as there {of}")
 
     @staticmethod
     def same_images(values: dict[str, Any]) -> bool:

@@ -40,15 +40,17 @@ def _as_in_first(
     """The images of a pair with their bands in the order of the first pair's."""
     name, image = first[0].name, first[1]
     bands = image.shape[2]
-    if before.shape[2] != bands:
-        raise InputError(f"{files.before}: {before.shape[2]} bands, pair {name} of the same data set has {bands}")
     try:
         found = [match(image, other) for other in (before, after)]
     except ValueError as error:
         raise InputError(f"{files.before}: {error}") from error
     ordered = [matched.second for matched in found if matched is not None and matched.second.shape[2] == bands]
+    if len(ordered) < 2 and before.shape[2] != bands:
+        raise InputError(f"{files.before}: {before.shape[2]} bands, pair {name} of the same data set has {bands}")
     if len(ordered) < 2:
         raise InputError(f"{files.before}: its bands are not those of pair {name} of the same data set")
+    for note in dict.fromkeys(note for matched in found if matched is not None for note in matched.notes):
+        warn(note)
     return ordered[0], ordered[1]
 
 
@@ -59,7 +61,7 @@ def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image
         InputError: if one is missing or unreadable, or they do not go together.
     """
     before, after = (
-        _opened(path, variable, section, conf)
+        opened_image(path, variable, section, conf)
         for path, variable in zip((files.before, files.after), section.variables, strict=False)
     )
     for image in (before, after):
@@ -99,7 +101,7 @@ def _tell_of_places(before: Image, after: Image) -> None:
             warn(f"{lost.path}: names no coordinate system; taken to be in that of {other.path}")
 
 
-def _opened(path: Path, variable: str | None, section: DataSet, conf: Settings) -> Image:
+def opened_image(path: Path, variable: str | None, section: DataSet, conf: Settings) -> Image:
     """An image whose alpha bands are a mask, unless the section asks for one of them by its number."""
     image = readers.open_image(path, variable, memory_limit(conf), keep_alpha=True)
     if image.alpha is not None and section.bands is not None:
@@ -251,14 +253,20 @@ def all_masked(name: str, section: DataSet) -> str:
 def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
     """`all_masked`, and the bands without data, which can be left out."""
     said = all_masked(files.name, section)
+    opened = [
+        opened_image(path, variable, section, conf)
+        for path, variable in zip((files.before, files.after), section.variables, strict=False)
+    ]
+    matched = match(*opened)
+    images, numbers = (opened, opened[0].band_numbers) if matched is None else (matched[:2], matched.numbers)
     empty: set[int] = set()
-    for path, variable in zip((files.before, files.after), section.variables, strict=False):
-        image = _physical(readers.open_image(path, variable, memory_limit(conf)), section)
+    for image in images:
+        image = _physical(image, section)
         holds = np.zeros(image.shape[2], bool)
         for window in windows_of(image):
             holds |= np.isfinite(image.window(*window)).any(axis=(0, 1))
-        empty |= set((np.flatnonzero(~holds) + 1).tolist())
-    if empty:
+        empty |= set(numbers[: len(holds)][~holds[: len(numbers)]].tolist())
+    if 0 < len(empty) < len(numbers):
         bands = listed(sorted(empty))
         said += f"; bands {bands} hold no data at all: leave them out with bad_bands = {bands}"
     return said

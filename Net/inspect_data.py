@@ -10,7 +10,7 @@ import numpy as np
 
 import config
 from commandline import run
-from hscd import band_choice, readers
+from hscd import band_choice
 from hscd.errors import InputError
 from hscd.image import Image
 from hscd.inspection import PairSummary, best_bands, listed, named, summarise
@@ -19,7 +19,7 @@ from hscd.nodata import valid_pixels
 from hscd.paths import require_names
 from hscd.reports import quicklook
 from hscd.scene import thinned, windows_of
-from image_pairs import label_map, memory_limit, nothing_left, open_pair, relabel
+from image_pairs import label_map, memory_limit, nothing_left, open_pair, opened_image, relabel
 from pair_finding import PairFiles, is_there, pair_files
 
 
@@ -39,10 +39,10 @@ def inspect(settings: config.Settings) -> None:
         except InputError as error:
             errors.append(str(error))
             continue
-        require_names(_picture(settings, section, files) for files in pairs)
         print(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {_place(section)}")
         for files in pairs:
             try:
+                require_names([_picture(settings, section, files)])
                 print(*_pair_lines(files, section, settings), sep="\n")
             except InputError as error:
                 errors.append(str(error))
@@ -118,7 +118,7 @@ def _declared(files: PairFiles, section: config.DataSet, settings: config.Settin
     lines = []
     given = zip(("before", "after"), (files.before, files.after), section.variables, strict=False)
     for name, path, variable in given:
-        image = readers.open_image(path, variable, memory_limit(settings))
+        image = opened_image(path, variable, section, settings)
         said = []
         values = sorted({value for value in image.nodata if value is not None})
         if values:

@@ -318,6 +318,15 @@ def test_a_key_left_out_is_an_error_or_takes_its_default(file: Path, section: st
         assert problems(file) == [f"{file}: [{section}] {key}: missing; expected {KEY[section, key].allowed}"]
 
 
+def test_a_list_of_pairs_needs_the_values_of_both_classes_or_of_none(file: Path) -> None:
+    listed = CONFIGURATION
+    for key in ("imgAPath", "imgBPath", "labelPath", "unchangedLabel", "unknownLabel"):
+        listed = edit(listed, "PLACE A", key, None)
+    file.write_text(edit(listed, "PLACE A", "pairs", "a.csv"), encoding="utf-8")
+    said = "[PLACE A] unchangedLabel: missing; expected a number, as there are values of other labels"
+    assert problems(file) == [f"{file}: {said}"]
+
+
 def test_several_label_values_colours_and_nan(file: Path) -> None:
     # 0x0100ff = 1 · 65536 + 0 · 256 + 255
     found = config.read(file, ["PLACE A.changedLabel= 3,4.5 ,0x0100ff", "PLACE A.unknownLabel=0, NaN"])["PLACE A"]

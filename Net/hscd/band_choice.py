@@ -60,13 +60,12 @@ def chosen(choice: Choice, image: Image, numbers: np.ndarray | None = None) -> n
     Args:
         choice: what `parse_bands` returns.
         image: the image.
-        numbers: what number each of its bands is called by; by default 1, 2, 3, …
+        numbers: what number each of its bands is called by; by default that in its file.
 
     Raises:
         ValueError: if the image lacks what the choice refers to.
     """
-    if numbers is None:
-        numbers = np.arange(1, image.shape[2] + 1)
+    numbers = image.band_numbers if numbers is None else numbers
     found = np.zeros(image.shape[2], bool)
     for entry in choice:
         if entry == FILE:
@@ -80,8 +79,9 @@ def chosen(choice: Choice, image: Image, numbers: np.ndarray | None = None) -> n
             assert isinstance(entry, BandRange)
             if entry.by_wavelength:
                 found |= _between(image, entry.low, entry.high)
-            elif entry.high > numbers.max():
-                raise ValueError(f"{image.path} has {numbers.max()} bands, band {entry.high:g} is asked for")
+            elif entry.high > max(numbers.max(), image.file_bands):
+                count = max(numbers.max(), image.file_bands)
+                raise ValueError(f"{image.path} has {count} bands, band {entry.high:g} is asked for")
             else:
                 found |= (numbers >= entry.low) & (numbers <= entry.high)
     return found

@@ -24,7 +24,8 @@ _GENERIC = re.compile(r"(?:band|bande|banda|layer|channel)?[ _#-]*\d*|.*\(band \
 class Matched(NamedTuple):
     """Two images of the same bands in the same order.
 
-    `numbers` are those (from 1) that the bands have in the first image. `notes` say what was left out or is in doubt.
+    `numbers` are those (from 1) that the bands have in the file of the first image. `notes` say what was left out or is
+    in doubt.
     """
 
     first: Image
@@ -36,8 +37,9 @@ class Matched(NamedTuple):
 def match(first: Image, second: Image) -> Matched | None:
     """Bring the bands of two images together, in the order of the first.
 
-    They are matched by name where both images name all their bands in the same words (`B1` is `B01`), else by
-    wavelength where both know it, else by position. Bands that one of them lacks are left out.
+    They are matched by name where both images name all their bands in the same words (`B1` is `B01`) and their
+    wavelengths, if known, do not contradict it; else by wavelength where both know it, else by position. Bands that
+    one of them lacks are left out.
 
     Returns:
         None where the images differ in their number of bands and nothing tells which is which.
@@ -48,7 +50,9 @@ def match(first: Image, second: Image) -> Matched | None:
     names = [_names(image) for image in (first, second)]
     positions = {name: position for position, name in enumerate(names[1])}
     by_name = np.array([positions.get(name, -1) for name in names[0]], int)
-    found, fewer = np.count_nonzero(by_name >= 0), min(first.shape[2], second.shape[2])
+    found, fewer = int(np.count_nonzero(by_name >= 0)), min(first.shape[2], second.shape[2])
+    if _contradicted(first, second, by_name):
+        found = 0
     if found == fewer:
         return _together(first, second, by_name)
     if _has_wavelengths(first) and _has_wavelengths(second):
@@ -62,7 +66,7 @@ def match(first: Image, second: Image) -> Matched | None:
         ours, theirs = (", ".join(image.names[:_NAMES_SHOWN]) for image in (first, second))
         said = f"{second.path}: its bands ({theirs}) are called otherwise than those of {first.path} ({ours})"
         notes = (f"{said}; compared in their order",)
-    return Matched(first, second, np.arange(1, first.shape[2] + 1), notes)
+    return Matched(first, second, first.band_numbers, notes)
 
 
 def _names(image: Image) -> list[str]:
@@ -76,6 +80,14 @@ def _names(image: Image) -> list[str]:
 def _spelled(name: str) -> str:
     sensor = _SENSOR_BAND.fullmatch(name.strip())
     return f"b{int(sensor[1]):02d}{sensor[2].lower()}" if sensor else name.strip().casefold()
+
+
+def _contradicted(first: Image, second: Image, places: np.ndarray) -> bool:
+    """Whether bands of one name are of other wavelengths: sensors number their bands each in its way."""
+    if first.wavelengths is None or second.wavelengths is None or not len(places):
+        return False
+    kept = places >= 0
+    return bool((np.abs(first.wavelengths[kept] - second.wavelengths[places[kept]]) > _SAME_BAND_NM).any())
 
 
 def _has_wavelengths(image: Image) -> bool:
@@ -136,6 +148,6 @@ def _together(first: Image, second: Image, places: np.ndarray) -> Matched:
     return Matched(
         first if every else with_bands(first, kept),
         second if straight else with_bands(second, places[kept]),
-        kept + 1,
+        first.band_numbers[kept],
         tuple(notes),
     )

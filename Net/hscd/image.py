@@ -41,7 +41,8 @@ class Image:
     the slices that `window` takes and returns (rows, columns), True where the file says that there is data).
     `alpha` are its bands of opacity, which `without_alpha` takes for a mask.
     In an image that is `masked`, NaN stands for no data, and there is neither `nodata` nor `mask`.
-    `notes` say what of the file is guessed or passed over, each in words that can follow the file's name.
+    `numbers` are those that its bands have in the file, from 1, where some of them are left out; `file_bands` is how
+    many that has. `notes` say what of the file is guessed or passed over, each in words that can follow its name.
     """
 
     path: Path
@@ -60,7 +61,14 @@ class Image:
     mask: Window | None = None
     alpha: Alpha | None = None
     masked: bool = False
+    numbers: tuple[int, ...] = ()
+    file_bands: int = 0
     notes: tuple[str, ...] = ()
+
+    @property
+    def band_numbers(self) -> np.ndarray:
+        """The number of each band in the file, from 1."""
+        return np.array(self.numbers) if self.numbers else np.arange(1, self.shape[2] + 1)
 
     @property
     def nbytes(self) -> int:
@@ -94,6 +102,8 @@ def with_bands(image: Image, positions: np.ndarray) -> Image:
         scale=of(image.scale),
         offset=of(image.offset),
         nodata=tuple(image.nodata[band] for band in positions) if image.nodata else (),
+        numbers=tuple(image.band_numbers[positions].tolist()),
+        file_bands=image.file_bands or image.shape[2],
     )
 
 

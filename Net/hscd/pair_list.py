@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hscd import parsing
 from hscd.errors import InputError, brief
+from hscd.paths import require_regular
 
 _NEEDED = ("name", "before", "after")
 _MASKS = ("changed_mask", "unchanged_mask")
@@ -42,7 +43,7 @@ def read(file: Path, split: str | None = None) -> list[Row]:
             value, a name cannot be part of a file name or comes twice, or no row is left.
     """
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
+        with require_regular(file).open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.reader(lines, strict=True)
             columns = _columns(file, next(reader, []))
             found = [

@@ -52,6 +52,14 @@ def test_names_go_before_wavelengths():
     assert bands(found) == ([0, 1], [1, 0])
 
 
+def test_names_that_wavelengths_contradict_say_nothing():
+    # B1 to B4 of two Landsat sensors: only three of their bands are the same.
+    names = ("B1", "B2", "B3", "B4")
+    found = match(image(4, names, [443, 483, 561, 655]), image(4, names, [485, 560, 660, 835], "c"))
+    assert bands(found) == ([1, 2, 3], [0, 1, 2])
+    assert len(found.notes) == 2
+
+
 def test_bands_that_one_image_lacks_are_left_out_and_told():
     more = image(5, ("B01", "B02", "B10", "B8A", "B09"), path="c")
     found = match(image(4, SAFE), more)

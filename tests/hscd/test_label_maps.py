@@ -189,3 +189,21 @@ def test_masks_of_different_shapes_are_an_error():
 def test_a_label_map_larger_than_the_limit_is_refused(tmp_path):
     Picture.fromarray(GREY).save(tmp_path / "a.bmp")
     assert "declares" in refuses(read_label_map, tmp_path / "a.bmp", None, 5)
+
+
+def test_a_transparent_colour_that_is_a_class_stays_one(tmp_path, warned):
+    # GDAL tells of it as nodata and as a mask.
+    labels = np.zeros((4, 4, 3), np.uint8)
+    labels[0] = 255
+    Picture.fromarray(labels).save(tmp_path / "a.png", transparency=(0, 0, 0))
+    found = label_map_of(open_label_map(tmp_path / "a.png"), known=(255, 0)).values
+    assert not np.ma.is_masked(found)
+    assert (found == labels[:, :, 0]).all()
+    assert len(warned) == 1
+
+
+def test_a_mask_in_which_nothing_is_set_is_told(warned):
+    nothing = image_of(np.zeros((2, 2), np.uint8))
+    assert (map_of_masks(image_of(np.ones((2, 2), np.uint8)), nothing) == 0).all()
+    assert len(warned) == 1
+    assert "no pixel is set" in warned[0]

@@ -309,3 +309,15 @@ def test_flipped_bits(path, libver, monkeypatch):
     monkeypatch.setattr("hscd.hdf5.process.PATIENCE", 2.0)
     write_emit(path, some(4, 5, 6), LINES, SAMPLES, libver=libver)
     assert set(outcomes_of_flips(open_image, path, None, LIMIT, 60)) == {"error", "image"}
+
+
+def test_coordinates_go_before_a_transform_that_contradicts_them(tmp_path):
+    # As a file is that was cut, or turned upside down, by a program that leaves the attribute as it was.
+    cube = np.arange(3 * 4 * 5, dtype="f4").reshape(3, 4, 5)
+    write_aviris(tmp_path / "a.nc", cube)
+    with h5py.File(tmp_path / "a.nc", "r+") as file:
+        northing = file["northing"]
+        northing[...] = northing[...][::-1]
+    found = open_image(tmp_path / "a.nc", None, 2**30)
+    assert found.grid.transform[4] == 5
+    assert found.notes == ("its GeoTransform contradicts its coordinates, and is not used",)

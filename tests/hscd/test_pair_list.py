@@ -1,5 +1,7 @@
 """Lists of pairs: what is read, and what is refused, naming file and line."""
 
+import os
+
 import pytest
 
 from hscd.errors import InputError
@@ -107,3 +109,11 @@ def test_a_path_that_is_too_long_is_not_there(file):
     write(file, f"name,before,after\nx,{'a' * 5000},b\n")
     with pytest.raises(InputError, match=r"list\.csv, line 2: .*no such file or folder \(before\)"):
         require_files(file, read(file))
+
+
+def test_a_pipe_in_place_of_a_list_is_refused(tmp_path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no named pipes on this system")
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(InputError, match="a named pipe"):
+        read(tmp_path / "a.csv")

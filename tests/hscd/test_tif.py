@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+import rasterio
 import tifffile
 from PIL import Image
 
@@ -147,6 +148,19 @@ def test_pages_are_bands(tmp_path):
     np.testing.assert_array_equal(found.read(), np.moveaxis(image, 0, 2), strict=True)
     np.testing.assert_array_equal(found.window(slice(1, 3), slice(2, 3)), np.moveaxis(image, 0, 2)[1:3, 2:3])
     assert (found.format, found.notes) == ("TIFF", ("its 3 pages are taken for 3 bands",))
+
+
+def test_masks_of_pages_are_no_pages(tmp_path):
+    with warnings.catch_warnings(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        warnings.simplefilter("ignore")
+        for value, options in ((11, {}), (22, {"APPEND_SUBDATASET": "YES"})):
+            with rasterio.open(
+                tmp_path / "a.tif", "w", driver="GTiff", width=5, height=4, count=1, dtype="uint8", **options
+            ) as file:
+                file.write(np.full((1, 4, 5), value, np.uint8))
+                if not options:
+                    file.write_mask(np.full((4, 5), 255, np.uint8))
+    assert (open_image(tmp_path / "a.tif").read() == [11, 22]).all()
 
 
 @pytest.mark.parametrize("second", [(4, 6), (4, 5, 3)])

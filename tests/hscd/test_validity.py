@@ -6,9 +6,11 @@ import warnings
 import numpy as np
 import pytest
 import rasterio
+from PIL import Image
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
+from hscd.band_choice import chosen, parse_bands
 from hscd.errors import InputError
 from hscd.image import physical
 from hscd.readers import open_image, read_label_map
@@ -115,6 +117,27 @@ def test_an_alpha_band_that_looks_like_another_is_told(tmp_path):
     assert note.startswith("band 4 is declared as alpha (opacity), but looks like a spectral band")
     assert "`bands = 1-4` takes it as a band" in note
     assert open_image(tmp_path / "a.tif", keep_alpha=True).notes == ()
+
+
+def test_bands_keep_the_numbers_of_their_file(tmp_path):
+    meanings = [ColorInterp.gray, ColorInterp.alpha, ColorInterp.undefined, ColorInterp.undefined]
+    write(tmp_path / "a.tif", np.concatenate([values(1), values(1) * 0 + 255, values(2)]), interpretation=meanings)
+    image = open_image(tmp_path / "a.tif")
+    assert (image.band_numbers.tolist(), image.file_bands) == ([1, 3, 4], 4)
+    assert chosen(parse_bands("3-4"), image).tolist() == [False, True, True]
+    assert not chosen(parse_bands("2"), image).any()
+    with pytest.raises(ValueError, match="has 4 bands, band 5 is asked for"):
+        chosen(parse_bands("5"), image)
+
+
+def test_a_palette_whose_first_colour_is_not_black_is_told(tmp_path):
+    for colours, said in ((([255] * 3, [0] * 3), ["(255, 255, 255)"]), (([0] * 3, [255] * 3), [])):
+        picture = Image.fromarray(np.eye(4, dtype=np.uint8), "P")
+        picture.putpalette([part for colour in colours for part in colour])
+        picture.save(tmp_path / "a.png")
+        notes = open_image(tmp_path / "a.png").notes
+        assert [text for text in said if text in notes[0]] == said
+        assert len(notes) == len(said)
 
 
 def test_an_image_of_alpha_alone_is_an_image(tmp_path):

@@ -68,9 +68,10 @@ def label_map_of(
         if not (grey or colours):
             raise InputError(f"{image.path}: expected a label map of (rows, columns), found shape {stored.shape}")
     values = _packed(stored) if colours else stored[:, :, 0]
-    missing = ~_mask(image)
     nodata = _nodata(image, colours)
-    if nodata is not None and nodata in known:
+    is_class = nodata is not None and nodata in known
+    missing = np.zeros(values.shape, bool) if is_class else ~_mask(image)  # GDAL makes a mask of the nodata of pictures
+    if is_class:
         warn(
             f"{image.path}: declares {nodata:.15g} as nodata, which is configured as the value of a class and stays one"
         )
@@ -97,6 +98,9 @@ def map_of_masks(changed: Image, unchanged: Image, limit: int | None = None) -> 
     is_changed, is_unchanged = (_is_set(image, limit) for image in (changed, unchanged))
     if is_changed.shape != is_unchanged.shape:
         raise InputError(f"{unchanged.path}: mask of shape {is_unchanged.shape}, {changed.path} of {is_changed.shape}")
+    for image, found in ((changed, is_changed), (unchanged, is_unchanged)):
+        if not found.any():
+            warn(f"{image.path}: no pixel is set in this mask; its nodata, if it declares any, never is")
     both = np.count_nonzero(is_changed & is_unchanged)
     if both:
         raise InputError(

@@ -99,18 +99,30 @@ def place_of(
     node = variables[cube]
     mapping = _mapping(node, last, variables)
     crs = "" if mapping is None else _wkt(path, mapping)
-    if mapping is not None and (text := "".join(mapping.texts("GeoTransform") or ())):
-        return Place(Grid(_affine(path, text.split()), crs))
+    text = "" if mapping is None else "".join(mapping.texts("GeoTransform") or ())
+    said = Grid(_affine(path, text.split()), crs) if text else None
     dimensions = node.dimensions or [""] * 3
     y, x = (
         _coordinates(variables, dimensions[axis], names, length)
         for axis, names, length in zip(axes, (Y, X), shape, strict=True)
     )
-    if y is not None and x is not None:
-        return _of_coordinates(path, y, x, crs)
+    if y is not None and x is not None and not (said and (said.transform[1] or said.transform[3])):
+        found = _of_coordinates(path, y, x, crs)
+        if found.grid is not None and said is not None and not _near(found.grid, said):
+            return found._replace(notes=(*found.notes, "its GeoTransform contradicts its coordinates, and is not used"))
+        if found.grid is not None or said is None:
+            return found
+    if said is not None:
+        return Place(said)
     if any(other.is_numeric and other.shape == shape and name in _LATITUDES for name, other in last.items()):
         return Place(None, notes=(_SENSOR_GEOMETRY,))
     return Place(None)
+
+
+def _near(grid: Grid, other: Grid) -> bool:
+    """Whether two transforms are the same to a tenth of a pixel, at their corner and in their steps."""
+    size = max(abs(grid.transform[0]), abs(grid.transform[4]))
+    return all(abs(a - b) < size / 10 for a, b in zip(grid.transform, other.transform, strict=True))
 
 
 def _of_table(path: Path, root: hdf5.Node, samples: hdf5.Node, lines: hdf5.Node) -> Place:

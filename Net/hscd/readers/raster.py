@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,7 +84,7 @@ def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None
             nodata=_nodata(source),
             mask=partial(_window, file, validity.by_mask(source, alpha)) if validity.has_mask(source, alpha) else None,
             alpha=_alpha(file, source, alpha),
-            notes=notes + notes_of_wavelengths,
+            notes=notes + notes_of_wavelengths + validity.notes_of_palette(source),
             **_scaling(source, envi),
         )
     with _gdal():
@@ -96,15 +97,16 @@ def _alpha(file: _File, source: Any, bands: tuple[int, ...]) -> Alpha | None:
     return Alpha(bands, partial(_window, file, validity.by_alpha(bands)), validity.notes_of_alpha(source, bands))
 
 
-def page_count(path: Path, driver: str, kind: str) -> int:
-    """How many images a file holds, such as the pages of a TIFF.
+def pages_of(path: Path, driver: str, kind: str) -> list[int]:
+    """The numbers of the pages of a TIFF of several, which masks and overviews are none of; empty for one image.
 
     Raises:
         InputError: if it is unreadable.
     """
     validity.check_side_files(path)
     with _dataset(_File(path, driver, kind, None)) as source:
-        return max(1, len(source.subdatasets))
+        found = (re.match(r"GTIFF_DIR:(\d+):", name) for name in source.subdatasets)
+        return [int(match[1]) for match in found if match]
 
 
 @contextmanager

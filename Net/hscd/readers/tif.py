@@ -8,7 +8,7 @@ from pathlib import Path
 from hscd.errors import InputError
 from hscd.image import Image
 from hscd.readers import bands, enmap
-from hscd.readers.raster import open_raster, page_count
+from hscd.readers.raster import open_raster, pages_of
 
 SUFFIXES = (".tif", ".tiff")
 
@@ -23,12 +23,13 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
     """
     if path.is_dir():
         return bands.open_folder(path, limit)
-    count = page_count(path, "GTiff", "TIFF")
-    if count == 1:
+    numbers = pages_of(path, "GTiff", "TIFF")
+    count = len(numbers)
+    if count < 2:
         return enmap.with_metadata(open_raster(path, "GTiff", "TIFF", limit))
     if count > path.stat().st_size:
         raise InputError(f"{path}: unreadable or truncated TIFF file: it declares {count:,} pages")
-    pages = [open_raster(path, "GTiff", "TIFF", limit, page) for page in range(1, count + 1)]
+    pages = [open_raster(path, "GTiff", "TIFF", limit, page) for page in numbers]
     if len({page.shape for page in pages}) > 1 or pages[0].shape[2] > 1:
         raise InputError(
             f"{path}: holds {count} images (pages) of different sizes or of several bands; save the one that is meant "

@@ -28,6 +28,8 @@ def check_side_files(path: Path) -> None:
     Raises:
         InputError: naming the file: a named pipe, for example, or a mask (X.tif.msk) that is no TIFF.
     """
+    for ending in (".tfw", ".tifw", ".pgw", ".bpw", ".wld"):
+        require_regular(path.with_suffix(ending))
     for suffix in (".aux.xml", ".msk", ".MSK"):
         beside = require_regular(path.with_name(path.name + suffix))
         if suffix != ".aux.xml" and beside.is_file():
@@ -77,6 +79,16 @@ def notes_of_alpha(source: Any, alpha: tuple[int, ...]) -> tuple[str, ...]:
         for band in alpha
         if _looks_spectral(source, band + 1)
     )
+
+
+def notes_of_palette(source: Any) -> tuple[str, ...]:
+    """What to tell of a picture with a palette: that its index 0, which means no in a mask, is not black."""
+    from rasterio.enums import ColorInterp
+
+    if source.count != 1 or source.colorinterp[0] != ColorInterp.palette:
+        return ()
+    colour = source.colormap(1).get(0, (0, 0, 0, 255))[:3]
+    return (f"indices of its palette are taken, not colours; index 0 has the colour {colour}",) if any(colour) else ()
 
 
 def _looks_spectral(source: Any, number: int) -> bool:
