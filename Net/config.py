@@ -309,7 +309,11 @@ class _Checker:
         real = {path: Path(os.path.realpath(path)) for _, path in results + images}  # a loop of links is no error here
         for result, folder in results:
             for key, place in images:
-                if real[folder].is_relative_to(real[place]):
+                if real[place].is_file() and real[folder] == real[place].parent:
+                    self.problem(
+                        f"{result}: is the folder in which {key} lies; results would be taken for images, give another"
+                    )
+                elif real[folder].is_relative_to(real[place]):
                     where = "is the folder" if real[folder] == real[place] else f"found {str(folder)!r}, inside that"
                     self.problem(f"{result}: {where} of {key}; results would be taken for images, give them another")
 

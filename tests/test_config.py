@@ -796,3 +796,17 @@ def test_no_two_data_sets_of_the_shipped_file_share_a_folder() -> None:
             section.unchanged_mask,
         )
         assert all(path.is_relative_to(root) for path in given if path is not None)
+
+
+@pytest.mark.parametrize("key", ["settings.stat_path", "settings.model_path", "PLACE A.pseudoPath"])
+def test_results_beside_an_image_that_is_named_are_refused(file: Path, key: str) -> None:
+    # A folder below it is fine: no image is looked for there.
+    (file.parent / "one").mkdir()
+    named = []
+    for part in ("imgAPath", "imgBPath", "labelPath"):
+        (file.parent / f"one/{part}.tif").touch()
+        named.append(f"PLACE A.{part}=one/{part}.tif")
+    config.read(file, [*named, f"{key}=one/results"])
+    said = problems(file, *named, f"{key}=one")
+    assert len(said) == 3
+    assert all("is the folder in which [PLACE A]" in line for line in said)
