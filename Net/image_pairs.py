@@ -123,7 +123,7 @@ def _comparable(before: Image, after: Image, section: DataSet) -> tuple[Image, I
     if matched is not None:
         for note in matched.notes:
             warn(note)
-        keep = _kept(matched.first, section, matched.numbers) & _kept(matched.second, section, matched.numbers)
+        keep = _kept(matched.first, section) & _kept(matched.second, section)
         return _with(matched.first, keep, section), _with(matched.second, keep, section)
     # Nothing says which band is which: each image has its own numbers.
     chosen = [_with(image, _kept(image, section), section) for image in (before, after)]
@@ -135,16 +135,16 @@ def _comparable(before: Image, after: Image, section: DataSet) -> tuple[Image, I
     return chosen[0], chosen[1]
 
 
-def _kept(image: Image, section: DataSet, numbers: np.ndarray | None = None) -> np.ndarray:
-    """Whether the section asks for each band of an image, (bands,) boolean; `numbers` as of `band_choice.chosen`."""
+def _kept(image: Image, section: DataSet) -> np.ndarray:
+    """Whether the section asks for each band of an image, (bands,) boolean."""
     keep = np.ones(image.shape[2], bool)
     key = "bands"
     try:
         if section.bands is not None:
-            keep = band_choice.chosen(section.bands, image, numbers)
+            keep = band_choice.chosen(section.bands, image)
         key = "bad_bands"
         if section.bad_bands is not None:
-            keep &= ~band_choice.chosen(section.bad_bands, image, numbers)
+            keep &= ~band_choice.chosen(section.bad_bands, image)
     except ValueError as error:
         raise InputError(f"[{section.name}] {key}: {error}") from error
     return keep
@@ -258,15 +258,15 @@ def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
         for path, variable in zip((files.before, files.after), section.variables, strict=False)
     ]
     matched = match(*opened)
-    images, numbers = (opened, opened[0].band_numbers) if matched is None else (matched[:2], matched.numbers)
+    images = opened if matched is None else [matched.first, matched.second]
     empty: set[int] = set()
     for image in images:
         image = _physical(image, section)
         holds = np.zeros(image.shape[2], bool)
         for window in windows_of(image):
             holds |= np.isfinite(image.window(*window)).any(axis=(0, 1))
-        empty |= set(numbers[: len(holds)][~holds[: len(numbers)]].tolist())
-    if 0 < len(empty) < len(numbers):
+        empty |= set(image.band_numbers[~holds].tolist())
+    if 0 < len(empty) < images[0].shape[2]:
         bands = listed(sorted(empty))
         said += f"; bands {bands} hold no data at all: leave them out with bad_bands = {bands}"
     return said

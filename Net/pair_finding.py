@@ -47,6 +47,8 @@ def pair_files(section: DataSet) -> list[PairFiles]:
     _refuse_bands(section, places)
     if single:
         other = next(key for key in places if key not in single)
+        if not places[other].exists():
+            raise InputError(f"{places[other]}: no such file or folder ([{section.name}] {other})")
         raise InputError(
             f"{places[single[0]]}: an image ([{section.name}] {single[0]}), but {other} is a folder of images; name "
             "images or folders in all of them"

@@ -236,7 +236,7 @@ def hyperparam_search(
             what = f"the search of {record.found.name} goes on" if record.found else "a new search starts"
             print(f"{record.kept}: this record {record.discarded}; {what}", file=sys.stderr)
         elif record.found:
-            print(f"{record.found}: this record is of this search, which goes on", file=sys.stderr)
+            print(f"resuming the search recorded in {record.found}", file=sys.stderr)
         record.workers = workers or record.workers or _workers(hyperas_sett.max_evals, len(train_set))
         shared = _shared(data) if record.workers > 1 else data
         trials_of_search = _Trials(shared, distance_function, hyperas_sett, seed, log_folder)

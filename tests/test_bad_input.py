@@ -429,3 +429,9 @@ def test_a_setting_out_of_range(workspace: Workspace, script: str) -> None:
 def test_a_data_set_that_is_not_there(workspace: Workspace) -> None:
     line = workspace.fails("predutils", "settings.train_set=PLACE C")
     expect(line, "net.conf", "[settings] train_set", "'PLACE C'", "PLACE A, PLACE B")
+
+
+def test_a_missing_file_beside_named_images_is_called_missing(workspace: Workspace) -> None:
+    named = [f"PLACE A.{key}=data/a/{part}/town.mat" for key, part in (("imgAPath", "before"), ("imgBPath", "after"))]
+    line = workspace.fails("predutils", *named, "PLACE A.labelPath=data/nowhere")
+    expect(line, "data/nowhere: no such file or folder", "[PLACE A] labelPath")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 
 from conftest import ONE_PLACE, Workspace, make_pair
@@ -202,6 +203,23 @@ def test_transparent_pixels_are_masked_and_their_band_is_none(space: Workspace) 
     found = pseudo(space, *PLAIN, "PLACE A.bands=1-4")
     assert np.isfinite(found.distances).all()
     assert (found.distances[:, :4] > 255).all()
+
+
+def test_a_band_that_one_image_lacks_may_be_asked_for_or_not(space: Workspace) -> None:
+    # The numbers are those of the before image, also for a band that the after image lacks.
+    space.text = UNLABELLED
+    before, after, _ = make_pair(1)
+    write_pair(space, before, after[:, :, [0, 1, 2, 4]], **UTM)
+    for part, names in (("before", ["B1", "B2", "B3", "B4", "B5"]), ("after", ["B1", "B2", "B3", "B5"])):
+        with rasterio.open(space.folder / f"data/a/{part}/town.tif", "r+") as file:
+            file.descriptions = names
+    both = [0, 1, 2, 4]
+    for chosen, kept in (("bad_bands=4", both), ("bands=1-5", both), ("bands=4-5", [4]), ("bad_bands=5", [0, 1, 2])):
+        found = pseudo(space, *PLAIN, f"PLACE A.{chosen}")
+        expected = np.sqrt(((before[:, :, kept].astype(float) - after[:, :, kept]) ** 2).sum(axis=2))
+        # Float32 sums of 4 squares; that of equal spectra is LEAST.
+        np.testing.assert_allclose(found.distances, np.maximum(expected, LEAST), rtol=1e-6)
+    assert "has 5 bands, band 6 is asked for" in space.fails("predutils", "PLACE A.bands=1-6")
 
 
 def test_bands_make_images_of_different_numbers_comparable(space: Workspace) -> None:

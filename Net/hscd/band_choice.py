@@ -54,18 +54,13 @@ def _parse_entry(entry: str, words: Sequence[str]) -> BandRange | str:
     return BandRange(low * factor, high * factor, match[3] is not None)
 
 
-def chosen(choice: Choice, image: Image, numbers: np.ndarray | None = None) -> np.ndarray:
-    """Whether each band of an image is among the chosen ones, (bands,) boolean.
-
-    Args:
-        choice: what `parse_bands` returns.
-        image: the image.
-        numbers: what number each of its bands is called by; by default that in its file.
+def chosen(choice: Choice, image: Image) -> np.ndarray:
+    """Whether each band of an image is among the chosen ones, (bands,) boolean; by its `band_numbers`.
 
     Raises:
         ValueError: if the image lacks what the choice refers to.
     """
-    numbers = image.band_numbers if numbers is None else numbers
+    numbers, count = image.band_numbers, image.file_bands or image.shape[2]
     found = np.zeros(image.shape[2], bool)
     for entry in choice:
         if entry == FILE:
@@ -79,8 +74,7 @@ def chosen(choice: Choice, image: Image, numbers: np.ndarray | None = None) -> n
             assert isinstance(entry, BandRange)
             if entry.by_wavelength:
                 found |= _between(image, entry.low, entry.high)
-            elif entry.high > max(numbers.max(), image.file_bands):
-                count = max(numbers.max(), image.file_bands)
+            elif entry.high > count:
                 raise ValueError(f"{image.path} has {count} bands, band {entry.high:g} is asked for")
             else:
                 found |= (numbers >= entry.low) & (numbers <= entry.high)

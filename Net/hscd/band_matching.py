@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,15 +23,13 @@ _GENERIC = re.compile(r"(?:band|bande|banda|layer|channel)?[ _#-]*\d*|.*\(band \
 
 
 class Matched(NamedTuple):
-    """Two images of the same bands in the same order.
+    """Two images of the same bands in the same order, called by the numbers that they have in the file of the first.
 
-    `numbers` are those (from 1) that the bands have in the file of the first image. `notes` say what was left out or is
-    in doubt.
+    `notes` say what was left out or is in doubt.
     """
 
     first: Image
     second: Image
-    numbers: np.ndarray
     notes: tuple[str, ...]
 
 
@@ -66,7 +65,12 @@ def match(first: Image, second: Image) -> Matched | None:
         ours, theirs = (", ".join(image.names[:_NAMES_SHOWN]) for image in (first, second))
         said = f"{second.path}: its bands ({theirs}) are called otherwise than those of {first.path} ({ours})"
         notes = (f"{said}; compared in their order",)
-    return Matched(first, second, first.band_numbers, notes)
+    return _matched(first, second, notes)
+
+
+def _matched(first: Image, second: Image, notes: tuple[str, ...]) -> Matched:
+    numbers = tuple(first.band_numbers.tolist())
+    return Matched(first, replace(second, numbers=numbers, file_bands=first.file_bands or first.shape[2]), notes)
 
 
 def _names(image: Image) -> list[str]:
@@ -145,9 +149,8 @@ def _together(first: Image, second: Image, places: np.ndarray) -> Matched:
             notes.append(f"{image.path}: left out, as {other.path} has no such band: {', '.join(called)}{more}")
     every = len(kept) == len(places)
     straight = len(kept) == second.shape[2] and (places[kept] == np.arange(len(kept))).all()
-    return Matched(
+    return _matched(
         first if every else with_bands(first, kept),
         second if straight else with_bands(second, places[kept]),
-        first.band_numbers[kept],
         tuple(notes),
     )

@@ -41,8 +41,9 @@ class Image:
     the slices that `window` takes and returns (rows, columns), True where the file says that there is data).
     `alpha` are its bands of opacity, which `without_alpha` takes for a mask.
     In an image that is `masked`, NaN stands for no data, and there is neither `nodata` nor `mask`.
-    `numbers` are those that its bands have in the file, from 1, where some of them are left out; `file_bands` is how
-    many that has. `notes` say what of the file is guessed or passed over, each in words that can follow its name.
+    `numbers` are those that its bands have in the file, from 1, where some of them are left out, or in the file of the
+    image they are compared with; `file_bands` is how many that has. `notes` say what of the file is guessed or passed
+    over, each in words that can follow its name.
     """
 
     path: Path
@@ -67,7 +68,7 @@ class Image:
 
     @property
     def band_numbers(self) -> np.ndarray:
-        """The number of each band in the file, from 1."""
+        """The number that each band is called by, from 1."""
         return np.array(self.numbers) if self.numbers else np.arange(1, self.shape[2] + 1)
 
     @property
