@@ -7,8 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/test_demo.py hscd/test_distances.py \
-	hscd/test_epochs.py hscd/test_scaling.py hscd/test_tensor_angles.py test_large_scene.py test_masked_pixels.py \
+NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/demo/test_demo.py hscd/heads/test_distances.py \
+	hscd/heads/test_tensor_angles.py hscd/learn/test_epochs.py hscd/scenes/test_scaling.py test_large_scene.py test_masked_pixels.py \
 	test_resuming.py test_siamese.py)
 
 .PHONY: run test test-numeric cases bench soak lint format clean

@@ -9,12 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import config
-from hscd import storage
-from hscd.errors import InputError, brief
-from hscd.hardware import choose_backend
-from hscd.interrupts import ctrl_c_heeded
-from hscd.messages import show_warnings
-from hscd.streams import patient_streams
+from hscd.system import storage
+from hscd.system.errors import InputError, brief
+from hscd.system.hardware import choose_backend
+from hscd.system.interrupts import ctrl_c_heeded
+from hscd.system.messages import show_warnings
+from hscd.system.streams import patient_streams
 
 
 def run(description: str, stage: Callable[[config.Settings], None], arguments: Sequence[str] | None = None) -> int:

@@ -17,10 +17,10 @@ from typing import Any
 
 from config_keys import DATA_SET, LABEL_KEYS, MASK_KEYS, MAX_EVALS, SEARCH, SETTINGS, Key
 from config_keys import SEED as SEED
-from hscd import band_choice
-from hscd.distances import DISTANCES
-from hscd.errors import InputError, brief, printable
-from hscd.paths import require_regular
+from hscd.heads import HEADS
+from hscd.scenes import band_choice
+from hscd.system.errors import InputError, brief, printable
+from hscd.system.paths import require_regular
 
 NET_PATH = Path(__file__).resolve().parent
 DATA_CONFIG_PATH = NET_PATH / "net.conf"
@@ -115,7 +115,7 @@ class Settings:
 
 SETTINGS_SECTION = "settings"
 SETTINGS_ALIAS = "setting"
-SEARCH_SECTIONS = {f"hyperas settings {name}": name for name in DISTANCES}
+SEARCH_SECTIONS = {f"hyperas settings {name}": name for name in HEADS}
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hscd import band_choice, parsing
-from hscd.distances import DISTANCES
-from hscd.hardware import BACKENDS
+from hscd.heads import HEADS
 from hscd.records import LARGEST_BATCH
+from hscd.scenes import band_choice
+from hscd.system import parsing
+from hscd.system.hardware import BACKENDS
 
 SEED = 0
 MAX_EVALS = 30
@@ -35,7 +36,7 @@ _INTEGERS = "a Python list of integers >= 1, for example [32, 64]"
 SETTINGS = (
     Key("train_set", parsing.filled, "the name of a data set's section"),
     Key("test_set", parsing.filled, "the name of a data set's section"),
-    Key("distance", parsing.one_of(DISTANCES), " or ".join(DISTANCES)),
+    Key("distance", parsing.one_of(HEADS), " or ".join(HEADS)),
     Key("model_name", parsing.file_name, "a name that can be part of a file name, without / or \\"),
     Key("apply_rescaling", parsing.boolean, _TRUE_FALSE),
     Key("training", parsing.boolean, _TRUE_FALSE),

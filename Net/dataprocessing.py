@@ -9,16 +9,16 @@ from dataclasses import replace
 import numpy as np
 
 from config import DataSet, Settings
-from hscd.arrays import aligned_empty
-from hscd.errors import InputError
-from hscd.grids import RESAMPLED
-from hscd.hardware import available_memory
-from hscd.image import Image, held
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
-from hscd.messages import warn
-from hscd.nodata import unmeasured, valid_pixels
-from hscd.scaling import band_ranges, fill_pixels
-from hscd.scene import Scene, joined, pair_bytes, survey, windows_of
+from hscd.scenes.grids import RESAMPLED
+from hscd.scenes.image import Image, held
+from hscd.scenes.nodata import unmeasured, valid_pixels
+from hscd.scenes.scaling import band_ranges, fill_pixels
+from hscd.scenes.scene import Scene, joined, pair_bytes, survey, windows_of
+from hscd.system.arrays import aligned_empty
+from hscd.system.errors import InputError
+from hscd.system.hardware import available_memory
+from hscd.system.messages import warn
 from image_pairs import (
     all_masked,
     label_map,

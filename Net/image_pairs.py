@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from config import DataSet, Settings
-from hscd import band_choice, readers
-from hscd.band_matching import match
-from hscd.errors import InputError
-from hscd.grids import onto, overlaps, same_grid
-from hscd.hardware import available_memory
-from hscd.image import Image, held, physical, with_bands, without_alpha
-from hscd.inspection import listed
+from hscd import readers
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
-from hscd.messages import warn
-from hscd.scene import windows_of
+from hscd.scenes import band_choice
+from hscd.scenes.band_matching import match
+from hscd.scenes.grids import onto, overlaps, same_grid
+from hscd.scenes.image import Image, held, physical, with_bands, without_alpha
+from hscd.scenes.inspection import listed
+from hscd.scenes.scene import windows_of
+from hscd.system.errors import InputError
+from hscd.system.hardware import available_memory
+from hscd.system.messages import warn
 from pair_finding import PairFiles, pair_files
 
 _MEBIBYTE = 2**20

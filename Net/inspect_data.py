@@ -10,15 +10,15 @@ import numpy as np
 
 import config
 from commandline import run
-from hscd import band_choice
-from hscd.errors import InputError
-from hscd.image import Image
-from hscd.inspection import PairSummary, best_bands, listed, named, summarise
 from hscd.labels import UNKNOWN
-from hscd.nodata import valid_pixels
-from hscd.paths import require_names
 from hscd.reports import quicklook
-from hscd.scene import thinned, windows_of
+from hscd.scenes import band_choice
+from hscd.scenes.image import Image
+from hscd.scenes.inspection import PairSummary, best_bands, listed, named, summarise
+from hscd.scenes.nodata import valid_pixels
+from hscd.scenes.scene import thinned, windows_of
+from hscd.system.errors import InputError
+from hscd.system.paths import require_names
 from image_pairs import label_map, memory_limit, nothing_left, open_pair, opened_image, relabel
 from pair_finding import PairFiles, is_there, pair_files
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import config
 import predutils as pu
 from commandline import run
-from hscd.errors import InputError
-from hscd.paths import require_names
 from hscd.reports import maps
+from hscd.system.errors import InputError
+from hscd.system.paths import require_names
 
 FIRST_RADIUS = 2
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import config
 import predutils as pu
 from commandline import run
-from hscd.paths import require_names
 from hscd.reports import maps
+from hscd.system.paths import require_names
 
 PERCENTAGES = range(10, 100, 10)
 

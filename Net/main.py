@@ -13,20 +13,21 @@ import config
 import dataprocessing as dp
 import predutils as pu
 from commandline import run
-from hscd import models, storage
-from hscd.distances import DISTANCES, by_function
-from hscd.errors import InputError
-from hscd.evaluation import confusion
-from hscd.hardware import available_memory
-from hscd.inspection import named
-from hscd.messages import warn
-from hscd.paths import require_names
+from hscd.corrections.spatial import spatial_correction
+from hscd.evaluation.confusion import confusion
+from hscd.heads import HEADS, by_function
+from hscd.models import saved as models
 from hscd.records import PseudoLabels
 from hscd.reports import gis, maps, tables
-from hscd.scene import Scene, pair_bytes
-from hscd.selection import classify, corrected_labels
-from hscd.spatial import spatial_correction
-from hscd.thresholds import otsu
+from hscd.scenes.inspection import named
+from hscd.scenes.scene import Scene, pair_bytes
+from hscd.selections.selection import classify, corrected_labels
+from hscd.system import storage
+from hscd.system.errors import InputError
+from hscd.system.hardware import available_memory
+from hscd.system.messages import warn
+from hscd.system.paths import require_names
+from hscd.thresholds.otsu import otsu
 from image_pairs import require_labels, require_room
 from pair_finding import pair_files
 
@@ -59,7 +60,7 @@ def train(settings: config.Settings) -> None:
         train_labels,
         test_set,
         test_labels,
-        DISTANCES[settings.distance].function,
+        HEADS[settings.distance].function,
         settings.model_name,
         settings.searches[settings.distance],
         model_path=settings.model_path,

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config import DATA_PATH, DataSet
-from hscd import pair_list, readers
-from hscd.errors import InputError, printable
+from hscd import readers
+from hscd.scenes import pair_list
+from hscd.system.errors import InputError, printable
 
 _MASKS = ("changedMask", "unchangedMask")
 

@@ -14,24 +14,25 @@ import numpy as np
 
 import config
 from commandline import run
-from hscd import storage
-from hscd.distances import DISTANCES, pixel_distances
-from hscd.errors import InputError
-from hscd.evaluation import PLAUSIBLE_SHARE, Confusion, changed_share, confusion
-from hscd.inspection import named
-from hscd.messages import warn
-from hscd.paths import require_names, require_regular
+from hscd.corrections.spatial import spatial_correction
+from hscd.detectors.spectral import pixel_distances
+from hscd.evaluation.confusion import PLAUSIBLE_SHARE, Confusion, changed_share, confusion
+from hscd.heads import HEADS
 from hscd.records import PseudoLabels
-from hscd.scene import Scene
-from hscd.selection import (
+from hscd.scenes.inspection import named
+from hscd.scenes.scene import Scene
+from hscd.selections.selection import (
     CORRECTION_RADIUS,
     all_labels,
     classify,
     labels_by_neighborhood,
     labels_by_percentage,
 )
-from hscd.spatial import spatial_correction
-from hscd.thresholds import otsu
+from hscd.system import storage
+from hscd.system.errors import InputError
+from hscd.system.messages import warn
+from hscd.system.paths import require_names, require_regular
+from hscd.thresholds.otsu import otsu
 
 __all__ = [
     "labels_by_neighborhood",
@@ -55,7 +56,7 @@ def pseudo_labels(
     Args:
         first_img: (pixels, bands) before image.
         second_img: (pixels, bands) after image.
-        dist_function: a distance of `hscd.distances`.
+        dist_function: a distance of `hscd.heads`.
         return_distances: return the distances instead of the labels.
         valid: where pixels are not masked, as many boolean values in any shape; None where none is.
 
@@ -200,7 +201,7 @@ def generate(settings: config.Settings) -> None:
             [pseudo_file(section, files.name), *gis.result_files(prefix), *_tables(prefix), *_pictures(prefix)]
         )
     scenes_of_set = scenes(section.name, settings)
-    function = DISTANCES[settings.distance].function
+    function = HEADS[settings.distance].function
     with tqdm(scenes_of_set, desc="pseudo-labels", unit="pair") as progress:
         made = [_pseudo_labels_of(section, scene, function) for scene in progress]
     # Only when all pairs have a threshold is anything written.

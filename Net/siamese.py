@@ -18,24 +18,28 @@ from hyperopt import STATUS_OK
 from tqdm import tqdm
 
 import config
-from hscd import hardware, storage, training, weights
-from hscd.arrays import SharedArray
-from hscd.backend import keras, tensorboard
-from hscd.distances import SAM, by_function, euclidean_dist
-from hscd.errors import InputError
-from hscd.evaluation import Confusion, confusion
-from hscd.models import load_model, model_files, named_weights, read_parameters, save_model
+from hscd.evaluation.confusion import Confusion, confusion
+from hscd.heads import by_function
+from hscd.heads.euclidean import euclidean_dist
+from hscd.heads.spectral_angle import SAM
+from hscd.learn import training
+from hscd.learn.training import predict
+from hscd.models import weights
+from hscd.models.saved import load_model, model_files, named_weights, read_parameters, save_model
 from hscd.networks.siamese import build_net
-from hscd.paths import require_regular
 from hscd.records import Trial
 from hscd.reports import tables
 from hscd.search import engine
 from hscd.search.record import Finished, SearchRecord, digest
 from hscd.search.runners import InProcess, Objective, Progress, Runner, WorkerProcesses
 from hscd.search.template import objective_and_space
-from hscd.selection import classify
-from hscd.thresholds import otsu
-from hscd.training import predict
+from hscd.selections.selection import classify
+from hscd.system import hardware, storage
+from hscd.system.arrays import SharedArray
+from hscd.system.backend import keras, tensorboard
+from hscd.system.errors import InputError
+from hscd.system.paths import require_regular
+from hscd.thresholds.otsu import otsu
 
 __all__ = [
     "SAM",

@@ -9,7 +9,8 @@ import numpy as np
 
 import measure
 import plain as plain_way
-from hscd.distances import DISTANCES, pixel_distances
+from hscd.detectors.spectral import pixel_distances
+from hscd.heads import HEADS
 
 PIXELS, BANDS = 730_000, 224
 
@@ -33,7 +34,7 @@ def plain(name: str) -> list[float]:
 
 
 def ours(name: str) -> list[float]:
-    function = DISTANCES[name].function
+    function = HEADS[name].function
     return _measured(lambda before, after: pixel_distances(before, after, function))
 
 
@@ -48,7 +49,7 @@ def _measured(work: Any) -> list[float]:
 
 
 def main() -> None:
-    for name in DISTANCES:
+    for name in HEADS:
         slow, much = measure.apart("distances", "plain", name)
         fast, little = measure.apart("distances", "ours", name)
         measure.row(

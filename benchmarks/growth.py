@@ -22,12 +22,12 @@ def scene(pixels: int, bands: int) -> list[float]:
 
     from config import DataSet
     from dataprocessing import preprocessing
-    from hscd.distances import SAM
+    from hscd.corrections.spatial import spatial_correction
+    from hscd.heads.spectral_angle import SAM
+    from hscd.learn.training import predict
     from hscd.networks.siamese import build_net
-    from hscd.selection import labels_by_neighborhood
-    from hscd.spatial import spatial_correction
-    from hscd.thresholds import otsu
-    from hscd.training import predict
+    from hscd.selections.selection import labels_by_neighborhood
+    from hscd.thresholds.otsu import otsu
     from predutils import pseudo_labels
 
     section = DataSet("bench", *[Path()] * 4, None, (1,), (2,), (0,))

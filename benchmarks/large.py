@@ -77,8 +77,8 @@ def write_scene(folder: Path, side: int) -> None:
 
 def write_model(folder: str) -> None:
     """An untrained model: predicting takes as long with it as with any other."""
-    from hscd.distances import euclidean_dist
-    from hscd.models import named_weights, save_model
+    from hscd.heads.euclidean import euclidean_dist
+    from hscd.models.saved import named_weights, save_model
     from hscd.networks.siamese import build_net
 
     parameters = {

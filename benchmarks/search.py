@@ -22,7 +22,7 @@ CHOICES = [
 
 def data(pairs: int = PAIRS, bands: int = BANDS) -> tuple[np.ndarray, np.ndarray]:
     """Pixel pairs of a few noisy spectra, a third of them changed."""
-    from hscd.arrays import aligned_empty
+    from hscd.system.arrays import aligned_empty
 
     rng = np.random.default_rng(0)
     spectra = rng.random((6, bands), dtype=np.float32)
@@ -64,7 +64,7 @@ def ours(workers: int) -> list[float]:
     """Seconds of the whole, start of the workers included, and epochs of the program's own search."""
     import config
     import siamese
-    from hscd.distances import euclidean_dist
+    from hscd.heads.euclidean import euclidean_dist
 
     pairs, labels = data()
     # As wide as the plain one: the sizes of the layers are those that CHOICES has.
@@ -83,8 +83,8 @@ def growth_of_memory(trials: int) -> list[float]:
     """Resident memory in bytes after each trial of a search in this process."""
     import config
     import siamese
-    from hscd import training
-    from hscd.distances import euclidean_dist
+    from hscd.heads.euclidean import euclidean_dist
+    from hscd.learn import training
 
     training.MAX_EPOCHS = 2
     pairs, labels = data(5000, 100)

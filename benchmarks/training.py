@@ -6,7 +6,7 @@ import numpy as np
 
 import measure
 import plain as plain_way
-from hscd import hardware
+from hscd.system import hardware
 
 PAIRS, PREDICTED_PAIRS, BANDS = 100_000, 730_000, 224
 BATCHES = (32, 256, 512)
@@ -23,7 +23,7 @@ PLAIN_SHARE = 10
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
-    from hscd.arrays import aligned_empty
+    from hscd.system.arrays import aligned_empty
 
     rng = np.random.default_rng(0)
     pairs = aligned_empty((PAIRS, 2, BANDS))
@@ -48,10 +48,10 @@ def plain() -> list[float]:
 
 def ours() -> list[float]:
     """The same, of this program on the backend of the environment."""
-    from hscd.arrays import aligned_empty
-    from hscd.epochs import Epochs
+    from hscd.learn.epochs import Epochs
     from hscd.networks.dropout import dropout_layers
     from hscd.networks.siamese import build_net
+    from hscd.system.arrays import aligned_empty
 
     pairs, labels = data()
     model = build_net((BANDS,), PARAMETERS, seed=0)

@@ -10,8 +10,8 @@ from collections import Counter
 import numpy as np
 
 import measure
-from hscd.selection import labels_by_neighborhood
-from hscd.spatial import spatial_correction
+from hscd.corrections.spatial import spatial_correction
+from hscd.selections.selection import labels_by_neighborhood
 
 
 def plain_correction(prediction: np.ndarray, radius: int) -> np.ndarray:

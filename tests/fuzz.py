@@ -28,7 +28,7 @@ import numpy as np
 
 import netcdf_files
 from conftest import CONFIGURATION, PROJECT, SHARED
-from hscd import hdf5
+from hscd.system import hdf5
 
 LEGACY = SHARED / "legacy"
 SECONDS = 10
@@ -306,7 +306,7 @@ def _weights() -> dict[str, np.ndarray]:
 def _models() -> dict[str, Format]:
     import h5py
 
-    from hscd import weights
+    from hscd.models import weights
 
     # The layout of Keras 2: a layer for each image, and the branch network that they share.
     file = io.BytesIO()
@@ -330,12 +330,12 @@ def _models() -> dict[str, Format]:
 
 
 def _pickles() -> dict[str, Format]:
-    from hscd import storage
-    from hscd.distances import DISTANCES
+    from hscd.heads import HEADS
+    from hscd.system import storage
 
     parameters = {
         "batch_size": 64, "dropout_rate": 0.25, "lr": 1e-3, "layer": np.float64(0.5), "neurons": [8, 6, 4],
-        "head": DISTANCES["ED"].function, "name": "città", "none": None, "flag": True,
+        "head": HEADS["ED"].function, "name": "città", "none": None, "flag": True,
     }  # fmt: skip
     pseudo = {"threshold": 0.5, "distances": np.linspace(0, 1, 30, dtype=np.float32), "shape": (6, 5)}
     with tempfile.TemporaryDirectory() as folder:
@@ -390,7 +390,7 @@ def _read_labels(path: Path) -> bool:
 
 
 def _read_weights(path: Path) -> bool:
-    from hscd import weights
+    from hscd.models import weights
 
     with weights.open_file(path) as file:
         arrays = file.read()
@@ -398,7 +398,7 @@ def _read_weights(path: Path) -> bool:
 
 
 def _read_pickle(path: Path) -> bool:
-    from hscd import storage
+    from hscd.system import storage
 
     return isinstance(storage.read_pickle(path), dict)
 
@@ -425,8 +425,8 @@ _LIST = "name,before,after,label,split\n" + "".join(
 
 
 def _read_list(path: Path) -> bool:
-    from hscd import pair_list
-    from hscd.errors import InputError
+    from hscd.scenes import pair_list
+    from hscd.system.errors import InputError
 
     rows = pair_list.read(path, "train")
     try:
@@ -437,8 +437,8 @@ def _read_list(path: Path) -> bool:
 
 
 def _read_record(path: Path) -> bool:
-    from hscd.errors import InputError
     from hscd.search.record import SearchRecord
+    from hscd.system.errors import InputError
 
     record = SearchRecord(path, _QUESTION, 3)
     if record.discarded:
@@ -509,7 +509,7 @@ def _address_space() -> int:
 
 
 def _judged(case: Format, path: Path) -> tuple[str, str]:
-    from hscd.errors import InputError
+    from hscd.system.errors import InputError
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")  # to stderr

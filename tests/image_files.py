@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from conftest import PROJECT
-from hscd.errors import InputError
 from hscd.readers import read_image
+from hscd.system.errors import InputError
 
 
 def random_array(shape, dtype=np.uint16, seed=0):
@@ -121,7 +121,7 @@ def outcomes_of_flips(open_image, path, variable, limit, times):
 READ_WITHIN = """
 import resource, sys
 from pathlib import Path
-from hscd.errors import InputError
+from hscd.system.errors import InputError
 from hscd.readers import read_image
 import psutil
 import rasterio

@@ -4,7 +4,7 @@ import numpy as np
 
 import config
 import siamese
-from hscd.distances import euclidean_dist
+from hscd.heads.euclidean import euclidean_dist
 
 CHOICES = config.SearchSettings(
     batch_size=[32, 64], neurons=[8, 12], neurons_1=[6], neurons_2=[4], max_dropout=0.2, fourth_layer=False, max_evals=3

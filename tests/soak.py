@@ -30,7 +30,9 @@ from PIL import Image
 
 import fuzz
 from conftest import PROJECT, Workspace, without_times
-from hscd import readers, storage, weights
+from hscd import readers
+from hscd.models import weights
+from hscd.system import storage
 
 SEARCH = ("hyperas settings ED.max_evals=4", "hyperas settings ED.neurons=[8, 12, 16]", "settings.test_set=PLACE A")
 TEST = ("settings.training=False", "settings.test_set=PLACE A")
@@ -43,8 +45,9 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import numpy as np
-from hscd import storage, weights
-from hscd.interrupts import ctrl_c_heeded
+from hscd.system import storage
+from hscd.models import weights
+from hscd.system.interrupts import ctrl_c_heeded
 folder = Path(sys.argv[2])
 print("writing", flush=True)
 for version in range(100_000):
@@ -142,7 +145,7 @@ def _read(path: Path) -> None:
             with weights.open_file(path) as stored:
                 stored.read()
             if stored.parameters:
-                from hscd import models
+                from hscd.models import saved as models
 
                 models.load_model(path.with_suffix(""))
         case ".json":

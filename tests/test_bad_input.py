@@ -17,8 +17,8 @@ import config
 import dataprocessing as dp
 from breaking import FOLDERS, B, change_mat, cut, expect, one_pixel, set_pixel
 from conftest import Workspace, make_pair, write_bands, write_mat
-from hscd.errors import InputError
 from hscd.labels import UNCHANGED
+from hscd.system.errors import InputError
 from raster_scenes import band_of
 
 # --- folders and files -----------------------------------------------------------------------------------------------
@@ -377,7 +377,7 @@ def test_maps_of_truncated_pseudo_labels(workspace: Workspace, script: str) -> N
 
 @pytest.mark.parametrize("script", ["labelbyperc_generation", "labelbyneigh_generation"])
 def test_maps_of_pseudo_labels_of_one_class_are_no_error(workspace: Workspace, script: str) -> None:
-    from hscd import storage
+    from hscd.system import storage
 
     file = workspace.folder / "data/a/pseudo/town.pickle"
     storage.write_pickle(file, {"threshold": 2.0, "distances": np.ones(600, dtype=np.float32), "shape": (20, 30)})

@@ -92,7 +92,7 @@ def test_the_harmful_pickle_is_one(tmp_path: Path) -> None:
 
 def edit_parameters(ready: Workspace, **changes: object) -> None:
     """Write other values into the parameter file; None takes the parameter out."""
-    from hscd import storage
+    from hscd.system import storage
 
     file = ready.folder / "model/M_param.pickle"
     parameters: dict[str, Any] = storage.read_pickle(file) | changes
@@ -170,7 +170,7 @@ def test_fine_tuning_with_too_few_pseudo_labels(ready: Workspace) -> None:
 def test_fine_tuning_with_pseudo_labels_of_one_class(
     ready: Workspace, threshold: float, counts: str, fine_tuning: int, kept: int
 ) -> None:
-    from hscd import storage
+    from hscd.system import storage
 
     file = ready.folder / "data/a/pseudo/town.pickle"
     storage.write_pickle(file, storage.read_pickle(file) | {"threshold": threshold})
@@ -180,7 +180,7 @@ def test_fine_tuning_with_pseudo_labels_of_one_class(
 
 @pytest.mark.parametrize("fine_tuning", [-1, 0])
 def test_testing_on_a_single_pixel(ready: Workspace, fine_tuning: int) -> None:
-    from hscd import storage
+    from hscd.system import storage
 
     one_pixel(ready)
     storage.write_pickle(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import config
 from conftest import CONFIGURATION, PROJECT, Workspace
-from hscd.band_choice import BandRange
-from hscd.errors import InputError
+from hscd.scenes.band_choice import BandRange
+from hscd.system.errors import InputError
 
 # One section of each kind, with the table of its keys.
 TABLES = {"settings": config.SETTINGS, "PLACE A": config.DATA_SET, "hyperas settings ED": config.SEARCH}

@@ -13,7 +13,7 @@ from scipy.io import savemat
 import config
 import dataprocessing as dp
 from conftest import Workspace, all_pairs, make_pair, write_bands, write_mat
-from hscd.errors import InputError
+from hscd.system.errors import InputError
 
 # changed 7 -> 0, unchanged 2 -> 1, unknown 0 -> 2: 0 and 2 are source and target values at once.
 SECTION = config.DataSet(

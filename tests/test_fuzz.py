@@ -12,7 +12,7 @@ import pytest
 
 import fuzz
 from conftest import PROJECT
-from hscd.errors import InputError
+from hscd.system.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,9 @@ from rasterio.transform import Affine
 
 import dataprocessing as dp
 from conftest import ONE_PLACE, Workspace, make_pair, without_times
-from hscd import image, scene, training
+from hscd.learn import training
 from hscd.reports import maps
+from hscd.scenes import image, scene
 from raster_scenes import UTM, write_raster
 
 # Two images of 260 × 20 × 52 values of two bytes are 1.03 MiB. Higher than a tile of what is resampled, 256.

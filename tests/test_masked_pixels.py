@@ -16,10 +16,10 @@ from PIL import Image
 import config
 import dataprocessing as dp
 from conftest import CONFIGURATION, Workspace, all_pairs, make_pair, without_times, write_bands, write_mat
-from hscd import training
 from hscd.labels import UNKNOWN
+from hscd.learn import training
 from hscd.reports import maps
-from hscd.selection import labels_by_neighborhood, labels_by_percentage
+from hscd.selections.selection import labels_by_neighborhood, labels_by_percentage
 
 B = "settings.train_set=PLACE B"
 TEST = "settings.training=False"

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from conftest import CONFIGURATION, Workspace, without_times
-from hscd import training
+from hscd.learn import training
 
 TEST = ("settings.training=False", "settings.test_set=PLACE A")
 LABELS = "labelPath = data/a/label\n"

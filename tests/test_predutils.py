@@ -14,9 +14,9 @@ import config
 import dataprocessing as dp
 import predutils as pu
 from conftest import SHARED, Workspace, all_pairs, make_pair, needs_shared, write_mat
-from hscd.distances import DISTANCES
-from hscd.errors import InputError
+from hscd.heads import HEADS
 from hscd.records import PseudoLabels
+from hscd.system.errors import InputError
 
 EPSILON = 1e-7  # the floor under the root, spec section 6
 
@@ -45,7 +45,7 @@ def images(seed: int, pixels: int = 60, bands: int = 4) -> tuple[np.ndarray, np.
 @pytest.mark.parametrize("name", ["ED", "SAM"])
 def test_distances_and_threshold_by_the_formula(name: str) -> None:
     before, after = images(1)
-    distances, threshold = pu.pseudo_labels(before, after, DISTANCES[name].function, return_distances=True)
+    distances, threshold = pu.pseudo_labels(before, after, HEADS[name].function, return_distances=True)
     expected = [slow_distance(name, x, y) for x, y in zip(before.tolist(), after.tolist(), strict=True)]
     np.testing.assert_allclose(distances, expected, rtol=1e-5, atol=1e-7)
     assert distances.shape == (60,)
@@ -57,7 +57,7 @@ def test_distances_and_threshold_by_the_formula(name: str) -> None:
 @pytest.mark.parametrize("name", ["ED", "SAM"])
 def test_labels_are_changed_where_the_distance_exceeds_the_threshold(name: str) -> None:
     before, after = images(2)
-    function = DISTANCES[name].function
+    function = HEADS[name].function
     distances, threshold = pu.pseudo_labels(before, after, function, return_distances=True)
     labels, same_threshold = pu.pseudo_labels(before, after, function)
     assert same_threshold == threshold
@@ -74,7 +74,7 @@ def test_pseudo_labels_by_hand() -> None:
     # ED: sqrt(ε) = 0.0003, 15, 1, 15. The variance between the classes is largest for {0, 1} and {15, 15}: their
     # means are 14.5 apart, 14.5² · 1/2 · 1/2 = 52.6; for {0} and {1, 15, 15} it is 10.33² · 1/4 · 3/4 = 20.
     # Of 256 bins between 0.0003 and 15, each 0.0586 wide, 1 is in number 17, whose centre is 17.5 · 0.0586 = 1.0257.
-    labels, threshold = pu.pseudo_labels(before, after, DISTANCES["ED"].function)
+    labels, threshold = pu.pseudo_labels(before, after, HEADS["ED"].function)
     assert labels.tolist() == [1, 0, 1, 0]
     assert threshold == pytest.approx(1.0257, abs=5e-4)
 
@@ -83,14 +83,14 @@ def test_unsigned_images_do_not_wrap_around() -> None:
     # 1 − 3 is 254 in uint8 and would beat 100.
     before = np.array([[1], [1], [100], [100]], dtype=np.uint8)
     after = np.array([[3], [3], [0], [0]], dtype=np.uint8)
-    distances, _ = pu.pseudo_labels(before, after, DISTANCES["ED"].function, return_distances=True)
+    distances, _ = pu.pseudo_labels(before, after, HEADS["ED"].function, return_distances=True)
     np.testing.assert_allclose(distances, [2, 2, 100, 100])
 
 
-@pytest.mark.parametrize("name", DISTANCES)
+@pytest.mark.parametrize("name", HEADS)
 def test_masked_pixels_have_no_distance_and_no_part_in_the_threshold(name: str) -> None:
     before, after = images(4)
-    function = DISTANCES[name].function
+    function = HEADS[name].function
     valid = np.random.default_rng(0).random((6, 10)) < 0.7
     expected, threshold = pu.pseudo_labels(before[valid.ravel()], after[valid.ravel()], function, return_distances=True)
     before[~valid.ravel()] = after[~valid.ravel()] = 0
@@ -103,24 +103,24 @@ def test_masked_pixels_have_no_distance_and_no_part_in_the_threshold(name: str) 
     np.testing.assert_array_equal(labels[valid.ravel()] == 0, expected > threshold)
 
 
-@pytest.mark.parametrize("name", DISTANCES)
+@pytest.mark.parametrize("name", HEADS)
 def test_nothing_changed_between_identical_images(name: str) -> None:
     before, _ = images(3)
-    labels, _ = pu.pseudo_labels(before, before.copy(), DISTANCES[name].function)
+    labels, _ = pu.pseudo_labels(before, before.copy(), HEADS[name].function)
     assert (labels == 1).all()
 
 
-@pytest.mark.parametrize("name", DISTANCES)
+@pytest.mark.parametrize("name", HEADS)
 def test_constant_images_have_no_threshold(name: str) -> None:
     # Equal distances do not say whether all changed or nothing did; nor does one pixel, or one that is not masked.
     before = np.full((9, 3), 2, np.float32)
     for after in (before, 2 * before, before + np.float32([0, 1, 0])):
         with pytest.raises(InputError, match="Otsu"):
-            pu.pseudo_labels(before, after, DISTANCES[name].function)
+            pu.pseudo_labels(before, after, HEADS[name].function)
     varied, _ = images(3)
     valid = np.arange(len(varied)) == 4
     with pytest.raises(InputError, match="Otsu"):
-        pu.pseudo_labels(varied, varied.copy(), DISTANCES[name].function, valid=valid)
+        pu.pseudo_labels(varied, varied.copy(), HEADS[name].function, valid=valid)
 
 
 def test_parts_that_are_constant_each_are_varied_together() -> None:

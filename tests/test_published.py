@@ -17,7 +17,7 @@ import dataprocessing as dp
 import inspect_data
 import pair_finding
 from conftest import PROJECT, make_pair, write_bands
-from hscd.errors import InputError
+from hscd.system.errors import InputError
 
 ROWS, COLUMNS, CHANGED = 20, 30, 63  # the rectangle of make_pair is 7 × 9
 UNCHANGED = ROWS * COLUMNS - CHANGED - 4 * COLUMNS  # of labels with unknown pixels, which are the last 4 rows

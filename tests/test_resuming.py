@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import siamese
-from hscd import storage, training
-from hscd.backend import keras
-from hscd.errors import InputError
-from hscd.evaluation import Confusion
+from hscd.evaluation.confusion import Confusion
+from hscd.learn import training
+from hscd.system import storage
+from hscd.system.backend import keras
+from hscd.system.errors import InputError
 from small_search import CHOICES, labelled_pairs, search
 
 

@@ -4,7 +4,7 @@ import pytest
 
 import run_demo
 from conftest import CONFIGURATION, Workspace
-from hscd import training
+from hscd.learn import training
 
 
 def test_every_step_runs_and_is_reported(

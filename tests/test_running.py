@@ -13,7 +13,7 @@ import pytest
 
 from breaking import TEST, change_mat, expect
 from conftest import CONFIGURATION, ONE_PLACE, PROJECT, Workspace, make_pair, run_apart
-from hscd import storage
+from hscd.system import storage
 from raster_scenes import UNLABELLED, UTM, write_labels, write_pair
 
 ODD = ("a;b", "a!b?", "-a", "a#b%20c", "a'b\"c|d")
@@ -193,9 +193,9 @@ def refused_without_keras(space: Workspace, *overrides: str) -> str:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a model of five bands, which nobody trained."""
-    from hscd.distances import euclidean_dist
-    from hscd.models import save_model
-    from hscd.networks.shapes import weight_shapes
+    from hscd.branches.shapes import weight_shapes
+    from hscd.heads.euclidean import euclidean_dist
+    from hscd.models.saved import save_model
 
     space = Workspace(tmp_path_factory.mktemp("model"))
     space.write_data()

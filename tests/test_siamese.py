@@ -12,13 +12,16 @@ from hyperopt import STATUS_OK
 
 import siamese
 from conftest import SHARED, needs_shared
-from hscd import storage, training
-from hscd.arrays import aligned_empty
-from hscd.backend import keras
-from hscd.distances import DISTANCES, SAM, euclidean_dist
-from hscd.epochs import Epochs
-from hscd.errors import InputError
+from hscd.heads import HEADS
+from hscd.heads.euclidean import euclidean_dist
+from hscd.heads.spectral_angle import SAM
+from hscd.learn import training
+from hscd.learn.epochs import Epochs
 from hscd.losses.contrastive import ContrastiveLoss
+from hscd.system import storage
+from hscd.system.arrays import aligned_empty
+from hscd.system.backend import keras
+from hscd.system.errors import InputError
 from small_search import CHOICES, labelled_pairs, search
 
 PARAMETERS = {
@@ -47,7 +50,7 @@ def numpy_forward(weights: list[np.ndarray], spectra: np.ndarray, fourth_layer: 
 # --- network -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("distance", DISTANCES.values(), ids=DISTANCES)
+@pytest.mark.parametrize("distance", HEADS.values(), ids=HEADS)
 @pytest.mark.parametrize("fourth_layer", [False, True])
 def test_build_net_is_the_dense_branch_on_both_images_headed_by_the_distance(distance, fourth_layer):
     parameters = PARAMETERS | {"score_function": distance.function, "fourth_layer": fourth_layer}

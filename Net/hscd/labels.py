@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hscd.errors import InputError
+from hscd.system.errors import InputError
 
 CHANGED = 0
 UNCHANGED = 1

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from hscd.backend import keras
-from hscd.distances import DISTANCES, by_function, pixel_distances
+from hscd.detectors.spectral import pixel_distances
+from hscd.heads import HEADS, by_function
+from hscd.system.backend import keras
 
-pytestmark = pytest.mark.parametrize("distance", DISTANCES.values(), ids=DISTANCES.keys())
+pytestmark = pytest.mark.parametrize("distance", HEADS.values(), ids=HEADS.keys())
 
 # Nothing that is zero in exact arithmetic is larger than this in float32: the Euclidean floor is sqrt(1e-7) = 3.2e-4.
 ZERO = 1e-3
@@ -151,7 +152,7 @@ def test_tensors_broadcast_too(distance):
 
 
 def gradients(distance, first, second):
-    import tensorflow  # after hscd.backend, which keeps its notes quiet
+    import tensorflow  # after hscd.system.backend, which keeps its notes quiet
 
     x, y = tensorflow.Variable(first), tensorflow.Variable(second)
     with tensorflow.GradientTape() as tape:

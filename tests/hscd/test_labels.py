@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hscd.errors import InputError
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
+from hscd.system.errors import InputError
 
 
 def test_label_values_are_those_of_the_specification():

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from hscd.demo.landcover import Place
 from hscd.demo.scene import Image, LabelMap, make_scene, read_spectra
-from hscd.storage import atomic_file
+from hscd.system.storage import atomic_file
 
 VARIABLE = "HypeRvieW"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hscd.backend import keras
+from hscd.system.backend import keras
 
 
 def contrastive_loss(y_true: Any, y_pred: Any, margin: float) -> Any:

@@ -1,1 +1,1 @@
-"""Branch networks: the part of a Siamese network that both images go through with the same weights."""
+"""The Siamese network, and what its layers need beyond Keras."""

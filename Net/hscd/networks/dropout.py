@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hscd.backend import keras
+from hscd.system.backend import keras
 
 # Masks a layer draws for an epoch; more where a batch needs more.
 MASKS = 4096

@@ -6,11 +6,11 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hscd.backend import keras
-from hscd.distances import by_function
+from hscd.branches.dense import dense_branch
+from hscd.heads import by_function
+from hscd.learn.optimizers import Adam
 from hscd.losses.contrastive import ContrastiveLoss
-from hscd.networks.dense import dense_branch
-from hscd.optimizers import Adam
+from hscd.system.backend import keras
 
 
 def build_net(input_shape: Sequence[int], parameters: Mapping[str, Any], *, seed: int | None = None) -> keras.Model:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from hscd.errors import InputError
-from hscd.hardware import available_memory
-from hscd.image import Image, without_alpha
-from hscd.nodata import valid_pixels
-from hscd.paths import require_regular
 from hscd.readers import bands, envi, mat, netcdf, npy, pictures, prisma, safe, tif
 from hscd.readers.label_maps import label_map_of, map_of_masks, whole
+from hscd.scenes.image import Image, without_alpha
+from hscd.scenes.nodata import valid_pixels
+from hscd.system.errors import InputError
+from hscd.system.hardware import available_memory
+from hscd.system.paths import require_regular
 
 __all__ = [
     "READERS",

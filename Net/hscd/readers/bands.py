@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hscd.errors import InputError
-from hscd.grids import RESAMPLED, covers, onto, pixel_size
-from hscd.image import Image, everywhere, physical, without_alpha
 from hscd.readers.raster import open_raster
+from hscd.scenes.grids import RESAMPLED, covers, onto, pixel_size
+from hscd.scenes.image import Image, everywhere, physical, without_alpha
+from hscd.system.errors import InputError
 
 # GDAL's drivers by suffix, and what users call the format.
 DRIVERS = {".tif": ("GTiff", "TIFF"), ".tiff": ("GTiff", "TIFF"), ".jp2": ("JP2OpenJPEG", "JPEG 2000")}

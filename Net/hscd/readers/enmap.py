@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hscd.errors import InputError
-from hscd.image import Image
 from hscd.readers import xml
+from hscd.scenes.image import Image
+from hscd.system.errors import InputError
 
 _IMAGE, _METADATA = "SPECTRAL_IMAGE", "METADATA.XML"
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hscd.errors import InputError, brief
-from hscd.image import Image
 from hscd.readers import envi_bands, envi_header, envi_place
 from hscd.readers.envi_header import Header
 from hscd.readers.limits import check_size
 from hscd.readers.raster import open_raster
+from hscd.scenes.image import Image
+from hscd.system.errors import InputError, brief
 
 SUFFIXES = (".hdr",)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hscd.errors import brief
 from hscd.readers.envi_header import Header, entries_of
 from hscd.readers.wavelengths import in_nanometres
+from hscd.system.errors import brief
 
 
 def described(header: Header) -> tuple[dict[str, Any], tuple[str, ...]]:

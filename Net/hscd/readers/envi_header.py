@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hscd.errors import InputError, brief
-from hscd.nodata import as_stored
+from hscd.scenes.nodata import as_stored
+from hscd.system.errors import InputError, brief
 
 _START = b"ENVI"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

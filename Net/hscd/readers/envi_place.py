@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from hscd.errors import brief
 from hscd.readers.envi_header import Header, entries_of
 from hscd.records import Grid
+from hscd.system.errors import brief
 
 _ARBITRARY = "arbitrary"
 # A coordinate system that GDAL has only the name of.

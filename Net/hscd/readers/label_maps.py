@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hscd.errors import InputError
-from hscd.hardware import available_memory
-from hscd.image import Image
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
-from hscd.messages import warn
-from hscd.nodata import as_stored
 from hscd.readers.limits import check_size
+from hscd.scenes.image import Image
+from hscd.scenes.nodata import as_stored
+from hscd.system.errors import InputError
+from hscd.system.hardware import available_memory
+from hscd.system.messages import warn
 
 # Where three bands of bytes are a picture in colours.
 _PICTURES = ("PNG", "BMP", "TIFF")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hscd.errors import InputError
+from hscd.system.errors import InputError
 
 _MEBIBYTE = 2**20
 

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from hscd import hdf5
-from hscd.errors import InputError, brief
-from hscd.image import Image, axes_of_image
 from hscd.readers import mat73, variables
 from hscd.readers.limits import check_size
+from hscd.scenes.image import Image, axes_of_image
+from hscd.system import hdf5
+from hscd.system.errors import InputError, brief
 
 SUFFIXES = (".mat",)
 

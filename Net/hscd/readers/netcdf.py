@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from hscd import hdf5
-from hscd.errors import InputError, brief
-from hscd.image import Image, axes_of_image
 from hscd.readers import netcdf_grid
 from hscd.readers.limits import check_size
+from hscd.scenes.image import Image, axes_of_image
+from hscd.system import hdf5
+from hscd.system.errors import InputError, brief
 
 SUFFIXES = (".nc",)
 

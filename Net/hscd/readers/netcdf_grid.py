@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hscd import hdf5, native_stderr
-from hscd.errors import InputError, brief
 from hscd.records import Grid
+from hscd.system import hdf5, native_stderr
+from hscd.system.errors import InputError, brief
 
 TILE = 128  # rows and columns that are looked up at a time: the part of a swath that they come from is not much larger
 _MOST_COORDINATES = 2**20

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
-from hscd.errors import InputError, brief
-from hscd.image import Image, axes_of_image
+from hscd.scenes.image import Image, axes_of_image
+from hscd.system.errors import InputError, brief
 
 SUFFIXES = (".npy",)
 

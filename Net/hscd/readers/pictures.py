@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hscd.image import Image
 from hscd.readers.raster import open_raster
+from hscd.scenes.image import Image
 
 _DRIVERS = {".png": "PNG", ".bmp": "BMP"}
 SUFFIXES = tuple(_DRIVERS)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from hscd.errors import InputError, brief
-from hscd.image import Image
 from hscd.records import Grid
+from hscd.scenes.image import Image
+from hscd.system.errors import InputError, brief
 
 # Ground control points that lie this near to an affine grid are one, in pixels.
 _NEAR_GRID = 0.1

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hscd import hdf5
-from hscd.errors import InputError, brief
-from hscd.image import Image
 from hscd.readers.limits import check_size
 from hscd.records import Grid
+from hscd.scenes.image import Image
+from hscd.system import hdf5
+from hscd.system.errors import InputError, brief
 
 SUFFIXES = (".he5",)
 

@@ -17,15 +17,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hscd import native_stderr
-from hscd.errors import InputError, brief
-from hscd.hardware import threads
-from hscd.image import Alpha, Image
-from hscd.paths import for_gdal
 from hscd.readers import place, validity
 from hscd.readers.limits import check_size
 from hscd.readers.many_bands import many_bands
 from hscd.readers.wavelengths import in_nanometres
+from hscd.scenes.image import Alpha, Image
+from hscd.system import native_stderr
+from hscd.system.errors import InputError, brief
+from hscd.system.hardware import threads
+from hscd.system.paths import for_gdal
 
 _CACHE_MEGABYTES = 64
 

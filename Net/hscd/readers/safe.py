@@ -14,11 +14,11 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from hscd.errors import InputError
-from hscd.image import Image
-from hscd.nodata import as_stored
 from hscd.readers import xml
 from hscd.readers.bands import open_band, stacked
+from hscd.scenes.image import Image
+from hscd.scenes.nodata import as_stored
+from hscd.system.errors import InputError
 
 SUFFIXES = (".safe",)
 

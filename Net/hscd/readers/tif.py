@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from hscd.errors import InputError
-from hscd.image import Image
 from hscd.readers import bands, enmap
 from hscd.readers.raster import open_raster, pages_of
+from hscd.scenes.image import Image
+from hscd.system.errors import InputError
 
 SUFFIXES = (".tif", ".tiff")
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from hscd.errors import InputError
-from hscd.paths import require_regular
+from hscd.system.errors import InputError
+from hscd.system.paths import require_regular
 
 # Takes an open dataset of rasterio and a window; (rows, columns), True where there is data.
 Reader = Callable[[Any, Any], np.ndarray]

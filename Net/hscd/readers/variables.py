@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hscd.errors import InputError, brief
+from hscd.system.errors import InputError, brief
 
 _SHOWN = 10
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hscd.errors import brief
+from hscd.system.errors import brief
 
 _NANOMETRES = {
     "angstrom": 0.1, "å": 0.1, "nanometer": 1.0, "nanometre": 1.0, "nm": 1.0, "micrometer": 1e3, "micrometre": 1e3,

@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 from xml.etree import ElementTree
 
-from hscd.errors import InputError, brief
-from hscd.paths import require_regular
+from hscd.system.errors import InputError, brief
+from hscd.system.paths import require_regular
 
 _LARGEST_BYTES = 2**26
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hscd import storage
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.system import storage
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

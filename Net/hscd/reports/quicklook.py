@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hscd import storage
 from hscd.labels import UNKNOWN
 from hscd.reports.maps import COLOURS, add_legend, new_figure
+from hscd.system import storage
 
 # A stretch from and to these percentiles leaves extreme pixels dark and bright, and shows the others.
 _LOW, _HIGH = 2, 98

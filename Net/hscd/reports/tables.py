@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hscd.evaluation import Confusion, changed_share
+from hscd.evaluation.confusion import Confusion, changed_share
 from hscd.labels import UNKNOWN
 from hscd.records import Trial
 

@@ -9,10 +9,10 @@ from typing import Any
 import hyperopt
 import numpy as np
 
-from hscd.errors import InputError
 from hscd.records import Trial
 from hscd.search.record import Finished
 from hscd.search.runners import Runner
+from hscd.system.errors import InputError
 
 # With several workers, how many trials that finished out of turn a proposal does not wait for.
 _SLACK = 2

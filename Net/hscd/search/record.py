@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from hscd import storage
-from hscd.evaluation import Confusion
-from hscd.parallel import over_blocks
+from hscd.evaluation.confusion import Confusion
 from hscd.records import Trial
+from hscd.system import storage
+from hscd.system.parallel import over_blocks
 
 _VERSION = 1
 # Records of other searches that are kept; beyond, the last one is overwritten.

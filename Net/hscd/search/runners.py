@@ -19,9 +19,9 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Protocol
 
-from hscd.errors import brief
-from hscd.hardware import threads
-from hscd.interrupts import ctrl_c_heeded
+from hscd.system.errors import brief
+from hscd.system.hardware import threads
+from hscd.system.interrupts import ctrl_c_heeded
 
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 # From a trial's number and choice to its result.

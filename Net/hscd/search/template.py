@@ -41,7 +41,7 @@ def objective_and_space(template: Callable, names: Mapping[str, Any]) -> tuple[O
 
 def _import_hyperas() -> ModuleType:
     """Import hyperas.optim as if Keras still read YAML, and leave Keras and the module path as they were."""
-    from hscd.backend import keras
+    from hscd.system.backend import keras
 
     path = list(sys.path)
     stand_in = not hasattr(keras.models, "model_from_yaml")

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hscd import native_stderr
-from hscd.errors import InputError, brief
 from hscd.records import Grid
+from hscd.system import native_stderr
+from hscd.system.errors import InputError, brief
 
 _CACHE_BYTES = 32 << 20
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from hscd import storage
 from hscd.labels import CHANGED
-from hscd.paths import plain_folder
 from hscd.records import Grid
-from hscd.regions import Outlines, Regions, find_regions
 from hscd.reports.gis.gdal import crs_of, session
+from hscd.reports.gis.regions import Outlines, Regions, find_regions
+from hscd.system import storage
+from hscd.system.paths import plain_folder
 
 LAYER = "changed"
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from hscd import storage
-from hscd.hardware import threads
 from hscd.labels import UNKNOWN
-from hscd.paths import plain_folder
 from hscd.records import Grid
 from hscd.reports.gis.gdal import crs_of, session
 from hscd.reports.gis.styles import CLASSES, class_renderer, distance_renderer, write_style
 from hscd.reports.maps import COLOURS
+from hscd.system import storage
+from hscd.system.hardware import threads
+from hscd.system.paths import plain_folder
 
 _TILE = 512
 # What GIS programs keep beside a raster: statistics, overviews.

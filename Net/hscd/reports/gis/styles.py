@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from hscd import storage
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports.maps import COLOURS
+from hscd.system import storage
 
 CLASSES = {CHANGED: "changed", UNCHANGED: "unchanged", UNKNOWN: "unknown or masked"}
 

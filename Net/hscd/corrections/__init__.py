@@ -1,0 +1,1 @@
+"""What a pixel's neighbours say about its label; one file each."""

@@ -1,0 +1,1 @@
+"""Detectors: what gives each pixel a score that grows with change; one file each."""

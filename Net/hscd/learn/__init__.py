@@ -1,0 +1,1 @@
+"""Training and prediction: compiled passes over pixel pairs."""

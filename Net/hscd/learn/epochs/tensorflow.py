@@ -1,0 +1,113 @@
+"""Epochs on TensorFlow: one compiled call loops over all batches.
+
+On a CPU a batch is split into one part a thread. Each part goes forward and back through all layers on its own thread,
+with its activations in that core's cache; splitting every single matrix product among the threads instead, as
+TensorFlow does by itself, makes them wait for each other some fifty times a step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hscd.system.arrays import aligned_empty, is_aligned
+from hscd.system.backend import keras, threads
+
+# Parts of a training batch: each is compiled, and takes half a second for it.
+_MOST_PARTS = 4
+# Pairs a part of a forward pass: their activations stay in the cache, and TensorFlow's own costs do not count. All
+# parts have this size, the last one is padded: how the sums of a matrix product are ordered depends on how many rows
+# it has, so only then the distance of a pair does not depend on the pairs that are predicted with it.
+_PREDICTION_PART = 1024
+# Pairs a copy, where there has to be one: small beside the pairs, large beside the part of a thread.
+_COPIED_PAIRS = 8 * _PREDICTION_PART
+
+
+class Epochs:
+    """Compiled passes of one model; see the package."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        self._parts = 1 if self._on_gpu else min(threads(), _MOST_PARTS)
+        # Data is always an argument: what a compiled function takes from around it is never freed.
+        pairs = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+        labels, positions = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((None,), tf.int32)
+        batch_size = tf.TensorSpec((), tf.int32)
+        self._train = tf.function(self._training_epoch, input_signature=(pairs, labels, positions, batch_size))
+        self._predict_all = tf.function(self._prediction, input_signature=(pairs,))
+        self._predict_some = tf.function(self._prediction, input_signature=(pairs, positions))
+
+    def hold(self, pairs: np.ndarray) -> tf.Tensor:
+        """Pixel pairs as a tensor: the same memory where alignment and device allow, a copy otherwise."""
+        if _is_tensor_memory(pairs) and not self._on_gpu:
+            return tf.experimental.dlpack.from_dlpack(pairs.__dlpack__())
+        return tf.constant(np.asarray(pairs, np.float32))
+
+    def train(self, pairs: tf.Tensor, labels: tf.Tensor, order: np.ndarray, batch_size: int) -> np.ndarray:
+        """Train on the pairs at the positions `order`, batch after batch."""
+        size = tf.constant(batch_size, tf.int32)
+        return self._train(pairs, labels, tf.constant(order, tf.int32), size).numpy()
+
+    def distances(self, pairs: Any, positions: np.ndarray | None = None) -> np.ndarray:
+        """Distances of pixel pairs: an array, or what `hold` returned."""
+        if positions is not None:
+            return self._predict_some(pairs, tf.constant(positions, tf.int32)).numpy()
+        if not isinstance(pairs, np.ndarray):
+            return self._predict_all(pairs).numpy()
+        if _is_tensor_memory(pairs):
+            return self._predict_all(self.hold(pairs)).numpy()
+        found = np.empty(len(pairs), np.float32)
+        block = aligned_empty((_COPIED_PAIRS, *pairs.shape[1:]))
+        for start in range(0, len(pairs), _COPIED_PAIRS):
+            part = pairs[start : start + _COPIED_PAIRS]
+            block[: len(part)] = part
+            found[start : start + len(part)] = self._predict_all(self.hold(block[: len(part)])).numpy()
+        return found
+
+    def _training_epoch(
+        self, pairs: tf.Tensor, labels: tf.Tensor, order: tf.Tensor, batch_size: tf.Tensor
+    ) -> tf.Tensor:
+        steps = -(-tf.size(order) // batch_size)
+        seen = tf.TensorArray(tf.float32, steps, infer_shape=False, element_shape=(None,))
+        for step in tf.range(steps):
+            batch = order[step * batch_size : (step + 1) * batch_size]
+            seen = seen.write(step, self._training_step(pairs, labels, batch))
+        return seen.concat()
+
+    def _training_step(self, pairs: tf.Tensor, labels: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
+        size = tf.size(batch)
+        seen, losses = [], []
+        with tf.GradientTape() as tape:
+            for part in range(self._parts):
+                chosen = batch[size * part // self._parts : size * (part + 1) // self._parts]
+                distances = self._model(tf.gather(pairs, chosen), training=True)
+                losses.append(tf.reduce_sum(self._model.loss.call(tf.gather(labels, chosen), distances)))
+                seen.append(distances)
+            loss = tf.add_n(losses) / tf.cast(size, tf.float32)
+        weights = self._model.trainable_variables
+        self._model.optimizer.apply(tape.gradient(loss, weights), weights)
+        return tf.concat(seen, 0)
+
+    def _prediction(self, pairs: tf.Tensor, positions: tf.Tensor | None = None) -> tf.Tensor:
+        count = tf.shape(pairs)[0] if positions is None else tf.size(positions)
+        parts = -(-count // _PREDICTION_PART)
+
+        def predict_part(part: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            chosen = slice(part * _PREDICTION_PART, (part + 1) * _PREDICTION_PART)
+            spectra = pairs[chosen] if positions is None else tf.gather(pairs, positions[chosen])
+            missing = _PREDICTION_PART - tf.shape(spectra)[0]
+            spectra = tf.pad(spectra, [[0, missing], [0, 0], [0, 0]])  # no copy where nothing is missing
+            return part + 1, found.write(part, self._model(spectra, training=False))
+
+        found = tf.TensorArray(tf.float32, parts, element_shape=(_PREDICTION_PART,))
+        # The parts do not depend on each other: as many run at a time as there are threads.
+        _, found = tf.while_loop(lambda part, _: part < parts, predict_part, (0, found), parallel_iterations=threads())
+        return found.concat()[:count]
+
+
+def _is_tensor_memory(array: np.ndarray) -> bool:
+    """Whether TensorFlow can take the memory of an array for a tensor."""
+    return is_aligned(array) and array.dtype == np.float32 and array.flags.writeable and array.size > 0

@@ -1,0 +1,198 @@
+"""Fit and predict Siamese models on pixel pairs in memory; the passes over them are those of `hscd.learn.epochs`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from hscd.labels import CHANGED, UNCHANGED
+from hscd.learn.epochs import Epochs
+from hscd.networks.dropout import dropout_layers
+from hscd.system.backend import keras
+from hscd.system.errors import InputError, brief
+from hscd.system.interrupts import ctrl_c_heeded
+
+MAX_EPOCHS = 150
+MIN_DELTA = 1e-4
+PATIENCE = 10
+VALIDATION_SHARE = 0.2
+
+
+class TrainingDivergedError(Exception):
+    """The loss or a weight became NaN or infinite."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The epoch whose weights were kept, counted from 1, and what was measured in it."""
+
+    epoch: int
+    loss: float
+    val_loss: float
+    val_accuracy: float
+
+
+def check_classes(labels: np.ndarray) -> None:
+    """Raise `InputError` where there are not at least two pairs of each class to learn from and to judge by."""
+    changed = int(np.count_nonzero(labels == CHANGED))
+    unchanged = int(np.count_nonzero(labels == UNCHANGED))
+    if min(changed, unchanged) < 2:
+        raise InputError(
+            f"training needs at least two pixels of each class, found {changed} changed and {unchanged} unchanged"
+        )
+
+
+def stratified_split(labels: np.ndarray, seed: int, share: float = VALIDATION_SHARE) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the training and of the validation pairs, each class split by the same share.
+
+    Args:
+        labels: (pairs,) labels, 0 changed, 1 unchanged.
+        seed: of the random split.
+        share: share of the pairs that goes to validation.
+
+    Raises:
+        InputError: if there are not at least two pairs of each class.
+    """
+    from sklearn.model_selection import train_test_split
+
+    check_classes(labels)
+    validation = max(2, math.ceil(share * len(labels)))
+    train, held_out = train_test_split(np.arange(len(labels)), test_size=validation, stratify=labels, random_state=seed)
+    return train, held_out
+
+
+def fit(
+    model: keras.Model,
+    pairs: np.ndarray,
+    labels: np.ndarray,
+    train: np.ndarray,
+    validation: np.ndarray,
+    *,
+    batch_size: int,
+    seed: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> FitResult:
+    """Train a compiled model until its validation loss stops to fall, and leave the best weights in it.
+
+    Args:
+        model: compiled model from (batch, 2, bands) to (batch,), with a metric named `accuracy`.
+        pairs: (pairs, 2, bands) float32 array.
+        labels: (pairs,) labels, 0 changed, 1 unchanged.
+        train: positions of the pairs to learn from.
+        validation: positions of the pairs to judge an epoch by.
+        batch_size: pairs a step.
+        seed: of the order of the batches.
+        callbacks: further Keras callbacks.
+
+    Raises:
+        TrainingDivergedError: if a loss or a weight is not finite.
+    """
+    model.optimizer.build(model.trainable_variables)
+    for layer in dropout_layers(model):
+        layer.reserve(2 * min(batch_size, len(train)))
+    epochs = model.epochs = Epochs(model)
+    targets = labels.astype(np.float32)
+    with _memory_error():
+        data, held_targets = epochs.hold(pairs), epochs.hold(targets)
+    shuffle = np.random.default_rng(seed)
+    stopping = keras.callbacks.EarlyStopping(
+        monitor="val_loss", mode="min", min_delta=MIN_DELTA, patience=PATIENCE, restore_best_weights=True
+    )
+    hooks = keras.callbacks.CallbackList([stopping, *callbacks], model=model, epochs=MAX_EPOCHS)
+    history: list[dict[str, float]] = []
+    model.stop_training = False
+    hooks.on_train_begin()
+    for epoch in range(MAX_EPOCHS):
+        with ctrl_c_heeded(), _memory_error():
+            hooks.on_epoch_begin(epoch)
+            for layer in dropout_layers(model):
+                layer.redraw()
+            order = shuffle.permutation(train)
+            logs = _measured(model, targets[order], epochs.train(data, held_targets, order, batch_size))
+            judged = _measured(model, targets[validation], epochs.distances(data, validation))
+            logs |= {f"val_{name}": value for name, value in judged.items()}
+            _check_finite(model, logs, epoch)
+            history.append(logs)
+            hooks.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    hooks.on_train_end(history[-1])
+    best = history[stopping.best_epoch]
+    return FitResult(
+        epoch=stopping.best_epoch + 1,
+        loss=best["loss"],
+        val_loss=best["val_loss"],
+        val_accuracy=best["val_accuracy"],
+    )
+
+
+@contextmanager
+def _memory_error() -> Iterator[None]:
+    """Have what a backend says when there is no memory be a MemoryError."""
+    try:
+        yield
+    except Exception as error:
+        if "RESOURCE_EXHAUSTED" in str(error) or type(error).__name__ == "ResourceExhaustedError":
+            raise MemoryError(brief(error)) from error
+        raise
+
+
+def _check_finite(model: keras.Model, logs: dict[str, float], epoch: int) -> None:
+    """Raise `TrainingDivergedError` where losses or weights are NaN or infinite.
+
+    The losses alone do not tell: TensorFlow's relu and maximum may turn NaN into a number.
+    """
+    if not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"])):
+        raise TrainingDivergedError(f"loss {logs['loss']:g}, validation loss {logs['val_loss']:g} in epoch {epoch + 1}")
+    if not all(np.isfinite(weights.numpy()).all() for weights in model.trainable_variables):
+        raise TrainingDivergedError(f"weights that are not finite in epoch {epoch + 1}")
+
+
+def _measured(model: keras.Model, labels: np.ndarray, distances: np.ndarray) -> dict[str, float]:
+    """Mean loss and accuracy of distances."""
+    model.reset_metrics()
+    accuracy = model.compute_metrics(None, labels, distances)["accuracy"]
+    return {"loss": float(model.loss(labels, distances)), "accuracy": float(accuracy)}
+
+
+def on_gpu() -> bool:
+    """Whether the backend computes on a GPU."""
+    return any(device.lower().startswith(("gpu", "cuda")) for device in keras.distribution.list_devices())
+
+
+def _epochs(model: keras.Model) -> Epochs:
+    """The compiled passes of a model; they are kept with it, for compiling takes longer than a small prediction."""
+    if not hasattr(model, "epochs"):
+        model.epochs = Epochs(model)
+    return model.epochs
+
+
+def check_bands(model: keras.Model, pairs: np.ndarray) -> None:
+    """Raise `InputError` where model and pixel pairs have different numbers of bands."""
+    bands = model.input_shape[-1]
+    if pairs.shape[-1] != bands:
+        raise InputError(f"the model was trained on {bands} bands, the images have {pairs.shape[-1]}")
+
+
+def predict(model: keras.Model, pairs: np.ndarray, positions: np.ndarray | None = None) -> np.ndarray:
+    """Distances of pixel pairs.
+
+    Args:
+        model: model from (batch, 2, bands) to (batch,).
+        pairs: (pairs, 2, bands) float32 array.
+        positions: of the pairs to predict; None for all.
+
+    Returns:
+        float32 array, one value for each pair that is predicted.
+
+    Raises:
+        InputError: if model and pairs have different numbers of bands.
+    """
+    check_bands(model, pairs)
+    with ctrl_c_heeded(), _memory_error():
+        epochs = _epochs(model)
+        return epochs.distances(pairs) if positions is None else epochs.distances(epochs.hold(pairs), positions)

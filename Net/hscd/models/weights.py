@@ -1,0 +1,118 @@
+"""Weights of a branch network as HDF5, in the layout of Keras 2 that `load_weights` of Keras 3 reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from hscd.system import hdf5
+from hscd.system.errors import InputError, brief
+
+# Attributes of ours, which Keras passes over.
+_PARAMETERS = "hscd_parameters"
+_RESCALED = "hscd_rescaled"
+
+
+def packed(weights: Mapping[str, np.ndarray], parameters: str = "", rescaled: bool | None = None) -> bytes:
+    """Weights as the content of a file.
+
+    Args:
+        weights: arrays by name ("dense/kernel"), in the order of the network.
+        parameters: digest of the parameters that belong to them; "" for none.
+        rescaled: whether they were trained on rescaled bands; None where that is not known.
+    """
+    import h5py  # here: --help has no use for it
+
+    # In memory: an error of the disk inside the HDF5 library would be lost. The earliest layout is what all can read.
+    with h5py.File("weights", "w", driver="core", backing_store=False, libver="earliest") as h5:
+        h5.attrs["backend"] = "tensorflow"
+        h5.attrs["keras_version"] = "2.4.0"
+        h5.attrs["layer_names"] = np.array([b"branch"])
+        if parameters:
+            h5.attrs[_PARAMETERS] = parameters
+        if rescaled is not None:
+            h5.attrs[_RESCALED] = str(rescaled)
+        group = h5.create_group("branch")
+        group.attrs["weight_names"] = np.array([name.encode() for name in weights])
+        for name, values in weights.items():
+            group.create_dataset(name, data=values)
+        h5.flush()
+        return h5.id.get_file_image()
+
+
+class WeightFile:
+    """An open file of weights, of which nothing but names and sizes has been read."""
+
+    def __init__(self, path: Path, file: hdf5.File) -> None:
+        self._path = path
+        self._datasets = [
+            layer.follow(name).dataset()
+            for layer in map(file.root.follow, _names(file.root, "layer_names"))
+            for name in _names(layer, "weight_names")
+        ]
+        if sum(dataset.nbytes for dataset in self._datasets) > file.size:
+            raise ValueError("it declares the same values several times")
+        self.parameters = "".join(file.root.texts(_PARAMETERS) or ())
+        self.rescaled = {"True": True, "False": False}.get("".join(file.root.texts(_RESCALED) or ()))
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the weights, in the order of the network; the file holds as many numbers as they declare."""
+        return [dataset.shape for dataset in self._datasets]
+
+    def read(self) -> list[np.ndarray]:
+        """The weights, in the order of the network.
+
+        Raises:
+            InputError: if one is NaN or infinite.
+        """
+        with _damage(self._path):
+            weights = [dataset.read() for dataset in self._datasets]
+        if not all(np.isfinite(values).all() for values in weights):
+            raise InputError(f"{self._path}: holds weights that are NaN or infinite")
+        return weights
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[WeightFile]:
+    """Open a file of weights for reading.
+
+    Only plain datasets are accepted, whose numbers lie in the file itself: no links to elsewhere, nothing compressed.
+
+    Raises:
+        InputError: if the file is missing or not a weight file of Keras' HDF5 layout.
+    """
+    with _damage(path):
+        stored = WeightFile(path, hdf5.File(path))
+    yield stored
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Have whatever damaged bytes lead to be an InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: not a readable file of Keras weights: {brief(error)}") from error
+
+
+def _names(node: hdf5.Node, attribute: str) -> list[str]:
+    """The names in an attribute of Keras."""
+    names = node.texts(attribute)
+    if names is None:
+        raise ValueError(f"it has no {attribute}")
+    return names
+
+
+def require(file: Path) -> None:
+    """Raise `InputError`, which says what to do, where a file of a model is missing."""
+    if not file.is_file():
+        raise InputError(
+            f"{file}: no such file; `python main.py` with training = True makes the model, "
+            "or set model_name to a saved one"
+        )

@@ -1,0 +1,107 @@
+"""The list of a family of methods, each under its name, with the options that it brings along.
+
+A family is a package with a `Registry`; a member is one file in it, which registers itself. There is no second list:
+the configuration, `--help`, the key tables of README.md and net.conf and the contract tests ask the registry.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One key of the configuration: how its text is read, what is allowed, and what it is for.
+
+    `parse` raises ValueError for what is not allowed. An option without a default must be given.
+    """
+
+    name: str
+    parse: Callable[[str], Any]
+    allowed: str
+    default: Any = ...
+    help: str = ""
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """The members of a family by name, in the order of the files that register them."""
+
+    def __init__(self, family: str, package: str | None = None) -> None:
+        """An empty list.
+
+        Args:
+            family: what a member is called, for errors.
+            package: name of the package whose modules register the members; each is imported when the list is first
+                looked at, so a member's module must not import anything slow.
+        """
+        self.family = family
+        self._package = package
+        self._members: dict[str, T] = {}
+        self._options: dict[str, tuple[Option, ...]] = {}
+        self._followed: list[Callable[[], Mapping[str, T]]] = []
+
+    def add(self, name: str, member: T, *options: Option) -> T:
+        """Make a member known.
+
+        Raises:
+            ValueError: if another one has its name, or an option its name but not its meaning.
+        """
+        if self._members.get(name, member) is not member:
+            raise ValueError(f"two {self.family}s are named {name!r}")
+        known = {option.name: option for found in self._options.values() for option in found}
+        for option in options:
+            if known.get(option.name, option) != option:
+                raise ValueError(f"two different options of {self.family}s are named {option.name!r}")
+        self._members[name] = member
+        self._options[name] = options
+        return member
+
+    def register(self, name: str, *options: Option) -> Callable[[T], T]:
+        """Decorator that makes a function or class known under a name."""
+        return lambda member: self.add(name, member, *options)
+
+    def follow(self, other: Registry[S], make: Callable[[S], T]) -> None:
+        """Have a member of this family for each one of another, also of those that come later."""
+        made: dict[str, T] = {}
+
+        def members() -> dict[str, T]:
+            for name in other:
+                if name not in made:
+                    made[name] = make(other[name])
+            return {name: made[name] for name in other}
+
+        self._followed.append(members)
+
+    def options(self, name: str) -> tuple[Option, ...]:
+        """What a member can be told."""
+        self[name]
+        return self._options.get(name, ())
+
+    def all_options(self) -> tuple[Option, ...]:
+        """The options of all members, each once."""
+        return tuple({option.name: option for name in self for option in self.options(name)}.values())
+
+    def _all(self) -> dict[str, T]:
+        if self._package is not None:
+            package, self._package = self._package, None
+            for module in pkgutil.iter_modules(sys.modules[package].__path__):
+                import_module(f"{package}.{module.name}")
+        followed = {name: member for members in self._followed for name, member in members().items()}
+        return followed | self._members
+
+    def __getitem__(self, name: str) -> T:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())

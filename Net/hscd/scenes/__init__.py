@@ -1,0 +1,1 @@
+"""Images, and pairs of them, window by window."""

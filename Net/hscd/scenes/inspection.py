@@ -1,0 +1,123 @@
+"""What a pair of images holds, in numbers, and what looks wrong about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.scenes.image import Image
+from hscd.scenes.nodata import extremes_in_all_bands, suspect
+from hscd.scenes.scaling import band_ranges
+
+# True colour, nm, and how far off it a band may be.
+_RED_GREEN_BLUE = np.array([650.0, 550.0, 480.0])
+_NEAR = 35
+_SENTINEL_2 = ("B04", "B03", "B02")
+# Rows looked at to choose bands for a picture.
+_ROWS_SAMPLED = 200
+
+
+@dataclass(frozen=True)
+class PairSummary:
+    """Numbers of a pair; ranges and constant bands (counted from 1) are those of valid pixels."""
+
+    shape: tuple[int, ...]
+    types: tuple[str, str]
+    ranges: tuple[tuple[float, float], tuple[float, float]]
+    pixels: int
+    masked: int
+    constant_bands: list[int]
+    labels: dict[str, int]
+    problems: list[str]
+
+
+def summarise(
+    images: tuple[np.ndarray, np.ndarray], valid: np.ndarray | None, labels: np.ndarray, *, has_labels: bool
+) -> PairSummary:
+    """Look through a pair.
+
+    Args:
+        images: before and after image, (rows, columns, bands).
+        valid: (rows, columns) mask of the pixels that hold data; None where all do.
+        labels: (rows, columns) labels of the program.
+        has_labels: whether there is ground truth.
+    """
+    ends = [band_ranges([image], [valid]) for image in images]
+    low, high = np.minimum(ends[0][0], ends[1][0]), np.maximum(ends[0][1], ends[1][1])
+    constant = [int(band) + 1 for band in np.flatnonzero(low == high)]
+    counts = {
+        name: int(np.count_nonzero(labels == label))
+        for name, label in (("changed", CHANGED), ("unchanged", UNCHANGED), ("unknown", UNKNOWN))
+    }
+    problems = []
+    if constant:
+        problems.append(f"{len(constant)} of {len(low)} bands are constant: {listed(constant)}")
+    if has_labels and not (counts["changed"] and counts["unchanged"]):
+        problems.append("labels of one class only: of no use for a training")
+    for name, image in zip(("before", "after"), images, strict=True):
+        found = suspect(extremes_in_all_bands(image, valid), math.prod(image.shape[:2]))
+        if found:
+            problems.append(f"the {name} image: {found}")
+    return PairSummary(
+        shape=images[0].shape,
+        types=(str(images[0].dtype), str(images[1].dtype)),
+        ranges=tuple((float(lows.min()), float(highs.max())) for lows, highs in ends),  # type: ignore[arg-type]
+        pixels=math.prod(images[0].shape[:2]),
+        masked=0 if valid is None else int(np.count_nonzero(~valid)),
+        constant_bands=constant,
+        labels=counts if has_labels else {},
+        problems=problems,
+    )
+
+
+def listed(numbers: list[int]) -> str:
+    """Numbers in words, runs of them shortened: 1, 3–5."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in runs)
+
+
+def named(image: Image) -> str:
+    """The file and the shape of an image, as data sets of one place are easily confused."""
+    return f"{image.path.parent.name}/{image.path.name}, {' × '.join(map(str, image.shape))}"
+
+
+def best_bands(image: np.ndarray, wavelengths: np.ndarray | None = None, names: Sequence[str] = ()) -> list[int]:
+    """Three bands for red, green and blue: those of true colour, or from each third the one of highest signal to noise.
+
+    Noise is estimated from the differences of neighbouring pixels. Of fewer than three bands the first, three times.
+
+    Args:
+        image: (rows, columns, bands).
+        wavelengths: of the bands, nm; None where they are not known.
+        names: of the bands; B04, B03, B02 are Sentinel-2's red, green and blue.
+
+    References:
+        Green et al. (1988), "A transformation for ordering multispectral data in terms of image quality with
+        implications for noise removal", IEEE Trans. Geosci. Remote Sens. 26(1).
+    """
+    bands = image.shape[2]
+    if wavelengths is not None and np.isfinite(wavelengths).any():
+        apart = np.abs(wavelengths[:, None] - _RED_GREEN_BLUE)
+        if (np.nanmin(apart, axis=0) < _NEAR).all():
+            return [int(band) for band in np.nanargmin(apart, axis=0)]
+    ends = [name[-3:].upper() for name in names]
+    if all(name in ends for name in _SENTINEL_2):
+        return [ends.index(name) for name in _SENTINEL_2]
+    if bands < 3 or image.shape[1] < 2:
+        return [0, 0, 0]
+    sample = image[:: max(1, image.shape[0] // _ROWS_SAMPLED)].astype(np.float64)
+    sample[~np.isfinite(sample)] = np.nan
+    with np.errstate(all="ignore"):
+        noise = np.nanvar(np.diff(sample, axis=1), axis=(0, 1)) / 2
+        quality = np.nan_to_num(np.nanvar(sample, axis=(0, 1)) / noise, nan=0.0, posinf=0.0)
+    thirds = np.array_split(np.arange(bands), 3)
+    return [int(third[quality[third].argmax()]) for third in reversed(thirds)]

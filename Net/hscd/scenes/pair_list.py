@@ -1,0 +1,135 @@
+"""Lists of image pairs: a CSV file in UTF-8 with a row a pair, and paths relative to the file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hscd.system import parsing
+from hscd.system.errors import InputError, brief
+from hscd.system.paths import require_regular
+
+_NEEDED = ("name", "before", "after")
+_MASKS = ("changed_mask", "unchanged_mask")
+_COLUMNS = (*_NEEDED, "label", *_MASKS, "split")
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """A pair of a list, and the line on which it stands; without ground truth there is neither label map nor masks."""
+
+    line: int
+    name: str
+    before: Path
+    after: Path
+    label: Path | None
+    changed_mask: Path | None
+    unchanged_mask: Path | None
+
+
+def read(file: Path, split: str | None = None) -> list[Row]:
+    """The pairs of a list, sorted by name.
+
+    Args:
+        file: CSV file with the columns name, before, after and, as they apply, label, changed_mask and unchanged_mask,
+            split.
+        split: the value in the column split of the rows to take; None for all.
+
+    Raises:
+        InputError: naming file and line, if it is unreadable, has unknown, missing or repeated columns, a row lacks a
+            value, a name cannot be part of a file name or comes twice, or no row is left.
+    """
+    try:
+        with require_regular(file).open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.reader(lines, strict=True)
+            columns = _columns(file, next(reader, []))
+            found = [
+                (reader.line_num, _values(file, reader.line_num, columns, [value.strip() for value in row]))
+                for row in reader
+                if row
+            ]
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: not a text file in UTF-8: {error.reason}") from error
+    except csv.Error as error:
+        raise InputError(f"{file}, line {reader.line_num}: not a CSV file: {brief(error)}") from error
+    _refuse_repeated(file, found)
+    if split is not None and "split" not in columns:
+        raise InputError(f"{file}, line 1: no column split, of which {split!r} is to be taken")
+    rows = [_row(file, line, values) for line, values in found if split in (None, values.get("split"))]
+    if not rows:
+        splits = sorted({values.get("split", "") for _, values in found})
+        there = f"the values of split are {', '.join(map(repr, splits[:_SHOWN])) or 'none'}"
+        raise InputError(f"{file}: lists no pair" + ("" if split is None else f" of split {split!r}; {there}"))
+    return sorted(rows, key=lambda row: row.name)
+
+
+def _columns(file: Path, header: Sequence[str]) -> list[str]:
+    columns = [name.strip() for name in header]
+    for name in columns:
+        if name not in _COLUMNS:
+            raise InputError(f"{file}, line 1: unknown column {brief(name)!r}; known: {', '.join(_COLUMNS)}")
+        if columns.count(name) > 1:
+            raise InputError(f"{file}, line 1: the column {name} comes twice")
+    for name in _NEEDED:
+        if name not in columns:
+            raise InputError(f"{file}, line 1: no column {name}; expected {', '.join(_NEEDED)} at least")
+    return columns
+
+
+def _values(file: Path, line: int, columns: Sequence[str], row: Sequence[str]) -> dict[str, str]:
+    if len(row) != len(columns):
+        raise InputError(f"{file}, line {line}: {len(row)} values, the first line names {len(columns)} columns")
+    values = {name: value for name, value in zip(columns, row, strict=True) if value}
+    for name in _NEEDED:
+        if name not in values:
+            raise InputError(f"{file}, line {line}: no {name}")
+    masks = [name for name in _MASKS if name in values]
+    if len(masks) == 1:
+        raise InputError(f"{file}, line {line}: {masks[0]} alone; expected both masks, or a label")
+    if masks and "label" in values:
+        raise InputError(f"{file}, line {line}: a label and masks; expected one of the two")
+    return values
+
+
+def _refuse_repeated(file: Path, found: Sequence[tuple[int, dict[str, str]]]) -> None:
+    lines: dict[str, int] = {}
+    for line, values in found:
+        name = values["name"]
+        if name in lines:
+            raise InputError(
+                f"{file}, line {line}: the name {brief(name)!r} stands on line {lines[name]} too; results would "
+                "overwrite each other"
+            )
+        lines[name] = line
+
+
+def _row(file: Path, line: int, values: dict[str, str]) -> Row:
+    try:
+        name = parsing.file_name(values["name"])
+    except ValueError:
+        raise InputError(
+            f"{file}, line {line}: the name {brief(values['name'])!r} cannot be part of a file name"
+        ) from None
+    label, *masks = (file.parent / values[column] if column in values else None for column in ("label", *_MASKS))
+    return Row(line, name, file.parent / values["before"], file.parent / values["after"], label, *masks)
+
+
+def require_files(file: Path, rows: Sequence[Row]) -> None:
+    """Raise `InputError`, naming the line of the list, where what a row names is not there."""
+    for row in rows:
+        for column in ("before", "after", "label", *_MASKS):
+            path = getattr(row, column)
+            if path is not None and not _exists(path):
+                raise InputError(f"{file}, line {row.line}: {brief(str(path))}: no such file or folder ({column})")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # longer than a path can be
+        return False

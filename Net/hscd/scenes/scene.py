@@ -1,0 +1,218 @@
+"""A pair of images window by window: what of it is valid, how its bands are scaled, and the pixel pairs of any part."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hscd.records import PIXEL_GRID, Grid
+from hscd.scenes.image import Image
+from hscd.scenes.nodata import extremes_in_all_bands, suspect, valid_pixels
+from hscd.scenes.scaling import band_ranges, fill_pixels
+from hscd.system.arrays import aligned_empty
+from hscd.system.errors import InputError
+
+# Bytes that the pixel pairs of a window may take: many batches of a prediction, and little beside what a run needs.
+_WINDOW_BYTES = 2**26
+# Seconds without a progress bar.
+_PATIENCE = 2
+
+
+def pair_bytes(bands: int) -> int:
+    """Bytes of a pixel pair."""
+    return 2 * bands * np.dtype(np.float32).itemsize
+
+
+class Window(NamedTuple):
+    """A part of an image, both ends within it."""
+
+    rows: slice
+    columns: slice
+
+
+def windows_of(*images: Image) -> list[Window]:
+    """Windows that cover images of one shape, row by row, of whole blocks of a file where these are small enough."""
+    rows, columns, bands = images[0].shape
+    pixels = max(1, _WINDOW_BYTES // pair_bytes(bands))
+    # Cutting tiles across costs more than cutting rows.
+    blocks = [image.block for image in images if image.block[1] < columns] or [image.block for image in images]
+    block_rows, block_columns = np.max(blocks, axis=0).tolist()
+    wide = min(columns, max(1, pixels // (block_rows * block_columns)) * block_columns)
+    high = min(rows, max(1, pixels // wide))
+    high = max(high // block_rows * block_rows, min(high, block_rows))
+    return [
+        Window(slice(row, min(row + high, rows)), slice(column, min(column + wide, columns)))
+        for row in range(0, rows, high)
+        for column in range(0, columns, wide)
+    ]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One pair of a data set, for pseudo-labels and prediction.
+
+    `truth` has the labels, (rows, columns). `valid`, (rows, columns), is False at masked pixels, None where there are
+    none; a masked pixel is unknown in `truth`, and 0 in pixel pairs. `ranges` has the smallest and largest value of
+    each band that pixel pairs are scaled by, None for values as they are.
+    """
+
+    name: str
+    before: Image
+    after: Image
+    truth: np.ndarray
+    valid: np.ndarray | None
+    ranges: tuple[np.ndarray, np.ndarray] | None
+
+    @property
+    def bands(self) -> int:
+        return self.before.shape[2]
+
+    @property
+    def grid(self) -> Grid:
+        """Where the pixels lie; without georeference, by their numbers."""
+        return self.before.grid or self.after.grid or PIXEL_GRID
+
+    @cached_property
+    def windows(self) -> list[Window]:
+        """Windows that cover the pair."""
+        return windows_of(self.before, self.after)
+
+    def pairs(self, window: Window) -> np.ndarray:
+        """Pixel pairs of a window, (pixels, 2, bands) float32 in row-major order."""
+        rows, columns = window
+        pairs = aligned_empty(((rows.stop - rows.start) * (columns.stop - columns.start), 2, self.bands))
+        self._fill(pairs, window, None)
+        return pairs
+
+    def map(self, measure: Callable[[np.ndarray, np.ndarray | None], np.ndarray], what: str) -> np.ndarray:
+        """What `measure` finds for each pixel, window by window, as (rows, columns) float32.
+
+        Args:
+            measure: gets the pixel pairs of a window, and the positions in it of the valid ones (None for all); returns
+                one number for each pair, whatever it likes for masked ones.
+            what: name of the numbers, for errors and the progress bar of a run that takes long.
+
+        Raises:
+            InputError: if the number of a valid pixel is NaN or infinite.
+        """
+        found = np.empty(self.truth.shape, np.float32)
+        unusable = 0
+        with progress(f"{what} of {self.name}", self.truth.size) as bar:
+            for window in self.windows:
+                pairs = self.pairs(window)
+                valid = None if self.valid is None else np.flatnonzero(self.valid[window])
+                values = measure(pairs, valid)
+                unusable += int(np.count_nonzero(~np.isfinite(values if valid is None else values[valid])))
+                found[window] = values.reshape(found[window].shape)
+                bar.update(len(pairs))
+        if unusable:
+            raise InputError(
+                f"the {what} of {unusable:,} pixels is NaN or infinite: their values are too large; rescale them "
+                "(apply_rescaling, scale), or say what stands for no data (nodata)"
+            )
+        return found
+
+    def take(self, positions: np.ndarray) -> np.ndarray:
+        """Pixel pairs at row-major positions of valid pixels, (positions, 2, bands) float32 in that order."""
+        taken = aligned_empty((len(positions), 2, self.bands))
+        rows, columns = np.divmod(positions, self.truth.shape[1])
+        high, wide = self.windows[0].rows.stop, self.windows[0].columns.stop  # of all but the last ones
+        across = -(-self.truth.shape[1] // wide)
+        of_window = rows // high * across + columns // wide
+        order = np.argsort(of_window, kind="stable")
+        bounds = np.searchsorted(of_window[order], np.arange(len(self.windows) + 1))
+        for window, first, end in zip(self.windows, bounds, bounds[1:], strict=False):
+            chosen = order[first:end]
+            if len(chosen):
+                width = window.columns.stop - window.columns.start
+                inside = (rows[chosen] - window.rows.start) * width + columns[chosen] - window.columns.start
+                rising, back = np.unique(inside, return_inverse=True)
+                found = aligned_empty((len(rising), 2, self.bands))
+                self._fill(found, window, rising)
+                taken[chosen] = found[back]
+        return taken
+
+    def _fill(self, pairs: np.ndarray, window: Window, keep: np.ndarray | None) -> None:
+        valid = None if self.valid is None else self.valid[window]
+        for date, image in enumerate((self.before, self.after)):
+            fill_pixels(pairs[:, date], image.window(*window), keep, self.ranges, valid)
+
+
+class Survey(NamedTuple):
+    """What a pass over a pair finds.
+
+    The mask of its valid pixels (None where all are), its ranges by band (None where no pixel is valid), and for each
+    image what looks like nodata that nobody knows of ("" if nothing does).
+    """
+
+    valid: np.ndarray | None
+    ranges: tuple[np.ndarray, np.ndarray] | None
+    suspects: list[str]
+
+
+def survey(before: Image, after: Image, windows: Sequence[Window]) -> Survey:
+    """Look at every pixel of a pair once.
+
+    Args:
+        before: image in physical values.
+        after: image of the same shape; the same.
+        windows: that cover them, in the order they are looked at.
+
+    Raises:
+        InputError: as reading a window does.
+    """
+    masking = before.masked or after.masked
+    valid: np.ndarray | None = None
+    ends = []
+    extremes: list[Counter[float]] = [Counter(), Counter()]
+    with progress(f"reading {before.path.name}", math.prod(before.shape[:2])) as bar:
+        for window in windows:
+            parts = [image.window(*window) for image in (before, after)]
+            mask = valid_pixels(parts, [None, None]) if masking else None
+            if mask is not None:
+                if valid is None:
+                    valid = np.ones(before.shape[:2], bool)
+                valid[window] = mask
+            if mask is None or mask.any():
+                ends.append(band_ranges(parts, [mask, mask]))
+                for counts, part in zip(extremes, parts, strict=True):
+                    counts.update(extremes_in_all_bands(part, mask))
+            bar.update(math.prod(parts[0].shape[:2]))
+    return Survey(valid, joined(ends), [suspect(counts, math.prod(before.shape[:2])) for counts in extremes])
+
+
+def thinned(image: Image, windows: Sequence[Window], step: int) -> np.ndarray:
+    """Every so manieth row and column of an image, from 0, read window by window."""
+    if step == 1:
+        return image.read()
+    rows, columns, bands = image.shape
+    found = np.empty((-(-rows // step), -(-columns // step), bands), image.dtype)
+    for window in windows:
+        first, left = -window.rows.start % step, -window.columns.start % step
+        pixels = image.window(*window)[first::step, left::step]
+        row, column = (window.rows.start + first) // step, (window.columns.start + left) // step
+        found[row : row + pixels.shape[0], column : column + pixels.shape[1]] = pixels
+    return found
+
+
+def progress(what: str, pixels: int) -> Any:
+    """A bar that counts pixels, and shows only if they take a while."""
+    from tqdm import tqdm
+
+    return tqdm(desc=what, total=pixels, unit="pixel", unit_scale=True, delay=_PATIENCE, leave=False)
+
+
+def joined(
+    ranges: Sequence[tuple[np.ndarray, np.ndarray] | None],
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Ranges of several parts together; None where no part has any."""
+    found = [ends for ends in ranges if ends is not None]
+    if not found:
+        return None
+    return np.min([low for low, _ in found], axis=0), np.max([high for _, high in found], axis=0)

@@ -1,0 +1,1 @@
+"""Which pseudo-labels to trust; one file each."""

@@ -1,0 +1,1 @@
+"""What all parts share: errors, messages, files, memory, threads, processes."""

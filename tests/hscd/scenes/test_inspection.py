@@ -1,0 +1,115 @@
+"""What a pair holds, counted by hand, and what looks wrong about it."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hscd.reports import quicklook
+from hscd.scenes.inspection import best_bands, summarise
+
+
+def pair(rows=20, columns=30, bands=5):
+    rng = np.random.default_rng(0)
+    return tuple(rng.integers(100, 200, (rows, columns, bands)).astype(np.int16) for _ in range(2))
+
+
+def labels_of(rows=20, columns=30):
+    labels = np.full((rows, columns), 1, np.uint8)
+    labels[:2] = 0
+    labels[-1] = 2
+    return labels
+
+
+def test_numbers_of_a_sound_pair():
+    before, after = pair()
+    before[3, 4, 1], after[5, 6, 0] = 7, 999
+    found = summarise((before, after), None, labels_of(), has_labels=True)
+    assert found.shape == (20, 30, 5)
+    assert found.types == ("int16", "int16")
+    assert (found.ranges[0][0], found.ranges[1][1]) == (7, 999)
+    # 2, 17 and 1 of 20 rows of 30.
+    assert found.labels == {"changed": 60, "unchanged": 510, "unknown": 30}
+    assert (found.masked, found.constant_bands, found.problems) == (0, [], [])
+
+
+def test_masked_pixels_have_no_part_in_the_ranges():
+    before, after = pair()
+    valid = np.ones((20, 30), bool)
+    valid[:, :3] = False
+    before[:, :3] = -9999
+    found = summarise((before, after), valid, labels_of(), has_labels=False)
+    assert found.masked == 60
+    assert found.ranges[0][0] >= 100
+    assert found.labels == {}
+    assert found.problems == []
+
+
+def test_constant_bands_are_listed_from_one_and_in_runs():
+    before, after = pair(bands=8)
+    for band in (0, 3, 4, 5):
+        before[:, :, band] = after[:, :, band] = 5
+    found = summarise((before, after), None, labels_of(), has_labels=True)
+    assert found.constant_bands == [1, 4, 5, 6]
+    assert found.problems == ["4 of 8 bands are constant: 1, 4–6"]
+
+
+# A band that is constant in each image, but not the same in both, tells something.
+def test_a_band_that_differs_between_the_dates_is_not_constant():
+    before, after = pair()
+    before[:, :, 2], after[:, :, 2] = 5, 6
+    assert summarise((before, after), None, labels_of(), has_labels=True).constant_bands == []
+
+
+@pytest.mark.parametrize("value", [-9999, 32767])
+def test_a_value_of_many_pixels_in_every_band_is_likely_nodata(value):
+    before, after = pair()
+    after[:, :3] = value
+    (problem,) = summarise((before, after), None, labels_of(), has_labels=True).problems
+    # 3 of 30 columns.
+    assert (
+        problem
+        == f"the after image: {value} in every band of 10.0% of the pixels; if they hold no data: nodata = {value}"
+    )
+    # In one band alone, or of two pixels, it may be a measurement.
+    before, after = pair()
+    after[:, :3, 0] = value
+    after[0, :2] = value
+    assert summarise((before, after), None, labels_of(), has_labels=True).problems == []
+
+
+def test_labels_of_one_class():
+    (problem,) = summarise(pair(), None, np.ones((20, 30), np.uint8), has_labels=True).problems
+    assert "one class" in problem
+
+
+# Of 9 bands all are noise but 2, 5 and 7 (from 0), one in each third.
+def test_the_best_bands_are_those_of_the_highest_signal_to_noise():
+    rng = np.random.default_rng(1)
+    image = rng.normal(0, 1, (40, 50, 9))
+    for band in (2, 5, 7):
+        image[:, :, band] = np.linspace(0, 9, 50) + rng.normal(0, 0.1, (40, 50))
+    assert best_bands(image) == [7, 5, 2]
+    image[0, 0, 5] = np.nan
+    assert best_bands(image) == [7, 5, 2]
+    assert best_bands(image[:, :, :2]) == [0, 0, 0]
+    assert best_bands(np.zeros((4, 4, 3))) == [2, 1, 0]
+
+
+def test_both_dates_are_stretched_alike_and_masked_pixels_are_yellow():
+    before = np.linspace(0, 100, 101 * 3).reshape(101, 1, 3)
+    valid = np.ones((101, 1), bool)
+    valid[50] = False
+    first, second = quicklook.stretched((before, before + 50), valid)
+    # The stretch runs from about 3 to 147, the 2nd and the 98th percentile of both.
+    assert first[0, 0].tolist() == [0, 0, 0]
+    assert second[-1, 0].tolist() == [1, 1, 1]
+    np.testing.assert_allclose(second[0] - first[0], first[51] - first[0], atol=0.03)
+    np.testing.assert_allclose(first[50, 0], [1, 0xE3 / 255, 0x4D / 255])
+
+
+@pytest.mark.parametrize(("known", "panels"), [(True, 3), (False, 2)])
+def test_a_picture_has_a_panel_of_labels_where_there_are_any(tmp_path, known, panels):
+    labels = labels_of() if known else np.full((20, 30), 2, np.uint8)
+    quicklook.write(tmp_path / "q.png", pair(), [4, 2, 0], None, labels)
+    with Image.open(tmp_path / "q.png") as picture:
+        assert picture.width / picture.height == pytest.approx(panels * 4.9 / 4.0, rel=0.05)

@@ -1,0 +1,225 @@
+"""Pairs window by window: as if they were read whole."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import hscd.scenes.scene
+from hscd.scenes.image import Image, held, physical, with_bands
+from hscd.scenes.scene import Scene, joined, survey, windows_of
+from hscd.system.errors import InputError
+
+
+def image_of(pixels, block=None, **said):
+    """An image that remembers which windows were read."""
+    read = []
+
+    def window(rows, columns):
+        read.append((rows, columns))
+        return pixels[rows, columns]
+
+    found = Image(Path("a"), "test", pixels.shape, pixels.dtype, block or (1, pixels.shape[1]), window, **said)
+    return found, read
+
+
+def random_image(shape, dtype=np.float32, seed=0, block=None, **said):
+    pixels = np.random.default_rng(seed).integers(0, 1000, shape).astype(dtype)
+    return image_of(pixels, block, **said)[0]
+
+
+@pytest.fixture
+def small_windows(monkeypatch):
+    """Windows of some 12 pixels of three bands."""
+    monkeypatch.setattr(hscd.scenes.scene, "_WINDOW_BYTES", 12 * 2 * 3 * 4)
+
+
+# --- windows ---------------------------------------------------------------------------------------------------------
+
+
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 4)),
+    block=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    budget=st.integers(1, 4000),
+)
+@settings(max_examples=200)
+def test_windows_cover_every_pixel_once_row_by_row(shape, block, budget):
+    block = min(block[0], shape[0]), min(block[1], shape[1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hscd.scenes.scene, "_WINDOW_BYTES", budget)
+        windows = windows_of(image_of(np.zeros(shape), block)[0])
+    times = np.zeros(shape[:2], int)
+    for window in windows:
+        times[window] += 1
+        if block[0] * block[1] * 2 * shape[2] * 4 > budget:  # blocks that are too large are cut
+            continue
+        for part, size, length in zip(window, block, shape, strict=False):
+            assert part.start % size == 0
+            assert part.stop % size == 0 or part.stop == length
+    assert (times == 1).all()
+    assert [(window.rows.start, window.columns.start) for window in windows] == sorted(
+        (window.rows.start, window.columns.start) for window in windows
+    )
+    # One size, but at the border.
+    assert len({window.rows.stop - window.rows.start for window in windows if window.rows.stop < shape[0]}) <= 1
+
+
+def test_windows_of_a_striped_and_of_a_tiled_file(monkeypatch):
+    # 10,000 × 10,000 pixels of 32 bands: 2²⁶ bytes are 262,144 pixel pairs, 26 rows or a tile of 512 × 512.
+    shape = (10_000, 10_000, 32)
+    for block, rows, columns in (((1, 10_000), 26, 10_000), ((512, 512), 512, 512), ((256, 256), 256, 1024)):
+        image = Image(Path("a"), "test", shape, np.dtype("u2"), block, lambda *_: np.empty(0))
+        first = windows_of(image)[0]
+        assert (first.rows.stop, first.columns.stop) == (rows, columns)
+
+
+# --- survey ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_survey_finds_what_a_look_at_the_whole_finds(small_windows):
+    before, after = (random_image((9, 7, 3), seed=seed) for seed in (1, 2))
+    pixels = before.read()
+    pixels[2, 3, 1] = pixels[8, 6, 0] = np.nan
+    pixels[0, 0] = 10_000
+    before = replace(image_of(pixels)[0], masked=True)
+    found = survey(before, after, windows_of(before))
+    valid = np.isfinite(pixels).all(axis=2)
+    np.testing.assert_array_equal(found.valid, valid)
+    both = np.concatenate([pixels[valid], after.read()[valid]])
+    np.testing.assert_array_equal(found.ranges[0], both.min(axis=0))
+    np.testing.assert_array_equal(found.ranges[1], both.max(axis=0))
+
+
+def test_a_survey_of_masked_pixels_only_has_no_ranges(small_windows):
+    masked = replace(random_image((9, 7, 3)), masked=True, window=lambda r, c: np.full((9, 7, 3), np.nan)[r, c])
+    found = survey(masked, masked, windows_of(masked))
+    assert not found.valid.any()
+    assert found.ranges is None
+    assert found.suspects == ["", ""]
+    assert joined([None, (np.array([1]), np.array([2])), (np.array([0]), np.array([1]))]) == (0, 2)
+
+
+# --- scenes ----------------------------------------------------------------------------------------------------------
+
+
+def scene_of(block, valid=None, ranges=None):
+    before, after = (random_image((9, 7, 3), seed=seed, block=block) for seed in (1, 2))
+    return Scene("town", before, after, np.full((9, 7), 2, np.uint8), valid, ranges)
+
+
+@pytest.mark.parametrize("block", [(1, 7), (2, 3), (9, 7)])
+def test_pixel_pairs_of_windows_and_of_positions(small_windows, block):
+    valid = np.random.default_rng(3).random((9, 7)) < 0.8
+    ranges = np.zeros(3), np.array([1000.0, 500.0, 0.0])
+    scene = scene_of(block, valid, ranges)
+    # Band 0 in thousandths, band 1 twice that, band 2 constant; masked pixels 0.
+    whole = np.stack([scene.before.read(), scene.after.read()], axis=2) / [1000, 500, np.inf] * valid[:, :, None, None]
+    assert len(scene.windows) > 1 or block == (9, 7)
+    for window in scene.windows:
+        np.testing.assert_allclose(scene.pairs(window), whole[window].reshape(-1, 2, 3), rtol=1e-6)
+    positions = np.random.default_rng(4).permutation(np.flatnonzero(valid))[:20]
+    positions = np.concatenate([positions, positions[:3]])  # one may be asked for twice
+    np.testing.assert_allclose(scene.take(positions), whole.reshape(-1, 2, 3)[positions], rtol=1e-6)
+    assert scene.take(positions[:0]).shape == (0, 2, 3)
+
+
+def test_what_is_measured_lies_where_its_pixel_is(small_windows):
+    for block in ((1, 7), (2, 3), (9, 7)):
+        scene = scene_of(block)
+        found = scene.map(lambda pairs, valid: pairs[:, 1, 2], "band")
+        np.testing.assert_array_equal(found, scene.after.read()[:, :, 2])
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_valid_pixel_whose_number_is_not_finite_is_an_error_and_a_masked_one_is_not(small_windows, bad):
+    images = [random_image((6, 7, 3), seed=seed) for seed in (0, 1)]
+    valid = np.ones((6, 7), bool)
+    valid[4, 5] = False
+    scene = Scene("town", *images, np.zeros((6, 7), np.uint8), valid, None)
+    marks = np.zeros((6, 7), np.float32)
+    marks[4, 5] = bad
+    left = iter([marks[window].ravel() for window in scene.windows] * 2)
+    np.testing.assert_array_equal(scene.map(lambda *_: next(left), "distance"), marks)
+    left = iter([np.full_like(marks[window], bad).ravel() for window in scene.windows])
+    with pytest.raises(InputError, match="the distance of 41 pixels is NaN or infinite: their values are too large"):
+        scene.map(lambda *_: next(left), "distance")
+
+
+def test_positions_of_valid_pixels_are_those_in_the_window():
+    valid = np.zeros((9, 7), bool)
+    valid[4, 5] = True
+    found = []
+    scene_of((9, 7), valid).map(lambda pairs, positions: found.extend(positions) or pairs[:, 0, 0], "band")
+    assert found == [4 * 7 + 5]
+
+
+# --- images made of others -------------------------------------------------------------------------------------------
+
+
+def test_held_images_are_read_once():
+    image, read = image_of(np.arange(24).reshape(2, 3, 4), block=(2, 3))
+    kept = held(image)
+    assert kept.block == (1, 3)
+    for _ in range(3):
+        np.testing.assert_array_equal(kept.window(slice(1, 2), slice(0, 2)), image.window(slice(1, 2), slice(0, 2)))
+    assert read.count((slice(0, 2), slice(0, 3))) == 1
+
+
+def test_bands_of_an_image_and_what_is_said_of_them():
+    said = {"wavelengths": np.array([400.0, 500, 600]), "bad_bands": np.array([True, False, False]),
+            "names": ("a", "b", "c"), "scale": np.array([1.0, 2, 3]), "offset": np.array([0.0, 0, 5])}  # fmt: skip
+    image = random_image((2, 3, 3), **said)
+    found = with_bands(image, np.array([0, 2]))
+    np.testing.assert_array_equal(found.read(), image.read()[:, :, [0, 2]])
+    assert (found.shape, found.names) == ((2, 3, 2), ("a", "c"))
+    for name in ("wavelengths", "bad_bands", "scale", "offset"):
+        np.testing.assert_array_equal(getattr(found, name), said[name][[0, 2]])
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [("u1", "f4"), ("i2", "f4"), ("f4", "f4"), ("i4", "f8"), ("f8", "f8")])
+def test_physical_values(dtype, expected):
+    stored = np.array([[[0, 100], [50, 7]]], dtype)
+    image = image_of(stored, scale=np.array([0.5, 0.25]), offset=np.array([0.0, -1]), nodata=(7, 7))[0]
+    found = physical(image)
+    # 0 · 0.5, 100 · 0.25 − 1; 50 · 0.5, nodata.
+    np.testing.assert_array_equal(found.read(), np.array([[[0, 24], [25, np.nan]]], expected), strict=True)
+    assert (found.masked, found.nodata) == (True, ())
+    assert (found.dtype, found.scale, found.offset) == (np.dtype(expected), None, None)
+    np.testing.assert_array_equal(image.read(), stored, strict=True)
+
+
+def test_an_image_without_scale_and_nodata_stays_as_it_is():
+    image = random_image((2, 3, 3), np.uint16)
+    assert physical(image) is image
+
+
+def test_nodata_that_the_type_does_not_hold_masks_nothing():
+    found = physical(image_of(np.array([[[0, 255]]], np.uint8), nodata=(-9999, None))[0])
+    assert found.read().tolist() == [[[0, 255]]]
+
+
+def test_an_error_of_a_window_is_that_of_the_survey():
+    def fail(rows, columns):
+        raise InputError("a: truncated")
+
+    image = replace(random_image((2, 3, 3)), window=fail)
+    with pytest.raises(InputError, match="a: truncated"):
+        survey(image, image, windows_of(image))
+
+
+def test_nodata_counts_in_its_band_and_a_mask_in_all():
+    stored = np.array([[[1, 1], [1, 2]], [[3, 2], [4, 4]]], np.int16)
+    mask = np.array([[True, True], [True, False]])
+    image = image_of(stored, nodata=(1, 2), mask=lambda rows, columns: mask[rows, columns])[0]
+    # 1 is missing in the first band alone, 2 in the second; the last pixel is masked whatever its values.
+    expected = [[[np.nan, 1], [np.nan, np.nan]], [[3, np.nan], [np.nan, np.nan]]]
+    found = physical(image)
+    np.testing.assert_array_equal(found.read(), np.array(expected, np.float32), strict=True)
+    assert (found.masked, found.nodata, found.mask) == (True, (), None)
+    np.testing.assert_array_equal(found.window(slice(1, 2), slice(0, 1)), [[[3, np.nan]]])
+    # Chosen bands keep their own.
+    np.testing.assert_array_equal(physical(with_bands(image, np.array([1]))).read()[0, :, 0], [1, np.nan])

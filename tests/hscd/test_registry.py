@@ -1,0 +1,77 @@
+"""The list of a family of methods."""
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from hscd.registry import Option, Registry
+
+
+def number(name="size", default=1):
+    return Option(name, int, "an integer", default)
+
+
+def test_members_are_found_by_name_in_the_order_they_came():
+    family = Registry("filter")
+    family.add("b", 2)
+    family.register("a")(1)
+    assert (list(family), family["a"], family["b"], len(family), "c" in family) == (["b", "a"], 1, 2, 2, False)
+    with pytest.raises(KeyError):
+        family["c"]
+
+
+def test_members_register_themselves_when_their_family_is_looked_at(tmp_path, monkeypatch):
+    # The package `family` is a folder of two files; nothing lists them.
+    package = ModuleType("family")
+    package.__path__ = [str(tmp_path)]
+    package.MEMBERS = Registry("filter", "family")
+    monkeypatch.setitem(sys.modules, "family", package)
+    for name in ("mean", "median"):
+        (tmp_path / f"{name}.py").write_text(
+            f"from family import MEMBERS\n\n@MEMBERS.register('{name}')\ndef apply():\n    return '{name}'\n"
+        )
+        monkeypatch.delitem(sys.modules, f"family.{name}", raising=False)
+    assert "family.mean" not in sys.modules
+    assert {name: member() for name, member in package.MEMBERS.items()} == {"mean": "mean", "median": "median"}
+
+
+def test_two_members_of_one_name_are_refused():
+    family = Registry("filter")
+    family.add("a", 1)
+    with pytest.raises(ValueError, match="two filters are named 'a'"):
+        family.add("a", 2)
+
+
+def test_options_are_those_of_their_member_and_together_each_once():
+    family = Registry("filter")
+    size, sigma = number("size"), number("sigma")
+    family.add("a", 1, size)
+    family.add("b", 2, size, sigma)
+    family.add("c", 3)
+    assert family.options("a") == (size,)
+    assert family.options("b") == (size, sigma)
+    assert family.options("c") == ()
+    assert family.all_options() == (size, sigma)
+    with pytest.raises(KeyError):
+        family.options("d")
+
+
+def test_one_name_cannot_mean_two_options():
+    family = Registry("filter")
+    family.add("a", 1, number("size", default=1))
+    with pytest.raises(ValueError, match="two different options of filters are named 'size'"):
+        family.add("b", 2, number("size", default=2))
+
+
+def test_a_family_follows_another_also_what_comes_later():
+    heads = Registry("head")
+    heads.add("x", 1)
+    detectors = Registry("detector")
+    detectors.follow(heads, lambda head: f"detector {head}")
+    detectors.add("own", "own")
+    assert dict(detectors) == {"x": "detector 1", "own": "own"}
+    heads.add("y", 2)
+    assert dict(detectors) == {"x": "detector 1", "y": "detector 2", "own": "own"}
+    assert detectors["x"] is detectors["x"]  # made once
+    assert detectors.options("y") == ()
