@@ -27,6 +27,7 @@ DATA_CONFIG_PATH = NET_PATH / "net.conf"
 DATA_PATH = NET_PATH / "data"
 MODEL_PATH = NET_PATH / "model"
 STAT_PATH = NET_PATH / "stat"
+CORRECTION_RADIUS = 3  # the centre counted: 5 × 5 pixels
 
 NO_FINE_TUNING, ALL_PSEUDO_LABELS, BY_PERCENTAGE, BY_NEIGHBORHOOD = -1, 0, 1, 2
 

@@ -11,6 +11,7 @@ from commandline import run
 from hscd.reports import maps
 from hscd.system.errors import InputError
 from hscd.system.paths import require_names
+from pipeline.run_record import recorded
 
 FIRST_RADIUS = 2
 
@@ -25,11 +26,17 @@ def generate(settings: config.Settings) -> None:
             f"{settings.file}: [settings] pseudo_radius: found {settings.pseudo_radius}; "
             f"maps are drawn from radius {FIRST_RADIUS} up to it"
         )
-    for name in pu.saved_pairs(section):
-        require_names([_picture(settings, name, settings.pseudo_radius)])
-    with tqdm(pu.saved_pairs(section), desc="maps by neighbourhood", unit="pair") as progress:
+    run_file = settings.stat_path / f"{section.name}_radii_run.json"
+    names = pu.saved_pairs(section)
+    for name in names:
+        require_names([run_file, _picture(settings, name, settings.pseudo_radius)])
+    with (
+        recorded("maps by radii", settings, [section.name], run_file) as record,
+        tqdm(names, desc="maps by neighbourhood", unit="pair") as progress,
+    ):
         for name in progress:
             pseudo = pu.load_pseudo_labels(section, name)
+            chosen = {}
             for radius in range(FIRST_RADIUS, settings.pseudo_radius + 1):
                 positions, labels = pu.labels_by_neighborhood(pseudo, radius)
                 maps.write_classes(
@@ -37,6 +44,8 @@ def generate(settings: config.Settings) -> None:
                     maps.selection_panels(positions, labels, pseudo["shape"]),
                     unknown="excluded",
                 )
+                chosen[str(radius)] = len(positions)
+            record.add_result(name, {"threshold": pseudo["threshold"], "pixels": chosen})
 
 
 def _picture(settings: config.Settings, name: str, radius: int) -> Path:

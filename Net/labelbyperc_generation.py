@@ -10,6 +10,7 @@ import predutils as pu
 from commandline import run
 from hscd.reports import maps
 from hscd.system.paths import require_names
+from pipeline.run_record import recorded
 
 PERCENTAGES = range(10, 100, 10)
 
@@ -19,11 +20,17 @@ def generate(settings: config.Settings) -> None:
     from tqdm import tqdm
 
     section = settings[settings.train_set]
-    for name in pu.saved_pairs(section):
-        require_names([_picture(settings, name, PERCENTAGES[-1])])
-    with tqdm(pu.saved_pairs(section), desc="maps by percentage", unit="pair") as progress:
+    run_file = settings.stat_path / f"{section.name}_percentages_run.json"
+    names = pu.saved_pairs(section)
+    for name in names:
+        require_names([run_file, _picture(settings, name, PERCENTAGES[-1])])
+    with (
+        recorded("maps by percentages", settings, [section.name], run_file) as record,
+        tqdm(names, desc="maps by percentage", unit="pair") as progress,
+    ):
         for name in progress:
             pseudo = pu.load_pseudo_labels(section, name)
+            chosen = {}
             for percentage in PERCENTAGES:
                 positions, labels = pu.labels_by_percentage(pseudo, percentage / 100)
                 maps.write_classes(
@@ -31,6 +38,8 @@ def generate(settings: config.Settings) -> None:
                     maps.selection_panels(positions, labels, pseudo["shape"]),
                     unknown="excluded",
                 )
+                chosen[str(percentage)] = len(positions)
+            record.add_result(name, {"threshold": pseudo["threshold"], "pixels": chosen})
 
 
 def _picture(settings: config.Settings, name: str, percentage: int) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,53 +12,64 @@ import config
 import dataprocessing as dp
 import predutils as pu
 from commandline import run
-from hscd.corrections.spatial import spatial_correction
+from hscd.detectors.network import TrainedNetwork
 from hscd.evaluation.confusion import confusion
 from hscd.heads import HEADS, by_function
 from hscd.models import saved as models
 from hscd.records import PseudoLabels
-from hscd.reports import gis, maps, tables
+from hscd.reports import tables
 from hscd.scenes.inspection import named
 from hscd.scenes.scene import Scene, pair_bytes
-from hscd.selections.selection import classify, corrected_labels
+from hscd.selections import corrected_labels
 from hscd.system import storage
 from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
 from hscd.system.messages import warn
 from hscd.system.paths import require_names
-from hscd.thresholds.otsu import otsu
 from image_pairs import require_labels, require_room
 from pair_finding import pair_files
+from pipeline import report
+from pipeline.plan import Plan
+from pipeline.report import ResultFiles
+from pipeline.run_record import RunRecord, recorded
 
 
 def train(settings: config.Settings) -> None:
     """Search for a model on `train_set` and save it with the report of all trials."""
     prefix = settings.model_path / settings.model_name
-    require_names([models.longest_file(prefix), settings.stat_path / f"{settings.model_name}_stats.csv"])
+    run_file = settings.stat_path / f"{settings.model_name}_run.json"
+    require_names([models.longest_file(prefix), settings.stat_path / f"{settings.model_name}_stats.csv", run_file])
     with storage.exclusive(prefix):
         pass  # said now rather than after all that is slow
-    for name in (settings.train_set, settings.test_set):
+    data_sets = (settings.train_set, settings.test_set)
+    for name in data_sets:
         pair_files(settings[name])
         require_labels(settings[name], settings)
-    train_set, train_labels = dp.labelled_pixels(settings.train_set, settings)
-    if settings.test_set == settings.train_set:
-        test_set, test_labels = train_set, train_labels
-    else:
-        test_set, test_labels = dp.labelled_pixels(settings.test_set, settings)
-    if train_set.shape[-1] != test_set.shape[-1]:
-        raise InputError(
-            f"train_set [{settings.train_set}] has {train_set.shape[-1]} bands, test_set [{settings.test_set}] has "
-            f"{test_set.shape[-1]}; a model fits one number of bands"
-        )
+    with recorded("training", settings, data_sets, run_file) as record:
+        for name in dict.fromkeys(data_sets):
+            record.add_inputs(pair_files(settings[name]))
+        train_set, train_labels = dp.labelled_pixels(settings.train_set, settings)
+        if settings.test_set == settings.train_set:
+            test_set, test_labels = train_set, train_labels
+        else:
+            test_set, test_labels = dp.labelled_pixels(settings.test_set, settings)
+        if train_set.shape[-1] != test_set.shape[-1]:
+            raise InputError(
+                f"train_set [{settings.train_set}] has {train_set.shape[-1]} bands, test_set [{settings.test_set}] has "
+                f"{test_set.shape[-1]}; a model fits one number of bands"
+            )
+        _search(settings, (train_set, train_labels, test_set, test_labels), record)
 
+
+def _search(
+    settings: config.Settings, data: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], record: RunRecord
+) -> None:
+    """Search for a model, and tell what came out."""
     import siamese
     from hscd.search.engine import best_trial
 
     trials = siamese.hyperparam_search(
-        train_set,
-        train_labels,
-        test_set,
-        test_labels,
+        *data,
         HEADS[settings.distance].function,
         settings.model_name,
         settings.searches[settings.distance],
@@ -70,28 +80,32 @@ def train(settings: config.Settings) -> None:
         rescaled=settings.apply_rescaling,
     )
     best = best_trial(trials)
+    counts = best.report["test"][0]
+    record.add_result(
+        "best trial",
+        {"trial_id": best.trial_id, "trials": len(trials), "val_loss": best.report["loss"]} | tables.metrics(counts),
+    )
     print(
         f"{settings.model_name}: best trial {best.trial_id} of {len(trials)}, validation loss "
-        f"{best.report['loss']:.5f}; on {settings.test_set}: {tables.summary(best.report['test'][0])}"
+        f"{best.report['loss']:.5f}; on {settings.test_set}: {tables.summary(counts)}"
     )
-
-
-def selection_name(settings: config.Settings) -> str:
-    """How file names call the fine-tuning that was done."""
-    return {
-        config.NO_FINE_TUNING: "no fine tuning",
-        config.ALL_PSEUDO_LABELS: "all",
-        config.BY_PERCENTAGE: f"{settings.pseudo_percentage:.15g}",
-        config.BY_NEIGHBORHOOD: f"r={settings.pseudo_radius}",
-    }[settings.fine_tuning]
 
 
 def test(settings: config.Settings) -> None:
     """Test a saved model on every pair of `test_set`, with or without fine-tuning."""
+    plan = Plan(settings)
+    name = f"{settings.test_set}_on_{settings.model_name}_{plan.selection_label}_run.json"
+    run_file = settings.stat_path / name
+    pairs = pair_files(settings[settings.test_set])
+    for files in pairs:
+        require_names([*_files(settings, plan, files.name).all, run_file])
+    with recorded("test", settings, [settings.test_set], run_file) as record:
+        record.add_inputs(pairs)
+        _test_all(settings, plan, record)
+
+
+def _test_all(settings: config.Settings, plan: Plan, record: RunRecord) -> None:
     section = settings[settings.test_set]
-    for files in pair_files(section):
-        prefix = _result_prefix(settings, files.name)
-        require_names([_table(prefix), *_pictures(prefix), *gis.result_files(prefix)])
     # All that can be refused is, before the slow import of TensorFlow.
     prefix = settings.model_path / settings.model_name
     trained_distance = by_function(models.read_parameters(prefix)["score_function"]).name
@@ -107,119 +121,82 @@ def test(settings: config.Settings) -> None:
         )
     scenes = dp.scenes(settings.test_set, settings, models.trained_bands(prefix))
     pseudo: dict[str, PseudoLabels] = {}
-    if settings.fine_tuning != config.NO_FINE_TUNING:
+    if plan.selection is not None:
         pseudo = {scene.name: pu.load_pseudo_labels(section, scene.name, scene.truth.shape) for scene in scenes}
     for scene in scenes:
         try:
-            test_pair(settings, scene, pseudo.get(scene.name))
+            record.add_result(scene.name, test_pair(settings, plan, scene, pseudo.get(scene.name)))
         except InputError as error:
             raise InputError(f"[{section.name}] {scene.name}, model {settings.model_name}: {error}") from error
 
 
-def test_pair(settings: config.Settings, scene: Scene, pseudo: PseudoLabels | None) -> None:
-    """Load the model afresh, fine-tune it if there are pseudo-labels, predict, correct, judge and report one pair.
+def test_pair(settings: config.Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels | None) -> tables.Row:
+    """Load the model afresh, fine-tune it if there are pseudo-labels, and map, judge and report one pair; its figures.
 
     Args:
         settings: the run's settings.
+        plan: what they ask for.
         scene: the pair.
         pseudo: the pair's pseudo-labels; None for no fine-tuning.
     """
     import siamese
 
-    name, truth = scene.name, scene.truth
-    section = settings[settings.test_set]
-    model_prefix = settings.model_path / settings.model_name
-    model = siamese.load_model(model_prefix, seed=settings.seed)
-    tuning: tables.Row = dict.fromkeys(
-        ("pseudo_qty", "extraction_time", "ft_epochs", "ft_time", "ft_loss", "ft_val_loss", "ft_val_acc")
-    )
-    if pseudo is not None:
-        batch_size = int(siamese.read_parameters(model_prefix)["batch_size"])
-        print(f"{name}: fine-tuning on {pu.pseudo_file(section, name)}, threshold {pseudo['threshold']:.5g}")
-        if scene.valid is not None:  # they may be older than `nodata` in the configuration
-            pseudo = {**pseudo, "distances": np.where(scene.valid.ravel(), pseudo["distances"], np.nan)}
-        started = time.perf_counter()
-        positions, labels = pu.select(pseudo, settings)
-        extraction_time = time.perf_counter() - started
-        size = len(positions) * pair_bytes(scene.bands)
-        require_room(f"{len(positions):,} pixel pairs to fine-tune on", size, available_memory())
-        model, loss, val_loss, val_acc, epochs, ft_time = siamese.fine_tuning(
-            model, batch_size, scene.take(positions), labels, seed=settings.seed
-        )
-        tuning = {
-            "pseudo_qty": len(positions),
-            "extraction_time": extraction_time,
-            "ft_epochs": epochs,
-            "ft_time": ft_time,
-            "ft_loss": loss,
-            "ft_val_loss": val_loss,
-            "ft_val_acc": val_acc,
-        }
-
-    started = time.perf_counter()
-    distances = predict_map(model, scene)
-    prediction_time = time.perf_counter() - started
-    threshold = otsu(distances)
-    prediction = classify(distances, threshold)
-    started = time.perf_counter()
-    corrected = spatial_correction(prediction)
-    correction_time = time.perf_counter() - started
-
-    counts, corrected_counts = confusion(prediction, truth), confusion(corrected, truth)
+    if pseudo is not None and scene.valid is not None:  # they may be older than `nodata` in the configuration
+        pseudo = {**pseudo, "distances": np.where(scene.valid.ravel(), pseudo["distances"], np.nan)}
+    model = siamese.load_model(settings.model_path / settings.model_name, seed=settings.seed)
+    tuning = fine_tuned(settings, plan, model, scene, pseudo)
+    score_map = plan.score(TrainedNetwork(settings.model_name, model), scene)
+    result = plan.map(score_map, plan.cut(score_map, scene, f"[{settings.test_set}] {scene.name}"), scene)
     agreement: list[float | None] = [None, None]
     if pseudo is not None:
-        reference = corrected_labels(pseudo)
-        agreement = [confusion(labels, reference).overall_accuracy for labels in (prediction, corrected)]
-    result = _result_prefix(settings, name)
-    storage.write_csv(
-        _table(result),
-        [
-            {"total_examples": counts.total, "threshold": threshold}
-            | tables.metrics(counts)
-            | {"prediction_time": prediction_time}
-            | tables.metrics(corrected_counts, "_correction")
-            | {"correction_time": correction_time}
-            | tuning
-            | {"pseudo_acc": agreement[0], "pseudo_acc_corrected": agreement[1]}
-        ],
+        reference = corrected_labels(pseudo, plan.correct)
+        agreement = [confusion(labels, reference).overall_accuracy for labels in (result.labels, result.corrected)]
+    files, time_column = _files(settings, plan, scene.name), "prediction_time"
+    row = report.figures(
+        result, time_column, tuning | {"pseudo_acc": agreement[0], "pseudo_acc_corrected": agreement[1]}
     )
-    picture, corrected_picture, heat_map = _pictures(result)
-    maps.write_classes(picture, maps.prediction_panels(prediction, truth))
-    maps.write_classes(corrected_picture, maps.prediction_panels(corrected, truth))
-    maps.write_heatmap(heat_map, distances, threshold, f"Distances of {name}")
-    gis.write_results(
-        result, distances, threshold, prediction, corrected, scene.grid, settings.min_area,
-        {"MODEL": settings.model_name, "FINE_TUNING": selection_name(settings)},
-    )  # fmt: skip
-    pu.tell(f"{result.name} ({named(scene.before)})", (prediction, corrected), (counts, corrected_counts))
+    tags = {"MODEL": settings.model_name, "FINE_TUNING": plan.selection_label}
+    report.write(files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags)
+    report.tell(f"{files.prefix.name} ({named(scene.before)})", result)
+    return row
 
 
-def _result_prefix(settings: config.Settings, pair_name: str) -> Path:
-    """Folder and start of the names of the results of a pair."""
-    return settings.stat_path / f"{settings.test_set}_{pair_name}_on_{settings.model_name}_{selection_name(settings)}"
+def fine_tuned(
+    settings: config.Settings, plan: Plan, model: Any, scene: Scene, pseudo: PseudoLabels | None
+) -> tables.Row:
+    """Fine-tune a model on the pseudo-labels of a pair, if there are any; what the table says of it.
 
-
-def _table(prefix: Path) -> Path:
-    return prefix.with_name(f"{prefix.name}.csv")
-
-
-def _pictures(prefix: Path) -> list[Path]:
-    return [prefix.with_name(prefix.name + ending) for ending in (".png", "_corrected.png", "_heatmap.png")]
-
-
-def predict_map(model: Any, scene: Scene) -> np.ndarray:
-    """Distances of a scene by a model, (rows, columns) float32; NaN at masked pixels."""
+    Args:
+        settings: the run's settings.
+        plan: what they ask for.
+        model: changed in place.
+        scene: the pair.
+        pseudo: its pseudo-labels; None for no fine-tuning.
+    """
     import siamese
 
-    def measure(pairs: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
-        if valid is None:
-            return siamese.predict(model, pairs)
-        distances = np.full(len(pairs), np.nan, dtype=np.float32)
-        if len(valid):
-            distances[valid] = siamese.predict(model, pairs, valid)
-        return distances
+    columns = ("pseudo_qty", "extraction_time", "ft_epochs", "ft_time", "ft_loss", "ft_val_loss", "ft_val_acc")
+    if pseudo is None:
+        return dict.fromkeys(columns)
+    file = pu.pseudo_file(settings[settings.test_set], scene.name)
+    print(f"{scene.name}: fine-tuning on {file}, threshold {pseudo['threshold']:.5g}")
+    started = time.perf_counter()
+    positions, labels = plan.select(pseudo)
+    extraction_time = time.perf_counter() - started if plan.is_choice else None
+    size = len(positions) * pair_bytes(scene.bands)
+    require_room(f"{len(positions):,} pixel pairs to fine-tune on", size, available_memory())
+    batch_size = int(siamese.read_parameters(settings.model_path / settings.model_name)["batch_size"])
+    _, loss, val_loss, val_acc, epochs, seconds = siamese.fine_tuning(
+        model, batch_size, scene.take(positions), labels, seed=settings.seed
+    )
+    values = (len(positions), extraction_time, epochs, seconds, loss, val_loss, val_acc)
+    return dict(zip(columns, values, strict=True))
 
-    return scene.map(measure, "prediction")
+
+def _files(settings: config.Settings, plan: Plan, pair_name: str) -> ResultFiles:
+    """Files of the results of a pair."""
+    name = f"{settings.test_set}_{pair_name}_on_{settings.model_name}_{plan.selection_label}"
+    return ResultFiles(settings.stat_path / name, heat_map=True)
 
 
 def dispatch(settings: config.Settings) -> None:

@@ -5,8 +5,7 @@ Run as a script, it saves the pseudo-labels of every pair of `train_set`, with t
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +15,29 @@ import config
 from commandline import run
 from hscd.corrections.spatial import spatial_correction
 from hscd.detectors.spectral import pixel_distances
-from hscd.evaluation.confusion import PLAUSIBLE_SHARE, Confusion, changed_share, confusion
-from hscd.heads import HEADS
+from hscd.evaluation.result import MapResult
 from hscd.records import PseudoLabels
+from hscd.reports.tables import Row
 from hscd.scenes.inspection import named
-from hscd.scenes.scene import Scene
-from hscd.selections.selection import (
-    CORRECTION_RADIUS,
-    all_labels,
-    classify,
-    labels_by_neighborhood,
-    labels_by_percentage,
-)
+from hscd.scenes.scene import Scene, same_and_varied
+from hscd.scores import Cut, ScoreMap, classify, pseudo_labels_of
+from hscd.selections.neighborhood import labels_by_neighborhood
+from hscd.selections.percentage import labels_by_percentage
 from hscd.system import storage
 from hscd.system.errors import InputError
-from hscd.system.messages import warn
 from hscd.system.paths import require_names, require_regular
-from hscd.thresholds.otsu import otsu
+from hscd.thresholds import cut_scores
+from hscd.thresholds.otsu import otsu_cut
+from pipeline import report
+from pipeline.plan import Plan
+from pipeline.report import ResultFiles
+from pipeline.run_record import recorded
 
 __all__ = [
     "labels_by_neighborhood",
     "labels_by_percentage",
     "load_pseudo_labels",
     "pseudo_labels",
-    "select",
     "spatial_correction",
 ]
 
@@ -68,53 +66,12 @@ def pseudo_labels(
         InputError: if all distances are equal, unless the two images are the same and not constant: nothing changed.
     """
     distances = pixel_distances(first_img, second_img, dist_function)
-    kept = slice(None) if valid is None else np.flatnonzero(valid.ravel())
-    threshold = _split(distances, valid, lambda: [(first_img[kept], second_img[kept])])
-    return (distances if return_distances else classify(distances, threshold)), threshold
-
-
-def _split(
-    distances: np.ndarray, valid: np.ndarray | None, spectra: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
-) -> float:
-    """The threshold of distances, which become NaN where pixels are masked.
-
-    It is Otsu's; where that is undefined and the two images are the same, their distance: nothing changed.
-
-    Args:
-        distances: (pixels,) float32.
-        valid: mask in any shape; None where no pixel is masked.
-        spectra: gives the before and the after spectra of the valid pixels, part by part.
-    """
+    kept: Any = slice(None)
     if valid is not None:
+        kept = np.flatnonzero(valid.ravel())
         distances[~valid.ravel()] = np.nan
-    try:
-        return otsu(distances)
-    except InputError:
-        if not _same_and_varied(spectra()):
-            raise
-        return float(np.nanmax(distances))
-
-
-def _same_and_varied(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> bool:
-    """Whether before and after spectra are the same, but not those of one pixel the same as those of all others."""
-    first: np.ndarray | None = None
-    varied = False
-    for before, after in parts:
-        if not np.array_equal(before, after):
-            return False
-        if len(before):
-            first = before[0] if first is None else first
-            varied = varied or bool((before != first).any())
-    return varied
-
-
-def select(pseudo_dict: PseudoLabels, settings: config.Settings) -> tuple[np.ndarray, np.ndarray]:
-    """Positions and labels of the pseudo-labels that `fine_tuning` of the settings asks for."""
-    if settings.fine_tuning == config.BY_PERCENTAGE:
-        return labels_by_percentage(pseudo_dict, settings.pseudo_percentage)
-    if settings.fine_tuning == config.BY_NEIGHBORHOOD:
-        return labels_by_neighborhood(pseudo_dict, settings.pseudo_radius)
-    return all_labels(pseudo_dict)
+    cut = cut_scores(distances, otsu_cut, lambda: same_and_varied([(first_img[kept], second_img[kept])]))
+    return (distances if return_distances else classify(distances, cut.value)), cut.value
 
 
 def pseudo_file(section: config.DataSet, pair_name: str) -> Path:
@@ -187,117 +144,59 @@ def saved_pairs(section: config.DataSet) -> list[str]:
 
 def generate(settings: config.Settings) -> None:
     """Make and save the pseudo-labels of every pair of `train_set`, with maps and metrics."""
-    from tqdm import tqdm
-
     from dataprocessing import scenes
-    from hscd.reports import gis
     from image_pairs import pair_files
 
     section = settings[settings.train_set]
     storage.require_folder(section.pseudo_path)  # where that fails, no work should be lost
-    for files in pair_files(section):
-        prefix = _prefix(settings, files.name)
-        require_names(
-            [pseudo_file(section, files.name), *gis.result_files(prefix), *_tables(prefix), *_pictures(prefix)]
-        )
-    scenes_of_set = scenes(section.name, settings)
-    function = HEADS[settings.distance].function
-    with tqdm(scenes_of_set, desc="pseudo-labels", unit="pair") as progress:
-        made = [_pseudo_labels_of(section, scene, function) for scene in progress]
-    # Only when all pairs have a threshold is anything written.
-    for scene, (pseudo, generation_time) in zip(scenes_of_set, made, strict=True):
-        storage.write_pickle(pseudo_file(section, scene.name), pseudo)
-        _report(_prefix(settings, scene.name), pseudo, scene, settings, generation_time)
+    run_file = settings.stat_path / f"{section.name}_{_kind(settings)}_run.json"
+    pairs = pair_files(section)
+    for files in pairs:
+        require_names([pseudo_file(section, files.name), *_files(settings, files.name).all, run_file])
+    plan = Plan(settings)
+    with recorded("pseudo-labels", settings, [section.name], run_file) as record:
+        record.add_inputs(pairs)
+        # Only when all pairs have a threshold is anything written.
+        for scene, score_map, cut in _cut_scenes(plan, scenes(section.name, settings), section.name):
+            storage.write_pickle(pseudo_file(section, scene.name), pseudo_labels_of(score_map, cut))
+            record.add_result(scene.name, report_pseudo_labels(settings, scene, plan.map(score_map, cut, scene)))
 
 
-def _prefix(settings: config.Settings, pair_name: str) -> Path:
-    """Folder and start of the names of the results of a pair."""
-    rescaling = f"rescaling_{settings.apply_rescaling}"
-    return settings.stat_path / f"{settings.train_set}_{pair_name}_{settings.distance}_pseudo_{rescaling}"
+def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[tuple[Scene, ScoreMap, Cut]]:
+    """Scores of all scenes, and their thresholds."""
+    from tqdm import tqdm
+
+    found = []
+    with tqdm(scenes, desc="pseudo-labels", unit="pair") as progress:
+        for scene in progress:
+            where = f"[{section_name}] {scene.name}"
+            try:
+                score_map = plan.score(plan.detector(), scene)
+                found.append((scene, score_map, plan.cut(score_map, scene, where)))
+            except InputError as error:
+                raise InputError(f"{where}: {error}") from error
+    return found
 
 
-def _tables(prefix: Path) -> list[Path]:
-    return [prefix.with_name(prefix.name + ending) for ending in (".csv", "_corrected.csv")]
+def report_pseudo_labels(settings: config.Settings, scene: Scene, result: MapResult) -> Row:
+    """Write and tell what the pseudo-labels of a pair are like, before and after spatial correction; the figures."""
+    files, time_column = _files(settings, scene.name), "generation_time"
+    row = report.figures(result, time_column)
+    tags = {"DISTANCE": result.score_map.source}
+    report.write(files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags)
+    report.tell(f"{files.prefix.name} ({named(scene.before)})", result)
+    return row
 
 
-def _pictures(prefix: Path) -> list[Path]:
-    return [prefix.with_name(prefix.name + ending) for ending in (".png", "_corrected.png")]
+def _kind(settings: config.Settings) -> str:
+    """How file names call pseudo-labels of these settings."""
+    return f"{settings.distance}_pseudo_rescaling_{settings.apply_rescaling}"
 
 
-def _pseudo_labels_of(section: config.DataSet, scene: Scene, function: Callable) -> tuple[PseudoLabels, float]:
-    """Pseudo-labels of a pair, and the seconds they took."""
-    started = time.perf_counter()
-    try:
-        distances = scene.map(lambda pairs, _: pixel_distances(pairs[:, 0], pairs[:, 1], function), "distances").ravel()
-        threshold = _split(distances, scene.valid, lambda: _spectra(scene))
-    except InputError as error:
-        raise InputError(f"[{section.name}] {scene.name}: {error}") from error
-    if not (distances > threshold).any():
-        warn(f"[{section.name}] {scene.name}: the two images are the same in every valid pixel: nothing changed")
-    return {"threshold": threshold, "distances": distances, "shape": scene.truth.shape}, time.perf_counter() - started
-
-
-def _spectra(scene: Scene) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Before and after spectra of the valid pixels, window by window."""
-    for window in scene.windows:
-        pairs = scene.pairs(window)
-        if scene.valid is not None:
-            pairs = pairs[scene.valid[window].ravel()]
-        yield pairs[:, 0], pairs[:, 1]
-
-
-def _report(
-    prefix: Path, pseudo: PseudoLabels, scene: Scene, settings: config.Settings, generation_time: float
-) -> None:
-    """Write metrics and maps of the pseudo-labels of a pair, before and after spatial correction."""
-    from hscd.reports import gis, maps, tables
-
-    truth = scene.truth
-    prediction = classify(pseudo["distances"], pseudo["threshold"]).reshape(pseudo["shape"])
-    started = time.perf_counter()
-    corrected = spatial_correction(prediction, CORRECTION_RADIUS)
-    correction_time = time.perf_counter() - started
-    counts, corrected_counts = confusion(prediction, truth), confusion(corrected, truth)
-    head = {"total_examples": counts.total, "threshold": pseudo["threshold"]}
-    table, corrected_table = _tables(prefix)
-    storage.write_csv(
-        table,
-        [
-            head
-            | tables.metrics(counts)
-            | {"generation_time": generation_time}
-            | tables.metrics(corrected_counts, "_correction")
-            | {"correction_time": correction_time}
-        ],
-    )
-    storage.write_csv(
-        corrected_table,
-        [
-            head
-            | tables.metrics(corrected_counts)
-            | {"generation_time": generation_time, "correction_time": correction_time}
-        ],
-    )
-    for picture, labels in zip(_pictures(prefix), (prediction, corrected), strict=True):
-        maps.write_classes(picture, maps.prediction_panels(labels, truth))
-    gis.write_results(
-        prefix, pseudo["distances"].reshape(pseudo["shape"]), pseudo["threshold"], prediction, corrected, scene.grid,
-        settings.min_area, {"DISTANCE": settings.distance},
-    )  # fmt: skip
-    tell(f"{prefix.name} ({named(scene.before)})", (prediction, corrected), (counts, corrected_counts))
-
-
-def tell(name: str, labels: tuple[np.ndarray, np.ndarray], counts: tuple[Confusion, Confusion]) -> None:
-    """Print what came out for a pair, before and after spatial correction; and doubt what no label can confirm."""
-    from hscd.reports import tables
-
-    print(f"{name}: {tables.outcome(labels, counts)}")
-    share = max(changed_share(of_map) for of_map in labels)
-    if counts[0].total == 0 and share > PLAUSIBLE_SHARE:
-        warn(
-            f"{name}: {100 * share:.0f} % of the pixels are called changed, which is rare, and no label tells whether "
-            f"they are; look at the map (without ground truth more than {100 * PLAUSIBLE_SHARE:.0f} % is doubted)"
-        )
+def _files(settings: config.Settings, pair_name: str) -> ResultFiles:
+    """Files of the results of a pair."""
+    prefix = settings.stat_path / f"{settings.train_set}_{pair_name}_{_kind(settings)}"
+    return ResultFiles(prefix, corrected_table=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

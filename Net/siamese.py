@@ -29,11 +29,11 @@ from hscd.models.saved import load_model, model_files, named_weights, read_param
 from hscd.networks.siamese import build_net
 from hscd.records import Trial
 from hscd.reports import tables
+from hscd.scores import classify
 from hscd.search import engine
 from hscd.search.record import Finished, SearchRecord, digest
 from hscd.search.runners import InProcess, Objective, Progress, Runner, WorkerProcesses
 from hscd.search.template import objective_and_space
-from hscd.selections.selection import classify
 from hscd.system import hardware, storage
 from hscd.system.arrays import SharedArray
 from hscd.system.backend import keras, tensorboard

@@ -159,9 +159,21 @@ def results(folder: Path) -> dict[str, object]:
         [*(folder / "stat").rglob("*"), *(folder / "model").rglob("*"), *folder.glob("data/*/pseudo/*")]
     ):
         if path.is_file() and "logs" not in path.parts:
-            read = {".csv": without_times, ".gpkg": _polygons}.get(path.suffix, Path.read_bytes)
+            read = {".csv": without_times, ".gpkg": _polygons, ".json": _record}.get(path.suffix, Path.read_bytes)
             found[path.relative_to(folder).as_posix()] = read(path)
     return found
+
+
+def _record(path: Path) -> object:
+    """What a run says of itself, times and folders aside."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not path.name.endswith("_run.json"):
+        return content
+    results = {
+        pair: {name: value for name, value in row.items() if not name.endswith("_time")}
+        for pair, row in content["results"].items()
+    }
+    return results, content["warnings"], content["command"], sorted(content)
 
 
 def _polygons(path: Path) -> tuple[list[bytes], ...]:

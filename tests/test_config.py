@@ -473,6 +473,12 @@ def test_a_value_out_of_range_is_an_error(file: Path, section: str, key: str, va
         assert line.endswith(f"expected {KEY[section, key].allowed}")
 
 
+def test_a_path_holds_no_nul(file: Path) -> None:
+    file.write_text(CONFIGURATION.replace("data/a/pseudo", "da\0ta"), encoding="utf-8")
+    (line,) = problems(file)
+    assert "[PLACE A] pseudoPath: found 'da\\x00ta'; expected the folder of the pseudo-labels" in line
+
+
 def test_an_indented_line_does_not_become_a_part_of_the_path_before_it(file: Path) -> None:
     file.write_text(CONFIGURATION.replace("matLabel = cube", "  nodata = 700"), encoding="utf-8")
     (line,) = problems(file)

@@ -19,7 +19,8 @@ from conftest import CONFIGURATION, Workspace, all_pairs, make_pair, without_tim
 from hscd.labels import UNKNOWN
 from hscd.learn import training
 from hscd.reports import maps
-from hscd.selections.selection import labels_by_neighborhood, labels_by_percentage
+from hscd.selections.neighborhood import labels_by_neighborhood
+from hscd.selections.percentage import labels_by_percentage
 
 B = "settings.train_set=PLACE B"
 TEST = "settings.training=False"

@@ -16,7 +16,9 @@ import predutils as pu
 from conftest import SHARED, Workspace, all_pairs, make_pair, needs_shared, write_mat
 from hscd.heads import HEADS
 from hscd.records import PseudoLabels
+from hscd.scenes.scene import same_and_varied
 from hscd.system.errors import InputError
+from pipeline.plan import Plan
 
 EPSILON = 1e-7  # the floor under the root, spec section 6
 
@@ -125,9 +127,9 @@ def test_constant_images_have_no_threshold(name: str) -> None:
 
 def test_parts_that_are_constant_each_are_varied_together() -> None:
     one = np.ones((3, 2), np.float32)
-    assert pu._same_and_varied([(one, one), (one[:0], one[:0]), (2 * one, 2 * one)])
-    assert not pu._same_and_varied([(one, one), (one, one)])
-    assert not pu._same_and_varied([(one, one), (2 * one, one)])
+    assert same_and_varied([(one, one), (one[:0], one[:0]), (2 * one, 2 * one)])
+    assert not same_and_varied([(one, one), (one, one)])
+    assert not same_and_varied([(one, one), (2 * one, one)])
 
 
 # --- the saved file --------------------------------------------------------------------------------------------------
@@ -318,7 +320,7 @@ def settings_of(workspace: Workspace, *overrides: str) -> config.Settings:
 
 
 def test_fine_tuning_0_selects_every_pixel_with_its_corrected_label(workspace: Workspace) -> None:
-    positions, labels = pu.select(PSEUDO, settings_of(workspace, "fine_tuning=0"))
+    positions, labels = Plan(settings_of(workspace, "fine_tuning=0")).select(PSEUDO)
     assert positions.tolist() == list(range(25))
     # 5 × 5 majority, clipped at the border. Columns 0 and 1 see columns 0–2 and 0–3, column 2 all five: never a
     # majority of changed, so the lone pixel goes; columns 3 and 4 see columns 1–4 and 2–4.
@@ -331,18 +333,18 @@ def test_fine_tuning_0_selects_every_pixel_with_its_corrected_label(workspace: W
 def test_fine_tuning_1_selects_the_most_extreme_of_each_class(workspace: Workspace) -> None:
     # 11 changed (ten and the lone pixel), 14 unchanged. int(0.3 · 14) = 4, int(0.3 · 11) = 3.
     # Unchanged, smallest first: .00 .01 .02 .05 at 0, 1, 2, 5. Changed, largest first: .99 .98 .97 at 6, 23, 19.
-    positions, labels = pu.select(PSEUDO, settings_of(workspace, "fine_tuning=1", "pseudo_percentage=0.3"))
+    positions, labels = Plan(settings_of(workspace, "fine_tuning=1", "pseudo_percentage=0.3")).select(PSEUDO)
     assert positions.tolist() == [0, 1, 2, 5, 6, 23, 19]
     assert labels.tolist() == [1, 1, 1, 1, 0, 0, 0]
 
 
 def test_fine_tuning_2_selects_pixels_of_a_uniform_neighbourhood(workspace: Workspace) -> None:
     # After correction columns 0–2 are unchanged, 3 and 4 changed. Radius 2 is 3 × 3: columns 0, 1 and 4 are uniform.
-    positions, labels = pu.select(PSEUDO, settings_of(workspace, "fine_tuning=2", "pseudo_radius=2"))
+    positions, labels = Plan(settings_of(workspace, "fine_tuning=2", "pseudo_radius=2")).select(PSEUDO)
     assert positions.tolist() == [5 * row + column for row in range(5) for column in (0, 1, 4)]
     assert labels.tolist() == [1, 1, 0] * 5
     # Radius 3 is 5 × 5: only column 0, which sees columns 0–2.
-    positions, labels = pu.select(PSEUDO, settings_of(workspace, "fine_tuning=2", "pseudo_radius=3"))
+    positions, labels = Plan(settings_of(workspace, "fine_tuning=2", "pseudo_radius=3")).select(PSEUDO)
     assert positions.tolist() == [0, 5, 10, 15, 20]
     assert labels.tolist() == [1] * 5
 
@@ -351,5 +353,5 @@ def test_fine_tuning_2_selects_pixels_of_a_uniform_neighbourhood(workspace: Work
 def test_a_radius_beyond_the_image_is_the_whole_image(workspace: Workspace, radius: int) -> None:
     # Every window is the whole map, which holds both classes: nothing is uniform.
     settings = settings_of(workspace, "fine_tuning=2", f"pseudo_radius={radius}")
-    positions, labels = pu.select(PSEUDO, settings)
+    positions, labels = Plan(settings).select(PSEUDO)
     assert positions.tolist() == labels.tolist() == []

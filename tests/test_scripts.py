@@ -3,6 +3,7 @@
 Scripts that reach TensorFlow are run once in a process of their own each and else in this one.
 """
 
+import json
 import math
 import os
 import pickle
@@ -30,14 +31,29 @@ METRICS = [
     "kappa", "f1", "precision", "recall", "iou",
 ]  # fmt: skip
 CORRECTED = [f"{name}_correction" for name in METRICS]
-PSEUDO_COLUMNS = ["total_examples", "threshold", *METRICS, "generation_time", *CORRECTED, "correction_time"]
-PSEUDO_CORRECTED_COLUMNS = ["total_examples", "threshold", *METRICS, "generation_time", "correction_time"]
+PSEUDO_COLUMNS = [
+    "total_examples",
+    "total_pixels",
+    "threshold",
+    *METRICS,
+    "generation_time",
+    *CORRECTED,
+    "correction_time",
+]
+PSEUDO_CORRECTED_COLUMNS = [
+    "total_examples",
+    "total_pixels",
+    "threshold",
+    *METRICS,
+    "generation_time",
+    "correction_time",
+]
 TUNING_COLUMNS = [
     "pseudo_qty", "extraction_time", "ft_epochs", "ft_time", "ft_loss", "ft_val_loss", "ft_val_acc", "pseudo_acc",
     "pseudo_acc_corrected",
 ]  # fmt: skip
 TEST_COLUMNS = [
-    "total_examples", "threshold", *METRICS, "prediction_time", *CORRECTED, "correction_time", *TUNING_COLUMNS,
+    *HEAD, *METRICS, "prediction_time", *CORRECTED, "correction_time", *TUNING_COLUMNS,
 ]  # fmt: skip
 SPLIT_COLUMNS = [
     "overall_acc", "true_positives", "true_negatives", "false_positives", "false_negatives", "thresh",
@@ -240,6 +256,7 @@ def test_predutils_writes_pseudo_labels_tables_and_maps(
     )
     folder = "data/a" if data_set == "PLACE A" else "data/b"
     expected = [f"{folder}/pseudo/{pair}.pickle" for pair in pairs]
+    expected.append(f"stat/{data_set}_{distance}_pseudo_rescaling_{rescaling}_run.json")
     for pair in pairs:
         name = f"stat/{data_set}_{pair}_{distance}_pseudo_rescaling_{rescaling}"
         expected += [f"{name}{end}" for end in (".csv", ".png", "_corrected.csv", "_corrected.png", *FOR_GIS)]
@@ -276,9 +293,10 @@ def test_the_table_agrees_with_the_saved_pseudo_labels(runs: Runs) -> None:
 
 def test_labelbyperc_writes_nine_maps_a_pair(tuned: Runs) -> None:
     written = tuned("labelbyperc_generation", "settings.train_set=PLACE B", alone=True)
-    assert sorted(written) == sorted(
+    pictures = [
         f"stat/PLACE B_{pair}_{percentage}%.png" for pair in ("east", "west") for percentage in range(10, 100, 10)
-    )
+    ]
+    assert sorted(written) == sorted([*pictures, "stat/PLACE B_percentages_run.json"])
     for percentage in (10, 90):
         check_class_map(tuned.space.folder / f"stat/PLACE B_east_{percentage}%.png", unknown=True)
     # Of the share p kept, the three panels show the changed, the unchanged and both: 1 − 2p/3 of their area is
@@ -294,7 +312,8 @@ def test_labelbyperc_writes_nine_maps_a_pair(tuned: Runs) -> None:
 
 def test_labelbyneigh_writes_a_map_for_each_radius(tuned: Runs) -> None:
     written = tuned("labelbyneigh_generation", "settings.pseudo_radius=4", alone=True)
-    assert sorted(written) == [f"stat/PLACE A_town_radius{radius}.png" for radius in (2, 3, 4)]
+    pictures = [f"stat/PLACE A_town_radius{radius}.png" for radius in (2, 3, 4)]
+    assert sorted(written) == ["stat/PLACE A_radii_run.json", *pictures]
     for radius in (2, 3):
         check_class_map(tuned.space.folder / f"stat/PLACE A_town_radius{radius}.png", unknown=True)
 
@@ -303,7 +322,9 @@ def test_labelbyneigh_writes_a_map_for_each_radius(tuned: Runs) -> None:
 
 
 def test_training_writes_the_model_and_the_report(trained: Runs) -> None:
-    assert sorted(trained("main", *TRAIN)) == ["model/M.h5", "model/M_param.pickle", "stat/M_stats.csv"]
+    assert sorted(trained("main", *TRAIN)) == [
+        "model/M.h5", "model/M_param.pickle", "stat/M_run.json", "stat/M_stats.csv",
+    ]  # fmt: skip
     assert re.match(r"M: best trial [012] of 3, ", trained.said["main", *TRAIN].stdout)
 
 
@@ -364,7 +385,9 @@ def test_training_with_the_spectral_angle_on_tif_data(runs: Runs) -> None:
         "hyperas settings SAM.fourth_layer=False",
         "hyperas settings SAM.batch_size=[256]",
     )
-    assert sorted(written) == ["model/SAM model.h5", "model/SAM model_param.pickle", "stat/SAM model_stats.csv"]
+    assert sorted(written) == [
+        "model/SAM model.h5", "model/SAM model_param.pickle", "stat/SAM model_run.json", "stat/SAM model_stats.csv",
+    ]  # fmt: skip
     table = runs.csv("SAM model_stats.csv")
     assert list(table.columns) == TRIAL_COLUMNS
     # Tested on the 480 known pixels of PLACE A.
@@ -400,11 +423,15 @@ def on_a(selection: str) -> tuple[str, ...]:
 
 def check_test(runs: Runs, written: list[str], data_set: str, pairs: list[str], selection: str) -> None:
     names = [f"{data_set}_{pair}_on_M_{selection}" for pair in pairs]
-    assert sorted(written) == sorted(
-        f"stat/{name}{end}" for name in names for end in (".csv", ".png", "_corrected.png", "_heatmap.png", *FOR_GIS)
-    )
+    ends = (".csv", ".png", "_corrected.png", "_heatmap.png", *FOR_GIS)
+    expected = [f"stat/{name}{end}" for name in names for end in ends]
+    run_file = f"stat/{data_set}_on_M_{selection}_run.json"
+    assert sorted(written) == sorted([*expected, run_file])
+    record = json.loads((runs.space.folder / run_file).read_text(encoding="utf-8"))
+    assert sorted(record["results"]) == sorted(pairs)
     for name, pair in zip(names, pairs, strict=True):
         row = only_row(runs.csv(f"{name}.csv"), TEST_COLUMNS)
+        assert record["results"][pair]["threshold"] == row["threshold"]
         check_metrics(row, "", pair)
         check_metrics(row, "_correction", pair)
         assert row["threshold"] > 0
@@ -413,7 +440,10 @@ def check_test(runs: Runs, written: list[str], data_set: str, pairs: list[str], 
         if selection == "no fine tuning":
             assert row[TUNING_COLUMNS].isna().all()
         else:
-            assert row[TUNING_COLUMNS].notna().all()
+            # Where all are taken, nothing is selected.
+            given = row[TUNING_COLUMNS].notna()
+            assert given.drop("extraction_time").all()
+            assert given["extraction_time"] == (selection != "all")
             assert row["ft_epochs"] >= 1
             assert row["ft_time"] > 0
             for column in ("ft_val_acc", "pseudo_acc", "pseudo_acc_corrected"):
@@ -563,7 +593,7 @@ def test_another_current_folder_gives_the_same_files(
             assert {key: value for key, value in again.items() if not key.endswith("_time")} == {
                 key: value for key, value in zip(first, second, strict=True) if not key.endswith("_time")
             }
-        elif not name.endswith(".gpkg"):  # tells when it was written
+        elif not name.endswith((".gpkg", "_run.json")):  # tell when they were written
             assert found[name] == content, name
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from hscd.corrections import CORRECTIONS
 from hscd.labels import UNKNOWN
 from hscd.system.parallel import over_blocks
 
@@ -133,3 +134,9 @@ def uniform_neighborhood(prediction: np.ndarray, radius: int) -> np.ndarray:
     found = np.empty(prediction.shape, bool)
     _by_rows(uniform, prediction, radius, found)
     return found
+
+
+@CORRECTIONS.register("majority")
+def majority(labels: np.ndarray, scores: np.ndarray, radius: int) -> np.ndarray:
+    """`spatial_correction` as a correction, whatever the scores."""
+    return spatial_correction(labels, radius)

@@ -1,1 +1,56 @@
-"""Detectors: what gives each pixel a score that grows with change; one file each."""
+"""Detectors: what gives each pixel of a scene a score that grows with change; one file each.
+
+A detector is made with its options, fitted to a scene, and then scores it window by window:
+
+    detector = DETECTORS["ED"]()
+    score_map = scored(detector, scene, np.random.default_rng(0))
+
+`fit` may go through the windows of the scene, several times, or take a sample of its pixels (`Scene.take`); most
+detectors have nothing to fit. The scorer it returns gets `Block`s, which reach `halo` pixels beyond the window whose
+scores are wanted, where the image does; a pixel's score must not depend on the windows. A trained network is a
+detector like any other (`detectors.network`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from hscd.registry import Registry
+from hscd.scenes.scene import Block, Scene
+from hscd.scores import ScoreMap
+
+# From a block to the scores of its inner pixels, (rows, columns) or flat.
+Scorer = Callable[[Block], np.ndarray]
+
+
+class Detector(Protocol):
+    """What scores the pixels of a scene."""
+
+    name: str
+    # What a score is called, in messages.
+    unit: str
+    # How far around a window the scorer looks.
+    halo: int
+
+    def fit(self, scene: Scene, rng: np.random.Generator) -> Scorer:
+        """Look at the scene as far as that is needed, and return what scores it."""
+
+
+# What makes a detector of its options.
+DETECTORS: Registry[Callable[..., Detector]] = Registry("detector", __name__)
+
+
+def scored(detector: Detector, scene: Scene, rng: np.random.Generator) -> ScoreMap:
+    """Fit a detector to a scene and score all of it.
+
+    Raises:
+        InputError: if the score of a valid pixel is NaN or infinite.
+    """
+    started = time.perf_counter()
+    scorer = detector.fit(scene, rng)
+    scores = scene.score(scorer, detector.halo, detector.unit)
+    return ScoreMap(scores, scene.grid, detector.name, time.perf_counter() - started)

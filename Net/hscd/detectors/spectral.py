@@ -1,4 +1,4 @@
-"""Distances of raw spectra, pixel by pixel."""
+"""Spectral distances as detectors: heads on raw spectra, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from hscd.detectors import DETECTORS, Scorer
+from hscd.heads import HEADS, Head
+from hscd.scenes.scene import Block, Scene
 from hscd.system.parallel import over_blocks
 
 # Values a block: its temporaries, half a MiB each in double precision, stay in the cache, and the interpreter's share
@@ -43,3 +46,25 @@ def pixel_distances(first: np.ndarray, second: np.ndarray, function: Callable[[A
 
     over_blocks(measure, len(first), max(1, _BLOCK_VALUES // max(1, first.shape[1])))
     return distances
+
+
+class SpectralDistance:
+    """The distance of a head between the spectra of a pixel."""
+
+    unit = "distances"
+    halo = 0
+
+    def __init__(self, head: Head) -> None:
+        self.name = head.name
+        self._function = head.function
+
+    def fit(self, scene: Scene, rng: np.random.Generator) -> Scorer:
+        """Nothing to fit."""
+
+        def score(block: Block) -> np.ndarray:
+            return pixel_distances(block.pairs[:, :, 0], block.pairs[:, :, 1], self._function)
+
+        return score
+
+
+DETECTORS.follow(HEADS, lambda head: lambda: SpectralDistance(head))

@@ -12,6 +12,8 @@ from hscd.records import Grid
 from hscd.scenes.image import Image
 from hscd.system.errors import InputError, brief
 
+# Part of a row or column that a pixel of another grid may be; what is less comes of damaged files.
+_SMALLEST_PART = 1e-6
 # Pixels around the part of an image that is read to interpolate others: what the kernel of two pixels may touch.
 _MARGIN = 3
 # Rows and columns of what is interpolated at a time. GDAL follows the exact transformation along lines of what it is
@@ -87,6 +89,8 @@ def onto(image: Image, grid: Grid, shape: tuple[int, int], dtype: Any, nodata: f
         raise InputError(
             f"{image.path}: its coordinate system cannot be transformed into the one that is needed: {brief(error)}"
         ) from error
+    if min(coarser) < _SMALLEST_PART:
+        raise InputError(f"{image.path}: its pixels are a million times larger than those of the grid it is put on")
     margin = _MARGIN + math.ceil(2 * max(coarser))
 
     def tile(rows: slice, columns: slice) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -53,6 +53,18 @@ def windows_of(*images: Image) -> list[Window]:
     ]
 
 
+class Block(NamedTuple):
+    """Pixel pairs of a part of a scene, with those around it.
+
+    `pairs`, (rows, columns, 2, bands) float32, 0 where masked; `valid`, (rows, columns), None where no pixel of the
+    scene is masked; `inner` is the part that was asked for, within these rows and columns.
+    """
+
+    pairs: np.ndarray
+    valid: np.ndarray | None
+    inner: Window
+
+
 @dataclass(frozen=True)
 class Scene:
     """One pair of a data set, for pseudo-labels and prediction.
@@ -90,33 +102,65 @@ class Scene:
         self._fill(pairs, window, None)
         return pairs
 
-    def map(self, measure: Callable[[np.ndarray, np.ndarray | None], np.ndarray], what: str) -> np.ndarray:
-        """What `measure` finds for each pixel, window by window, as (rows, columns) float32.
+    def block(self, window: Window, halo: int = 0) -> Block:
+        """The pixel pairs of a window and of those around it, as far as `halo` reaches and the images do."""
+        reach = [
+            slice(max(part.start - halo, 0), min(part.stop + halo, length))
+            for part, length in zip(window, self.truth.shape, strict=True)
+        ]
+        around = Window(*reach)
+        inner = Window(
+            *(slice(part.start - wide.start, part.stop - wide.start) for part, wide in zip(window, around, strict=True))
+        )
+        shape = tuple(wide.stop - wide.start for wide in around)
+        valid = None if self.valid is None else self.valid[around]
+        return Block(self.pairs(around).reshape(*shape, 2, self.bands), valid, inner)
+
+    def score(self, scorer: Callable[[Block], np.ndarray], halo: int = 0, what: str = "score") -> np.ndarray:
+        """Scores of all pixels, window by window, as (rows, columns) float32, NaN where masked.
 
         Args:
-            measure: gets the pixel pairs of a window, and the positions in it of the valid ones (None for all); returns
-                one number for each pair, whatever it likes for masked ones.
+            scorer: gets a block; returns the scores of its inner pixels, in any shape that is row-major, whatever it
+                likes for masked ones.
+            halo: how far around a window it looks.
             what: name of the numbers, for errors and the progress bar of a run that takes long.
 
         Raises:
-            InputError: if the number of a valid pixel is NaN or infinite.
+            InputError: if the score of a valid pixel is NaN or infinite.
         """
         found = np.empty(self.truth.shape, np.float32)
         unusable = 0
         with progress(f"{what} of {self.name}", self.truth.size) as bar:
             for window in self.windows:
-                pairs = self.pairs(window)
-                valid = None if self.valid is None else np.flatnonzero(self.valid[window])
-                values = measure(pairs, valid)
-                unusable += int(np.count_nonzero(~np.isfinite(values if valid is None else values[valid])))
-                found[window] = values.reshape(found[window].shape)
-                bar.update(len(pairs))
+                block = self.block(window, halo)
+                scores = found[window]
+                scores[:] = np.reshape(scorer(block), scores.shape)
+                if block.valid is not None:
+                    masked = ~block.valid[block.inner]
+                    scores[masked] = 0
+                    unusable += int(np.count_nonzero(~np.isfinite(scores)))
+                    scores[masked] = np.nan
+                else:
+                    unusable += int(np.count_nonzero(~np.isfinite(scores)))
+                bar.update(scores.size)
         if unusable:
             raise InputError(
                 f"the {what} of {unusable:,} pixels is NaN or infinite: their values are too large; rescale them "
                 "(apply_rescaling, scale), or say what stands for no data (nodata)"
             )
         return found
+
+    def nothing_changed(self) -> bool:
+        """Whether the two images are the same in every valid pixel, and these pixels are not all the same."""
+
+        def spectra() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for window in self.windows:
+                pairs = self.pairs(window)
+                if self.valid is not None:
+                    pairs = pairs[self.valid[window].ravel()]
+                yield pairs[:, 0], pairs[:, 1]
+
+        return same_and_varied(spectra())
 
     def take(self, positions: np.ndarray) -> np.ndarray:
         """Pixel pairs at row-major positions of valid pixels, (positions, 2, bands) float32 in that order."""
@@ -142,6 +186,19 @@ class Scene:
         valid = None if self.valid is None else self.valid[window]
         for date, image in enumerate((self.before, self.after)):
             fill_pixels(pairs[:, date], image.window(*window), keep, self.ranges, valid)
+
+
+def same_and_varied(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> bool:
+    """Whether before and after spectra, given part by part, are the same, but not all those of one pixel."""
+    first: np.ndarray | None = None
+    varied = False
+    for before, after in parts:
+        if not np.array_equal(before, after):
+            return False
+        if len(before):
+            first = before[0] if first is None else first
+            varied = varied or bool((before != first).any())
+    return varied
 
 
 class Survey(NamedTuple):

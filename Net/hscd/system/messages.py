@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _LOGGER = logging.getLogger("hscd")
 
@@ -28,6 +30,28 @@ class _StandardError(logging.Handler):
 
 def show_warnings() -> None:
     """Have messages of the library and the stages written to standard error."""
-    if not _LOGGER.handlers:
+    if not any(isinstance(handler, _StandardError) for handler in _LOGGER.handlers):
         _LOGGER.addHandler(_StandardError())
         _LOGGER.propagate = False
+
+
+class _Collector(logging.Handler):
+    """Keeps the texts of warnings."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+@contextmanager
+def collected() -> Iterator[list[str]]:
+    """The warnings that are given during the block, beside being shown."""
+    collector = _Collector()
+    _LOGGER.addHandler(collector)
+    try:
+        yield collector.texts
+    finally:
+        _LOGGER.removeHandler(collector)

@@ -75,8 +75,8 @@ def file_name(text: str) -> str:
 
 
 def filled(text: str) -> str:
-    """A text that is not empty; of one line, as what is indented belongs to the line before."""
-    if not text or "\n" in text:
+    """A text that is not empty, without NUL, which no path can hold; of one line, as an indented line is part of it."""
+    if not text or "\n" in text or "\0" in text:
         raise ValueError
     return text
 

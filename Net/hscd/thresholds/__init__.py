@@ -1,1 +1,37 @@
-"""Thresholds that split scores into changed and unchanged without labels; one file each."""
+"""Thresholds that split scores into changed and unchanged without labels; one file each.
+
+A threshold is a function from scores, an array of any shape in which NaN is ignored, and its options to a `Cut`. It
+raises `InputError` where it is undefined, and puts into the cut what makes it doubtful.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hscd.registry import Registry
+from hscd.scores import Cut
+from hscd.system.errors import InputError
+
+THRESHOLDS: Registry[Callable[..., Cut]] = Registry("threshold", __name__)
+
+
+def cut_scores(scores: np.ndarray, threshold: Callable[[np.ndarray], Cut], nothing_changed: Callable[[], bool]) -> Cut:
+    """The cut of a threshold; where that is undefined as the two images are the same, one above which nothing is.
+
+    Args:
+        scores: array of any shape, NaN where masked.
+        threshold: a threshold of `THRESHOLDS` with its options.
+        nothing_changed: whether the two images are the same, and not constant; asked only where the threshold is
+            undefined.
+
+    Raises:
+        InputError: if the threshold is undefined for another reason.
+    """
+    try:
+        return threshold(scores)
+    except InputError:
+        if not nothing_changed():
+            raise
+        return Cut(float(np.nanmax(scores)), ("the two images are the same in every valid pixel: nothing changed",))

@@ -1,4 +1,4 @@
-"""Thresholds that split distances into changed and unchanged without labels."""
+"""Otsu's threshold."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from hscd.scores import Cut
 from hscd.system.errors import InputError
 from hscd.system.parallel import over_blocks
+from hscd.thresholds import THRESHOLDS
 
 _BINS = 256
 _BLOCK_PIXELS = 2**18
@@ -58,3 +60,9 @@ def _ends(values: np.ndarray) -> tuple[Any, Any] | None:
     """Smallest and largest finite value; None where there is none."""
     finite = _finite(values)
     return (finite.min(), finite.max()) if finite.size else None
+
+
+@THRESHOLDS.register("otsu")
+def otsu_cut(scores: np.ndarray) -> Cut:
+    """`otsu` as a cut."""
+    return Cut(otsu(scores))

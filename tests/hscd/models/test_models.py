@@ -91,7 +91,15 @@ for step in range(20):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a process made by fork")
 @pytest.mark.parametrize("existing", [True, False])
 def test_killed_at_any_step_the_two_files_are_of_one_model(tmp_path, existing):
-    command = [sys.executable, "-c", SAVE_AND_DIE, PROJECT / "Net", PROJECT / "tests/hscd/models", tmp_path, str(existing)]
+    command = [
+        sys.executable,
+        "-c",
+        SAVE_AND_DIE,
+        PROJECT / "Net",
+        PROJECT / "tests/hscd/models",
+        tmp_path,
+        str(existing),
+    ]
     environment = os.environ | {"PYTHONPATH": f"{PROJECT / 'Net'}{os.pathsep}{PROJECT / 'tests'}"}
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment, check=False)
     statuses = [int(line) for line in done.stdout.split()]

@@ -11,6 +11,7 @@ from rasterio.warp import transform
 from hscd.records import Grid
 from hscd.scenes.grids import covers, onto, same_grid
 from hscd.scenes.image import Image
+from hscd.system.errors import InputError
 
 UTM = CRS.from_epsg(32633).to_wkt()
 WGS84 = CRS.from_epsg(4326).to_wkt()
@@ -70,6 +71,13 @@ def test_pixels_without_data_are_nodata():
     np.testing.assert_allclose(found[:, 4:], plane()[:, :26])
     away = Grid((30.0, 0.0, 0.0, 0.0, -30.0, 0.0), UTM)
     assert np.isnan(onto(image, away, (20, 30), np.float32, np.nan).read()).all()
+
+
+@pytest.mark.parametrize("size", [3e8, 1e200])
+def test_pixels_that_are_larger_beyond_all_measure_are_refused(size):
+    image = image_of(plane(), (size, 0.0, 366975.0, 0.0, -size, 5808045.0))
+    with pytest.raises(InputError, match="its pixels are a million times larger"):
+        onto(image, Grid((30.0, 0.0, 366975.0, 0.0, -30.0, 5808045.0), UTM), (20, 30), np.float32, np.nan)
 
 
 @pytest.mark.parametrize("nodata", [np.nan, -1.0])

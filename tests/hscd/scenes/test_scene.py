@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import hscd.scenes.scene
 from hscd.scenes.image import Image, held, physical, with_bands
-from hscd.scenes.scene import Scene, joined, survey, windows_of
+from hscd.scenes.scene import Scene, Window, joined, survey, windows_of
 from hscd.system.errors import InputError
 
 
@@ -130,7 +130,7 @@ def test_pixel_pairs_of_windows_and_of_positions(small_windows, block):
 def test_what_is_measured_lies_where_its_pixel_is(small_windows):
     for block in ((1, 7), (2, 3), (9, 7)):
         scene = scene_of(block)
-        found = scene.map(lambda pairs, valid: pairs[:, 1, 2], "band")
+        found = scene.score(lambda block: block.pairs[:, :, 1, 2], what="band")
         np.testing.assert_array_equal(found, scene.after.read()[:, :, 2])
 
 
@@ -143,18 +143,72 @@ def test_a_valid_pixel_whose_number_is_not_finite_is_an_error_and_a_masked_one_i
     marks = np.zeros((6, 7), np.float32)
     marks[4, 5] = bad
     left = iter([marks[window].ravel() for window in scene.windows] * 2)
-    np.testing.assert_array_equal(scene.map(lambda *_: next(left), "distance"), marks)
+    marks[4, 5] = math.nan  # what a masked pixel gets, whatever the scorer says
+    np.testing.assert_array_equal(scene.score(lambda _: next(left), what="distance"), marks)
     left = iter([np.full_like(marks[window], bad).ravel() for window in scene.windows])
     with pytest.raises(InputError, match="the distance of 41 pixels is NaN or infinite: their values are too large"):
-        scene.map(lambda *_: next(left), "distance")
+        scene.score(lambda _: next(left), what="distance")
 
 
-def test_positions_of_valid_pixels_are_those_in_the_window():
-    valid = np.zeros((9, 7), bool)
-    valid[4, 5] = True
-    found = []
-    scene_of((9, 7), valid).map(lambda pairs, positions: found.extend(positions) or pairs[:, 0, 0], "band")
-    assert found == [4 * 7 + 5]
+def mean_of_neighbours(halo):
+    """Scores the mean of band 0 of the after image around a pixel, as far as the image goes."""
+
+    def score(block):
+        band, (rows, columns) = block.pairs[:, :, 1, 0], block.inner
+        return [
+            [
+                band[max(row - halo, 0) : row + halo + 1, max(column - halo, 0) : column + halo + 1].mean()
+                for column in range(columns.start, columns.stop)
+            ]
+            for row in range(rows.start, rows.stop)
+        ]
+
+    return score
+
+
+@pytest.mark.parametrize("block", [(1, 7), (2, 3), (9, 7)])
+def test_a_scorer_sees_as_far_around_its_window_as_it_asks_for(small_windows, block):
+    scene = scene_of(block)
+    band = scene.after.read()[:, :, 0].astype(np.float32)
+    expected = [
+        [band[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3].mean() for column in range(7)]
+        for row in range(9)
+    ]
+    # Sums of at most 25 numbers below 1000, rounded by 2^-24 each.
+    np.testing.assert_allclose(scene.score(mean_of_neighbours(2), halo=2), expected, rtol=25 * 6e-8)
+
+
+def test_a_block_is_the_window_and_its_halo_clipped_at_the_border():
+    valid = np.ones((9, 7), bool)
+    valid[4, 5] = False
+    scene = scene_of((9, 7), valid)
+    block = scene.block(Window(slice(3, 6), slice(5, 7)), halo=2)
+    # Rows 1 to 7, columns 3 to 6: the image ends there.
+    assert block.pairs.shape == (7, 4, 2, 3)
+    assert block.inner == (slice(2, 5), slice(2, 4))
+    np.testing.assert_array_equal(block.valid, valid[1:8, 3:7])
+    np.testing.assert_array_equal(block.pairs[0, 0, 0], scene.before.read()[1, 3].astype(np.float32))
+    assert not block.pairs[3, 2].any()  # the masked pixel
+    assert scene.block(Window(slice(3, 6), slice(5, 7))).pairs.shape == (3, 2, 2, 3)
+
+
+@pytest.mark.parametrize(("same", "varied"), [(True, True), (True, False), (False, True)])
+def test_nothing_changed_if_the_images_are_the_same_but_not_constant(small_windows, same, varied):
+    before = random_image((9, 7, 3), seed=1, block=(2, 3)) if varied else image_of(np.full((9, 7, 3), 7, np.int16))[0]
+    after = before if same else random_image((9, 7, 3), seed=2, block=(2, 3))
+    scene = Scene("town", before, after, np.full((9, 7), 2, np.uint8), None, None)
+    assert scene.nothing_changed() is (same and varied)
+
+
+def test_masked_pixels_say_nothing_of_whether_anything_changed():
+    valid = np.ones((9, 7), bool)
+    valid[4, 5] = False
+    stored = np.array(random_image((9, 7, 3), seed=1).read())
+    other = stored.copy()
+    other[4, 5] += 1
+    truth = np.full((9, 7), 2, np.uint8)
+    assert Scene("town", image_of(stored)[0], image_of(other)[0], truth, valid, None).nothing_changed()
+    assert not Scene("town", image_of(stored)[0], image_of(other)[0], truth, None, None).nothing_changed()
 
 
 # --- images made of others -------------------------------------------------------------------------------------------

@@ -9,13 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from conftest import SHARED, needs_shared
-from hscd.selections.selection import (
-    all_labels,
-    classify,
-    corrected_labels,
-    labels_by_neighborhood,
-    labels_by_percentage,
-)
+from hscd.scores import classify
+from hscd.selections import SELECTIONS, by_code, corrected_labels
+from hscd.selections.everything import all_labels
+from hscd.selections.neighborhood import labels_by_neighborhood
+from hscd.selections.percentage import labels_by_percentage
 from hscd.system import storage
 
 CHANGED, UNCHANGED, UNKNOWN = 0, 1, 2
@@ -401,3 +399,27 @@ def test_bay_area_by_neighborhood(bay_area, top, left):
     found = keep_region(zip(positions.tolist(), labels.tolist(), strict=True), top, left)
     assert 0 < len(found) < 1600
     assert found == slow_region(bay_area, top, left, lambda region: slow_by_neighborhood(region, 3))
+
+
+def test_codes_and_names_of_files_are_those_of_the_guide():
+    assert {name: SELECTIONS[name].code for name in SELECTIONS} == {"all": 0, "percentage": 1, "neighborhood": 2}
+    assert [by_code(code) for code in range(3)] == ["all", "percentage", "neighborhood"]
+    with pytest.raises(KeyError):
+        by_code(3)
+    assert SELECTIONS["all"].label() == "all"
+    assert SELECTIONS["percentage"].label(pseudo_percentage=0.4) == "0.4"
+    assert SELECTIONS["neighborhood"].label(pseudo_radius=3) == "r=3"
+
+
+def test_selections_correct_as_they_are_told_to():
+    pseudo_dict = pseudo([[0.1, 0.9, 0.1]], 0.5)
+
+    def untouched(labels, scores):
+        assert scores.shape == labels.shape == (1, 3)
+        return labels
+
+    options = {"all": {}, "percentage": {"pseudo_percentage": 1.0}, "neighborhood": {"pseudo_radius": 1}}
+    for name, selection in SELECTIONS.items():
+        positions, labels = selection.select(pseudo_dict, untouched, **options[name])
+        # Uncorrected, the pixel in the middle stays changed.
+        assert dict(zip(positions.tolist(), labels.tolist(), strict=True)) == {0: 1, 1: 0, 2: 1}, name

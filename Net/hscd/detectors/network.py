@@ -1,0 +1,45 @@
+"""A trained Siamese network as a detector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hscd.detectors import Scorer
+from hscd.scenes.scene import Block, Scene
+
+if TYPE_CHECKING:
+    from hscd.system.backend import keras
+
+
+class TrainedNetwork:
+    """The distances that a trained network gives to pixel pairs.
+
+    Args:
+        name: what to call it.
+        model: from (batch, 2, bands) to (batch,).
+    """
+
+    unit = "prediction"
+    halo = 0
+
+    def __init__(self, name: str, model: keras.Model) -> None:
+        self.name = name
+        self._model = model
+
+    def fit(self, scene: Scene, rng: np.random.Generator) -> Scorer:
+        """Nothing to fit: it is trained."""
+        from hscd.learn.training import predict
+
+        def score(block: Block) -> np.ndarray:
+            pairs = block.pairs.reshape(-1, *block.pairs.shape[2:])
+            if block.valid is None:
+                return predict(self._model, pairs)
+            scores = np.full(len(pairs), np.nan, np.float32)
+            valid = np.flatnonzero(block.valid)
+            if len(valid):
+                scores[valid] = predict(self._model, pairs, valid)
+            return scores
+
+        return score

@@ -1,0 +1,51 @@
+"""The change map of a pair, with all that is said about it: the only thing that reports see."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from hscd.corrections import Correct
+from hscd.evaluation.confusion import Confusion, confusion
+from hscd.scores import Cut, ScoreMap, classify
+
+
+@dataclass(frozen=True)
+class MapResult:
+    """A change map.
+
+    `name` is the pair's; `labels` and `corrected`, (rows, columns) uint8, are those before and after spatial
+    correction, `counts` and `corrected_counts` how they agree with `truth`, (rows, columns); `seconds` is how long the
+    correction took.
+    """
+
+    name: str
+    score_map: ScoreMap
+    cut: Cut
+    labels: np.ndarray
+    corrected: np.ndarray
+    truth: np.ndarray
+    counts: Confusion
+    corrected_counts: Confusion
+    seconds: float
+
+
+def mapped(name: str, score_map: ScoreMap, cut: Cut, correct: Correct, truth: np.ndarray) -> MapResult:
+    """Cut scores, correct the labels, and count both against the truth.
+
+    Args:
+        name: of the pair.
+        score_map: its scores.
+        cut: their threshold.
+        correct: a correction with its options.
+        truth: (rows, columns) labels, 0 changed, 1 unchanged, 2 unknown.
+    """
+    labels = classify(score_map.scores, cut.value)
+    started = time.perf_counter()
+    corrected = correct(labels, score_map.scores)
+    seconds = time.perf_counter() - started
+    return MapResult(
+        name, score_map, cut, labels, corrected, truth, confusion(labels, truth), confusion(corrected, truth), seconds
+    )

@@ -1,0 +1,44 @@
+"""From scores to labels: the records that travel between detectors, thresholds, selections and corrections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hscd.labels import UNKNOWN
+from hscd.records import Grid, PseudoLabels
+
+
+@dataclass(frozen=True)
+class ScoreMap:
+    """Scores of the pixels of a pair.
+
+    `scores`, (rows, columns) float32, grow with change and are NaN where the pixel is masked; `grid` says where the
+    pixels lie, `source` what gave the scores, `seconds` how long it took.
+    """
+
+    scores: np.ndarray
+    grid: Grid
+    source: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A threshold: pixels of a greater score are changed. `warnings` say what makes it doubtful, a line each."""
+
+    value: float
+    warnings: tuple[str, ...] = ()
+
+
+def classify(scores: np.ndarray, threshold: float) -> np.ndarray:
+    """Labels (uint8) of scores of any shape: changed where greater than the threshold, unknown where NaN."""
+    labels = (scores <= threshold).view(np.uint8)  # False is changed, True unchanged
+    labels[np.isnan(scores)] = UNKNOWN
+    return labels
+
+
+def pseudo_labels_of(score_map: ScoreMap, cut: Cut) -> PseudoLabels:
+    """Scores and their threshold in the form in which pseudo-labels are saved."""
+    return {"threshold": cut.value, "distances": score_map.scores.ravel(), "shape": score_map.scores.shape}

@@ -1,0 +1,74 @@
+"""Stage: from settings to the detector, threshold, selection and correction of a run."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import config
+from hscd.corrections import CORRECTIONS, Correct
+from hscd.detectors import DETECTORS, Detector, scored
+from hscd.evaluation.result import MapResult, mapped
+from hscd.records import PseudoLabels
+from hscd.registry import Registry
+from hscd.scenes.scene import Scene
+from hscd.scores import Cut, ScoreMap
+from hscd.selections import SELECTIONS, Selected, by_code
+from hscd.system.messages import warn
+from hscd.thresholds import THRESHOLDS, cut_scores
+
+
+class Plan:
+    """What the settings ask for, made of the registered families."""
+
+    def __init__(self, settings: config.Settings) -> None:
+        self._settings = settings
+        self.correct: Correct = partial(CORRECTIONS["majority"], radius=config.CORRECTION_RADIUS)
+
+    def detector(self) -> Detector:
+        """The detector that makes pseudo-labels."""
+        return DETECTORS[self._settings.distance]()
+
+    def score(self, detector: Detector, scene: Scene) -> ScoreMap:
+        """Scores of a scene."""
+        return scored(detector, scene, np.random.default_rng(self._settings.seed))
+
+    def cut(self, score_map: ScoreMap, scene: Scene, where: str) -> Cut:
+        """The threshold of scores; what makes it doubtful is told, of `where`."""
+        cut = cut_scores(score_map.scores, THRESHOLDS["otsu"], scene.nothing_changed)
+        for doubt in cut.warnings:
+            warn(f"{where}: {doubt}")
+        return cut
+
+    def map(self, score_map: ScoreMap, cut: Cut, scene: Scene) -> MapResult:
+        """The change map of a scene, corrected and judged."""
+        return mapped(scene.name, score_map, cut, self.correct, scene.truth)
+
+    @property
+    def selection(self) -> str | None:
+        """Name of the selection that a fine-tuning learns from; None for no fine-tuning."""
+        code = self._settings.fine_tuning
+        return None if code == config.NO_FINE_TUNING else by_code(code)
+
+    def select(self, pseudo: PseudoLabels) -> Selected:
+        """Positions and labels of the pseudo-labels that `fine_tuning` asks for."""
+        name = self.selection
+        assert name is not None
+        return SELECTIONS[name].select(pseudo, self.correct, **self._options(SELECTIONS, name))
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether the selection chooses among the pseudo-labels."""
+        name = self.selection
+        return name is not None and SELECTIONS[name].is_choice
+
+    @property
+    def selection_label(self) -> str:
+        """How file names call the fine-tuning."""
+        name = self.selection
+        return "no fine tuning" if name is None else SELECTIONS[name].label(**self._options(SELECTIONS, name))
+
+    def _options(self, family: Registry[Any], name: str) -> dict[str, Any]:
+        return {option.name: getattr(self._settings, option.name) for option in family.options(name)}

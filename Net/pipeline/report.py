@@ -1,0 +1,110 @@
+"""Stage: write and tell what came out for a pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hscd.evaluation.confusion import PLAUSIBLE_SHARE, changed_share
+from hscd.evaluation.result import MapResult
+from hscd.labels import UNKNOWN
+from hscd.reports import gis, maps, tables
+from hscd.system import storage
+from hscd.system.messages import warn
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """The files of the results of a pair: `prefix` is their folder and the start of their names."""
+
+    prefix: Path
+    corrected_table: bool = False
+    heat_map: bool = False
+
+    def _named(self, ending: str) -> Path:
+        return self.prefix.with_name(self.prefix.name + ending)
+
+    @property
+    def tables(self) -> list[Path]:
+        return [self._named(ending) for ending in (".csv", *(["_corrected.csv"] if self.corrected_table else []))]
+
+    @property
+    def pictures(self) -> list[Path]:
+        endings = (".png", "_corrected.png", *(["_heatmap.png"] if self.heat_map else []))
+        return [self._named(ending) for ending in endings]
+
+    @property
+    def all(self) -> list[Path]:
+        """All files that are written, styles beside maps left out."""
+        return [*self.tables, *self.pictures, *gis.result_files(self.prefix)]
+
+
+def figures(result: MapResult, time_column: str, more: Mapping[str, object] | None = None) -> tables.Row:
+    """What the table of a pair says: `total_examples` are its pixels of known label, `total_pixels` all but masked ones.
+
+    Args:
+        result: the map of the pair.
+        time_column: how the table calls the seconds that the scores took.
+        more: further columns.
+    """
+    return (
+        {
+            "total_examples": result.counts.total,
+            "total_pixels": int(np.count_nonzero(result.labels != UNKNOWN)),
+            "threshold": result.cut.value,
+        }
+        | tables.metrics(result.counts)
+        | {time_column: result.score_map.seconds}
+        | tables.metrics(result.corrected_counts, "_correction")
+        | {"correction_time": result.seconds}
+        | dict(more or {})
+    )
+
+
+def write(
+    files: ResultFiles,
+    result: MapResult,
+    row: tables.Row,
+    *,
+    time_column: str,
+    min_area: float,
+    tags: Mapping[str, object],
+) -> None:
+    """Write tables, pictures and maps of a pair.
+
+    Args:
+        files: where.
+        result: the map of the pair.
+        row: its `figures`.
+        time_column: as of `figures`.
+        min_area: smaller changed areas are no polygons; m², or pixels without coordinate system.
+        tags: what the maps shall say, by name.
+    """
+    storage.write_csv(files.tables[0], [row])
+    if files.corrected_table:
+        head = {name: row[name] for name in ("total_examples", "total_pixels", "threshold")}
+        times = {name: row[name] for name in (time_column, "correction_time")}
+        storage.write_csv(files.tables[1], [head | tables.metrics(result.corrected_counts) | times])
+    for picture, labels in zip(files.pictures, (result.labels, result.corrected), strict=False):
+        maps.write_classes(picture, maps.prediction_panels(labels, result.truth))
+    scores, threshold = result.score_map.scores, result.cut.value
+    if files.heat_map:
+        maps.write_heatmap(files.pictures[2], scores, threshold, f"Distances of {result.name}")
+    gis.write_results(
+        files.prefix, scores, threshold, result.labels, result.corrected, result.score_map.grid, min_area, tags
+    )
+
+
+def tell(name: str, result: MapResult) -> None:
+    """Print what came out for a pair, before and after spatial correction; and doubt what no label can confirm."""
+    labels = result.labels, result.corrected
+    print(f"{name}: {tables.outcome(labels, (result.counts, result.corrected_counts))}")
+    share = max(changed_share(of_map) for of_map in labels)
+    if result.counts.total == 0 and share > PLAUSIBLE_SHARE:
+        warn(
+            f"{name}: {100 * share:.0f} % of the pixels are called changed, which is rare, and no label tells whether "
+            f"they are; look at the map (without ground truth more than {100 * PLAUSIBLE_SHARE:.0f} % is doubted)"
+        )

@@ -1,0 +1,133 @@
+"""Stage: what a run did, as a file beside its results that reports and comparisons read."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import config
+from hscd.system import storage
+from hscd.system.hardware import threads
+from hscd.system.messages import collected
+from pair_finding import PairFiles
+
+# Of the layout of the file.
+_VERSION = 1
+_PACKAGES = ("numpy", "scipy", "scikit-image", "scikit-learn", "tensorflow", "keras", "jax", "hyperopt", "rasterio")
+
+
+class RunRecord:
+    """What is told of a run.
+
+    Args:
+        command: what was run, "test" for example.
+        settings: the settings as they were resolved.
+        data_sets: names of the data sets that it works on.
+    """
+
+    def __init__(self, command: str, settings: config.Settings, data_sets: Sequence[str]) -> None:
+        self._command = command
+        self._settings = settings
+        self._data_sets = list(dict.fromkeys(data_sets))
+        self._inputs: list[dict[str, Any]] = []
+        self._results: dict[str, Any] = {}
+        self._model: dict[str, Any] = {}
+        self._started = datetime.now(UTC)
+        self._clock = time.perf_counter()
+
+    def add_inputs(self, pairs: Sequence[PairFiles]) -> None:
+        """Note the files of pairs, with their sizes and the times they were last changed."""
+        for files in pairs:
+            paths = {name: value for name, value in files._asdict().items() if isinstance(value, Path)}
+            self._inputs.append({"pair": files.name} | {name: _file(path) for name, path in paths.items()})
+
+    def add_result(self, name: str, figures: Mapping[str, Any]) -> None:
+        """Note what came out for a pair, or for a search."""
+        self._results[name] = dict(figures)
+
+    def add_model(self, **told: Any) -> None:
+        """Note what a model is like."""
+        self._model |= told
+
+    def write(self, path: Path, warnings: Sequence[str]) -> None:
+        """Write the record as JSON; what is NaN becomes null."""
+        settings = {field.name: getattr(self._settings, field.name) for field in dataclasses.fields(self._settings)} | {
+            "data_sets": {name: self._settings.data_sets[name] for name in self._data_sets}
+        }
+        content = {
+            "version": _VERSION,
+            "command": self._command,
+            "started": self._started.isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - self._clock, 3),
+            "settings": settings,
+            "seed": self._settings.seed,
+            "machine": {"system": platform.platform(), "processor": platform.machine(), "threads": threads()},
+            "versions": {"python": platform.python_version()} | _versions(),
+            "inputs": self._inputs,
+            "model": self._model,
+            "results": self._results,
+            "warnings": list(warnings),
+        }
+        text = json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
+        storage.write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+@contextmanager
+def recorded(command: str, settings: config.Settings, data_sets: Sequence[str], path: Path) -> Iterator[RunRecord]:
+    """A record of what is done in the block; it is written if the block ends without an error.
+
+    Args:
+        command: as of `RunRecord`.
+        settings: as of `RunRecord`.
+        data_sets: as of `RunRecord`.
+        path: of the file.
+    """
+    record = RunRecord(command, settings, data_sets)
+    with collected() as warnings:
+        yield record
+    record.write(path, warnings)
+
+
+def _file(path: Path) -> dict[str, Any]:
+    found = path.stat()
+    changed = datetime.fromtimestamp(found.st_mtime, UTC).isoformat(timespec="seconds")
+    return {"path": path, "bytes": None if path.is_dir() else found.st_size, "changed": changed}
+
+
+def _versions() -> dict[str, str]:
+    """Versions of the packages that are there and decide over results."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value)

@@ -1,0 +1,56 @@
+"""The record that a run leaves beside its results."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import config
+from conftest import Workspace
+from hscd.system.messages import warn
+from pair_finding import pair_files
+from pipeline.run_record import recorded
+
+
+def read(path: Path):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def test_settings_inputs_warnings_and_figures(workspace: Workspace) -> None:
+    settings = config.read(workspace.file, ["settings.seed=7"])
+    path = workspace.folder / "a_run.json"
+    with recorded("test", settings, ["PLACE A", "PLACE A"], path) as record:
+        pairs = pair_files(settings["PLACE A"])
+        record.add_inputs(pairs)
+        warn("half of it is cloud")
+        record.add_result("town", {"kappa": math.nan, "pixels": np.int64(25), "threshold": np.float32(0.5)})
+        record.add_model(trainable=10)
+    warn("not any more")
+    found = read(path)
+    assert (found["version"], found["command"], found["seed"]) == (1, "test", 7)
+    assert found["settings"]["distance"] == settings.distance
+    assert list(found["settings"]["data_sets"]) == ["PLACE A"]
+    assert found["settings"]["data_sets"]["PLACE A"]["img_a_path"] == str(settings["PLACE A"].img_a_path)
+    assert [entry["pair"] for entry in found["inputs"]] == [files.name for files in pairs]
+    first = found["inputs"][0]
+    assert first["before"]["path"] == str(pairs[0].before)
+    assert first["before"]["bytes"] == pairs[0].before.stat().st_size
+    assert "changed_mask" not in first
+    assert found["results"] == {"town": {"kappa": None, "pixels": 25, "threshold": 0.5}}
+    assert found["model"] == {"trainable": 10}
+    assert found["warnings"] == ["half of it is cloud"]
+    assert found["versions"]["numpy"] == np.__version__
+    assert found["seconds"] >= 0
+
+
+def test_a_run_that_fails_leaves_no_record(workspace: Workspace) -> None:
+    settings = config.read(workspace.file)
+    path = workspace.folder / "a_run.json"
+    with pytest.raises(RuntimeError), recorded("test", settings, ["PLACE A"], path):
+        raise RuntimeError
+    assert not path.exists()
