@@ -31,19 +31,16 @@ METRICS = [
     "kappa", "f1", "precision", "recall", "iou",
 ]  # fmt: skip
 CORRECTED = [f"{name}_correction" for name in METRICS]
+HEAD = ["total_examples", "total_pixels", "threshold"]
 PSEUDO_COLUMNS = [
-    "total_examples",
-    "total_pixels",
-    "threshold",
+    *HEAD,
     *METRICS,
     "generation_time",
     *CORRECTED,
     "correction_time",
 ]
 PSEUDO_CORRECTED_COLUMNS = [
-    "total_examples",
-    "total_pixels",
-    "threshold",
+    *HEAD,
     *METRICS,
     "generation_time",
     "correction_time",

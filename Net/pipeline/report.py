@@ -43,7 +43,7 @@ class ResultFiles:
 
 
 def figures(result: MapResult, time_column: str, more: Mapping[str, object] | None = None) -> tables.Row:
-    """What the table of a pair says: `total_examples` are its pixels of known label, `total_pixels` all but masked ones.
+    """What the table of a pair says: `total_examples` are its pixels of known label, `total_pixels` all unmasked ones.
 
     Args:
         result: the map of the pair.
