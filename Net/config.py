@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import configparser
 import difflib
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from config_keys import SEED as SEED
 from hscd import band_choice
 from hscd.distances import DISTANCES
 from hscd.errors import InputError, brief, printable
-from hscd.paths import require_regular
+from hscd.paths import misplaced, require_regular
 
 NET_PATH = Path(__file__).resolve().parent
 DATA_CONFIG_PATH = NET_PATH / "net.conf"
@@ -111,6 +110,11 @@ class Settings:
             return self.data_sets[name]
         except KeyError:
             raise InputError(f"{self.file.name}: no section [{name}]; data sets: {', '.join(self.data_sets)}") from None
+
+    @property
+    def results(self) -> list[tuple[str, Path]]:
+        """The folders of results, each after the key that names it."""
+        return _results(SETTINGS_SECTION, vars(self), self.data_sets)
 
 
 SETTINGS_SECTION = "settings"
@@ -294,8 +298,6 @@ class _Checker:
 
     def check_results(self, general: dict[str, Any], data_sets: dict[str, DataSet]) -> None:
         """No results where images and label maps are looked for: the next run would take them for such."""
-        results = [(f"[{self.settings_section}] {key}", general[key]) for key in ("model_path", "stat_path")]
-        results += [(f"[{name}] pseudoPath", data_set.pseudo_path) for name, data_set in data_sets.items()]
         images = [
             (f"[{name}] {key}", path)
             for name, data_set in data_sets.items()
@@ -306,16 +308,14 @@ class _Checker:
             )
             if path is not None
         ]  # fmt: skip
-        real = {path: Path(os.path.realpath(path)) for _, path in results + images}  # a loop of links is no error here
-        for result, folder in results:
-            for key, place in images:
-                if real[place].is_file() and real[folder] == real[place].parent:
-                    self.problem(
-                        f"{result}: is the folder in which {key} lies; results would be taken for images, give another"
-                    )
-                elif real[folder].is_relative_to(real[place]):
-                    where = "is the folder" if real[folder] == real[place] else f"found {str(folder)!r}, inside that"
-                    self.problem(f"{result}: {where} of {key}; results would be taken for images, give them another")
+        for problem in misplaced(_results(self.settings_section, general, data_sets), images):
+            self.problem(problem)
+
+
+def _results(section: str, general: dict[str, Any], data_sets: dict[str, DataSet]) -> list[tuple[str, Path]]:
+    """The folders of results, each after the key that names it."""
+    results = [(f"[{section}] {key}", general[key]) for key in ("model_path", "stat_path")]
+    return results + [(f"[{name}] pseudoPath", data_set.pseudo_path) for name, data_set in data_sets.items()]
 
 
 def _allowed(name: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from config import DATA_PATH, DataSet
+from config import DATA_PATH, DataSet, Settings
 from hscd import pair_list, readers
 from hscd.errors import InputError, printable
+from hscd.paths import misplaced
 
 _MASKS = ("changedMask", "unchangedMask")
 
@@ -74,6 +75,20 @@ def is_there(section: DataSet) -> bool:
     if section.pairs is not None:
         return any(row.before.exists() for row in pair_list.read(section.pairs, section.split))
     return section.img_a_path is not None and section.img_a_path.exists()
+
+
+def require_apart(settings: Settings) -> None:
+    """Refuse results among the images that lists of pairs name, as `config.read` does for those it names itself."""
+    for name, section in settings.data_sets.items():
+        try:
+            rows = pair_list.read(section.pairs, section.split) if section.pairs is not None else []
+        except InputError:
+            continue  # whoever needs the list says so
+        images = [
+            (f"[{name}] pairs, line {line} ({column})", path) for line, column, path in pair_list.named_paths(rows)
+        ]
+        for problem in misplaced(settings.results, images):  # the first will do: many rows share a folder
+            raise InputError(f"{settings.file}: {problem}")
 
 
 def _listed_pairs(section: DataSet, file: Path) -> list[PairFiles]:

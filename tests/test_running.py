@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from breaking import TEST, change_mat, expect
-from conftest import CONFIGURATION, ONE_PLACE, PROJECT, Workspace, make_pair, run_apart
+from conftest import CONFIGURATION, ONE_PLACE, PROJECT, Workspace, make_pair, run_apart, write_bands
 from hscd import storage
 from raster_scenes import UNLABELLED, UTM, write_labels, write_pair
 
@@ -263,6 +263,40 @@ def test_results_among_images_are_refused(workspace: Workspace, key: str, value:
     line = workspace.fails("predutils", f"{key}={value}")
     section, name = key.split(".")
     expect(line, f"[{section}] {name}: ", images)
+
+
+@pytest.mark.parametrize("key", ["settings.stat_path", "settings.model_path", "PLACE A.pseudoPath"])
+@pytest.mark.parametrize("script", ["predutils", "inspect_data", "main"])
+def test_results_among_images_of_a_list_are_refused(space: Workspace, script: str, key: str) -> None:
+    # An image that is a folder, one that is a file, and a label map, each in a folder of its own.
+    text = "name,before,after,label\ntown,one/bands,two/town.npy,three/town.npy\n"
+    (space.folder / "list.csv").write_text(text, encoding="utf-8")
+    write_scene(space.folder / "made", "town")
+    for part, place in (("after", "two"), ("label", "three")):
+        (space.folder / place).mkdir()
+        (space.folder / f"made/{part}/town.npy").rename(space.folder / place / "town.npy")
+    write_bands(space.folder / "one/bands", make_pair(1)[0])
+    for part, place in (("imgAPath", "before"), ("imgBPath", "after"), ("labelPath", "label")):
+        space.text = space.text.replace(
+            f"{part} = data/a/{place}\n", "pairs = list.csv\n" if part == "imgAPath" else ""
+        )
+    section, name = key.split(".")
+    for value, said in (
+        ("one/bands", "is the folder of [PLACE A] pairs, line 2 (before); results would be taken for images"),
+        ("one/bands/x", "one/bands/x', inside that of [PLACE A] pairs, line 2 (before); results would be taken"),
+        ("two", "is the folder in which [PLACE A] pairs, line 2 (after) lies; results would be taken for images"),
+        ("three", "is the folder in which [PLACE A] pairs, line 2 (label) lies; results would be taken for images"),
+    ):
+        expect(space.fails(script, f"{key}={value}"), f"net.conf: [{section}] {name}: ", said)
+    assert not (space.folder / "one/bands/x").exists()
+    if script == "inspect_data":  # beside a folder of bands, and below an image, nothing is looked for
+        for value in ("one", "two/x"):
+            assert space.call(script, f"{key}={value}").returncode == 0
+
+
+def test_a_list_that_nobody_reads_may_be_broken(workspace: Workspace) -> None:
+    workspace.text += "\n[PLACE C]\npairs = nowhere.csv\npseudoPath = c\n"
+    assert workspace.call("predutils").returncode == 0
 
 
 def test_results_beside_and_above_images_are_fine(workspace: Workspace) -> None:

@@ -119,13 +119,19 @@ def _row(file: Path, line: int, values: dict[str, str]) -> Row:
     return Row(line, name, file.parent / values["before"], file.parent / values["after"], label, *masks)
 
 
+def named_paths(rows: Sequence[Row]) -> list[tuple[int, str, Path]]:
+    """Line, column and path of all that rows name."""
+    every = [
+        (row.line, column, getattr(row, column)) for row in rows for column in ("before", "after", "label", *_MASKS)
+    ]
+    return [(line, column, path) for line, column, path in every if path is not None]
+
+
 def require_files(file: Path, rows: Sequence[Row]) -> None:
     """Raise `InputError`, naming the line of the list, where what a row names is not there."""
-    for row in rows:
-        for column in ("before", "after", "label", *_MASKS):
-            path = getattr(row, column)
-            if path is not None and not _exists(path):
-                raise InputError(f"{file}, line {row.line}: {brief(str(path))}: no such file or folder ({column})")
+    for line, column, path in named_paths(rows):
+        if not _exists(path):
+            raise InputError(f"{file}, line {line}: {brief(str(path))}: no such file or folder ({column})")
 
 
 def _exists(path: Path) -> bool:
