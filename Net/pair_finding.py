@@ -42,14 +42,15 @@ def pair_files(section: DataSet) -> list[PairFiles]:
         return _listed_pairs(section, section.pairs)
     _make_demo(section)
     places = _places(section)
+    for key, path in places.items():
+        if not path.exists():
+            raise InputError(f"{path}: no such file or folder ([{section.name}] {key})")
     single = [key for key, path in places.items() if _is_one_image(key, path)]
     if len(single) == len(places):
         return [_pair(readers.name_of(places["imgAPath"]), places)]
     _refuse_bands(section, places)
     if single:
         other = next(key for key in places if key not in single)
-        if not places[other].exists():
-            raise InputError(f"{places[other]}: no such file or folder ([{section.name}] {other})")
         raise InputError(
             f"{places[single[0]]}: an image ([{section.name}] {single[0]}), but {other} is a folder of images; name "
             "images or folders in all of them"
@@ -158,7 +159,7 @@ def _make_demo(section: DataSet) -> None:
 def _listing(folder: Path, key: str, section: DataSet) -> dict[str, Path]:
     """The images of a folder by their names."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder ([{section.name}] {key})")
+        raise InputError(f"{folder}: expected a folder of images ([{section.name}] {key})")
     found: dict[str, Path] = {}
     for entry in sorted(folder.iterdir()):
         if readers.is_image(entry):

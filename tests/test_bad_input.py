@@ -28,12 +28,12 @@ from raster_scenes import band_of
 @pytest.mark.parametrize("script", ["predutils", "main"])
 def test_a_missing_folder(workspace: Workspace, script: str, part: str, key: str) -> None:
     shutil.rmtree(workspace.folder / f"data/a/{part}")
-    expect(workspace.fails(script, alone=part == "after"), f"data/a/{part}: no such folder", "PLACE A", key)
+    expect(workspace.fails(script, alone=part == "after"), f"data/a/{part}: no such file or folder", "PLACE A", key)
 
 
 def test_a_missing_folder_of_the_test_set_stops_the_training(workspace: Workspace) -> None:
     shutil.rmtree(workspace.folder / "data/b/after")
-    expect(workspace.fails("main"), "data/b/after: no such folder", "PLACE B", "imgBPath")
+    expect(workspace.fails("main"), "data/b/after: no such file or folder", "PLACE B", "imgBPath")
 
 
 @pytest.mark.parametrize(("part", "key"), FOLDERS)
@@ -435,3 +435,11 @@ def test_a_missing_file_beside_named_images_is_called_missing(workspace: Workspa
     named = [f"PLACE A.{key}=data/a/{part}/town.mat" for key, part in (("imgAPath", "before"), ("imgBPath", "after"))]
     line = workspace.fails("predutils", *named, "PLACE A.labelPath=data/nowhere")
     expect(line, "data/nowhere: no such file or folder", "[PLACE A] labelPath")
+    # Nor is it an image where the others are folders, or asked to be one where they hold the bands of one image.
+    line = workspace.fails("predutils", "PLACE A.imgAPath=data/nowhere.tif")
+    expect(line, "data/nowhere.tif: no such file or folder ([PLACE A] imgAPath)")
+    bands = [f"PLACE A.{key}=data/b/{part}/east.tif" for key, part in (("imgAPath", "before"), ("imgBPath", "after"))]
+    for part in ("before", "after"):
+        (workspace.folder / f"data/b/{part}/east.tif").rename(workspace.folder / f"data/b/{part}/east")
+    line = workspace.fails("predutils", *(name.removesuffix(".tif") for name in bands), "PLACE A.labelPath=data/no")
+    expect(line, "data/no: no such file or folder ([PLACE A] labelPath)")

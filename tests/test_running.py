@@ -63,7 +63,7 @@ def test_numbers_are_told_in_any_encoding(workspace: Workspace, monkeypatch: pyt
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     done = workspace.run("inspect_data")
     assert done.returncode == 0, done.stderr
-    assert r"town.mat: 20 \xd7 30 pixels" in done.stdout
+    assert r"town: 20 \xd7 30 pixels" in done.stdout
 
 
 def test_work_goes_on_when_nobody_reads_any_more(space: Workspace) -> None:
