@@ -71,7 +71,8 @@ def train(settings: config.Settings) -> None:
     best = best_trial(trials)
     print(
         f"{settings.model_name}: best trial {best.trial_id} of {len(trials)}, validation loss "
-        f"{best.report['loss']:.5f}; on {settings.test_set}: {tables.summary(best.report['test'][0])}"
+        f"{best.report['loss']:.5f}; on {settings.test_set}: {tables.summary(best.report['test'][0])} "
+        "(thresholded on the labelled pixels alone; a test may differ)"
     )
 
 

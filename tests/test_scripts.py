@@ -304,7 +304,9 @@ def test_labelbyneigh_writes_a_map_for_each_radius(tuned: Runs) -> None:
 
 def test_training_writes_the_model_and_the_report(trained: Runs) -> None:
     assert sorted(trained("main", *TRAIN)) == ["model/M.h5", "model/M_param.pickle", "stat/M_stats.csv"]
-    assert re.match(r"M: best trial [012] of 3, ", trained.said["main", *TRAIN].stdout)
+    (said,) = (line for line in trained.said["main", *TRAIN].stdout.splitlines() if "best trial" in line)
+    assert re.match(r"M: best trial [012] of 3, validation loss .*; on PLACE B: overall accuracy ", said)
+    assert said.endswith(" (thresholded on the labelled pixels alone; a test may differ)")
 
 
 def test_the_report_has_a_row_a_trial(trained: Runs) -> None:
