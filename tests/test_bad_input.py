@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -90,6 +91,40 @@ def test_bands_of_an_image_of_different_shapes(workspace: Workspace) -> None:
 def test_a_label_map_of_another_shape(workspace: Workspace, turn: Callable[[np.ndarray], np.ndarray]) -> None:
     change_mat(workspace, "label", turn)
     expect(workspace.fails("predutils"), "data/a/label/town.mat", "label map", "(20, 30)")
+
+
+# Axes of the same lengths in another order are told, other lengths are not: of an image (20, 30, 5) and its labels.
+@pytest.mark.parametrize(
+    ("part", "turn", "said"),
+    [
+        ("after", lambda image: image.transpose(2, 1, 0), "(5, 30, 20) has the axes of (20, 30, 5) in another order"),
+        ("after", lambda image: image.transpose(1, 0, 2), "(30, 20, 5) has the axes of (20, 30, 5) in another order"),
+        ("label", lambda labels: labels.T, "(30, 20) has the axes of (20, 30, 5) in another order"),
+        ("label", lambda labels: labels[None], "(20, 30) has the axes of (20, 30, 5) in another order"),
+        ("after", lambda image: image[:19], ""),
+        ("after", lambda image: image[:, :, :4], ""),
+        ("label", lambda labels: labels[:, :20], ""),
+    ],
+)
+def test_axes_in_another_order_are_told(
+    workspace: Workspace, part: str, turn: Callable[[np.ndarray], np.ndarray], said: str
+) -> None:
+    change_mat(workspace, part, turn)
+    line = workspace.fails("predutils")
+    expect(line, f"data/a/{part}/town.mat: ", said)
+    assert ("in another order" in line) == bool(said)
+
+
+def test_labels_of_images_that_another_program_wrote_are_told_of_the_order(workspace: Workspace) -> None:
+    for part in ("before", "after"):
+        file = workspace.folder / f"data/a/{part}/town.mat"
+        image = loadmat(file)["cube"]
+        with h5py.File(file, "w") as h5:
+            h5["cube"] = image
+    line = workspace.fails("predutils")
+    expect(
+        line, "label map of shape (20, 30), images of (5, 30); (20, 30) has the axes of (5, 30, 20) in another order"
+    )
 
 
 def test_a_label_map_with_several_bands(workspace: Workspace) -> None:
