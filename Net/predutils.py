@@ -287,7 +287,7 @@ def _report(
 
 
 def tell(name: str, labels: tuple[np.ndarray, np.ndarray], counts: tuple[Confusion, Confusion]) -> None:
-    """Print what came out for a pair, before and after spatial correction; and doubt what no label can confirm."""
+    """Print what came out for a pair, before and after spatial correction; doubt what labels do not bear out."""
     from hscd.reports import tables
 
     print(f"{name}: {tables.outcome(labels, counts)}")
@@ -296,6 +296,16 @@ def tell(name: str, labels: tuple[np.ndarray, np.ndarray], counts: tuple[Confusi
         warn(
             f"{name}: {100 * share:.0f} % of the pixels are called changed, which is rare, and no label tells whether "
             f"they are; look at the map (without ground truth more than {100 * PLAUSIBLE_SHARE:.0f} % is doubted)"
+        )
+    refuted = [
+        f"kappa {of_map.kappa:.3f}{when}"
+        for of_map, when in zip(counts, ("", " after correction"), strict=True)
+        if of_map.is_chance
+    ]
+    if refuted:
+        warn(
+            f"{name}: {', '.join(refuted)}: no better than chance; look at the map, and at which values of the labels "
+            "are changed and unchanged"
         )
 
 

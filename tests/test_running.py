@@ -148,6 +148,31 @@ def test_a_large_share_is_doubted_where_there_are_no_labels(
     assert ("25 % of the pixels are called changed" in done.stderr) == doubted
 
 
+# Of 20 × 30 pixels the first 4 rows are found changed, 120 of 600, before and after correction (a majority of 5 rows).
+# By chance (120·120 + 480·480)/600² = .68 agree. Labels of 4 other rows: 360 agree, kappa (.6 − .68)/.32 = −.25; of the
+# first 6 columns: 24 + 384 agree, .68, kappa 0; of rows 0 and 1 and 4 and 5: 60 + 420, .8, kappa .375.
+@pytest.mark.parametrize(("rows", "columns", "said"), [
+    ([9, 10, 11, 12], 30, "kappa -0.250, kappa -0.250 after correction: no better than chance; look at the map"),
+    (range(20), 6, "kappa 0.000, kappa 0.000 after correction: no better than chance; look at the map"),
+    ([0, 1, 4, 5], 30, ""),
+])  # fmt: skip
+def test_a_map_that_labels_refute_is_doubted(
+    space: Workspace, undrawn: object, rows: list[int], columns: int, said: str
+) -> None:
+    before = np.random.default_rng(0).integers(1000, 1010, (20, 30, 4), np.uint16)
+    after = before.copy()
+    after[:4] += 500
+    write_pair(space, before, after, **UTM)
+    changed = np.zeros((20, 30), bool)
+    changed[list(rows), :columns] = True
+    write_labels(space, changed)
+    done = space.call("predutils")
+    assert done.returncode == 0
+    warnings = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == bool(said)
+    assert all(f"town.tif, 20 × 30 × 4): {said}" in line for line in warnings)
+
+
 def test_a_log_beside_the_old_polygons_is_not_applied_to_the_new(space: Workspace, undrawn: object) -> None:
     write_scene(space.folder / "data/a", "town")
     assert space.call("predutils").returncode == 0
