@@ -18,7 +18,8 @@ from config_keys import DATA_SET, LABEL_KEYS, MASK_KEYS, MAX_EVALS, SEARCH, SETT
 from config_keys import SEED as SEED
 from hscd import band_choice
 from hscd.distances import DISTANCES
-from hscd.errors import InputError, brief, printable
+from hscd.errors import InputError, printable
+from hscd.parsing import broken_lines
 from hscd.paths import misplaced, require_regular
 
 NET_PATH = Path(__file__).resolve().parent
@@ -142,14 +143,14 @@ def read(file: str | Path = DATA_CONFIG_PATH, overrides: Iterable[str] = ()) -> 
 def _parse(file: Path) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=("#", ";"))
     try:
-        with require_regular(file).open(encoding="utf-8-sig") as lines:
-            parser.read_file(lines)
+        text = require_regular(file).read_text(encoding="utf-8-sig")
+        parser.read_string(text)
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: not a text file in UTF-8: {error.reason}") from error
     except configparser.Error as error:
-        raise InputError(f"{file}: {brief(error)}") from error
+        raise InputError("\n".join(f"{file}: {said}" for said in broken_lines(error, text))) from error
     return parser
 
 
@@ -262,7 +263,7 @@ class _Checker:
 
     def check_places(self, name: str, given: set[str], values: dict[str, Any]) -> None:
         """Which keys that say where a data set lies go together, and with those that say what its labels mean."""
-        masks = [key for key in MASK_KEYS if key in given]
+        masks = [key for key in MASK_KEYS if key in given and "pairs" not in given]
         if "pairs" in given:
             for key in ("imgAPath", "imgBPath", "labelPath", *MASK_KEYS):
                 if key in given:
@@ -278,13 +279,18 @@ class _Checker:
                     f"[{name}] imgAPath, imgBPath: both are {values['imgAPath']}; if that one file holds both images, "
                     "matLabelA and matLabelB say which is which"
                 )
+        # One line says what is to be left out; what would be missing beside that depends on the choice.
+        if masks and given & {"labelPath", *LABEL_KEYS}:
+            other = ", ".join(key for key in ("labelPath", *LABEL_KEYS) if key in given)
+            say = "says" if len(masks) == 1 else "say"
+            self.problem(f"[{name}] {other}: {' and '.join(masks)} {say} what changed; leave out one of the two")
+            return
         if len(masks) == 1:
             missing = next(key for key in MASK_KEYS if key not in given)
             self.problem(f"[{name}] {missing}: missing; expected {_allowed(missing)}, as there is a {masks[0]}")
-        if masks and given & {"labelPath", *LABEL_KEYS}:
-            other = ", ".join(key for key in ("labelPath", *LABEL_KEYS) if key in given)
-            self.problem(f"[{name}] {other}: {' and '.join(masks)} say what changed; leave out one of the two")
-        if "labelPath" in given or ("pairs" in given and given & set(LABEL_KEYS)):
+        if len(masks) == 2 and values[masks[0]] == values[masks[1]]:
+            self.problem(f"[{name}] {', '.join(masks)}: both are {values[masks[0]]}; expected two different masks")
+        if ("labelPath" in given and "pairs" not in given) or ("pairs" in given and given & set(LABEL_KEYS)):
             of = "is a labelPath" if "labelPath" in given else "are values of other labels"
             for key in LABEL_KEYS[:2]:
                 if key in values and key not in given:
