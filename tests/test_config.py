@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import config
-from conftest import CONFIGURATION, PROJECT, Workspace
+from conftest import CONFIGURATION, PROJECT, Workspace, make_pair, write_mat
 from hscd.band_choice import BandRange
 from hscd.errors import InputError
 
@@ -818,6 +819,17 @@ def test_no_two_data_sets_of_the_shipped_file_share_a_folder() -> None:
             section.unchanged_mask,
         )
         assert all(path.is_relative_to(root) for path in given if path is not None)
+
+
+def test_the_file_that_the_readme_shows_runs(tmp_path: Path) -> None:
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    space = Workspace(tmp_path, text=text.split("```ini\n")[1].split("```")[0])
+    before, after, changed = make_pair(1)
+    for part, array in (("before", before), ("after", after), ("label", np.where(changed, 1, 2).astype(np.uint8))):
+        write_mat(tmp_path / f"data/{part}/town.mat", array)
+    for script in ("inspect_data", "predutils"):
+        done = space.call(script)
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("key", ["settings.stat_path", "settings.model_path", "PLACE A.pseudoPath"])
