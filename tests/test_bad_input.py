@@ -347,8 +347,9 @@ def test_identical_images(workspace: Workspace, distance: str) -> None:
     change_mat(workspace, "after", lambda _: before)
     done = workspace.run("predutils", f"settings.distance={distance}")
     assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    line, refuted = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
     expect(line, "PLACE A", "town", "the same", "nothing changed")
+    expect(refuted, "town", "kappa 0.000", "no better than chance")  # the labels know of changed pixels
     name = f"PLACE A_town_{distance}_pseudo_rescaling_True.tif"
     assert (band_of(workspace.folder / "stat" / name) == UNCHANGED).all()
 
