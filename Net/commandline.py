@@ -15,6 +15,7 @@ from hscd.system.hardware import choose_backend
 from hscd.system.interrupts import ctrl_c_heeded
 from hscd.system.messages import show_warnings
 from hscd.system.streams import patient_streams
+from pair_finding import require_apart
 
 
 def run(description: str, stage: Callable[[config.Settings], None], arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +56,7 @@ def _run(description: str, stage: Callable[[config.Settings], None], arguments: 
     try:
         settings = config.read(options.config, options.overrides)
         choose_backend(settings.backend)
+        require_apart(settings)
         for folder in (settings.model_path, settings.stat_path):
             storage.require_folder(folder)  # where that fails, no work should be lost
         with ctrl_c_heeded():

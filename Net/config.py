@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import configparser
 import difflib
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,8 +18,9 @@ from config_keys import DATA_SET, LABEL_KEYS, MASK_KEYS, MAX_EVALS, SEARCH, SETT
 from config_keys import SEED as SEED
 from hscd.heads import HEADS
 from hscd.scenes import band_choice
-from hscd.system.errors import InputError, brief, printable
-from hscd.system.paths import require_regular
+from hscd.system.errors import InputError, printable
+from hscd.system.parsing import broken_lines
+from hscd.system.paths import misplaced, require_regular
 
 NET_PATH = Path(__file__).resolve().parent
 DATA_CONFIG_PATH = NET_PATH / "net.conf"
@@ -113,6 +113,11 @@ class Settings:
         except KeyError:
             raise InputError(f"{self.file.name}: no section [{name}]; data sets: {', '.join(self.data_sets)}") from None
 
+    @property
+    def results(self) -> list[tuple[str, Path]]:
+        """The folders of results, each after the key that names it."""
+        return _results(SETTINGS_SECTION, vars(self), self.data_sets)
+
 
 SETTINGS_SECTION = "settings"
 SETTINGS_ALIAS = "setting"
@@ -139,14 +144,14 @@ def read(file: str | Path = DATA_CONFIG_PATH, overrides: Iterable[str] = ()) -> 
 def _parse(file: Path) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=("#", ";"))
     try:
-        with require_regular(file).open(encoding="utf-8-sig") as lines:
-            parser.read_file(lines)
+        text = require_regular(file).read_text(encoding="utf-8-sig")
+        parser.read_string(text)
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: not a text file in UTF-8: {error.reason}") from error
     except configparser.Error as error:
-        raise InputError(f"{file}: {brief(error)}") from error
+        raise InputError("\n".join(f"{file}: {said}" for said in broken_lines(error, text))) from error
     return parser
 
 
@@ -259,7 +264,7 @@ class _Checker:
 
     def check_places(self, name: str, given: set[str], values: dict[str, Any]) -> None:
         """Which keys that say where a data set lies go together, and with those that say what its labels mean."""
-        masks = [key for key in MASK_KEYS if key in given]
+        masks = [key for key in MASK_KEYS if key in given and "pairs" not in given]
         if "pairs" in given:
             for key in ("imgAPath", "imgBPath", "labelPath", *MASK_KEYS):
                 if key in given:
@@ -275,13 +280,18 @@ class _Checker:
                     f"[{name}] imgAPath, imgBPath: both are {values['imgAPath']}; if that one file holds both images, "
                     "matLabelA and matLabelB say which is which"
                 )
+        # One line says what is to be left out; what would be missing beside that depends on the choice.
+        if masks and given & {"labelPath", *LABEL_KEYS}:
+            other = ", ".join(key for key in ("labelPath", *LABEL_KEYS) if key in given)
+            say = "says" if len(masks) == 1 else "say"
+            self.problem(f"[{name}] {other}: {' and '.join(masks)} {say} what changed; leave out one of the two")
+            return
         if len(masks) == 1:
             missing = next(key for key in MASK_KEYS if key not in given)
             self.problem(f"[{name}] {missing}: missing; expected {_allowed(missing)}, as there is a {masks[0]}")
-        if masks and given & {"labelPath", *LABEL_KEYS}:
-            other = ", ".join(key for key in ("labelPath", *LABEL_KEYS) if key in given)
-            self.problem(f"[{name}] {other}: {' and '.join(masks)} say what changed; leave out one of the two")
-        if "labelPath" in given or ("pairs" in given and given & set(LABEL_KEYS)):
+        if len(masks) == 2 and values[masks[0]] == values[masks[1]]:
+            self.problem(f"[{name}] {', '.join(masks)}: both are {values[masks[0]]}; expected two different masks")
+        if ("labelPath" in given and "pairs" not in given) or ("pairs" in given and given & set(LABEL_KEYS)):
             of = "is a labelPath" if "labelPath" in given else "are values of other labels"
             for key in LABEL_KEYS[:2]:
                 if key in values and key not in given:
@@ -295,8 +305,6 @@ class _Checker:
 
     def check_results(self, general: dict[str, Any], data_sets: dict[str, DataSet]) -> None:
         """No results where images and label maps are looked for: the next run would take them for such."""
-        results = [(f"[{self.settings_section}] {key}", general[key]) for key in ("model_path", "stat_path")]
-        results += [(f"[{name}] pseudoPath", data_set.pseudo_path) for name, data_set in data_sets.items()]
         images = [
             (f"[{name}] {key}", path)
             for name, data_set in data_sets.items()
@@ -307,16 +315,14 @@ class _Checker:
             )
             if path is not None
         ]  # fmt: skip
-        real = {path: Path(os.path.realpath(path)) for _, path in results + images}  # a loop of links is no error here
-        for result, folder in results:
-            for key, place in images:
-                if real[place].is_file() and real[folder] == real[place].parent:
-                    self.problem(
-                        f"{result}: is the folder in which {key} lies; results would be taken for images, give another"
-                    )
-                elif real[folder].is_relative_to(real[place]):
-                    where = "is the folder" if real[folder] == real[place] else f"found {str(folder)!r}, inside that"
-                    self.problem(f"{result}: {where} of {key}; results would be taken for images, give them another")
+        for problem in misplaced(_results(self.settings_section, general, data_sets), images):
+            self.problem(problem)
+
+
+def _results(section: str, general: dict[str, Any], data_sets: dict[str, DataSet]) -> list[tuple[str, Path]]:
+    """The folders of results, each after the key that names it."""
+    results = [(f"[{section}] {key}", general[key]) for key in ("model_path", "stat_path")]
+    return results + [(f"[{name}] pseudoPath", data_set.pseudo_path) for name, data_set in data_sets.items()]
 
 
 def _allowed(name: str) -> str:

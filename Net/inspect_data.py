@@ -79,7 +79,7 @@ def _picture(settings: config.Settings, section: config.DataSet, files: PairFile
 def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) -> list[str]:
     """The numbers of a pair in words."""
     rows, columns, bands = images[0].shape
-    lines = [f"  {files.before.name}: {rows} × {columns} pixels, {bands} {'band' if bands == 1 else 'bands'}"]
+    lines = [f"  {files.name}: {rows} × {columns} pixels, {bands} {'band' if bands == 1 else 'bands'}"]
     for name, image, kind, (low, high) in zip(("before", "after"), images, found.types, found.ranges, strict=True):
         lines.append(f"    {name}: {named(image)}, {image.format}, {kind}, {low:g} … {high:g}")
     wavelengths = images[0].wavelengths

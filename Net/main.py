@@ -87,7 +87,8 @@ def _search(
     )
     print(
         f"{settings.model_name}: best trial {best.trial_id} of {len(trials)}, validation loss "
-        f"{best.report['loss']:.5f}; on {settings.test_set}: {tables.summary(counts)}"
+        f"{best.report['loss']:.5f}; on {settings.test_set}: {tables.summary(counts)} "
+        "(thresholded on the labelled pixels alone; a test may differ)"
     )
 
 

@@ -207,6 +207,7 @@ def test_testing_on_identical_images(ready: Workspace) -> None:
     change_mat(ready, "after", lambda _: before)
     done = ready.call("main", TEST, "settings.test_set=PLACE A")
     assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
-    expect(line, "[PLACE A] town", "the same", "nothing changed")
+    same, refuted = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    expect(same, "[PLACE A] town", "the same", "nothing changed")
+    expect(refuted, "town", "kappa 0.000", "no better than chance")
     assert "changed 0.0 %" in done.stdout

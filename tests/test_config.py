@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import config
-from conftest import CONFIGURATION, PROJECT, Workspace
+from conftest import CONFIGURATION, PROJECT, Workspace, make_pair, write_mat
 from hscd.scenes.band_choice import BandRange
 from hscd.system.errors import InputError
 
@@ -360,6 +361,15 @@ LISTED = {"imgAPath": None, "imgBPath": None, "labelPath": None, "pairs": "a.csv
         (NO_LABELS | {"unchangedMask": "m"}, ["changedMask: missing; expected the folder of the masks of changed"]),
         ({"changedMask": "m", "unchangedMask": "n"},
          ["labelPath, changedLabel, unchangedLabel, unknownLabel: changedMask and unchangedMask say what changed"]),
+        # What is to be left out is said once, and not what would then be missing.
+        ({"changedMask": "m"}, ["labelPath, changedLabel, unchangedLabel, unknownLabel: changedMask says what"]),
+        (NO_LABELS | {"changedMask": "m", "unchangedMask": "n", "labelPath": "l"},
+         ["labelPath: changedMask and unchangedMask say what changed; leave out one of the two"]),
+        (NO_LABELS | {"unchangedMask": "n", "labelPath": "l"}, ["labelPath: unchangedMask says what changed"]),
+        (LISTED | NO_LABELS | {"changedMask": "m"}, ["changedMask: pairs says"]),
+        (LISTED | NO_LABELS | {"labelPath": "l"}, ["labelPath: pairs says"]),
+        (NO_LABELS | {"changedMask": "m/n.bmp", "unchangedMask": "m/./n.bmp"},
+         ["changedMask, unchangedMask: both are m/n.bmp; expected two different masks"]),
     ],
 )  # fmt: skip
 def test_keys_that_do_not_go_together(file: Path, edits: dict[str, str | None], expected: list[str]) -> None:
@@ -605,19 +615,32 @@ def test_all_problems_are_told_at_once_a_line_each(file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (CONFIGURATION.replace("distance = ED", "distance = ED\ndistance = SAM").encode(), ["distance", "settings"]),
-        ((CONFIGURATION + "\n[PLACE A]\n").encode(), ["PLACE A"]),
-        (b"train_set = PLACE A\n", ["train_set"]),
-        (CONFIGURATION.replace("training = True", "training").encode(), ["training"]),
+        # The first line is empty, [settings] the second one, distance the fifth, training the eighth.
+        (CONFIGURATION.replace("distance = ED", "distance = ED\ndistance = SAM").encode(),
+         ["line 6: found 'distance = SAM', a key that stands in [settings] already; leave out one of the two"]),
+        ((CONFIGURATION + "\n[PLACE A]\n").encode(),
+         [f"line {len(CONFIGURATION.splitlines()) + 2}: found '[PLACE A]', a section that stands above already"]),
+        (b"\n# places\ntrain_set = PLACE A\n",
+         ["line 3: found 'train_set = PLACE A'; expected a section first, [settings] for example"]),
+        (CONFIGURATION.replace("training = True", "training").encode(),
+         ["line 8: found 'training'; expected KEY = VALUE, [SECTION], or # before a comment"]),
         (CONFIGURATION.replace("PLACE A", "CITT\xc0").encode("latin-1"), ["UTF-8"]),
         (CONFIGURATION.encode("utf-16"), ["UTF-8"]),
     ],
     ids=["duplicate key", "duplicate section", "no section header", "a key without =", "Latin-1", "UTF-16"],
-)
+)  # fmt: skip
 def test_a_file_that_is_no_configuration_is_one_line(file: Path, content: bytes, said: list[str]) -> None:
     file.write_bytes(content)
     (line,) = problems(file)
     assert all(word in line for word in said)
+    assert "Error" not in line
+
+
+def test_every_broken_line_is_told_by_its_number(file: Path) -> None:
+    file.write_text("[settings]\r\ntraining\r\nseed = 1\r\n= 3\r\n" + "x\n" * 20, encoding="utf-8")
+    lines = problems(file)
+    assert lines[0] == f"{file}: line 2: found 'training'; expected KEY = VALUE, [SECTION], or # before a comment"
+    assert [line.split(": found")[0] for line in lines[1:]] == [f"{file}: line {n}" for n in (4, *range(5, 13))]
 
 
 def test_an_empty_file_lacks_its_sections(file: Path) -> None:
@@ -802,6 +825,17 @@ def test_no_two_data_sets_of_the_shipped_file_share_a_folder() -> None:
             section.unchanged_mask,
         )
         assert all(path.is_relative_to(root) for path in given if path is not None)
+
+
+def test_the_file_that_the_readme_shows_runs(tmp_path: Path) -> None:
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    space = Workspace(tmp_path, text=text.split("```ini\n")[1].split("```")[0])
+    before, after, changed = make_pair(1)
+    for part, array in (("before", before), ("after", after), ("label", np.where(changed, 1, 2).astype(np.uint8))):
+        write_mat(tmp_path / f"data/{part}/town.mat", array)
+    for script in ("inspect_data", "predutils"):
+        done = space.call(script)
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("key", ["settings.stat_path", "settings.model_path", "PLACE A.pseudoPath"])

@@ -193,6 +193,8 @@ def test_pairs_of_a_list(listed: Workspace) -> None:
     done = listed.call(INSPECT)
     assert done.returncode == 0, done.stderr
     assert f"[PLACE A] 2 pairs in {listed.folder / 'list.csv'}" in done.stdout
+    for name, file in (("river", "bsq_2003.hdr"), ("city", "folder_2003")):  # as the list calls them
+        assert f"  {name}: 20 × 30 pixels, 5 bands\n    before: images/{file}, " in done.stdout
     # The rectangle of make_pair is 7 × 9 pixels.
     assert done.stdout.count("labels: changed 63 (10.5%), unchanged 537 (89.5%), unknown 0") == 2
     assert listed.call("predutils").returncode == 0

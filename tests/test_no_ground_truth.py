@@ -86,4 +86,4 @@ def test_training_needs_labels_and_says_so(spaces: tuple[Workspace, Workspace]) 
 
 def test_a_label_folder_that_is_named_has_to_be_there(workspace: Workspace, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "data/a/label")
-    assert "data/a/label: no such folder" in workspace.fails("predutils")
+    assert "data/a/label: no such file or folder" in workspace.fails("predutils")

@@ -322,7 +322,9 @@ def test_training_writes_the_model_and_the_report(trained: Runs) -> None:
     assert sorted(trained("main", *TRAIN)) == [
         "model/M.h5", "model/M_param.pickle", "stat/M_run.json", "stat/M_stats.csv",
     ]  # fmt: skip
-    assert re.match(r"M: best trial [012] of 3, ", trained.said["main", *TRAIN].stdout)
+    (said,) = (line for line in trained.said["main", *TRAIN].stdout.splitlines() if "best trial" in line)
+    assert re.match(r"M: best trial [012] of 3, validation loss .*; on PLACE B: overall accuracy ", said)
+    assert said.endswith(" (thresholded on the labelled pixels alone; a test may differ)")
 
 
 def test_the_report_has_a_row_a_trial(trained: Runs) -> None:
@@ -517,7 +519,7 @@ def test_a_test_with_another_rescaling_than_in_training_is_pointed_at(trained: R
     space = Workspace(tmp_path)
     said = "M: trained with apply_rescaling = True, tested with False"
     assert said in space.call("main", *TEST, "settings.apply_rescaling=False").stderr
-    assert "warning" not in space.call("main", *TEST).stderr
+    assert "rescaling" not in space.call("main", *TEST).stderr
 
 
 def test_a_test_after_fine_tuning_gives_what_it_gave_before(tuned: Runs) -> None:
@@ -554,7 +556,9 @@ def test_no_command_warns(tuned: Runs) -> None:
     tuned("main", *TEST, "settings.fine_tuning=0")
     assert len(tuned.said) >= 4
     for command, done in tuned.said.items():
-        assert "warning" not in done.stderr.lower(), command
+        # What the model of a search this small is worth differs from machine to machine.
+        said = [line for line in done.stderr.lower().splitlines() if "no better than chance" not in line]
+        assert "warning" not in "\n".join(said), command
 
 
 def test_another_current_folder_gives_the_same_files(
