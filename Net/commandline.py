@@ -13,7 +13,7 @@ from hscd.system import storage
 from hscd.system.errors import InputError, brief
 from hscd.system.hardware import choose_backend
 from hscd.system.interrupts import ctrl_c_heeded
-from hscd.system.messages import show_warnings
+from hscd.system.messages import show_messages
 from hscd.system.streams import patient_streams
 from pair_finding import require_apart
 from settings import Settings, read_settings
@@ -54,7 +54,7 @@ def _run(description: str, stage: Callable[[Settings], None], arguments: Sequenc
         help="use VALUE instead of what the configuration file says; repeatable",
     )  # fmt: skip
     options = parser.parse_args(arguments)
-    show_warnings()
+    show_messages()
     try:
         settings = read_settings(options.config, options.overrides)
         choose_backend(settings.backend)

@@ -18,6 +18,7 @@ from hscd.scenes.inspection import PairSummary, best_bands, listed, named, summa
 from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.scene import thinned, windows_of
 from hscd.system.errors import InputError
+from hscd.system.messages import result
 from hscd.system.paths import require_names
 from image_pairs import label_map, memory_limit, nothing_left, open_pair, opened_image, relabel
 from pair_finding import PairFiles, is_there, pair_files
@@ -33,17 +34,17 @@ def inspect(settings: config.Settings) -> None:
     for name, section in settings.data_sets.items():
         try:
             if not (is_there(section) or name in (settings.train_set, settings.test_set)):
-                print(f"[{name}] not there: {section.img_a_path or f'any image of {section.pairs}'}")
+                result(f"[{name}] not there: {section.img_a_path or f'any image of {section.pairs}'}")
                 continue
             pairs = pair_files(section)
         except InputError as error:
             errors.append(str(error))
             continue
-        print(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {_place(section)}")
+        result(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {_place(section)}")
         for files in pairs:
             try:
                 require_names([_picture(settings, section, files)])
-                print(*_pair_lines(files, section, settings), sep="\n")
+                result("\n".join(_pair_lines(files, section, settings)))
             except InputError as error:
                 errors.append(str(error))
     if errors:

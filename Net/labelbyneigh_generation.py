@@ -10,6 +10,7 @@ import predutils as pu
 from commandline import run
 from hscd.reports import maps
 from hscd.system.errors import InputError
+from hscd.system.messages import progress
 from hscd.system.paths import require_names
 from pipeline.run_record import recorded
 
@@ -18,8 +19,6 @@ FIRST_RADIUS = 2
 
 def generate(settings: config.Settings) -> None:
     """Draw the maps from the saved pseudo-labels."""
-    from tqdm import tqdm
-
     section = settings[settings.train_set]
     largest = settings.options["pseudo_radius"]
     if largest < FIRST_RADIUS:
@@ -33,9 +32,9 @@ def generate(settings: config.Settings) -> None:
         require_names([run_file, _picture(settings, name, largest)])
     with (
         recorded("maps by radii", settings, [section.name], run_file) as record,
-        tqdm(names, desc="maps by neighbourhood", unit="pair") as progress,
+        progress(names, desc="maps by neighbourhood", unit="pair") as bar,
     ):
-        for name in progress:
+        for name in bar:
             pseudo = pu.load_pseudo_labels(section, name)
             chosen = {}
             for radius in range(FIRST_RADIUS, largest + 1):

@@ -24,7 +24,7 @@ from hscd.selections import corrected_labels
 from hscd.system import storage
 from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
-from hscd.system.messages import warn
+from hscd.system.messages import result, tell, warn
 from hscd.system.paths import require_names
 from image_pairs import require_labels, require_room
 from pair_finding import pair_files
@@ -85,7 +85,7 @@ def _search(
         "best trial",
         {"trial_id": best.trial_id, "trials": len(trials), "val_loss": best.report["loss"]} | tables.metrics(counts),
     )
-    print(
+    result(
         f"{settings.model_name}: best trial {best.trial_id} of {len(trials)}, validation loss "
         f"{best.report['loss']:.5f}; on {settings.test_set}: {tables.summary(counts)} "
         "(thresholded on the labelled pixels alone; a test may differ)"
@@ -180,7 +180,7 @@ def fine_tuned(
     if pseudo is None:
         return dict.fromkeys(columns)
     file = pu.pseudo_file(settings[settings.test_set], scene.name)
-    print(f"{scene.name}: fine-tuning on {file}, threshold {pseudo['threshold']:.5g}")
+    tell(f"{scene.name}: fine-tuning on {file}, threshold {pseudo['threshold']:.5g}")
     started = time.perf_counter()
     positions, labels = plan.select(pseudo)
     extraction_time = time.perf_counter() - started if plan.is_choice else None

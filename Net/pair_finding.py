@@ -9,6 +9,7 @@ from config import DATA_PATH
 from hscd import readers
 from hscd.scenes import pair_list
 from hscd.system.errors import InputError, printable
+from hscd.system.messages import tell
 from hscd.system.paths import misplaced
 from settings import DataSet, Settings
 
@@ -154,7 +155,7 @@ def _make_demo(section: DataSet) -> None:
         here = section.img_a_path is not None and section.img_a_path.parent == DATA_PATH / folder
         # The label map is the last file that is written.
         if here and not any((DATA_PATH / folder / "label").glob("*.mat")):
-            print("making the demo data …", flush=True)
+            tell("making the demo data …")
             demo.write_demo(DATA_PATH)
 
 

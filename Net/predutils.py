@@ -25,6 +25,7 @@ from hscd.selections.neighborhood import labels_by_neighborhood
 from hscd.selections.percentage import labels_by_percentage
 from hscd.system import storage
 from hscd.system.errors import InputError
+from hscd.system.messages import progress
 from hscd.system.paths import require_names, require_regular
 from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
@@ -164,11 +165,9 @@ def generate(settings: config.Settings) -> None:
 
 def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[tuple[Scene, ScoreMap, Cut]]:
     """Scores of all scenes, and their thresholds."""
-    from tqdm import tqdm
-
     found = []
-    with tqdm(scenes, desc="pseudo-labels", unit="pair") as progress:
-        for scene in progress:
+    with progress(scenes, desc="pseudo-labels", unit="pair") as bar:
+        for scene in bar:
             where = f"[{section_name}] {scene.name}"
             try:
                 score_map = plan.score(plan.detector(), scene)

@@ -143,7 +143,7 @@ def test_everything_is_compared(whole: tuple[Workspace, dict[str, Any]]) -> None
         if name.endswith("_distances.tif"):
             start = name.removesuffix("_distances.tif")
             changed = np.frombuffer(found[name], np.float32) > float(found[f"{start}.csv"][0]["threshold"])
-            np.testing.assert_array_equal(np.frombuffer(found[f"{start}.tif"], np.uint8), np.where(changed, 0, 1))
+            np.testing.assert_array_equal(np.frombuffer(found[f"{start}.tif"], np.uint8), changed.astype(int))
     files = (space.folder / "data/a").glob("[ab]*/town.tif")
     assert sum(rasterio.open(file).read().nbytes for file in files) > 2**20
 

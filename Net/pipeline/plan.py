@@ -16,7 +16,7 @@ from hscd.registry import Registry
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
 from hscd.selections import SELECTIONS, Selected, by_code
-from hscd.system.messages import warn
+from hscd.system.messages import detail, warn
 from hscd.thresholds import THRESHOLDS, cut_scores
 
 
@@ -37,13 +37,16 @@ class Plan:
 
     def score(self, detector: Detector, scene: Scene) -> ScoreMap:
         """Scores of a scene."""
-        return scored(detector, scene, np.random.default_rng(self._settings.seed))
+        score_map = scored(detector, scene, np.random.default_rng(self._settings.seed))
+        detail(f"{scene.name}: scores by {detector.name} in {score_map.seconds:.2f} s")
+        return score_map
 
     def cut(self, score_map: ScoreMap, scene: Scene, where: str) -> Cut:
         """The threshold of scores; what makes it doubtful is told, of `where`."""
         name = self._settings.threshold
         threshold = partial(THRESHOLDS[name], **self._options(THRESHOLDS, name))
         cut = cut_scores(score_map.scores, threshold, scene.nothing_changed)
+        detail(f"{where}: threshold {cut.value:.6g}")
         for doubt in cut.warnings:
             warn(f"{where}: {doubt}")
         return cut

@@ -11,7 +11,7 @@ import numpy as np
 from hscd.labels import UNKNOWN
 from hscd.records import Grid
 from hscd.reports.gis.gdal import crs_of, session
-from hscd.reports.gis.styles import CLASSES, class_renderer, distance_renderer, write_style
+from hscd.reports.gis.styles import CLASSES, MAP_VALUES, class_renderer, distance_renderer, write_style
 from hscd.reports.maps import COLOURS
 from hscd.system import storage
 from hscd.system.hardware import threads
@@ -23,7 +23,7 @@ _BESIDE = (".aux.xml", ".ovr", ".msk")
 
 
 def write_change_map(path: Path, labels: np.ndarray, grid: Grid, tags: Mapping[str, object] | None = None) -> None:
-    """Write a change map as GeoTIFF with a colour table, and its style.
+    """Write a change map as GeoTIFF with a colour table, and its style: 1 changed, 0 unchanged, 255 unknown or masked.
 
     Overviews show the most frequent class; unknown pixels are "no data".
 
@@ -37,10 +37,11 @@ def write_change_map(path: Path, labels: np.ndarray, grid: Grid, tags: Mapping[s
         InputError: if the coordinate system of the grid is not one.
         OSError: if a file cannot be written; what was there before stays.
     """
-    names = {f"CLASS_{label}": name for label, name in CLASSES.items()}
-    colours = {label: (*bytes.fromhex(COLOURS[label][1:]), 255) for label in CLASSES}
+    names = {f"CLASS_{MAP_VALUES[label]}": name for label, name in CLASSES.items()}
+    colours = {MAP_VALUES[label]: (*bytes.fromhex(COLOURS[label][1:]), 255) for label in CLASSES}
+    values = np.array([MAP_VALUES[label] for label in sorted(CLASSES)], np.uint8)[labels]
     _write_raster(
-        path, labels, grid, np.dtype(np.uint8), UNKNOWN, "change map", {**names, **(tags or {})}, colours,
+        path, values, grid, np.dtype(np.uint8), MAP_VALUES[UNKNOWN], "change map", {**names, **(tags or {})}, colours,
         overview_resampling="MODE",
     )  # fmt: skip
     write_style(path, class_renderer())
