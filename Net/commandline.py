@@ -16,9 +16,11 @@ from hscd.system.interrupts import ctrl_c_heeded
 from hscd.system.messages import show_messages
 from hscd.system.streams import patient_streams
 from pair_finding import require_apart
+from settings import Settings, read_settings
+from settings.tables import short_lines
 
 
-def run(description: str, stage: Callable[[config.Settings], None], arguments: Sequence[str] | None = None) -> int:
+def run(description: str, stage: Callable[[Settings], None], arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, read the configuration and run a stage.
 
     Args:
@@ -39,9 +41,9 @@ def run(description: str, stage: Callable[[config.Settings], None], arguments: S
     return status
 
 
-def _run(description: str, stage: Callable[[config.Settings], None], arguments: Sequence[str] | None) -> int:
+def _run(description: str, stage: Callable[[Settings], None], arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
-        description=description, epilog="Settings, data sets and outputs are described in net.conf and README.md."
+        description=description, epilog=_epilog(), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "--config", type=Path, default=config.DATA_CONFIG_PATH, metavar="FILE",
@@ -54,7 +56,7 @@ def _run(description: str, stage: Callable[[config.Settings], None], arguments: 
     options = parser.parse_args(arguments)
     show_messages()
     try:
-        settings = config.read(options.config, options.overrides)
+        settings = read_settings(options.config, options.overrides)
         choose_backend(settings.backend)
         require_apart(settings)
         for folder in (settings.model_path, settings.stat_path):
@@ -77,3 +79,10 @@ def _run(description: str, stage: Callable[[config.Settings], None], arguments: 
         print("interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _epilog() -> str:
+    """What --help says of net.conf."""
+    keys = "\n".join(short_lines("settings"))
+    more = "Settings, data sets and outputs are described in net.conf and README.md."
+    return f"keys of [settings], for --set settings.KEY=VALUE:\n{keys}\n\n{more}"

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from config import DataSet, Settings
 from hscd import readers
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
 from hscd.scenes import band_choice
@@ -22,6 +21,7 @@ from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
 from hscd.system.messages import warn
 from pair_finding import PairFiles, pair_files
+from settings import DataSet, Settings
 
 _MEBIBYTE = 2**20
 

@@ -20,15 +20,16 @@ FIRST_RADIUS = 2
 def generate(settings: config.Settings) -> None:
     """Draw the maps from the saved pseudo-labels."""
     section = settings[settings.train_set]
-    if settings.pseudo_radius < FIRST_RADIUS:
+    largest = settings.options["pseudo_radius"]
+    if largest < FIRST_RADIUS:
         raise InputError(
-            f"{settings.file}: [settings] pseudo_radius: found {settings.pseudo_radius}; "
+            f"{settings.file}: [settings] pseudo_radius: found {largest}; "
             f"maps are drawn from radius {FIRST_RADIUS} up to it"
         )
     run_file = settings.stat_path / f"{section.name}_radii_run.json"
     names = pu.saved_pairs(section)
     for name in names:
-        require_names([run_file, _picture(settings, name, settings.pseudo_radius)])
+        require_names([run_file, _picture(settings, name, largest)])
     with (
         recorded("maps by radii", settings, [section.name], run_file) as record,
         progress(names, desc="maps by neighbourhood", unit="pair") as bar,
@@ -36,7 +37,7 @@ def generate(settings: config.Settings) -> None:
         for name in bar:
             pseudo = pu.load_pseudo_labels(section, name)
             chosen = {}
-            for radius in range(FIRST_RADIUS, settings.pseudo_radius + 1):
+            for radius in range(FIRST_RADIUS, largest + 1):
                 positions, labels = pu.labels_by_neighborhood(pseudo, radius)
                 maps.write_classes(
                     _picture(settings, name, radius),

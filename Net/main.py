@@ -72,7 +72,7 @@ def _search(
         *data,
         HEADS[settings.distance].function,
         settings.model_name,
-        settings.searches[settings.distance],
+        settings.search(settings.distance),
         model_path=settings.model_path,
         stat_path=settings.stat_path,
         seed=settings.seed,

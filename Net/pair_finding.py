@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from config import DATA_PATH, DataSet, Settings
+from config import DATA_PATH
 from hscd import readers
 from hscd.scenes import pair_list
 from hscd.system.errors import InputError, printable
 from hscd.system.messages import tell
 from hscd.system.paths import misplaced
+from settings import DataSet, Settings
 
 _MASKS = ("changedMask", "unchangedMask")
 
@@ -81,7 +82,7 @@ def is_there(section: DataSet) -> bool:
 
 
 def require_apart(settings: Settings) -> None:
-    """Refuse results among the images that lists of pairs name, as `config.read` does for those it names itself."""
+    """Refuse results among the images that lists of pairs name, as `read_settings` does for those it names itself."""
     for name, section in settings.data_sets.items():
         try:
             rows = pair_list.read(section.pairs, section.split) if section.pairs is not None else []

@@ -189,7 +189,7 @@ def report_pseudo_labels(settings: config.Settings, scene: Scene, result: MapRes
 
 def _kind(settings: config.Settings) -> str:
     """How file names call pseudo-labels of these settings."""
-    return f"{settings.distance}_pseudo_rescaling_{settings.apply_rescaling}"
+    return f"{settings.detector_name}_pseudo_rescaling_{settings.apply_rescaling}"
 
 
 def _files(settings: config.Settings, pair_name: str) -> ResultFiles:

@@ -25,11 +25,15 @@ class Plan:
 
     def __init__(self, settings: config.Settings) -> None:
         self._settings = settings
-        self.correct: Correct = partial(CORRECTIONS["majority"], radius=config.CORRECTION_RADIUS)
+        correction = settings.correction
+        self.correct: Correct = partial(
+            CORRECTIONS[correction], radius=config.CORRECTION_RADIUS, **self._options(CORRECTIONS, correction)
+        )
 
     def detector(self) -> Detector:
         """The detector that makes pseudo-labels."""
-        return DETECTORS[self._settings.distance]()
+        name = self._settings.detector_name
+        return DETECTORS[name](**self._options(DETECTORS, name))
 
     def score(self, detector: Detector, scene: Scene) -> ScoreMap:
         """Scores of a scene."""
@@ -39,7 +43,9 @@ class Plan:
 
     def cut(self, score_map: ScoreMap, scene: Scene, where: str) -> Cut:
         """The threshold of scores; what makes it doubtful is told, of `where`."""
-        cut = cut_scores(score_map.scores, THRESHOLDS["otsu"], scene.nothing_changed)
+        name = self._settings.threshold
+        threshold = partial(THRESHOLDS[name], **self._options(THRESHOLDS, name))
+        cut = cut_scores(score_map.scores, threshold, scene.nothing_changed)
         detail(f"{where}: threshold {cut.value:.6g}")
         for doubt in cut.warnings:
             warn(f"{where}: {doubt}")
@@ -74,4 +80,4 @@ class Plan:
         return "no fine tuning" if name is None else SELECTIONS[name].label(**self._options(SELECTIONS, name))
 
     def _options(self, family: Registry[Any], name: str) -> dict[str, Any]:
-        return {option.name: getattr(self._settings, option.name) for option in family.options(name)}
+        return {option.name: self._settings.options[option.name] for option in family.options(name)}

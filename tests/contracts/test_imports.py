@@ -11,8 +11,9 @@ from conftest import PROJECT
 
 NET = PROJECT / "Net"
 LIBRARY = sorted((NET / "hscd").rglob("*.py"))
-# The scripts and stages, and what they share: every module beside the library.
-OUTSIDE = {path.stem for path in NET.glob("*.py")}
+# The scripts and stages, and what they share: every module and package beside the library.
+OUTSIDE = {path.stem for path in NET.glob("*.py")} | {path.parent.name for path in NET.glob("*/__init__.py")} - {"hscd"}
+SETTINGS = sorted((NET / "settings").glob("*.py"))
 
 
 def imported_modules(path):
@@ -33,7 +34,7 @@ def test_the_files_looked_at_are_those_of_the_library():
     names = {path.relative_to(NET).as_posix() for path in LIBRARY}
     assert {"hscd/heads/euclidean.py", "hscd/readers/tif.py", "hscd/reports/maps.py", "hscd/search/engine.py"} <= names
     stages = {"config", "commandline", "main", "siamese", "image_pairs", "dataprocessing", "predutils"}
-    assert stages | {"labelbyperc_generation", "labelbyneigh_generation"} <= OUTSIDE
+    assert stages | {"labelbyperc_generation", "labelbyneigh_generation", "settings", "pipeline"} <= OUTSIDE
 
 
 def test_imports_in_all_forms_are_found(tmp_path, monkeypatch):
@@ -56,11 +57,17 @@ def test_library_imports_no_script_and_no_stage(path):
     assert roots & OUTSIDE == set()
 
 
+@pytest.mark.parametrize("path", SETTINGS, ids=lambda path: path.name)
+def test_settings_import_the_constants_and_the_library_alone(path):
+    roots = {name.split(".")[0] for name in imported_modules(path)}
+    assert roots & OUTSIDE <= {"config", "settings"}
+
+
 # --help and a configuration error must answer in well under a second.
 SLOW = ("tensorflow", "keras", "matplotlib", "skimage", "scipy.io", "hyperas", "hyperopt", "sklearn")
 QUICK = (
-    "config", "image_pairs", "dataprocessing", "main", "predutils", "labelbyperc_generation", "labelbyneigh_generation",
-    "inspect_data",
+    "config", "settings", "settings.tables", "image_pairs", "dataprocessing", "main", "predutils",
+    "labelbyperc_generation", "labelbyneigh_generation", "inspect_data",
 )  # fmt: skip
 IMPORT_ALL = f"""
 import importlib, sys

@@ -1,0 +1,55 @@
+"""What a run is made of is what the settings say."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+import config
+from conftest import CONFIGURATION
+from hscd.corrections import CORRECTIONS
+from hscd.detectors import DETECTORS
+from hscd.registry import Option
+from hscd.scores import Cut
+from hscd.system import parsing
+from hscd.thresholds import THRESHOLDS
+from pipeline.plan import Plan
+from settings import read_settings
+
+SHIFT = Option("shift", lambda text: parsing.number(text), "a number", 1.0, "what is added")
+
+
+@pytest.fixture
+def plan(tmp_path):
+    file = tmp_path / "net.conf"
+    file.write_text(CONFIGURATION, encoding="utf-8")
+    return lambda *overrides: Plan(read_settings(file, [f"settings.{override}" for override in overrides]))
+
+
+def add(monkeypatch, registry, member):
+    list(registry)
+    monkeypatch.setitem(registry._members, "new", member)
+    monkeypatch.setitem(registry._options, "new", (SHIFT,))
+
+
+def test_the_detector_is_the_one_that_is_configured(plan, monkeypatch):
+    assert plan("distance=SAM").detector().name == "SAM"
+    assert plan("distance=SAM", "detector=ED").detector().name == "ED"
+    add(monkeypatch, DETECTORS, lambda **options: options)
+    assert plan("detector=new", "shift=2").detector() == {"shift": 2}
+
+
+def test_the_threshold_is_the_one_that_is_configured(plan, monkeypatch):
+    add(monkeypatch, THRESHOLDS, lambda scores, shift: Cut(float(scores.mean()) + shift))
+    scores = type("Scores", (), {"scores": np.array([1.0, 3.0])})()
+    scene = type("Scene", (), {"nothing_changed": lambda: False})()
+    assert plan("threshold=new", "shift=2").cut(scores, scene, "there").value == 4
+    assert 1 <= plan().cut(scores, scene, "there").value < 3
+
+
+def test_the_correction_is_the_one_that_is_configured(plan, monkeypatch):
+    add(monkeypatch, CORRECTIONS, lambda labels, scores, radius, shift: (radius, shift))
+    assert plan("correction=new").correct(None, None) == (3, 1)
+    monkeypatch.setattr(config, "CORRECTION_RADIUS", 5)
+    assert plan("correction=new").correct(None, None) == (5, 1)
+    assert isinstance(plan().correct, partial)
