@@ -43,7 +43,7 @@ def of_threshold(scores: np.ndarray, threshold: float) -> list[str]:
     more = int(np.count_nonzero(sample > cut * np.sqrt(0.9)))
     if more > _GROWTH * changed:
         found.append(
-            f"the share of change hangs on the threshold: with one a tenth lower it is {more / changed:.1f} times as much"
+            f"the share of change hangs on the threshold: a tenth lower, it is {more / changed:.1f} times as much"
         )
     return found
 
