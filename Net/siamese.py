@@ -25,7 +25,14 @@ from hscd.heads.spectral_angle import SAM
 from hscd.learn import training
 from hscd.learn.training import predict
 from hscd.models import weights
-from hscd.models.saved import load_model, model_files, named_weights, read_parameters, save_model
+from hscd.models.saved import (
+    load_model,
+    model_files,
+    named_weights,
+    read_parameters,
+    require_trainable,
+    save_model,
+)
 from hscd.networks.siamese import build_net
 from hscd.records import Trial
 from hscd.reports import tables
@@ -373,8 +380,10 @@ def fine_tuning(
         model, loss, val_loss, val_acc and number (from 1) of the best epoch, and the seconds it all took.
 
     Raises:
-        InputError: if the bands do not fit the model or a class has fewer than two pairs.
+        InputError: if the bands do not fit the model, a class has fewer than two pairs, or the model's file lacks what
+            a training needs.
     """
+    require_trainable(model)
     training.check_bands(model, x_retrain)
     started = time.perf_counter()
     train, validation = training.stratified_split(pseudo_labels, seed)

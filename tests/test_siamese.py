@@ -18,6 +18,7 @@ from hscd.heads.spectral_angle import SAM
 from hscd.learn import training
 from hscd.learn.epochs import Epochs
 from hscd.losses.contrastive import ContrastiveLoss
+from hscd.models import saved as models
 from hscd.system import storage
 from hscd.system.arrays import aligned_empty
 from hscd.system.backend import keras
@@ -254,7 +255,7 @@ def test_a_saved_model_loads_again_by_itself_and_by_keras(tmp_path, distance):
 
 
 def test_the_parameter_file_opens_in_a_program_that_has_the_head_in_module_siamese(tmp_path):
-    storage.write_pickle(tmp_path / "M_param.pickle", PARAMETERS)
+    models.write_parameter_file(tmp_path / "M_param.pickle", PARAMETERS)
     # Plain unpickling imports siamese.euclidean_dist, as the guide's program does.
     assert pickle.loads((tmp_path / "M_param.pickle").read_bytes()) == PARAMETERS
 
