@@ -28,6 +28,12 @@ DATA_PATH = NET_PATH / "data"
 MODEL_PATH = NET_PATH / "model"
 STAT_PATH = NET_PATH / "stat"
 
+# When a training ends, of a trial as well as in fine-tuning, and the share of its pairs that is held out to judge by.
+MAX_EPOCHS = 150
+MIN_DELTA = 1e-4
+PATIENCE = 10
+VALIDATION_SPLIT = 0.2
+
 NO_FINE_TUNING, ALL_PSEUDO_LABELS, BY_PERCENTAGE, BY_NEIGHBORHOOD = -1, 0, 1, 2
 
 

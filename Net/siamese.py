@@ -23,6 +23,7 @@ from hscd.heads import by_function
 from hscd.heads.euclidean import euclidean_dist
 from hscd.heads.spectral_angle import SAM
 from hscd.learn import training
+from hscd.learn.samples import Samples
 from hscd.learn.training import predict
 from hscd.models import weights
 from hscd.models.saved import load_model, model_files, named_weights, read_parameters, save_model
@@ -45,6 +46,7 @@ __all__ = [
     "SAM",
     "build_net",
     "euclidean_dist",
+    "fine_tune",
     "fine_tuning",
     "hyperparam_search",
     "load_model",
@@ -107,13 +109,19 @@ def siamese_model(
     keras.backend.clear_session()
     # Every trial starts from the seed of the search, whatever ran before it.
     model = build_net(train_set.shape[2:], parameters, seed=search.seed)  # type: ignore  # noqa: F821
-    train, validation = training.stratified_split(train_labels, search.seed)  # type: ignore  # noqa: F821
+    rules = training_rules()
+    train, validation = training.stratified_split(
+        train_labels,
+        search.seed,  # type: ignore  # noqa: F821
+        rules.validation_share,
+    )
     best = training.fit(
         model,
         train_set,
         train_labels,
         train,
         validation,
+        rules=rules,
         batch_size=batch_size,  # type: ignore
         seed=search.seed,  # type: ignore  # noqa: F821
         callbacks=search.callbacks(),  # type: ignore  # noqa: F821
@@ -122,11 +130,18 @@ def siamese_model(
         "loss": best.val_loss,
         "status": STATUS_OK,
         "model": (parameters, named_weights(model)),
-        "epochs": best.epoch,
+        "epochs": best.epochs,
+        "best_epoch": best.best_epoch,
+        "stopped": best.reason,
         "train_loss": best.loss,
         "test": judge(model, test_set, test_labels),
         "val": judge(model, train_set[validation], train_labels[validation]),
     }
+
+
+def training_rules() -> training.Rules:
+    """The rules of every training, as the constants of `config` have them now."""
+    return training.Rules(config.MAX_EPOCHS, config.MIN_DELTA, config.PATIENCE, config.VALIDATION_SPLIT)
 
 
 def judge(model: keras.Model, pairs: np.ndarray, labels: np.ndarray) -> tuple[Confusion, float]:
@@ -151,9 +166,7 @@ class _Search:
     def callbacks(self) -> list[keras.callbacks.Callback]:
         return [
             tensorboard(self._log_folder / f"trial_{self.trial_id}"),
-            keras.callbacks.LambdaCallback(
-                on_epoch_end=lambda epoch, logs: self._on_epoch(self.trial_id, epoch + 1, logs["val_loss"])
-            ),
+            training.TellEpochs(lambda epoch, logs: self._on_epoch(self.trial_id, epoch, logs["val_loss"])),
         ]
 
 
@@ -232,6 +245,7 @@ def hyperparam_search(
         "distance": by_function(distance_function).name,
         "seed": seed,
         "backend": keras.backend.backend(),
+        **dataclasses.asdict(training_rules()),
         **{key: value for key, value in dataclasses.asdict(hyperas_sett).items() if key != "max_evals"},
     }
     with storage.exclusive(prefix):
@@ -350,46 +364,76 @@ def _workers(trials: int, pairs: int) -> int:
     return min(hardware.threads(), trials, _MOST_WORKERS)
 
 
-def fine_tuning(
+@dataclass(frozen=True)
+class FineTuning:
+    """A model that was fine-tuned, how it went, and the seconds that it took."""
+
+    model: keras.Model
+    fit: training.FitResult
+    seconds: float
+
+
+def fine_tune(
     model: keras.Model,
     batch_size: int,
-    x_retrain: np.ndarray,
+    x_retrain: np.ndarray | Samples,
     pseudo_labels: np.ndarray,
     *,
     seed: int = config.SEED,
     progress: bool = True,
-) -> tuple[keras.Model, float, float, float, int, float]:
+    log_folder: Path | None = None,
+) -> FineTuning:
     """Continue the training of a model on pseudo-labelled pairs, by the rules of the first training.
 
     Args:
         model: compiled model; changed in place.
         batch_size: pairs a step.
-        x_retrain: (pairs, 2, bands) float32 array.
+        x_retrain: (pairs, 2, bands) float32 array, or samples.
         pseudo_labels: (pairs,) labels, 0 changed, 1 unchanged.
         seed: of the split and the order of the batches; that of the dropout is the model's.
         progress: show a progress bar.
-
-    Returns:
-        model, loss, val_loss, val_acc and number (from 1) of the best epoch, and the seconds it all took.
+        log_folder: of TensorBoard's records; None for none.
 
     Raises:
-        InputError: if the bands do not fit the model or a class has fewer than two pairs.
+        InputError: if the bands do not fit the model, a class has fewer than two pairs, or the training diverges.
+        OSError: if the disk does not take the records.
     """
     training.check_bands(model, x_retrain)
     started = time.perf_counter()
-    train, validation = training.stratified_split(pseudo_labels, seed)
+    rules = training_rules()
+    train, validation = training.stratified_split(pseudo_labels, seed, rules.validation_share)
+    callbacks = [] if log_folder is None else [tensorboard(log_folder)]
     with tqdm(total=None, desc="fine-tuning", unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
 
-        def on_epoch_end(_: int, logs: Mapping[str, float]) -> None:
+        def tell(_: int, logs: Mapping[str, float]) -> None:
             bar.update()
             bar.set_postfix_str(f"val_loss {logs['val_loss']:.5f}")
 
         try:
-            best = training.fit(
+            result = training.fit(
                 model, x_retrain, pseudo_labels, train, validation,
-                batch_size=batch_size, seed=seed, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)],
+                rules=rules, batch_size=batch_size, seed=seed, callbacks=[*callbacks, training.TellEpochs(tell)],
             )  # fmt: skip
         except training.TrainingDivergedError as error:
             raise InputError(f"fine-tuning diverged ({error}); the model's learning rate is too high") from error
-    seconds = time.perf_counter() - started
-    return model, best.loss, best.val_loss, best.val_accuracy, best.epoch, seconds
+    return FineTuning(model, result, time.perf_counter() - started)
+
+
+def fine_tuning(
+    model: keras.Model,
+    batch_size: int,
+    x_retrain: np.ndarray | Samples,
+    pseudo_labels: np.ndarray,
+    *,
+    seed: int = config.SEED,
+    progress: bool = True,
+    log_folder: Path | None = None,
+) -> tuple[keras.Model, float, float, float, int, float]:
+    """`fine_tune` with the answer of the guide's function.
+
+    Returns:
+        model; loss, val_loss and val_acc of the best epoch; the number of epochs that were run; the seconds of all.
+    """
+    tuned = fine_tune(model, batch_size, x_retrain, pseudo_labels, seed=seed, progress=progress, log_folder=log_folder)
+    fit = tuned.fit
+    return model, fit.loss, fit.val_loss, fit.val_accuracy, fit.epochs, tuned.seconds
