@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,12 @@ from pipeline import report
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord, recorded
+
+# What a table says of a fine-tuning.
+TUNING_COLUMNS = (
+    "pseudo_qty", "extraction_time", "ft_epochs", "ft_best_epoch", "ft_stopped", "ft_time", "ft_loss", "ft_val_loss",
+    "ft_val_acc",
+)  # fmt: skip
 
 
 def train(settings: config.Settings) -> None:
@@ -78,6 +86,7 @@ def _search(
         seed=settings.seed,
         workers=settings.workers,
         rescaled=settings.apply_rescaling,
+        fixed=Plan(settings).fixed,
     )
     best = best_trial(trials)
     counts = best.report["test"][0]
@@ -99,7 +108,7 @@ def test(settings: config.Settings) -> None:
     run_file = settings.stat_path / name
     pairs = pair_files(settings[settings.test_set])
     for files in pairs:
-        require_names([*_files(settings, plan, files.name).all, run_file])
+        require_names([*_files(settings, plan, files.name).all, run_file, _log_folder(settings, plan, files.name)])
     with recorded("test", settings, [settings.test_set], run_file) as record:
         record.add_inputs(pairs)
         _test_all(settings, plan, record)
@@ -120,6 +129,8 @@ def _test_all(settings: config.Settings, plan: Plan, record: RunRecord) -> None:
             f"{settings.model_name}: trained with apply_rescaling = {not settings.apply_rescaling}, tested with "
             f"{settings.apply_rescaling}"
         )
+    if plan.selection is not None:
+        models.require_trainable(models.read_parameters(prefix))
     scenes = dp.scenes(settings.test_set, settings, models.trained_bands(prefix))
     pseudo: dict[str, PseudoLabels] = {}
     if plan.selection is not None:
@@ -176,9 +187,8 @@ def fine_tuned(
     """
     import siamese
 
-    columns = ("pseudo_qty", "extraction_time", "ft_epochs", "ft_time", "ft_loss", "ft_val_loss", "ft_val_acc")
     if pseudo is None:
-        return dict.fromkeys(columns)
+        return dict.fromkeys(TUNING_COLUMNS)
     file = pu.pseudo_file(settings[settings.test_set], scene.name)
     tell(f"{scene.name}: fine-tuning on {file}, threshold {pseudo['threshold']:.5g}")
     started = time.perf_counter()
@@ -187,11 +197,21 @@ def fine_tuned(
     size = len(positions) * pair_bytes(scene.bands)
     require_room(f"{len(positions):,} pixel pairs to fine-tune on", size, available_memory())
     batch_size = int(siamese.read_parameters(settings.model_path / settings.model_name)["batch_size"])
-    _, loss, val_loss, val_acc, epochs, seconds = siamese.fine_tuning(
-        model, batch_size, scene.take(positions), labels, seed=settings.seed
-    )
-    values = (len(positions), extraction_time, epochs, seconds, loss, val_loss, val_acc)
-    return dict(zip(columns, values, strict=True))
+    tuned = siamese.fine_tune(
+        model, batch_size, scene.take(positions), labels, seed=settings.seed,
+        log_folder=_log_folder(settings, plan, scene.name) / f"{datetime.now():%Y%m%d-%H%M%S}",
+    )  # fmt: skip
+    fit = tuned.fit
+    values = (
+        len(positions), extraction_time, fit.epochs, fit.best_epoch, fit.reason, tuned.seconds, fit.loss, fit.val_loss,
+        fit.val_accuracy,
+    )  # fmt: skip
+    return dict(zip(TUNING_COLUMNS, values, strict=True))
+
+
+def _log_folder(settings: config.Settings, plan: Plan, pair_name: str) -> Path:
+    """Folder of TensorBoard's records of the fine-tunings of a pair."""
+    return settings.stat_path / "logs" / settings.model_name / f"{pair_name}_{plan.selection_label}"
 
 
 def _files(settings: config.Settings, plan: Plan, pair_name: str) -> ResultFiles:

@@ -46,8 +46,8 @@ PSEUDO_CORRECTED_COLUMNS = [
     "correction_time",
 ]
 TUNING_COLUMNS = [
-    "pseudo_qty", "extraction_time", "ft_epochs", "ft_time", "ft_loss", "ft_val_loss", "ft_val_acc", "pseudo_acc",
-    "pseudo_acc_corrected",
+    "pseudo_qty", "extraction_time", "ft_epochs", "ft_best_epoch", "ft_stopped", "ft_time", "ft_loss", "ft_val_loss",
+    "ft_val_acc", "pseudo_acc", "pseudo_acc_corrected",
 ]  # fmt: skip
 TEST_COLUMNS = [
     *HEAD, *METRICS, "prediction_time", *CORRECTED, "correction_time", *TUNING_COLUMNS,
@@ -129,12 +129,12 @@ def tuned(trained: Runs) -> Iterator[Runs]:
     """With the pseudo-labels that fine-tuning reads, of both data sets, and an eye on the weights it starts from."""
     import siamese
 
-    fine_tuning = siamese.fine_tuning
+    fine_tune = siamese.fine_tune
 
     def watched(model: Any, *arguments: Any, **options: Any) -> Any:
         before = [array.copy() for array in model.get_weights()]
-        result = fine_tuning(model, *arguments, **options)
-        trained.tunings.append((before, [array.copy() for array in result[0].get_weights()]))
+        result = fine_tune(model, *arguments, **options)
+        trained.tunings.append((before, [array.copy() for array in result.model.get_weights()]))
         return result
 
     # Not through `trained`, which would not run a command again that another has overwritten the pickles of.
@@ -142,7 +142,7 @@ def tuned(trained: Runs) -> Iterator[Runs]:
     for overrides in (place_b, ()):
         assert trained.space.call("predutils", *overrides).returncode == 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(siamese, "fine_tuning", watched)
+        patch.setattr(siamese, "fine_tune", watched)
         yield trained
 
 

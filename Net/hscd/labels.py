@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hscd.system.errors import InputError
+from hscd.system.parsing import Colour as Colour
 
 CHANGED = 0
 UNCHANGED = 1
@@ -19,10 +20,6 @@ UNKNOWN = 2
 _UNMAPPED = 255
 _VALUES_SHOWN = 10
 _LARGEST_GREY = 255
-
-
-class Colour(float):
-    """A configured value of a label map that is written as a colour: red · 65536 + green · 256 + blue."""
 
 
 def remap(

@@ -11,6 +11,7 @@ import config
 from hscd.corrections import CORRECTIONS, Correct
 from hscd.detectors import DETECTORS, Detector, scored
 from hscd.evaluation.result import MapResult, mapped
+from hscd.losses import LOSSES
 from hscd.records import PseudoLabels
 from hscd.registry import Registry
 from hscd.scenes.scene import Scene
@@ -18,6 +19,9 @@ from hscd.scores import Cut, ScoreMap
 from hscd.selections import SELECTIONS, Selected, by_code
 from hscd.system.messages import detail, warn
 from hscd.thresholds import THRESHOLDS, cut_scores
+
+# Those of the guide, which a saved model does not name.
+_NETWORK, _LOSS = "dense", "contrastive"
 
 
 class Plan:
@@ -78,6 +82,16 @@ class Plan:
         """How file names call the fine-tuning."""
         name = self.selection
         return "no fine tuning" if name is None else SELECTIONS[name].label(**self._options(SELECTIONS, name))
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """Parameters of a model that are not searched for: the network and the loss, where they are not the guide's."""
+        found: dict[str, Any] = {}
+        if self._settings.network != _NETWORK:
+            found["network"] = self._settings.network
+        if self._settings.loss != _LOSS:
+            found |= {"loss": self._settings.loss, **self._options(LOSSES, self._settings.loss)}
+        return found
 
     def _options(self, family: Registry[Any], name: str) -> dict[str, Any]:
         return {option.name: self._settings.options[option.name] for option in family.options(name)}

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from hscd.labels import Colour
 from hscd.system.errors import brief
 
 _COLOUR = re.compile("0[xX][0-9a-fA-F]{6}")
@@ -33,6 +32,10 @@ def broken_lines(error: configparser.Error, text: str) -> list[str]:
         expected = "; expected KEY = VALUE, [SECTION], or # before a comment"
         return [said(number, expected) for number, _ in error.errors[:_LINES_SHOWN]]
     return [brief(error)]
+
+
+class Colour(float):
+    """A configured value of a label map that is written as a colour: red · 65536 + green · 256 + blue."""
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
