@@ -60,6 +60,13 @@ class SearchSettings:
     )
     options: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def choices(self) -> dict[str, Any]:
+        """What a search is to choose from, by key: all but the number of its trials."""
+        return {
+            name: value for name, value in vars(self).items() if name not in ("max_evals", "options")
+        } | self.options
+
 
 # --- [settings] ------------------------------------------------------------------------------------------------------
 
