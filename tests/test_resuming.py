@@ -147,13 +147,28 @@ def test_fewer_trials_than_are_recorded_are_a_new_search(tmp_path, quick_trials,
     assert "has trials beyond the 2 asked for" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"version": 1, "question": {}, "trials": [{}]}'])
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"version": 2, "question": {}, "trials": [{}]}'])
 def test_a_damaged_record_is_set_aside(tmp_path, quick_trials, capsys, content):
     (tmp_path / "model").mkdir()
     (tmp_path / "model/M_search.json").write_bytes(content)
     search(tmp_path)
     assert "M_search_old.json: this record is damaged" in capsys.readouterr().err
     assert (tmp_path / "model/M_search_old.json").read_bytes() == content
+
+
+# Its trials say of their epochs what those of this version do not mean.
+def test_a_record_of_the_version_before_is_kept_aside(tmp_path, quick_trials, monkeypatch, capsys):
+    cut_search(tmp_path, monkeypatch)
+    file = tmp_path / "model/M_search.json"
+    record = json.loads(file.read_text(encoding="utf-8")) | {"version": 1}
+    file.write_text(json.dumps(record), encoding="utf-8")
+    kept = file.read_bytes()
+    calls = interrupt(monkeypatch, 0)
+    search(tmp_path, FIVE)
+    assert len(calls) == 5
+    said = capsys.readouterr().err
+    assert "M_search_old.json: this record is of another version of this program; a new search starts" in said
+    assert (tmp_path / "model/M_search_old.json").read_bytes() == kept
 
 
 # The kill may have come after the trial was recorded and before its model was saved; or somebody removed the model.

@@ -13,7 +13,7 @@ import pytest
 
 from breaking import TEST, change_mat, expect
 from conftest import CONFIGURATION, ONE_PLACE, PROJECT, Workspace, make_pair, run_apart, write_bands
-from hscd.system import storage
+from hscd.models import saved as models
 from raster_scenes import UNLABELLED, UTM, write_labels, write_pair
 
 ODD = ("a;b", "a!b?", "-a", "a#b%20c", "a'b\"c|d")
@@ -218,7 +218,7 @@ def refused_without_keras(space: Workspace, *overrides: str) -> str:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a model of five bands, which nobody trained."""
-    from hscd.branches.shapes import weight_shapes
+    from hscd.branches import BRANCHES
     from hscd.heads.euclidean import euclidean_dist
     from hscd.models.saved import save_model
 
@@ -228,7 +228,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "dropout_rate": 0.1, "dropout_rate_1": 0.1, "lr": 1e-3, "layer": 8, "layer_1": 6, "layer_2": 4,
         "score_function": euclidean_dist, "margin": 1.0, "fourth_layer": False, "batch_size": 64,
     }  # fmt: skip
-    named = {f"w{i}": np.ones(shape, np.float32) for i, shape in enumerate(weight_shapes(5, parameters))}
+    named = {f"w{i}": np.ones(shape, np.float32) for i, shape in enumerate(BRANCHES["dense"].shapes(5, parameters))}
     (space.folder / "model").mkdir()
     save_model(space.folder / "model/M", parameters, named)
     return space.folder
@@ -248,7 +248,7 @@ def test_a_model_is_refused_before_keras_is_imported(copy: Workspace) -> None:
     for name, value in (("dropout_rate", 1.0), ("dropout_rate_1", "x"), ("score_function", "SID")):
         file = copy.folder / "model/M_param.pickle"
         content = file.read_bytes()
-        storage.write_pickle(file, storage.read_pickle(file) | {name: value})
+        models.write_parameter_file(file, models.read_parameter_file(file) | {name: value})
         expect(refused_without_keras(copy), "M_param.pickle", "SID" if value == "SID" else name)
         file.write_bytes(content)
     file.write_bytes(pickle.dumps({"layer": 8}))

@@ -56,9 +56,9 @@ SPLIT_COLUMNS = [
     "overall_acc", "true_positives", "true_negatives", "false_positives", "false_negatives", "thresh",
 ]  # fmt: skip
 TRIAL_COLUMNS = [
-    "trial_id", "status", "time", "epochs", "score", "loss", "val_loss", "learning_rate", "batch_size", "dropout_1",
-    "dropout_2", "layer_1", "layer_2", "layer_3", *(f"test_{name}" for name in SPLIT_COLUMNS),
-    *(f"val_{name}" for name in SPLIT_COLUMNS), "best",
+    "trial_id", "status", "time", "epochs", "best_epoch", "stopped", "score", "loss", "val_loss", "learning_rate",
+    "batch_size", "dropout_1", "dropout_2", "layer_1", "layer_2", "layer_3",
+    *(f"test_{name}" for name in SPLIT_COLUMNS), *(f"val_{name}" for name in SPLIT_COLUMNS), "best",
 ]  # fmt: skip
 # Pixels of known label: PLACE A has 20 × 30 less four rows of unknown ones, a pair of PLACE B 18 × 24.
 KNOWN = {"town": 16 * 30, "east": 18 * 24, "west": 18 * 24}

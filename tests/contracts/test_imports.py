@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from conftest import PROJECT
+from conftest import PROJECT, run_apart
 
 NET = PROJECT / "Net"
 LIBRARY = sorted((NET / "hscd").rglob("*.py"))
@@ -63,6 +63,16 @@ def test_settings_import_the_constants_and_the_library_alone(path):
     assert roots & OUTSIDE <= {"config", "settings"}
 
 
+# What other folders are made with comes from `system`, and knows none of them.
+SYSTEM = [path for path in LIBRARY if "system" in path.relative_to(NET).parts]
+
+
+@pytest.mark.parametrize("path", SYSTEM, ids=lambda path: path.relative_to(NET).as_posix())
+def test_system_imports_nothing_above_it(path):
+    library = {name for name in imported_modules(path) if name.split(".")[0] == "hscd"}
+    assert {name for name in library if not f"{name}.".startswith("hscd.system.")} <= {"hscd"}
+
+
 # --help and a configuration error must answer in well under a second.
 SLOW = ("tensorflow", "keras", "matplotlib", "skimage", "scipy.io", "hyperas", "hyperopt", "sklearn")
 QUICK = (
@@ -75,6 +85,20 @@ for module in {QUICK!r}:
     importlib.import_module(module)
     print(module, *[name for name in {SLOW!r} if name in sys.modules])
 """
+
+
+# The configuration asks these families for their members and options.
+IMPORT_MEMBERS = f"""
+import sys
+from hscd.branches import BRANCHES
+from hscd.heads import HEADS
+print(len(BRANCHES) > 0, len(HEADS) > 0, *[name for name in {SLOW!r} if name in sys.modules])
+"""
+
+
+def test_members_of_families_import_nothing_slow():
+    done = run_apart(IMPORT_MEMBERS)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True True\n", "")
 
 
 def test_scripts_and_light_stages_import_nothing_slow():

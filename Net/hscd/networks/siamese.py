@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hscd.branches.dense import dense_branch
+from hscd.branches import branch_of
 from hscd.heads import by_function
 from hscd.learn.optimizers import Adam
 from hscd.losses.contrastive import ContrastiveLoss
@@ -31,7 +31,7 @@ def build_net(input_shape: Sequence[int], parameters: Mapping[str, Any], *, seed
         random.seed(seed)  # Keras draws its seeds from there
     bands = int(input_shape[-1])
     distance = by_function(parameters["score_function"])
-    branch = dense_branch(bands, parameters)
+    branch = branch_of(parameters).build(bands, parameters)
     pairs = keras.Input((2, bands), name="pixel_pairs")
     embeddings = branch(keras.ops.reshape(pairs, (-1, bands)))
     embeddings = keras.ops.reshape(embeddings, (-1, 2, embeddings.shape[-1]))
