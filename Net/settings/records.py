@@ -19,14 +19,9 @@ from settings.families import BRANCHES, CORRECTIONS, DETECTORS, LOSSES, THRESHOL
 SETTINGS_SECTION = "settings"
 SETTINGS_ALIAS = "setting"
 _TRUE_FALSE = "True or False"
-_INTEGERS = "a Python list of integers >= 1, for example [32, 64]"
 
 
 # --- searches --------------------------------------------------------------------------------------------------------
-
-
-def _units(name: str, layer: str) -> dict[str, Any]:
-    return key(name, parsing.integers, _INTEGERS, says=f"units of the {layer} dense layer: choices of the search")
 
 
 @dataclass(frozen=True)
@@ -40,18 +35,6 @@ class SearchSettings:
             says="pixel pairs a training step: choices of the search",
         )
     )  # fmt: skip
-    neurons: list[int] = field(metadata=_units("neurons", "first"))
-    neurons_1: list[int] = field(metadata=_units("neurons_1", "second"))
-    neurons_2: list[int] = field(metadata=_units("neurons_2", "third"))
-    max_dropout: float = field(
-        metadata=key(
-            "max_dropout", lambda text: parsing.number(text, 0, 1), "a number in ]0, 1[",
-            says="upper bound of both dropout rates",
-        )
-    )  # fmt: skip
-    fourth_layer: bool = field(
-        metadata=key("fourth_layer", parsing.boolean, _TRUE_FALSE, says="a fourth dense layer, 512 units, sigmoid")
-    )
     max_evals: int = field(
         default=config.MAX_EVALS,
         metadata=key(
