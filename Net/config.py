@@ -30,6 +30,11 @@ STAT_PATH = NET_PATH / "stat"
 # Where the keys seed and max_evals are not given.
 SEED = 0
 MAX_EVALS = 30
+# When a training ends, of a trial as well as in fine-tuning, and the share of its pairs that is held out to judge by.
+MAX_EPOCHS = 150
+MIN_DELTA = 1e-4
+PATIENCE = 10
+VALIDATION_SPLIT = 0.2
 # Distance beyond which a changed pair adds nothing to the loss, by the distance's name.
 MARGINS = {name: head.margin for name, head in HEADS.items()}
 

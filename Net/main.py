@@ -78,6 +78,7 @@ def _search(
         seed=settings.seed,
         workers=settings.workers,
         rescaled=settings.apply_rescaling,
+        fixed=Plan(settings).fixed,
     )
     best = best_trial(trials)
     counts = best.report["test"][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -18,6 +19,7 @@ from hscd.heads import by_function
 from hscd.heads.euclidean import euclidean_dist
 from hscd.heads.spectral_angle import SAM
 from hscd.learn import training
+from hscd.learn.samples import Samples
 from hscd.learn.training import predict
 from hscd.models.saved import load_model, named_weights, read_parameters, require_trainable, save_model
 from hscd.networks.siamese import build_net
@@ -26,7 +28,7 @@ from hscd.scores import classify
 from hscd.search import session
 from hscd.search.record import digest
 from hscd.search.trials import Trials
-from hscd.system.backend import keras
+from hscd.system.backend import keras, tensorboard
 from hscd.system.errors import InputError
 from hscd.thresholds.otsu import otsu
 
@@ -34,6 +36,7 @@ __all__ = [
     "SAM",
     "build_net",
     "euclidean_dist",
+    "fine_tune",
     "fine_tuning",
     "hyperparam_search",
     "load_model",
@@ -84,7 +87,7 @@ def siamese_model(
         "layer_1": layer_1,
         "layer_2": layer_2,
         "score_function": score_function,
-        "margin": by_function(score_function).margin,
+        "margin": config.MARGINS[by_function(score_function).name],
         "fourth_layer": search.fourth_layer,  # type: ignore  # noqa: F821
         "batch_size": batch_size,
         **search.further,  # type: ignore  # noqa: F821
@@ -92,13 +95,19 @@ def siamese_model(
     keras.backend.clear_session()
     # Every trial starts from the seed of the search, whatever ran before it.
     model = build_net(train_set.shape[2:], parameters, seed=search.seed)  # type: ignore  # noqa: F821
-    train, validation = training.stratified_split(train_labels, search.seed)  # type: ignore  # noqa: F821
+    rules = training_rules()
+    train, validation = training.stratified_split(
+        train_labels,
+        search.seed,  # type: ignore  # noqa: F821
+        rules.validation_share,
+    )
     best = training.fit(
         model,
         train_set,
         train_labels,
         train,
         validation,
+        rules=rules,
         batch_size=batch_size,  # type: ignore
         seed=search.seed,  # type: ignore  # noqa: F821
         callbacks=search.callbacks(),  # type: ignore  # noqa: F821
@@ -107,11 +116,18 @@ def siamese_model(
         "loss": best.val_loss,
         "status": STATUS_OK,
         "model": (parameters, named_weights(model)),
-        "epochs": best.epoch,
+        "epochs": best.epochs,
+        "best_epoch": best.best_epoch,
+        "stopped": best.reason,
         "train_loss": best.loss,
         "test": judge(model, test_set, test_labels),
         "val": judge(model, train_set[validation], train_labels[validation]),
     }
+
+
+def training_rules() -> training.Rules:
+    """The rules of every training, as the constants of `config` have them now."""
+    return training.Rules(config.MAX_EPOCHS, config.MIN_DELTA, config.PATIENCE, config.VALIDATION_SPLIT)
 
 
 def judge(model: keras.Model, pairs: np.ndarray, labels: np.ndarray) -> tuple[Confusion, float]:
@@ -177,6 +193,7 @@ def hyperparam_search(
         "distance": by_function(distance_function).name,
         "seed": seed,
         "backend": keras.backend.backend(),
+        **dataclasses.asdict(training_rules()),
         **choices,
         **({"network or loss": dict(fixed)} if fixed else {}),
     }
@@ -186,48 +203,78 @@ def hyperparam_search(
     return session.run(trials, question, max_evals, model_path / name, report, workers=workers, rescaled=rescaled)
 
 
-def fine_tuning(
+@dataclasses.dataclass(frozen=True)
+class FineTuning:
+    """A model that was fine-tuned, how it went, and the seconds that it took."""
+
+    model: keras.Model
+    fit: training.FitResult
+    seconds: float
+
+
+def fine_tune(
     model: keras.Model,
     batch_size: int,
-    x_retrain: np.ndarray,
+    x_retrain: np.ndarray | Samples,
     pseudo_labels: np.ndarray,
     *,
     seed: int = config.SEED,
     progress: bool = True,
-) -> tuple[keras.Model, float, float, float, int, float]:
+    log_folder: Path | None = None,
+) -> FineTuning:
     """Continue the training of a model on pseudo-labelled pairs, by the rules of the first training.
 
     Args:
         model: compiled model; changed in place.
         batch_size: pairs a step.
-        x_retrain: (pairs, 2, bands) float32 array.
+        x_retrain: (pairs, 2, bands) float32 array, or samples.
         pseudo_labels: (pairs,) labels, 0 changed, 1 unchanged.
         seed: of the split and the order of the batches; that of the dropout is the model's.
         progress: show a progress bar.
-
-    Returns:
-        model, loss, val_loss, val_acc and number (from 1) of the best epoch, and the seconds it all took.
+        log_folder: of TensorBoard's records; None for none.
 
     Raises:
-        InputError: if the bands do not fit the model, a class has fewer than two pairs, or the model's file lacks what
-            a training needs.
+        InputError: if the bands do not fit the model, a class has fewer than two pairs, the model's file lacks what a
+            training needs, or the training diverges.
+        OSError: if the disk does not take the records.
     """
     require_trainable(model)
     training.check_bands(model, x_retrain)
     started = time.perf_counter()
-    train, validation = training.stratified_split(pseudo_labels, seed)
+    rules = training_rules()
+    train, validation = training.stratified_split(pseudo_labels, seed, rules.validation_share)
+    callbacks = [] if log_folder is None else [tensorboard(log_folder)]
     with tqdm(total=None, desc="fine-tuning", unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
 
-        def on_epoch_end(_: int, logs: Mapping[str, float]) -> None:
+        def tell(_: int, logs: Mapping[str, float]) -> None:
             bar.update()
             bar.set_postfix_str(f"val_loss {logs['val_loss']:.5f}")
 
         try:
-            best = training.fit(
+            result = training.fit(
                 model, x_retrain, pseudo_labels, train, validation,
-                batch_size=batch_size, seed=seed, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)],
+                rules=rules, batch_size=batch_size, seed=seed, callbacks=[*callbacks, training.TellEpochs(tell)],
             )  # fmt: skip
         except training.TrainingDivergedError as error:
             raise InputError(f"fine-tuning diverged ({error}); the model's learning rate is too high") from error
-    seconds = time.perf_counter() - started
-    return model, best.loss, best.val_loss, best.val_accuracy, best.epoch, seconds
+    return FineTuning(model, result, time.perf_counter() - started)
+
+
+def fine_tuning(
+    model: keras.Model,
+    batch_size: int,
+    x_retrain: np.ndarray | Samples,
+    pseudo_labels: np.ndarray,
+    *,
+    seed: int = config.SEED,
+    progress: bool = True,
+    log_folder: Path | None = None,
+) -> tuple[keras.Model, float, float, float, int, float]:
+    """`fine_tune` with the answer of the guide's function.
+
+    Returns:
+        model; loss, val_loss and val_acc of the best epoch; the number of epochs that were run; the seconds of all.
+    """
+    tuned = fine_tune(model, batch_size, x_retrain, pseudo_labels, seed=seed, progress=progress, log_folder=log_folder)
+    fit = tuned.fit
+    return model, fit.loss, fit.val_loss, fit.val_accuracy, fit.epochs, tuned.seconds

@@ -14,9 +14,9 @@ import rasterio
 from PIL import Image as Picture
 from rasterio.transform import Affine
 
+import config
 import dataprocessing as dp
 from conftest import ONE_PLACE, Workspace, make_pair, without_times
-from hscd.learn import training
 from hscd.reports import maps
 from hscd.scenes import image, scene
 from raster_scenes import UTM, write_raster
@@ -43,7 +43,7 @@ class Watched(NamedTuple):
 def quick() -> Iterator[None]:
     """How well a network is trained, and how pictures look, does not matter here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "MAX_EPOCHS", 1)
+        patch.setattr(config, "MAX_EPOCHS", 1)
         for name in ("write_classes", "write_heatmap"):
             patch.setattr(maps, name, lambda *_: None)
         yield

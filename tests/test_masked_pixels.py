@@ -17,7 +17,6 @@ import config
 import dataprocessing as dp
 from conftest import CONFIGURATION, Workspace, all_pairs, make_pair, without_times, write_bands, write_mat
 from hscd.labels import UNKNOWN
-from hscd.learn import training
 from hscd.reports import maps
 from hscd.selections.neighborhood import labels_by_neighborhood
 from hscd.selections.percentage import labels_by_percentage
@@ -34,7 +33,7 @@ NODATA_A, NODATA_B = "PLACE A.nodata=nan", f"PLACE B.nodata={NODATA}"
 def short_training() -> Iterator[None]:
     """How well a network is trained does not matter here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "MAX_EPOCHS", 3)
+        patch.setattr(config, "MAX_EPOCHS", 3)
         yield
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import config
+from hscd import branches, losses
 from hscd.corrections import CORRECTIONS, Correct
 from hscd.detectors import DETECTORS, Detector, scored
 from hscd.evaluation.result import MapResult, mapped
@@ -78,6 +79,13 @@ class Plan:
         """How file names call the fine-tuning."""
         name = self.selection
         return "no fine tuning" if name is None else SELECTIONS[name].label(**self._options(SELECTIONS, name))
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """Parameters of a model that a search does not choose: network, loss and its options, where they are others."""
+        network, loss = self._settings.network, self._settings.loss
+        chosen = ({"network": network} if network != branches.DEFAULT else {}) | self._options(losses.LOSSES, loss)
+        return chosen | ({"loss": loss} if loss != losses.DEFAULT else {})
 
     def _options(self, family: Registry[Any], name: str) -> dict[str, Any]:
         return {option.name: self._settings.options[option.name] for option in family.options(name)}

@@ -10,13 +10,10 @@ from hscd.branches import BRANCHES
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
+from hscd.losses import LOSSES
 from hscd.registry import Option, Registry
 from hscd.selections import SELECTIONS
 from hscd.thresholds import THRESHOLDS
-
-# A stand-in for that of hscd.losses, until its members are registered without importing Keras.
-LOSSES: Registry[Any] = Registry("loss")
-LOSSES.add("contrastive", None)
 
 
 @dataclass(frozen=True)

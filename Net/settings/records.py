@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import config
+from hscd import branches, losses
+from hscd.corrections import CORRECTIONS
+from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
 from hscd.records import LARGEST_BATCH
 from hscd.system import parsing
 from hscd.system.errors import InputError
 from hscd.system.hardware import BACKENDS
+from hscd.thresholds import THRESHOLDS
 from settings.data_set import DataSet
 from settings.declared import folder, key, member
-from settings.families import BRANCHES, CORRECTIONS, DETECTORS, LOSSES, THRESHOLDS
 
 SETTINGS_SECTION = "settings"
 SETTINGS_ALIAS = "setting"
@@ -109,9 +112,12 @@ class Settings:
         metadata=member("correction", CORRECTIONS, "majority", "what corrects labels by those around them"),
     )
     loss: str = field(
-        default="contrastive", metadata=member("loss", LOSSES, "contrastive", "what a training minimises")
+        default=losses.DEFAULT, metadata=member("loss", losses.LOSSES, losses.DEFAULT, "what a training minimises")
     )
-    network: str = field(default="dense", metadata=member("network", BRANCHES, "dense", "what both images go through"))
+    network: str = field(
+        default=branches.DEFAULT,
+        metadata=member("network", branches.BRANCHES, branches.DEFAULT, "what both images go through"),
+    )
     seed: int = field(
         metadata=key(
             "seed", lambda text: parsing.integer(text, 0, 2**32 - 1), "an integer from 0 to 4294967295", config.SEED,

@@ -50,9 +50,7 @@ class Handover:
         """The Keras callbacks of a trial's training."""
         return [
             tensorboard(self._log_folder / f"trial_{self.trial_id}"),
-            keras.callbacks.LambdaCallback(
-                on_epoch_end=lambda epoch, logs: self._on_epoch(self.trial_id, epoch + 1, logs["val_loss"])
-            ),
+            training.TellEpochs(lambda epoch, logs: self._on_epoch(self.trial_id, epoch, logs["val_loss"])),
         ]
 
 
