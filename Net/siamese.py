@@ -182,12 +182,11 @@ def hyperparam_search(
         TypeError: if the choices of the search are not given once.
         InputError: if a class is missing, every trial failed, or another process is searching for this model.
     """
-    if (hyperas_sett is None) == (hyperas_search is None):
+    chosen = hyperas_sett or hyperas_search
+    if chosen is None or (hyperas_sett and hyperas_search):
         raise TypeError("expected the choices of the search once, as hyperas_sett or as hyperas_search")
     training.check_classes(train_labels)
-    choices = dataclasses.asdict(hyperas_sett or hyperas_search)  # type: ignore[arg-type]
-    choices |= choices.pop("options")
-    max_evals = choices.pop("max_evals")
+    choices, max_evals = chosen.choices, chosen.max_evals
     data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
     question = {
         "data": digest(list({id(part): part for part in data.values()}.values())),

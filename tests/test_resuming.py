@@ -89,7 +89,7 @@ def test_the_record_is_text(tmp_path, quick_trials, monkeypatch):
     ("options", "named"),
     [
         ({"seed": 1}, "seed"),
-        ({"choices": replace(FIVE, neurons=[8, 13])}, "neurons"),
+        ({"choices": replace(FIVE, options=FIVE.options | {"neurons": [8, 13]})}, "neurons"),
         ({"train_set": labelled_pairs()[0] + np.float32(1e-6)}, "data"),
         ({"test_labels": 1 - labelled_pairs()[1]}, "data"),
     ],

@@ -1,7 +1,5 @@
 """A branch as others may come: convolution and batch normalisation, parameters and options of its own."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pytest
 
@@ -9,6 +7,7 @@ from hscd.branches import BRANCHES, Branch, rate, whole
 from hscd.heads.euclidean import euclidean_dist
 from hscd.registry import Option
 from hscd.system import parsing
+from settings import SearchSettings
 
 PARAMETERS = {
     "dropout_rate": 0.1, "lr": 1e-3, "score_function": euclidean_dist, "margin": 1.0, "batch_size": 32,
@@ -45,14 +44,8 @@ class Filtered(Branch):
         return {"filters": hp.choice("filters", choices["filter_counts"])}
 
 
-@dataclass(frozen=True)
-class FilteredSearch:
-    """A section of the search for it."""
-
-    batch_size: list[int] = field(default_factory=lambda: [32, 64])
-    filter_counts: list[int] = field(default_factory=lambda: [2, 3, 4])
-    max_dropout: float = 0.2
-    max_evals: int = 3
+# A section of the search for it.
+FILTERED_SEARCH = SearchSettings([32, 64], 3, {"filter_counts": [2, 3, 4], "max_dropout": 0.2})
 
 
 @pytest.fixture

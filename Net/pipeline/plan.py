@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 import config
+from hscd import branches, losses
 from hscd.corrections import CORRECTIONS, Correct
 from hscd.detectors import DETECTORS, Detector, scored
 from hscd.evaluation.result import MapResult, mapped
-from hscd.losses import LOSSES
 from hscd.records import PseudoLabels
 from hscd.registry import Registry
 from hscd.scenes.scene import Scene
@@ -19,9 +19,6 @@ from hscd.scores import Cut, ScoreMap
 from hscd.selections import SELECTIONS, Selected, by_code
 from hscd.system.messages import detail, warn
 from hscd.thresholds import THRESHOLDS, cut_scores
-
-# Those of the guide, which a saved model does not name.
-_NETWORK, _LOSS = "dense", "contrastive"
 
 
 class Plan:
@@ -85,13 +82,10 @@ class Plan:
 
     @property
     def fixed(self) -> dict[str, Any]:
-        """Parameters of a model that are not searched for: the network and the loss, where they are not the guide's."""
-        found: dict[str, Any] = {}
-        if self._settings.network != _NETWORK:
-            found["network"] = self._settings.network
-        if self._settings.loss != _LOSS:
-            found |= {"loss": self._settings.loss, **self._options(LOSSES, self._settings.loss)}
-        return found
+        """Parameters of a model that a search does not choose: network, loss and its options, where they are others."""
+        network, loss = self._settings.network, self._settings.loss
+        chosen = ({"network": network} if network != branches.DEFAULT else {}) | self._options(losses.LOSSES, loss)
+        return chosen | ({"loss": loss} if loss != losses.DEFAULT else {})
 
     def _options(self, family: Registry[Any], name: str) -> dict[str, Any]:
         return {option.name: self._settings.options[option.name] for option in family.options(name)}

@@ -6,18 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hscd.branches import BRANCHES
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
+from hscd.losses import LOSSES
 from hscd.registry import Option, Registry
 from hscd.selections import SELECTIONS
 from hscd.thresholds import THRESHOLDS
-
-# Stand-ins for those of hscd.losses and hscd.branches, until these register their members without importing Keras.
-LOSSES: Registry[Any] = Registry("loss")
-LOSSES.add("contrastive", None)
-BRANCHES: Registry[Any] = Registry("branch")
-BRANCHES.add("dense", None)
 
 
 @dataclass(frozen=True)

@@ -7,26 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import config
+from hscd import branches, losses
+from hscd.corrections import CORRECTIONS
+from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
 from hscd.records import LARGEST_BATCH
 from hscd.system import parsing
 from hscd.system.errors import InputError
 from hscd.system.hardware import BACKENDS
+from hscd.thresholds import THRESHOLDS
 from settings.data_set import DataSet
 from settings.declared import folder, key, member
-from settings.families import BRANCHES, CORRECTIONS, DETECTORS, LOSSES, THRESHOLDS
 
 SETTINGS_SECTION = "settings"
 SETTINGS_ALIAS = "setting"
 _TRUE_FALSE = "True or False"
-_INTEGERS = "a Python list of integers >= 1, for example [32, 64]"
 
 
 # --- searches --------------------------------------------------------------------------------------------------------
-
-
-def _units(name: str, layer: str) -> dict[str, Any]:
-    return key(name, parsing.integers, _INTEGERS, says=f"units of the {layer} dense layer: choices of the search")
 
 
 @dataclass(frozen=True)
@@ -40,18 +38,6 @@ class SearchSettings:
             says="pixel pairs a training step: choices of the search",
         )
     )  # fmt: skip
-    neurons: list[int] = field(metadata=_units("neurons", "first"))
-    neurons_1: list[int] = field(metadata=_units("neurons_1", "second"))
-    neurons_2: list[int] = field(metadata=_units("neurons_2", "third"))
-    max_dropout: float = field(
-        metadata=key(
-            "max_dropout", lambda text: parsing.number(text, 0, 1), "a number in ]0, 1[",
-            says="upper bound of both dropout rates",
-        )
-    )  # fmt: skip
-    fourth_layer: bool = field(
-        metadata=key("fourth_layer", parsing.boolean, _TRUE_FALSE, says="a fourth dense layer, 512 units, sigmoid")
-    )
     max_evals: int = field(
         default=config.MAX_EVALS,
         metadata=key(
@@ -59,6 +45,13 @@ class SearchSettings:
         ),
     )
     options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """What a search is to choose from, by key: all but the number of its trials."""
+        return {
+            name: value for name, value in vars(self).items() if name not in ("max_evals", "options")
+        } | self.options
 
 
 # --- [settings] ------------------------------------------------------------------------------------------------------
@@ -119,9 +112,12 @@ class Settings:
         metadata=member("correction", CORRECTIONS, "majority", "what corrects labels by those around them"),
     )
     loss: str = field(
-        default="contrastive", metadata=member("loss", LOSSES, "contrastive", "what a training minimises")
+        default=losses.DEFAULT, metadata=member("loss", losses.LOSSES, losses.DEFAULT, "what a training minimises")
     )
-    network: str = field(default="dense", metadata=member("network", BRANCHES, "dense", "what both images go through"))
+    network: str = field(
+        default=branches.DEFAULT,
+        metadata=member("network", branches.BRANCHES, branches.DEFAULT, "what both images go through"),
+    )
     seed: int = field(
         metadata=key(
             "seed", lambda text: parsing.integer(text, 0, 2**32 - 1), "an integer from 0 to 4294967295", config.SEED,

@@ -7,8 +7,10 @@ import pytest
 
 import config
 from conftest import CONFIGURATION
+from hscd.branches import BRANCHES
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
+from hscd.losses import LOSSES
 from hscd.registry import Option
 from hscd.scores import Cut
 from hscd.system import parsing
@@ -53,3 +55,11 @@ def test_the_correction_is_the_one_that_is_configured(plan, monkeypatch):
     monkeypatch.setattr(config, "CORRECTION_RADIUS", 5)
     assert plan("correction=new").correct(None, None) == (5, 1)
     assert isinstance(plan().correct, partial)
+
+
+def test_network_and_loss_of_a_model_are_those_that_are_configured(plan, monkeypatch):
+    assert plan().fixed == {}  # a saved model names neither the dense branch nor the contrastive loss
+    for family in (BRANCHES, LOSSES):
+        add(monkeypatch, family, object())
+    assert plan("loss=new", "shift=2").fixed == {"loss": "new", "shift": 2}
+    assert plan("network=new").fixed == {"network": "new"}

@@ -91,7 +91,11 @@ def test_options_of_networks_are_keys_of_their_searches(file, add):
     add(families.BRANCHES, "new", object(), number("kernels"), number("width", 3))
     assert names(search_keys())[-2:] == ["kernels", "width"]
     assert "kernels" not in names(settings_keys())
-    assert read_settings(file).searches["ED"].options == {"width": 3}
+    search = read_settings(file).searches["ED"]
+    assert search.options["width"] == 3
+    assert search.choices["width"] == 3
+    assert (search.choices["batch_size"], search.choices["neurons"]) == ([64], [8])
+    assert "max_evals" not in search.choices
     with pytest.raises(InputError) as caught:
         read_settings(file, ["settings.network=new"])
     assert [line.partition(": ")[2] for line in str(caught.value).splitlines()] == [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from conftest import CONFIGURATION, PROJECT, Workspace, make_pair, write_mat
 from hscd.scenes.band_choice import BandRange
 from hscd.system.errors import InputError
-from settings import DataSet, SearchSettings, Settings, read_settings
+from settings import DataSet, Settings, read_settings
 from settings.keys import data_set_keys, fields_of, search_keys, settings_keys
 
 # One section of each kind, with the table of its keys.
@@ -291,11 +291,13 @@ max_evals = 1
                 unchanged_mask=tmp_path / "c4",
             ),
         },
-        searches={
-            "ED": SearchSettings([32, 64], [224], [160, 96], [1], 0.5, True, 3),
-            "SAM": SearchSettings([16], [8], [4], [2], 0.25, False, 1),
-        },
+        searches=read.searches,
     )
+    names = ("batch_size", "neurons", "neurons_1", "neurons_2", "max_dropout", "fourth_layer")
+    assert {distance: (search.choices, search.max_evals) for distance, search in read.searches.items()} == {
+        "ED": (dict(zip(names, ([32, 64], [224], [160, 96], [1], 0.5, True), strict=True)), 3),
+        "SAM": (dict(zip(names, ([16], [8], [4], [2], 0.25, False), strict=True)), 1),
+    }
     # 1 == 1.0 == True: equality says nothing about types.
     for name in ("apply_rescaling", "training"):
         assert type(getattr(read, name)) is bool
@@ -303,7 +305,8 @@ max_evals = 1
         assert type(getattr(read, name)) is int
     assert [type(read.options[name]) for name in ("pseudo_percentage", "pseudo_radius")] == [float, int]
     search = read.searches["ED"]
-    assert [type(value) for value in (search.max_dropout, search.fourth_layer, search.max_evals)] == [float, bool, int]
+    assert [type(search.choices[name]) for name in ("max_dropout", "fourth_layer")] == [float, bool]
+    assert type(search.max_evals) is int
 
 
 @pytest.mark.parametrize(("text", "value"), [("True", True), ("true", True), ("FALSE", False), ("False", False)])
@@ -453,7 +456,7 @@ def test_comments_at_the_end_of_a_line(file: Path) -> None:
     file.write_text("# a file\n; of settings\n" + text, encoding="utf-8")
     read = read_settings(file)
     assert read.train_set == "PLACE A"
-    assert read.searches["ED"].neurons == [8, 9]
+    assert read.searches["ED"].choices["neurons"] == [8, 9]
     assert read["PLACE A"].img_a_path == file.parent / "data/a#1/be;fore"
 
 

@@ -64,9 +64,9 @@ class Dense(Branch):
 BRANCHES.add(
     "dense",
     Dense(),
-    Option("neurons", parsing.integers, _INTEGERS),
-    Option("neurons_1", parsing.integers, _INTEGERS),
-    Option("neurons_2", parsing.integers, _INTEGERS),
-    Option("max_dropout", _share, "a number in ]0, 1["),
-    Option("fourth_layer", parsing.boolean, "True or False"),
+    Option("neurons", parsing.integers, _INTEGERS, help="units of the first dense layer: choices of the search"),
+    Option("neurons_1", parsing.integers, _INTEGERS, help="units of the second dense layer: choices of the search"),
+    Option("neurons_2", parsing.integers, _INTEGERS, help="units of the third dense layer: choices of the search"),
+    Option("max_dropout", _share, "a number in ]0, 1[", help="upper bound of both dropout rates"),
+    Option("fourth_layer", parsing.boolean, "True or False", help="a fourth dense layer, 512 units, sigmoid"),
 )

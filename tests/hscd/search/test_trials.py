@@ -1,6 +1,5 @@
 """What a search may choose: the template's space for the dense branch, and that of any other branch."""
 
-import dataclasses
 import json
 
 import hyperopt
@@ -17,7 +16,7 @@ from hscd.search.template import objective_and_space
 from hscd.search.trials import Trials
 from hscd.system.backend import keras
 from small_search import CHOICES, labelled_pairs
-from toy_branch import Filtered, FilteredSearch
+from toy_branch import FILTERED_SEARCH, Filtered
 from toy_branch import filtered as filtered  # a fixture
 
 with_filtered = pytest.mark.usefixtures("filtered")
@@ -30,7 +29,7 @@ PROPOSED = {
 
 
 def space_of(choices, tmp_path, fixed=None):
-    shared = Trials(siamese.siamese_model, {}, euclidean_dist, dataclasses.asdict(choices), 0, tmp_path, fixed or {})
+    shared = Trials(siamese.siamese_model, {}, euclidean_dist, choices.choices, 0, tmp_path, fixed or {})
     *_, space = shared.translated(lambda *_: None)
     return space
 
@@ -67,7 +66,7 @@ def test_an_option_that_is_added_elsewhere_changes_nothing(tmp_path):
 
 @with_filtered
 def test_the_space_of_another_branch_has_its_parameters_and_those_of_every_model(tmp_path):
-    space = space_of(FilteredSearch(), tmp_path, {"network": "filtered"})
+    space = space_of(FILTERED_SEARCH, tmp_path, {"network": "filtered"})
     assert sorted(space) == ["batch_size", "dropout_rate", "filters", "lr"]
     chosen = [hyperopt.pyll.stochastic.sample(space, rng=np.random.default_rng(seed)) for seed in range(30)]
     assert {choice["filters"] for choice in chosen} == {2, 3, 4}
@@ -78,7 +77,7 @@ def test_the_space_of_another_branch_has_its_parameters_and_those_of_every_model
 def test_a_choice_has_one_owner(tmp_path, monkeypatch):
     monkeypatch.setattr(Filtered, "space", lambda self, choices: {"lr": 1.0})
     with pytest.raises(ValueError, match="template and branch both choose lr"):
-        space_of(FilteredSearch(), tmp_path, {"network": "filtered"})
+        space_of(FILTERED_SEARCH, tmp_path, {"network": "filtered"})
 
 
 def small_template(x):
@@ -100,7 +99,7 @@ def test_what_is_not_wanted_of_a_template_is_none():
 def search_filtered(folder, **options):
     pairs, labels = labelled_pairs()
     return siamese.hyperparam_search(
-        pairs, labels, pairs, labels, euclidean_dist, "M", FilteredSearch(),
+        pairs, labels, pairs, labels, euclidean_dist, "M", FILTERED_SEARCH,
         model_path=folder, stat_path=folder, workers=1, fixed={"network": "filtered"}, **options,
     )  # fmt: skip
 
