@@ -14,13 +14,13 @@ import pytest
 from PIL import Image
 from scipy.io import loadmat, savemat
 
-import config
 import dataprocessing as dp
 from breaking import FOLDERS, B, change_mat, cut, expect, one_pixel, set_pixel
 from conftest import Workspace, make_pair, write_bands, write_mat
 from hscd.labels import UNCHANGED
 from hscd.system.errors import InputError
 from raster_scenes import band_of
+from settings import read_settings
 
 # --- folders and files -----------------------------------------------------------------------------------------------
 
@@ -181,7 +181,7 @@ def test_a_truncated_tif_file(workspace: Workspace, name: str, share: float) -> 
 def test_a_file_truncated_anywhere_is_refused_by_name(workspace: Workspace, name: str) -> None:
     file = workspace.folder / "data" / name
     whole = file.read_bytes()
-    settings = config.read(workspace.file)
+    settings = read_settings(workspace.file)
     lengths = np.random.default_rng(0).integers(0, len(whole) - 8, 60)
     for length in [*range(140), *lengths]:
         file.write_bytes(whole[:length])
