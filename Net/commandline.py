@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import config
-from hscd.system import storage
+from hscd.system import messages, storage
 from hscd.system.errors import InputError, brief
 from hscd.system.hardware import choose_backend
 from hscd.system.interrupts import ctrl_c_heeded
-from hscd.system.messages import show_messages
 from hscd.system.streams import patient_streams
 from pair_finding import require_apart
 from settings import Settings, read_settings
@@ -37,7 +35,7 @@ def run(description: str, stage: Callable[[Settings], None], arguments: Sequence
     for name, error in refused.but_closed():
         status = status or 1
         with suppress(OSError):
-            print(f"error: {name}: {error.strerror}; the results are not affected", file=sys.stderr)
+            messages.error(f"{name}: {error.strerror}; the results are not affected")
     return status
 
 
@@ -53,8 +51,16 @@ def _run(description: str, stage: Callable[[Settings], None], arguments: Sequenc
         "--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE",
         help="use VALUE instead of what the configuration file says; repeatable",
     )  # fmt: skip
+    level = parser.add_mutually_exclusive_group()
+    level.add_argument(
+        "--quiet", action="store_const", const=messages.QUIET, dest="level", default=messages.NORMAL,
+        help="show results, warnings and errors alone, and no progress",
+    )  # fmt: skip
+    level.add_argument(
+        "--verbose", action="store_const", const=messages.VERBOSE, dest="level", help="show also how long things take"
+    )
     options = parser.parse_args(arguments)
-    show_messages()
+    messages.show_messages(options.level)
     try:
         settings = read_settings(options.config, options.overrides)
         choose_backend(settings.backend)
@@ -63,20 +69,20 @@ def _run(description: str, stage: Callable[[Settings], None], arguments: Sequenc
             storage.require_folder(folder)  # where that fails, no work should be lost
         with ctrl_c_heeded():
             stage(settings)
-        print(f"results: {settings.stat_path}")
+        messages.result(f"results: {settings.stat_path}")
     except InputError as error:
         for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
+            messages.error(line)
         return 2
     except MemoryError as error:
-        print(f"error: out of memory: {brief(error)}", file=sys.stderr)
+        messages.error(f"out of memory: {brief(error)}")
         return 1
     except OSError as error:
         said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
-        print(f"error: {said}", file=sys.stderr)
+        messages.error(str(said))
         return 1
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        messages.tell("interrupted")
         return 130
     return 0
 

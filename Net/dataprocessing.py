@@ -18,7 +18,7 @@ from hscd.scenes.scene import Scene, joined, pair_bytes, survey, windows_of
 from hscd.system.arrays import aligned_empty
 from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
-from hscd.system.messages import warn
+from hscd.system.messages import tell, warn
 from image_pairs import (
     all_masked,
     label_map,
@@ -180,7 +180,7 @@ def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:
     found = []
     for files, before, after in pairs:
         if RESAMPLED in after.format:
-            print(f"{files.name}: the after image is resampled onto the grid of the before image (bilinear)")
+            tell(f"{files.name}: the after image is resampled onto the grid of the before image (bilinear)")
         truth = np.broadcast_to(np.uint8(UNKNOWN), before.shape[:2])
         if files.has_labels:
             truth = relabel(label_map(files, before, section, conf), section)

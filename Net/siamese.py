@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from hyperopt import STATUS_OK
-from tqdm import tqdm
 
 import config
 from hscd.evaluation.confusion import Confusion, confusion
@@ -28,6 +27,7 @@ from hscd.scores import classify
 from hscd.search import session
 from hscd.search.record import digest
 from hscd.search.trials import Trials
+from hscd.system import messages
 from hscd.system.backend import keras, tensorboard
 from hscd.system.errors import InputError
 from hscd.thresholds.otsu import otsu
@@ -220,7 +220,6 @@ def fine_tune(
     pseudo_labels: np.ndarray,
     *,
     seed: int = config.SEED,
-    progress: bool = True,
     log_folder: Path | None = None,
 ) -> FineTuning:
     """Continue the training of a model on pseudo-labelled pairs, by the rules of the first training.
@@ -231,7 +230,6 @@ def fine_tune(
         x_retrain: (pairs, 2, bands) float32 array, or samples.
         pseudo_labels: (pairs,) labels, 0 changed, 1 unchanged.
         seed: of the split and the order of the batches; that of the dropout is the model's.
-        progress: show a progress bar.
         log_folder: of TensorBoard's records; None for none.
 
     Raises:
@@ -245,7 +243,7 @@ def fine_tune(
     rules = training_rules()
     train, validation = training.stratified_split(pseudo_labels, seed, rules.validation_share)
     callbacks = [] if log_folder is None else [tensorboard(log_folder)]
-    with tqdm(total=None, desc="fine-tuning", unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
+    with messages.progress(desc="fine-tuning", unit="epoch") as bar:
 
         def tell(_: int, logs: Mapping[str, float]) -> None:
             bar.update()
@@ -268,7 +266,6 @@ def fine_tuning(
     pseudo_labels: np.ndarray,
     *,
     seed: int = config.SEED,
-    progress: bool = True,
     log_folder: Path | None = None,
 ) -> tuple[keras.Model, float, float, float, int, float]:
     """`fine_tune` with the answer of the guide's function.
@@ -276,6 +273,6 @@ def fine_tuning(
     Returns:
         model; loss, val_loss and val_acc of the best epoch; the number of epochs that were run; the seconds of all.
     """
-    tuned = fine_tune(model, batch_size, x_retrain, pseudo_labels, seed=seed, progress=progress, log_folder=log_folder)
+    tuned = fine_tune(model, batch_size, x_retrain, pseudo_labels, seed=seed, log_folder=log_folder)
     fit = tuned.fit
     return model, fit.loss, fit.val_loss, fit.val_accuracy, fit.epochs, tuned.seconds

@@ -176,7 +176,7 @@ def test_fine_tuning_continues_the_model_and_reports_its_best_epoch(monkeypatch)
         return logs[-1]
 
     monkeypatch.setattr(training, "_measured", recorded)
-    tuned, loss, val_loss, val_acc, epochs, seconds = siamese.fine_tuning(model, 32, pairs, labels, progress=False)
+    tuned, loss, val_loss, val_acc, epochs, seconds = siamese.fine_tuning(model, 32, pairs, labels)
     assert tuned is model
     assert tuned.evaluate(pairs, labels.astype(np.float32), verbose=0)[0] < untrained
     assert 0 < val_loss < 1
@@ -191,17 +191,17 @@ def test_fine_tuning_continues_the_model_and_reports_its_best_epoch(monkeypatch)
     assert (loss, val_loss, val_acc) == (trained[best]["loss"], losses[best], validated[best]["accuracy"])
     assert seconds > 0
     with pytest.raises(InputError, match="0 changed"):
-        siamese.fine_tuning(model, 32, pairs[labels == 1], labels[labels == 1], progress=False)
+        siamese.fine_tuning(model, 32, pairs[labels == 1], labels[labels == 1])
 
 
 def test_fine_tuning_answers_what_its_record_holds(monkeypatch):
     result = training.FitResult(3, 0.5, val_loss=0.25, val_accuracy=0.75, epochs=7, reason="patience")
     monkeypatch.setattr(training, "fit", lambda *_, **__: result)
     model = siamese.build_net((4,), PARAMETERS)
-    tuned = siamese.fine_tune(model, 32, *labelled_pairs(), progress=False)
+    tuned = siamese.fine_tune(model, 32, *labelled_pairs())
     assert (tuned.model, tuned.fit) == (model, result)
     # model, loss, val_loss, val_acc, epochs that were run, time
-    answer = siamese.fine_tuning(model, 32, *labelled_pairs(), progress=False)
+    answer = siamese.fine_tuning(model, 32, *labelled_pairs())
     assert answer[:5] == (model, 0.5, 0.25, 0.75, 7)
 
 
@@ -209,9 +209,9 @@ def test_fine_tuning_leaves_records_where_it_is_told_to(tmp_path, monkeypatch):
     monkeypatch.setattr(config, "MAX_EPOCHS", 2)
     folder = tmp_path / "logs/M/run"
     model = siamese.build_net((4,), PARAMETERS)
-    siamese.fine_tune(model, 32, *labelled_pairs(), progress=False)
+    siamese.fine_tune(model, 32, *labelled_pairs())
     assert not any(tmp_path.iterdir())
-    siamese.fine_tune(model, 32, *labelled_pairs(), progress=False, log_folder=folder)
+    siamese.fine_tune(model, 32, *labelled_pairs(), log_folder=folder)
     assert {event.parent.name for event in folder.glob("*/events*")} == {"train", "validation"}
 
 
@@ -230,7 +230,7 @@ def test_trainings_go_by_the_constants_and_split_by_the_seed(tmp_path, monkeypat
         if stage == "search":
             search(tmp_path / str(seed), replace(CHOICES, max_evals=1), seed=seed)
         else:
-            siamese.fine_tuning(siamese.build_net((4,), PARAMETERS), 32, pairs, labels, seed=seed, progress=False)
+            siamese.fine_tuning(siamese.build_net((4,), PARAMETERS), 32, pairs, labels, seed=seed)
     expected = training.Rules(max_epochs=150, min_delta=1e-4, patience=10, validation_share=0.2)
     for seed, (found, given, train, validation) in zip((5, 6), seen, strict=True):
         assert (found, given) == (expected, seed)
@@ -245,7 +245,7 @@ def test_same_seed_same_fine_tuning(tmp_path, monkeypatch):
 
     def tuned(seed):
         model = siamese.load_model(tmp_path / "M", seed=seed)
-        siamese.fine_tuning(model, 32, pairs, labels, seed=seed, progress=False)
+        siamese.fine_tuning(model, 32, pairs, labels, seed=seed)
         return siamese.predict(model, pairs)
 
     first = tuned(1)
@@ -305,7 +305,7 @@ def test_a_model_of_the_guide_can_be_fine_tuned(monkeypatch):
     model = siamese.load_model(SHARED / "legacy" / "BAEDotsu")
     batch_size = int(siamese.read_parameters(SHARED / "legacy" / "BAEDotsu")["batch_size"])
     pairs, labels = labelled_pairs(200, bands=224)
-    _, _, val_loss, *_ = siamese.fine_tuning(model, batch_size, pairs, labels, progress=False)
+    _, _, val_loss, *_ = siamese.fine_tuning(model, batch_size, pairs, labels)
     assert np.isfinite(val_loss)
 
 
@@ -472,7 +472,7 @@ def test_what_a_backend_says_without_memory_is_a_memory_error(monkeypatch, said)
     monkeypatch.setattr(training.Epochs, "train", refused)
     monkeypatch.setattr(training.Epochs, "distances", refused)
     with pytest.raises(MemoryError, match=r"^[^\n]*RESOURCE_EXHAUSTED[^\n]*$"):
-        siamese.fine_tuning(model, 32, pairs, labels, progress=False)
+        siamese.fine_tuning(model, 32, pairs, labels)
     with pytest.raises(MemoryError):
         siamese.predict(model, pairs)
 

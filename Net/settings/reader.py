@@ -17,7 +17,7 @@ from hscd.system.parsing import broken_lines
 from hscd.system.paths import require_regular
 from settings.checks import Checks
 from settings.data_set import DataSet
-from settings.families import FAMILIES, NETWORKS, Family, is_needed
+from settings.families import BRANCHES, FAMILIES, NETWORKS, Family, is_needed
 from settings.keys import (
     data_set_keys,
     family_options,
@@ -162,11 +162,12 @@ class _Reader(Checks):
 
     def settings(self) -> Settings:
         general = self.section(self.settings_section, FAMILIES)
-        searches = {
-            distance: self.section(section, (NETWORKS,), general)
-            for section, distance in self.searches.items()
-            if self.parser.has_section(section) or (general.get("training") and distance == general.get("distance"))
-        }
+        searches = {}
+        for section, distance in self.searches.items():
+            trained = general.get("training") and distance == general.get("distance")
+            if trained or self.parser.has_section(section):
+                network = general.get("network") if trained else self.network_of(section, general)
+                searches[distance] = self.section(section, (NETWORKS,), general | {"network": network})
         data_sets = {
             name: self.section(name)
             for name in self.parser.sections()
@@ -193,6 +194,13 @@ class _Reader(Checks):
             options=_options(general, family_options()),
             **_by_field(Settings, general),
         )
+
+    def network_of(self, section: str, general: dict[str, Any]) -> Any:
+        """The network that a section of a search is for: the chosen one if it can be, else one whose options it has."""
+        given = set(self.parser.options(section))
+        chosen = general.get("network")
+        has = [name for name in BRANCHES if given & {option.name.lower() for option in BRANCHES.options(name)}]
+        return chosen if chosen in has or not has else has[0]
 
     def data_set(self, name: str) -> DataSet:
         """One data set, whatever the rest of the file says."""

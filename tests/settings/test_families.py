@@ -98,11 +98,13 @@ def test_options_of_networks_are_keys_of_their_searches(file, add):
     assert "max_evals" not in search.choices
     with pytest.raises(InputError) as caught:
         read_settings(file, ["settings.network=new"])
-    assert [line.partition(": ")[2] for line in str(caught.value).splitlines()] == [
-        f"[hyperas settings {distance}] kernels: missing; expected an integer >= 1" for distance in ("ED", "SAM")
-    ]
-    overrides = [f"hyperas settings {distance}.kernels=8" for distance in ("ED", "SAM")]
-    assert read_settings(file, ["settings.network=new", *overrides]).searches["SAM"].options["kernels"] == 8
+    # The section of the other distance, which is not trained, is of the dense network.
+    assert str(caught.value).partition(": ")[2] == "[hyperas settings ED] kernels: missing; expected an integer >= 1"
+    found = read_settings(file, ["settings.network=new", "hyperas settings ED.kernels=8"])
+    assert found.searches["ED"].options["kernels"] == 8
+    assert found.searches["SAM"].options["neurons"] == [8]
+    with pytest.raises(InputError, match="SAM] neurons: found 'x'"):
+        read_settings(file, ["settings.network=new", "hyperas settings ED.kernels=8", "hyperas settings SAM.neurons=x"])
 
 
 def test_another_head_makes_no_file_an_error(file, add):

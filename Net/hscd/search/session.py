@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from hscd.models import weights
 from hscd.models.saved import model_files, save_model
@@ -21,7 +19,7 @@ from hscd.search import engine
 from hscd.search.record import Finished, SearchRecord, digest
 from hscd.search.runners import InProcess, Runner, WorkerProcesses
 from hscd.search.trials import Trials, worker_count
-from hscd.system import storage
+from hscd.system import messages, storage
 from hscd.system.errors import InputError
 from hscd.system.paths import require_regular
 
@@ -64,7 +62,7 @@ def run(
             trials = _run_trials(search, record, max_evals, _saved_trial(record, prefix), save)
         except KeyboardInterrupt:
             after = "the same command goes on from here" if record.finished else "the search starts again"
-            print(f"{name}: {len(record.finished)} of {max_evals} trials are recorded; {after}", file=sys.stderr)
+            messages.tell(f"{name}: {len(record.finished)} of {max_evals} trials are recorded; {after}")
             raise
         except InputError:  # all trials failed: whatever the cause was, the next search should try again
             record.remove()
@@ -79,9 +77,9 @@ def _tell(record: SearchRecord) -> None:
     """Say what became of the record that was found."""
     if record.discarded:
         what = f"the search of {record.found.name} goes on" if record.found else "a new search starts"
-        print(f"{record.kept}: this record {record.discarded}; {what}", file=sys.stderr)
+        messages.warn(f"{record.kept}: this record {record.discarded}; {what}")
     elif record.found:
-        print(f"resuming the search recorded in {record.found}", file=sys.stderr)
+        messages.tell(f"resuming the search recorded in {record.found}")
 
 
 def _run_trials(
@@ -100,7 +98,7 @@ def _run_trials(
         save: saves a model, from parameters and weights by name.
     """
     finished = dict(record.finished)
-    with tqdm(total=max_evals, desc="search", unit="trial", dynamic_ncols=True) as bar:
+    with messages.progress(total=max_evals, desc="search", unit="trial") as bar:
 
         def on_epoch(trial_id: int, epoch: int, val_loss: float) -> None:
             bar.set_postfix_str(f"trial {trial_id}, epoch {epoch}, val_loss {val_loss:.5f}")
@@ -109,8 +107,9 @@ def _run_trials(
             nonlocal saved
             trial = ended.trial
             to_save = None
+            messages.detail(f"trial {trial.trial_id}: {trial.status} after {trial.seconds:.1f} s")
             if trained is None:
-                tqdm.write(f"trial {trial.trial_id} failed: {trial.error}")
+                messages.warn(f"trial {trial.trial_id} failed: {trial.error}")
             elif saved is None or _best([ended, finished[saved]]) is trial:
                 to_save, ended = trained, dataclasses.replace(ended, model=digest(list(trained[1].values())))
             finished[trial.trial_id] = ended

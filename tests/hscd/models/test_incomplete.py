@@ -82,7 +82,7 @@ def test_without_what_only_training_needs_a_model_predicts_and_is_not_fine_tuned
     refusal = f"^{file}: lacks {lacks}, without which a model can predict, but not be fine-tuned; use [^\\n]*$"
     pairs, labels = labelled_pairs(bands=2)
     with pytest.raises(InputError, match=refusal):
-        siamese.fine_tuning(model, 32, pairs, labels, progress=False)
+        siamese.fine_tuning(model, 32, pairs, labels)
     with pytest.raises(InputError, match=refusal):
         models.require_trainable(parameters)
     # No value is made up: who asks for one is told that it is not there.
