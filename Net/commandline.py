@@ -30,27 +30,27 @@ def run(description: str, stage: Callable[[Settings], None], arguments: Sequence
         Exit status: 0 if all went well and was written, whether or not somebody read what was printed; 2 for input that
         cannot be used, 1 for a failing system call or too little memory, 130 for Ctrl-C.
     """
-    with patient_streams() as refused:
-        status = _run(description, stage, arguments)
-    for name, error in refused.but_closed():
-        status = status or 1
-        with suppress(OSError):
-            messages.error(f"{name}: {error.strerror}; the results are not affected")
-    return status
+
+    def work() -> None:
+        parser = argparse.ArgumentParser(
+            description=description, epilog=_epilog(), formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        parser.add_argument(
+            "--config", type=Path, default=config.DATA_CONFIG_PATH, metavar="FILE",
+            help="configuration file (default: net.conf beside this script)",
+        )  # fmt: skip
+        parser.add_argument(
+            "--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE",
+            help="use VALUE instead of what the configuration file says; repeatable",
+        )  # fmt: skip
+        options = parse(parser, arguments)
+        carry_out(read_settings(options.config, options.overrides), stage)
+
+    return guarded(work)
 
 
-def _run(description: str, stage: Callable[[Settings], None], arguments: Sequence[str] | None) -> int:
-    parser = argparse.ArgumentParser(
-        description=description, epilog=_epilog(), formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--config", type=Path, default=config.DATA_CONFIG_PATH, metavar="FILE",
-        help="configuration file (default: net.conf beside this script)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE",
-        help="use VALUE instead of what the configuration file says; repeatable",
-    )  # fmt: skip
+def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line, with the options that say how much is shown; from here on that is heeded."""
     level = parser.add_mutually_exclusive_group()
     level.add_argument(
         "--quiet", action="store_const", const=messages.QUIET, dest="level", default=messages.NORMAL,
@@ -61,15 +61,34 @@ def _run(description: str, stage: Callable[[Settings], None], arguments: Sequenc
     )
     options = parser.parse_args(arguments)
     messages.show_messages(options.level)
+    return options
+
+
+def carry_out(settings: Settings, stage: Callable[[Settings], None]) -> None:
+    """Run a stage when all is known to be ready for it."""
+    choose_backend(settings.backend)
+    require_apart(settings)
+    for folder in (settings.model_path, settings.stat_path):
+        storage.require_folder(folder)  # where that fails, no work should be lost
+    with ctrl_c_heeded():
+        stage(settings)
+    messages.result(f"results: {settings.stat_path}")
+
+
+def guarded(work: Callable[[], None]) -> int:
+    """Have what goes wrong be one line; the exit status, as `run` has it."""
+    with patient_streams() as refused:
+        status = _guarded(work)
+    for name, error in refused.but_closed():
+        status = status or 1
+        with suppress(OSError):
+            messages.error(f"{name}: {error.strerror}; the results are not affected")
+    return status
+
+
+def _guarded(work: Callable[[], None]) -> int:
     try:
-        settings = read_settings(options.config, options.overrides)
-        choose_backend(settings.backend)
-        require_apart(settings)
-        for folder in (settings.model_path, settings.stat_path):
-            storage.require_folder(folder)  # where that fails, no work should be lost
-        with ctrl_c_heeded():
-            stage(settings)
-        messages.result(f"results: {settings.stat_path}")
+        work()
     except InputError as error:
         for line in str(error).splitlines():
             messages.error(line)

@@ -86,6 +86,7 @@ def _search(settings: Settings, data: tuple[np.ndarray, np.ndarray, np.ndarray, 
         rescaled=settings.apply_rescaling,
         fixed=Plan(settings).fixed,
     )
+    record.add_model(**models.weight_counts(siamese.load_model(settings.model_path / settings.model_name)))
     best = best_trial(trials)
     counts = best.report["test"][0]
     record.add_result(
@@ -135,12 +136,14 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> None:
         pseudo = {scene.name: pu.load_pseudo_labels(section, scene.name, scene.truth.shape) for scene in scenes}
     for scene in scenes:
         try:
-            record.add_result(scene.name, test_pair(settings, plan, scene, pseudo.get(scene.name)))
+            record.add_result(scene.name, test_pair(settings, plan, scene, pseudo.get(scene.name), record))
         except InputError as error:
             raise InputError(f"[{section.name}] {scene.name}, model {settings.model_name}: {error}") from error
 
 
-def test_pair(settings: Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels | None) -> tables.Row:
+def test_pair(
+    settings: Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels | None, record: RunRecord
+) -> tables.Row:
     """Load the model afresh, fine-tune it if there are pseudo-labels, and map, judge and report one pair; its figures.
 
     Args:
@@ -148,12 +151,14 @@ def test_pair(settings: Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels
         plan: what they ask for.
         scene: the pair.
         pseudo: the pair's pseudo-labels; None for no fine-tuning.
+        record: of the run.
     """
     import siamese
 
     if pseudo is not None and scene.valid is not None:  # they may be older than `nodata` in the configuration
         pseudo = {**pseudo, "distances": np.where(scene.valid.ravel(), pseudo["distances"], np.nan)}
     model = siamese.load_model(settings.model_path / settings.model_name, seed=settings.seed)
+    record.add_model(**models.weight_counts(model))
     tuning = fine_tuned(settings, plan, model, scene, pseudo)
     score_map = plan.score(TrainedNetwork(settings.model_name, model), scene)
     result = plan.map(score_map, plan.cut(score_map, scene, f"[{settings.test_set}] {scene.name}"), scene)

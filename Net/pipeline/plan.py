@@ -11,6 +11,8 @@ import config
 from hscd import branches, losses
 from hscd.corrections import CORRECTIONS, Correct
 from hscd.detectors import DETECTORS, Detector, scored
+from hscd.detectors.spectral import SpectralDistance
+from hscd.evaluation import doubts
 from hscd.evaluation.result import MapResult, mapped
 from hscd.records import PseudoLabels
 from hscd.registry import Registry
@@ -52,6 +54,12 @@ class Plan:
         for doubt in cut.warnings:
             warn(f"{where}: {doubt}")
         return cut
+
+    def doubts(self, detector: Detector, score_map: ScoreMap, cut: Cut, scene: Scene) -> list[str]:
+        """What makes a map doubtful that no label can confirm."""
+        rng = np.random.default_rng(self._settings.seed)
+        found = doubts.of_threshold(score_map.scores, cut.value) + doubts.of_registration(scene)
+        return found + (doubts.of_spectra(scene, rng) if isinstance(detector, SpectralDistance) else [])
 
     def map(self, score_map: ScoreMap, cut: Cut, scene: Scene) -> MapResult:
         """The change map of a scene, corrected and judged."""

@@ -26,6 +26,7 @@ from settings.keys import (
     search_keys,
     settings_keys,
 )
+from settings.presets import PRESETS
 from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION, SearchSettings, Settings, search_section
 
 _COMMENT = re.compile(r"(?:^|\s)[#;].*")
@@ -56,6 +57,15 @@ def settings_of(conf: Settings | configparser.ConfigParser) -> Settings:
     if isinstance(conf, Settings):
         return conf
     return _Reader(config.DATA_CONFIG_PATH, _plain_copy(conf), ()).settings()
+
+
+def parser_settings(parser: configparser.ConfigParser, name: str) -> Settings:
+    """The checked settings of a parser whose paths are absolute; errors name them as `name`.
+
+    Raises:
+        InputError: as `read_settings`.
+    """
+    return _Reader(Path(name), parser, ()).settings()
 
 
 def data_set_of(section: DataSet | configparser.SectionProxy) -> DataSet:
@@ -160,7 +170,15 @@ class _Reader(Checks):
                 self.problem(f"[{section}] {key.name}: found {found[name]!r}; expected {key.allowed}{hint}")
         return values
 
+    def apply_preset(self) -> None:
+        """Have the keys of [settings] that are not given be what the preset says."""
+        preset = self.parser.get(self.settings_section, "preset", fallback="")
+        for key, value in PRESETS.get(preset, {}).items():
+            if not self.parser.has_option(self.settings_section, key):
+                self.parser.set(self.settings_section, key, value)
+
     def settings(self) -> Settings:
+        self.apply_preset()
         general = self.section(self.settings_section, FAMILIES)
         searches = {}
         for section, distance in self.searches.items():

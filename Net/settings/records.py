@@ -18,6 +18,7 @@ from hscd.system.hardware import BACKENDS
 from hscd.thresholds import THRESHOLDS
 from settings.data_set import DataSet
 from settings.declared import folder, key, member
+from settings.presets import PRESETS
 
 SETTINGS_SECTION = "settings"
 SETTINGS_ALIAS = "setting"
@@ -99,6 +100,13 @@ class Settings:
             "-1 (none), 0 (all pseudo-labels), 1 (by percentage) or 2 (by neighbourhood)",
             says="pseudo-labels that a model learns from before it is tested",
         )
+    )  # fmt: skip
+    preset: str | None = field(
+        default=None,
+        metadata=key(
+            "preset", parsing.one_of(PRESETS), " or ".join(PRESETS), None,
+            "detector, threshold and correction in one word, where they are not given: for data without labels",
+        ),
     )  # fmt: skip
     detector: str | None = field(
         default=None, metadata=member("detector", DETECTORS, None, "source of pseudo-labels; by default the distance")
