@@ -6,7 +6,6 @@ What a run does is said in net.conf; `settings` reads it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from hscd.heads import HEADS
 from hscd.labels import CHANGED as CHANGED
@@ -43,19 +42,3 @@ MARGINS = {name: head.margin for name, head in HEADS.items()}
 CORRECTION_RADIUS = 3  # the centre counted: 5 × 5 pixels
 # Values of the key fine_tuning.
 NO_FINE_TUNING, ALL_PSEUDO_LABELS, BY_PERCENTAGE, BY_NEIGHBORHOOD = -1, 0, 1, 2
-
-# --- old names -------------------------------------------------------------------------------------------------------
-# To be taken out when the stages that still say config.Settings say settings.Settings.
-if TYPE_CHECKING:
-    from settings import DataSet as DataSet
-    from settings import SearchSettings as SearchSettings
-    from settings import Settings as Settings
-    from settings import read_settings as read  # noqa: F401
-else:
-
-    def __getattr__(name: str) -> Any:
-        if name not in ("DataSet", "SearchSettings", "Settings", "read"):
-            raise AttributeError(name)
-        import settings
-
-        return getattr(settings, {"read": "read_settings"}.get(name, name))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import config
 import predutils as pu
 from commandline import run
 from hscd.reports import maps
@@ -13,11 +12,12 @@ from hscd.system.errors import InputError
 from hscd.system.messages import progress
 from hscd.system.paths import require_names
 from pipeline.run_record import recorded
+from settings import Settings
 
 FIRST_RADIUS = 2
 
 
-def generate(settings: config.Settings) -> None:
+def generate(settings: Settings) -> None:
     """Draw the maps from the saved pseudo-labels."""
     section = settings[settings.train_set]
     largest = settings.options["pseudo_radius"]
@@ -48,7 +48,7 @@ def generate(settings: config.Settings) -> None:
             record.add_result(name, {"threshold": pseudo["threshold"], "pixels": chosen})
 
 
-def _picture(settings: config.Settings, name: str, radius: int) -> Path:
+def _picture(settings: Settings, name: str, radius: int) -> Path:
     return settings.stat_path / f"{settings.train_set}_{name}_radius{radius}.png"
 
 

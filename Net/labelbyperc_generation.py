@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import config
 import predutils as pu
 from commandline import run
 from hscd.reports import maps
 from hscd.system.messages import progress
 from hscd.system.paths import require_names
 from pipeline.run_record import recorded
+from settings import Settings
 
 PERCENTAGES = range(10, 100, 10)
 
 
-def generate(settings: config.Settings) -> None:
+def generate(settings: Settings) -> None:
     """Draw the maps from the saved pseudo-labels."""
     section = settings[settings.train_set]
     run_file = settings.stat_path / f"{section.name}_percentages_run.json"
@@ -41,7 +41,7 @@ def generate(settings: config.Settings) -> None:
             record.add_result(name, {"threshold": pseudo["threshold"], "pixels": chosen})
 
 
-def _picture(settings: config.Settings, name: str, percentage: int) -> Path:
+def _picture(settings: Settings, name: str, percentage: int) -> Path:
     return settings.stat_path / f"{settings.train_set}_{name}_{percentage}%.png"
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-import config
 import dataprocessing as dp
 import predutils as pu
 from commandline import run
@@ -34,6 +33,7 @@ from pipeline import report
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord, recorded
+from settings import Settings
 
 # What a table says of a fine-tuning.
 TUNING_COLUMNS = (
@@ -42,13 +42,14 @@ TUNING_COLUMNS = (
 )  # fmt: skip
 
 
-def train(settings: config.Settings) -> None:
+def train(settings: Settings) -> None:
     """Search for a model on `train_set` and save it with the report of all trials."""
     prefix = settings.model_path / settings.model_name
     run_file = settings.stat_path / f"{settings.model_name}_run.json"
     require_names([models.longest_file(prefix), settings.stat_path / f"{settings.model_name}_stats.csv", run_file])
     with storage.exclusive(prefix):
         pass  # said now rather than after all that is slow
+    settings.search(settings.distance)  # so is this: the demo trains whatever its configuration was checked for
     data_sets = (settings.train_set, settings.test_set)
     for name in data_sets:
         pair_files(settings[name])
@@ -69,9 +70,7 @@ def train(settings: config.Settings) -> None:
         _search(settings, (train_set, train_labels, test_set, test_labels), record)
 
 
-def _search(
-    settings: config.Settings, data: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], record: RunRecord
-) -> None:
+def _search(settings: Settings, data: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], record: RunRecord) -> None:
     """Search for a model, and tell what came out."""
     import siamese
     from hscd.search.engine import best_trial
@@ -101,7 +100,7 @@ def _search(
     )
 
 
-def test(settings: config.Settings) -> None:
+def test(settings: Settings) -> None:
     """Test a saved model on every pair of `test_set`, with or without fine-tuning."""
     plan = Plan(settings)
     name = f"{settings.test_set}_on_{settings.model_name}_{plan.selection_label}_run.json"
@@ -114,7 +113,7 @@ def test(settings: config.Settings) -> None:
         _test_all(settings, plan, record)
 
 
-def _test_all(settings: config.Settings, plan: Plan, record: RunRecord) -> None:
+def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> None:
     section = settings[settings.test_set]
     # All that can be refused is, before the slow import of TensorFlow.
     prefix = settings.model_path / settings.model_name
@@ -142,7 +141,7 @@ def _test_all(settings: config.Settings, plan: Plan, record: RunRecord) -> None:
             raise InputError(f"[{section.name}] {scene.name}, model {settings.model_name}: {error}") from error
 
 
-def test_pair(settings: config.Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels | None) -> tables.Row:
+def test_pair(settings: Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels | None) -> tables.Row:
     """Load the model afresh, fine-tune it if there are pseudo-labels, and map, judge and report one pair; its figures.
 
     Args:
@@ -173,9 +172,7 @@ def test_pair(settings: config.Settings, plan: Plan, scene: Scene, pseudo: Pseud
     return row
 
 
-def fine_tuned(
-    settings: config.Settings, plan: Plan, model: Any, scene: Scene, pseudo: PseudoLabels | None
-) -> tables.Row:
+def fine_tuned(settings: Settings, plan: Plan, model: Any, scene: Scene, pseudo: PseudoLabels | None) -> tables.Row:
     """Fine-tune a model on the pseudo-labels of a pair, if there are any; what the table says of it.
 
     Args:
@@ -209,18 +206,18 @@ def fine_tuned(
     return dict(zip(TUNING_COLUMNS, values, strict=True))
 
 
-def _log_folder(settings: config.Settings, plan: Plan, pair_name: str) -> Path:
+def _log_folder(settings: Settings, plan: Plan, pair_name: str) -> Path:
     """Folder of TensorBoard's records of the fine-tunings of a pair."""
     return settings.stat_path / "logs" / settings.model_name / f"{pair_name}_{plan.selection_label}"
 
 
-def _files(settings: config.Settings, plan: Plan, pair_name: str) -> ResultFiles:
+def _files(settings: Settings, plan: Plan, pair_name: str) -> ResultFiles:
     """Files of the results of a pair."""
     name = f"{settings.test_set}_{pair_name}_on_{settings.model_name}_{plan.selection_label}"
     return ResultFiles(settings.stat_path / name, heat_map=True)
 
 
-def dispatch(settings: config.Settings) -> None:
+def dispatch(settings: Settings) -> None:
     """Train or test, as the settings say."""
     (train if settings.training else test)(settings)
 

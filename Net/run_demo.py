@@ -20,6 +20,7 @@ import main as main_script
 import predutils
 from commandline import run
 from hscd.system.messages import result
+from settings import Settings
 
 # Fewer trials than a real search has.
 TRIALS = 3
@@ -33,7 +34,7 @@ TRAIN = {
     "model_name": "DEMO_ED",
     "apply_rescaling": True,
 }
-STEPS: tuple[tuple[str, Callable[[config.Settings], None], dict[str, Any]], ...] = (
+STEPS: tuple[tuple[str, Callable[[Settings], None], dict[str, Any]], ...] = (
     ("Pseudo-labels of place B, plain Euclidean distance", predutils.generate, PSEUDO_ED),
     ("Pseudo-labels of place B, spectral angle", predutils.generate, PSEUDO_SAM),
     ("Maps of the best pseudo-labels", labelbyperc_generation.generate, PSEUDO_SAM),
@@ -46,7 +47,7 @@ STEPS: tuple[tuple[str, Callable[[config.Settings], None], dict[str, Any]], ...]
 )
 
 
-def run_all(settings: config.Settings) -> None:
+def run_all(settings: Settings) -> None:
     """Run every step, then list the files written and the accuracy of each map."""
     started = time.time()
     searches = {name: replace(search, max_evals=TRIALS) for name, search in settings.searches.items()}

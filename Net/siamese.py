@@ -31,6 +31,7 @@ from hscd.search.trials import Trials
 from hscd.system.backend import keras, tensorboard
 from hscd.system.errors import InputError
 from hscd.thresholds.otsu import otsu
+from settings import SearchSettings
 
 __all__ = [
     "SAM",
@@ -144,9 +145,9 @@ def hyperparam_search(
     test_labels: np.ndarray,
     distance_function: Callable[[Any, Any], Any],
     name: str,
-    hyperas_sett: config.SearchSettings | None = None,
+    hyperas_sett: SearchSettings | None = None,
     *,
-    hyperas_search: config.SearchSettings | None = None,
+    hyperas_search: SearchSettings | None = None,
     model_path: Path = config.MODEL_PATH,
     stat_path: Path = config.STAT_PATH,
     seed: int = config.SEED,

@@ -404,19 +404,19 @@ def _read_pickle(path: Path) -> bool:
 
 
 def _read_pseudo_labels(path: Path) -> bool:
-    import config
     from predutils import load_pseudo_labels
+    from settings import DataSet
 
     folder = path.parent
-    section = config.DataSet("PLACE", folder, folder, folder, folder, None, (1,), (2,), None)
+    section = DataSet("PLACE", folder, folder, folder, folder, None, (1,), (2,), None)
     pseudo = load_pseudo_labels(section, path.stem)
     return pseudo["distances"].size == pseudo["shape"][0] * pseudo["shape"][1]
 
 
 def _read_configuration(path: Path) -> bool:
-    import config
+    from settings import read_settings
 
-    return bool(config.read(path).data_sets)
+    return bool(read_settings(path).data_sets)
 
 
 _LIST = "name,before,after,label,split\n" + "".join(

@@ -20,6 +20,7 @@ from hscd.labels import UNKNOWN
 from hscd.reports import maps
 from hscd.selections.neighborhood import labels_by_neighborhood
 from hscd.selections.percentage import labels_by_percentage
+from settings import read_settings
 
 B = "settings.train_set=PLACE B"
 TEST = "settings.training=False"
@@ -350,7 +351,7 @@ def test_nodata_zero_of_unsigned_bands(workspace: Workspace) -> None:
     assert found["PLACE B_west_ED_pseudo_rescaling_True.csv"][0]["total_examples"] == str(18 * 24)
     assert np.isfinite(pseudo_labels(workspace, "b", "west")["distances"]).all()
     # The range of band 1 is not that of 0: the same pixels, scaled by hand.
-    (scene, _) = dp.scenes("PLACE B", config.read(workspace.file, ["PLACE B.nodata=0"]))
+    (scene, _) = dp.scenes("PLACE B", read_settings(workspace.file, ["PLACE B.nodata=0"]))
     west = make_pair(3, rows=18, columns=24)
     low = min(image[..., 1][image[..., 1] > 0].min() for image in (before, after, *west[:2]))
     high = max(image[..., 1].max() for image in (before, after, *west[:2]))

@@ -325,9 +325,9 @@ def test_a_list_that_nobody_reads_may_be_broken(workspace: Workspace) -> None:
 
 
 def test_results_beside_and_above_images_are_fine(workspace: Workspace) -> None:
-    import config
+    from settings import read_settings
 
     (workspace.folder / "loop").symlink_to("loop")
     workspace.text = CONFIGURATION
     for value in ("data/a", ".", "data/a/before2", "data", "loop"):
-        config.read(workspace.file, [f"settings.stat_path={value}", f"PLACE A.pseudoPath={value}"])
+        read_settings(workspace.file, [f"settings.stat_path={value}", f"PLACE A.pseudoPath={value}"])

@@ -22,8 +22,8 @@ import pytest
 from PIL import Image
 from skimage.filters import threshold_otsu
 
-import config
 from conftest import PROJECT, Workspace, all_pairs, make_pair
+from settings import read_settings
 
 SCRIPTS = ["main", "predutils", "labelbyperc_generation", "labelbyneigh_generation", "inspect_data"]
 METRICS = [
@@ -486,7 +486,7 @@ def test_the_table_agrees_with_the_saved_model(tuned: Runs) -> None:
 
     tuned("main", *TEST, "settings.fine_tuning=-1")
     model = siamese.load_model(tuned.space.folder / "model/M")
-    for scene, seed in zip(dp.scenes("PLACE B", config.read(tuned.space.file)), (2, 3), strict=True):
+    for scene, seed in zip(dp.scenes("PLACE B", read_settings(tuned.space.file)), (2, 3), strict=True):
         distances = siamese.predict(model, all_pairs(scene)).reshape(18, 24)
         threshold = threshold_otsu(distances)
         row = tuned.csv(f"PLACE B_{scene.name}_on_M_no fine tuning.csv").iloc[0]

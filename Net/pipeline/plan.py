@@ -19,12 +19,13 @@ from hscd.scores import Cut, ScoreMap
 from hscd.selections import SELECTIONS, Selected, by_code
 from hscd.system.messages import detail, warn
 from hscd.thresholds import THRESHOLDS, cut_scores
+from settings import Settings
 
 
 class Plan:
     """What the settings ask for, made of the registered families."""
 
-    def __init__(self, settings: config.Settings) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
         correction = settings.correction
         self.correct: Correct = partial(
