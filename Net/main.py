@@ -49,6 +49,7 @@ def train(settings: Settings) -> None:
     require_names([models.longest_file(prefix), settings.stat_path / f"{settings.model_name}_stats.csv", run_file])
     with storage.exclusive(prefix):
         pass  # said now rather than after all that is slow
+    settings.search(settings.distance)  # so is this: the demo trains whatever its configuration was checked for
     data_sets = (settings.train_set, settings.test_set)
     for name in data_sets:
         pair_files(settings[name])

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
-from hscd.selections.selection import labels_by_neighborhood
 
 import measure
 from hscd.corrections.spatial import spatial_correction
+from hscd.selections.neighborhood import labels_by_neighborhood
 
 
 def plain_correction(prediction: np.ndarray, radius: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from PIL import Image
 from scipy.io import loadmat, savemat
 
 import dataprocessing as dp
+import main
 from breaking import FOLDERS, B, change_mat, cut, expect, one_pixel, set_pixel
 from conftest import Workspace, make_pair, write_bands, write_mat
 from hscd.labels import UNCHANGED
@@ -479,3 +480,13 @@ def test_a_missing_file_beside_named_images_is_called_missing(workspace: Workspa
         (workspace.folder / f"data/b/{part}/east.tif").rename(workspace.folder / f"data/b/{part}/east")
     line = workspace.fails("predutils", *(name.removesuffix(".tif") for name in bands), "PLACE A.labelPath=data/no")
     expect(line, "data/no: no such file or folder ([PLACE A] labelPath)")
+
+
+def test_a_training_whose_search_is_missing_is_refused_before_data_is_loaded(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.text = workspace.text.partition("[hyperas settings SAM]")[0]
+    settings = read_settings(workspace.file, ["settings.distance=SAM", "settings.training=False"])
+    monkeypatch.setattr("dataprocessing.labelled_pixels", lambda *_: pytest.fail("data is loaded"))
+    with pytest.raises(InputError, match=r"net\.conf: section \[hyperas settings SAM\] is missing"):
+        main.train(settings)

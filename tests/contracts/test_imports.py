@@ -73,6 +73,11 @@ def test_system_imports_nothing_above_it(path):
     assert {name for name in library if not f"{name}.".startswith("hscd.system.")} <= {"hscd"}
 
 
+def test_constants_import_the_library_alone():
+    roots = {name.split(".")[0] for name in imported_modules(NET / "config.py")}
+    assert roots & OUTSIDE == set()
+
+
 # --help and a configuration error must answer in well under a second.
 SLOW = ("tensorflow", "keras", "matplotlib", "skimage", "scipy.io", "hyperas", "hyperopt", "sklearn")
 QUICK = (
