@@ -30,6 +30,7 @@ REFUSED: dict[str, list[str]] = {
     "train_set": ["", "NOWHERE", "place a", "settings", "hyperas settings ED"],
     "test_set": ["", "NOWHERE", "place a", "settings", "hyperas settings ED"],
     "distance": ["", "ed", "SID", "ED, SAM"],
+    "preset": ["", "Unsupervised", "none"],
     "detector": ["", "ed", "SID", "none"],
     "threshold": ["", "Otsu", "0.5"],
     "correction": ["", "median", "none"],
@@ -77,6 +78,7 @@ REFUSED: dict[str, list[str]] = {
 }
 # The values of the keys that may be left out; paths are relative to the file.
 DEFAULTS = {
+    "preset": None,
     "detector": None,
     "threshold": "otsu",
     "correction": "majority",

@@ -110,7 +110,7 @@ def quick_trials(monkeypatch):
 
     def fit(model, *_, **__):
         loss = abs(float(model.optimizer.learning_rate) - 3e-3)
-        return training.FitResult(epoch=1, loss=loss, val_loss=loss, val_accuracy=0.5)
+        return training.FitResult(1, loss, val_loss=loss, val_accuracy=0.5, epochs=3, reason="max_epochs")
 
     monkeypatch.setattr(training, "fit", fit)
     monkeypatch.setattr(siamese, "judge", lambda *_: (Confusion(1, 2, 3, 4), 0.5))
