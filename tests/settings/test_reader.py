@@ -33,7 +33,7 @@ REFUSED: dict[str, list[str]] = {
     "preset": ["", "Unsupervised", "none"],
     "detector": ["", "ed", "SID", "none"],
     "threshold": ["", "Otsu", "0.5"],
-    "correction": ["", "median", "none"],
+    "correction": ["", "median", "None"],
     "loss": ["", "hinge"],
     "network": ["", "2d"],
     "model_name": ["", "a/b", "..\\b", ".", ".."],

@@ -7,8 +7,8 @@ import numpy as np
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.system.parallel import over_blocks
 
-# Bins of equally many pixels: the last ones, where change is decided, hold few of a rare class.
-_BINS = 2048
+# Bins of equally many pixels: so many, if that leaves so many pixels in each.
+_MOST_BINS, _PIXELS_A_BIN = 2048, 256
 # Pixels that the edges of the bins are taken from.
 _SAMPLE = 1_000_000
 _BLOCK_PIXELS = 2**18
@@ -36,8 +36,13 @@ def probability_of_change(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     edges = _edges(flat)
     parts = over_blocks(lambda part: _counts(flat[part], flat_labels[part], edges), flat.size, _BLOCK_PIXELS)
     changed, total = np.sum(parts, axis=0)
-    # One pixel more of either class, half a one each: a bin of few pixels is not sure (Krichevsky and Trofimov).
-    shares = isotonic_regression((changed + 0.5) / (total + 1), sample_weight=total + 1, y_min=0, y_max=1)
+    filled = total > 0
+    changed, total = changed[filled], total[filled]
+    shares = isotonic_regression(changed / total, sample_weight=total, y_min=0, y_max=1)
+    # Where all pixels of a bin are of one class, half a one could be of the other (Krichevsky and Trofimov).
+    half = 0.5 / (total + 1)
+    shares = np.maximum.accumulate(np.clip(shares, half, 1 - half))
+    edges = edges[np.flatnonzero(filled)[1:] - 1]  # of the bins that are left
     found = np.full(flat.shape, np.nan, np.float32)
 
     def fill(part: slice) -> None:
@@ -54,7 +59,8 @@ def _edges(flat: np.ndarray) -> np.ndarray:
     sample = sample[np.isfinite(sample)]
     if not sample.size:
         return np.empty(0, np.float32)
-    return np.unique(np.quantile(sample, np.linspace(0, 1, _BINS + 1)[1:-1]).astype(np.float32))
+    bins = min(_MOST_BINS, max(8, sample.size // _PIXELS_A_BIN))
+    return np.unique(np.quantile(sample, np.linspace(0, 1, bins + 1)[1:-1]).astype(np.float32))
 
 
 def _counts(scores: np.ndarray, labels: np.ndarray, edges: np.ndarray) -> np.ndarray:
