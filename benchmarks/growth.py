@@ -26,7 +26,7 @@ def scene(pixels: int, bands: int) -> list[float]:
     from hscd.heads.spectral_angle import SAM
     from hscd.learn.training import predict
     from hscd.networks.siamese import build_net
-    from hscd.selections.selection import labels_by_neighborhood
+    from hscd.selections.neighborhood import labels_by_neighborhood
     from hscd.thresholds.otsu import otsu
     from predutils import pseudo_labels
 

@@ -11,7 +11,7 @@ import numpy as np
 
 import measure
 from hscd.corrections.spatial import spatial_correction
-from hscd.selections.selection import labels_by_neighborhood
+from hscd.selections.neighborhood import labels_by_neighborhood
 
 
 def plain_correction(prediction: np.ndarray, radius: int) -> np.ndarray:
