@@ -35,6 +35,11 @@ class Detector(Protocol):
     unit: str
     # How far around a window the scorer looks.
     halo: int
+    # How a threshold should look at the scores: "linear", "root" or "log".
+    scale: str
+    # Degrees of freedom of the chi-square distribution that the scores have where nothing changed, None where they have
+    # none; known after `fit`.
+    degrees: float | None
 
     def fit(self, scene: Scene, rng: np.random.Generator) -> Scorer:
         """Look at the scene as far as that is needed, and return what scores it."""

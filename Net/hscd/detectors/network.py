@@ -23,6 +23,8 @@ class TrainedNetwork:
 
     unit = "prediction"
     halo = 0
+    scale = "linear"
+    degrees: float | None = None
 
     def __init__(self, name: str, model: keras.Model) -> None:
         self.name = name

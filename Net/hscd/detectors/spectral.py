@@ -53,6 +53,8 @@ class SpectralDistance:
 
     unit = "distances"
     halo = 0
+    scale = "linear"
+    degrees: float | None = None
 
     def __init__(self, head: Head) -> None:
         self.name = head.name

@@ -1,7 +1,8 @@
 """Thresholds that split scores into changed and unchanged without labels; one file each.
 
-A threshold is a function from scores, an array of any shape in which NaN is ignored, and its options to a `Cut`. It
-raises `InputError` where it is undefined, and puts into the cut what makes it doubtful.
+A threshold is a function from scores, an array of any shape in which NaN is ignored, and its options to a `Cut`. What
+the detector says of its scores, `scale` and `degrees`, are keywords that each takes. It raises `InputError` where it is
+undefined, and puts into the cut what makes it doubtful.
 """
 
 from __future__ import annotations

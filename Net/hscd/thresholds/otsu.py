@@ -9,7 +9,7 @@ import numpy as np
 from hscd.scores import Cut
 from hscd.system.errors import InputError
 from hscd.system.parallel import over_blocks
-from hscd.thresholds import THRESHOLDS
+from hscd.thresholds import THRESHOLDS, looks
 
 _BINS = 256
 _BLOCK_PIXELS = 2**18
@@ -52,6 +52,28 @@ def otsu(distances: np.ndarray) -> float:
     return float(threshold_otsu(hist=(counts, (edges[:-1] + edges[1:]) / 2)))
 
 
+def separability(values: np.ndarray) -> float:
+    """How far apart the two classes of Otsu's threshold are: variance between them over all variance, in [0, 1].
+
+    Args:
+        values: array of any shape, finite; the 0.05 % largest are clipped.
+
+    Returns:
+        The share; 0 where all values are equal.
+    """
+    counts, edges = np.histogram(looks.clipped(values), _BINS)
+    middles = (edges[:-1] + edges[1:]) / 2
+    share = np.cumsum(counts)[:-1] / counts.sum()
+    sums = np.cumsum(counts * (middles - middles.mean()))
+    mean = sums[-1] / counts.sum()
+    total = (counts * (middles - middles.mean()) ** 2).sum() / counts.sum() - mean**2
+    inside = (share > 0) & (share < 1)
+    if total <= 0 or not inside.any():
+        return 0.0
+    between = (mean * share - sums[:-1] / counts.sum())[inside] ** 2 / (share * (1 - share))[inside]
+    return float(between.max() / total)
+
+
 def _finite(values: np.ndarray) -> np.ndarray:
     return values[np.isfinite(values)]
 
@@ -63,6 +85,6 @@ def _ends(values: np.ndarray) -> tuple[Any, Any] | None:
 
 
 @THRESHOLDS.register("otsu")
-def otsu_cut(scores: np.ndarray) -> Cut:
-    """`otsu` as a cut."""
+def otsu_cut(scores: np.ndarray, *, scale: str = "linear", degrees: float | None = None) -> Cut:
+    """`otsu` as a cut, of the scores as they are."""
     return Cut(otsu(scores))

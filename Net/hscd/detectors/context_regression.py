@@ -1,0 +1,207 @@
+"""Context regression: change is what the other date, its surroundings included, does not explain."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hscd.detectors import DETECTORS, Scorer
+from hscd.detectors.tools import context_features, gaussian
+from hscd.detectors.tools.context_features import Field
+from hscd.detectors.tools.products import CHUNK, linear
+from hscd.detectors.tools.robust_regression import Both, fitted
+from hscd.detectors.tools.samples import sampled_pairs
+from hscd.detectors.tools.scaling import BandScaling, standard
+from hscd.scenes.scene import Block, Scene
+from hscd.thresholds.otsu import separability
+
+# Limits of a band: these quantiles, moved apart by this share of their span.
+_CLIP, _WIDEN = 0.001, 0.3
+_COMPONENTS = (3, 5, 8)
+_PCA_PIXELS = 200_000
+_FIT_PIXELS = 40_000
+# Fourier features, and the pixels of the sample that each feature of a regression needs to tell noise from a rule.
+_FOURIER, _PIXELS_EACH = 150, 20
+# Length of the Fourier features, standard deviations of a component.
+_FOURIER_SCALE = 3.0
+# What the root of the statistic may be smoothed by, pixels, and how separable the two classes have to be then, as a
+# share of the most that they can be.
+_SMOOTHING = (0.0, 0.5, 0.8, 1.2)
+_NEARLY = 0.985
+_SMOOTH_RADIUS = gaussian.radius_of(_SMOOTHING[-1])
+# Components that vary less than this share of the first are rounding errors.
+_LEAST_VARIANCE = 1e-9
+
+
+class _Components(NamedTuple):
+    """From spectra to principal components of both dates together; `vectors` are (components, bands)."""
+
+    scalings: tuple[BandScaling, BandScaling]
+    vectors: np.ndarray
+
+    def of(self, pairs: np.ndarray) -> np.ndarray:
+        """(2, components, …) float32 of (…, 2, bands) float32."""
+        flat = pairs.reshape(-1, *pairs.shape[-2:])
+        found = [linear(scaling, flat[:, date], self.vectors) for date, scaling in enumerate(self.scalings)]
+        return np.stack(found).reshape(2, len(self.vectors), *pairs.shape[:-2])
+
+
+class _Fit(NamedTuple):
+    """A regression from some of the components, and its Fourier features: waves (features, components), phases.
+
+    `factor` takes the root of its statistic to that of the ensemble's degrees of freedom.
+    """
+
+    waves: np.ndarray
+    phases: np.ndarray
+    both: Both
+    factor: float
+
+    def root(self, components: np.ndarray, context: np.ndarray) -> np.ndarray:
+        """Root of the statistic, (pixels,), of what `_features` takes."""
+        features = [_features(self.waves, self.phases, components[date], context[date]) for date in range(2)]
+        root = self.both.root(features, list(components[:, : self.waves.shape[1]]))
+        return root * np.float32(self.factor)
+
+
+def _features(waves: np.ndarray, phases: np.ndarray, components: np.ndarray, context: np.ndarray) -> np.ndarray:
+    """What predicts the other date: components, their derivatives, Fourier features; (features, pixels) float32.
+
+    Args:
+        waves: (Fourier features, components used) float32.
+        phases: (Fourier features,) float32.
+        components: (components, pixels) float32.
+        context: (components, derivatives, pixels) float32.
+    """
+    count, pixels = waves.shape[1], components.shape[1]
+    derivatives = context[:count].reshape(-1, pixels)
+    start = count + len(derivatives)
+    found = np.empty((start + len(waves), pixels), np.float32)
+    found[:count], found[count:start] = components[:count], derivatives
+    fourier = np.matmul(waves, components[:count], out=found[start:])
+    fourier += phases[:, None]
+    np.cos(fourier, out=fourier)
+    return found
+
+
+@DETECTORS.register("context_regression")
+class ContextRegression:
+    """Regression of each date on the other, its derivatives and random features of it, reweighted as IR-MAD is.
+
+    The components of one date are predicted from those of the other (chronochrome [1], both ways as in [2]), from their
+    derivatives at three scales, which absorb misregistration, and from random Fourier features [3], which make the
+    regression nonlinear. Weights are the chance of no change, as in IR-MAD [4]. The score is the elliptical distance
+    [5] of the residual, as a chi-square statistic: the mean of both directions and of several numbers of components,
+    its root smoothed as far as the two classes stay apart.
+
+    References:
+        [1] Schaum, Stocker (1997), "Long-interval chronochrome target detection", ISSSR.
+        [2] Theiler, Perkins (2006), "Proposed framework for anomalous change detection", ICML workshop on machine
+            learning algorithms for surveillance and event detection.
+        [3] Rahimi, Recht (2007), "Random features for large-scale kernel machines", NIPS 20.
+        [4] Nielsen (2007), "The regularized iteratively reweighted MAD method for change detection in multi- and
+            hyperspectral data", IEEE Trans. Image Processing 16(2).
+        [5] Theiler, Scovel, Wohlberg, Foy (2010), "Elliptically contoured distributions for anomalous change detection
+            in hyperspectral imagery", IEEE Geosci. Remote Sens. Letters 7(2).
+    """
+
+    name = "context_regression"
+    unit = "scores"
+    halo = context_features.RADIUS + _SMOOTH_RADIUS
+    scale = "root"
+    # Those of the middle one of the ensemble.
+    degrees: float | None = None
+
+    def fit(self, scene: Scene, rng: np.random.Generator) -> Scorer:
+        """Fit the regressions to a sample, and choose the smoothing.
+
+        Raises:
+            InputError: if no pixel is valid.
+        """
+        components = _principal(sampled_pairs(scene, rng, _PCA_PIXELS))
+        fields = context_features.fields(scene, rng, components.of, self.halo)
+        used = sorted({min(count, len(components.vectors)) for count in _COMPONENTS})
+        self.degrees = float(used[len(used) // 2])
+        fits = _fits(*context_features.sampled(fields, rng, _FIT_PIXELS), used, rng)
+        some = context_features.some_of(fields, rng, self.halo)
+        sigma = _smoothing([(_roots(field, fits), field) for field in some])
+
+        def score(block: Block) -> np.ndarray:
+            field = context_features.field_of(block, components.of)
+            return np.square(_inner(_roots(field, fits), field, sigma))
+
+        return score
+
+
+def _principal(sample: np.ndarray) -> _Components:
+    """The components of a sample of pixel pairs, (pixels, 2, bands)."""
+    first, second = (standard(sample[:, date], _CLIP, _WIDEN) for date in range(2))
+    bands = sample.shape[2]
+    covariance = np.zeros((bands, bands))
+    for start in range(0, len(sample), CHUNK):
+        for date, scaling in enumerate((first, second)):
+            scaled = scaling.apply(sample[start : start + CHUNK, date]).astype(np.float64)
+            covariance += scaled.T @ scaled
+    values, vectors = np.linalg.eigh(covariance)
+    count = min(_COMPONENTS[-1], max(1, int((values > _LEAST_VARIANCE * values[-1]).sum())))
+    return _Components((first, second), vectors[:, ::-1][:, :count].T)
+
+
+def _fits(components: np.ndarray, context: np.ndarray, used: list[int], rng: np.random.Generator) -> list[_Fit]:
+    """A regression for each number of components, fitted to a sample."""
+    from scipy.stats import chi2
+
+    middle = chi2.median(used[len(used) // 2])
+    spread = components[0].std(axis=1, dtype=np.float64)
+    fits = []
+    for count in used:
+        scale = np.where(spread[:count] > 0, _FOURIER_SCALE * spread[:count], np.inf)
+        others = count * (1 + context.shape[2])
+        waves = (rng.standard_normal((_FOURIER, count)) / scale).astype(np.float32)
+        phases = rng.uniform(0, 2 * np.pi, _FOURIER).astype(np.float32)
+        keep = min(_FOURIER, max(0, components.shape[2] // _PIXELS_EACH - others))
+        waves, phases = waves[:keep], phases[:keep]
+        features = [_features(waves, phases, components[date], context[date]) for date in range(2)]
+        both = fitted(features, list(components[:, :count]))
+        fits.append(_Fit(waves, phases, both, float(np.sqrt(middle / chi2.median(count)))))
+    return fits
+
+
+def _roots(field: Field, fits: list[_Fit]) -> np.ndarray:
+    """Root of the statistic in a field, (rows, columns) float32, 0 where it is not needed."""
+    rows, columns = field.components.shape[2:]
+    needed = slice(max(field.inner.rows.start - _SMOOTH_RADIUS, 0), min(field.inner.rows.stop + _SMOOTH_RADIUS, rows))
+    found = np.zeros((rows, columns), np.float32)
+
+    def strip(some: slice, derivatives: np.ndarray) -> None:
+        flat = found[some].reshape(-1)
+        components = field.components[:, :, some].reshape(*field.components.shape[:2], -1)
+        context = derivatives.reshape(*derivatives.shape[:3], -1)
+        for part in context_features.chunks(len(flat), CHUNK):
+            size = part.stop - part.start
+            here, around = (
+                np.concatenate([of[..., part], np.zeros((*of.shape[:-1], CHUNK - size), np.float32)], axis=-1)
+                for of in (components, context)
+            )
+            flat[part] = np.mean([fit.root(here, around) for fit in fits], axis=0)[:size]
+
+    context_features.over_strips(field, needed, strip)
+    return found
+
+
+def _inner(roots: np.ndarray, field: Field, sigma: float) -> np.ndarray:
+    """Smoothed roots of the pixels that were asked for."""
+    return gaussian.smoothed(roots, field.valid, sigma)[field.inner]
+
+
+def _smoothing(maps: list[tuple[np.ndarray, Field]]) -> float:
+    """The strongest smoothing that leaves the two classes as separable as they can be, but for little."""
+    found = []
+    for sigma in _SMOOTHING:
+        values = [
+            _inner(roots, field, sigma)[... if field.valid is None else field.valid[field.inner]].ravel()
+            for roots, field in maps
+        ]
+        found.append(separability(np.concatenate(values)))
+    return max(sigma for sigma, value in zip(_SMOOTHING, found, strict=True) if value >= _NEARLY * max(found))

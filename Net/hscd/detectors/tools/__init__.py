@@ -1,0 +1,1 @@
+"""What detectors share: random samples, band scaling, matrix products, Gaussian derivatives, moments."""

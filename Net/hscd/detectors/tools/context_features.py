@@ -1,0 +1,157 @@
+"""Derivatives of the components of both dates around each pixel, of parts of a scene and of a sample of its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from hscd.detectors.tools import gaussian
+from hscd.detectors.tools.samples import chosen
+from hscd.detectors.tools.threads import on_threads
+from hscd.scenes.scene import Block, Scene, Window
+
+# Scales of the derivatives, pixels: the smallest absorbs a shift below a pixel.
+SCALES = (0.6, 1.2, 2.4)
+# Derivatives of a component: two slopes and the Laplacian at each scale.
+DERIVATIVES = 3 * len(SCALES)
+RADIUS = gaussian.radius_of(max(SCALES))
+# A scene of up to so many pixels is looked at as a whole; of a larger one so many squares of so many pixels a side.
+_WHOLE = 2**20
+_SQUARES, _SIDE = 256, 32
+_SOME = 2**18
+# Pixels of a strip that a thread works on at a time.
+_STRIP = 2**13
+
+
+class Field(NamedTuple):
+    """A part of a scene.
+
+    `components`, (2, components, rows, columns) float32, of both dates; `valid`, (rows, columns), None where no pixel
+    of the scene is masked; `inner` is the part that was asked for, the rest lies around it.
+    """
+
+    components: np.ndarray
+    valid: np.ndarray | None
+    inner: Window
+
+
+def field_of(block: Block, components_of: Callable[[np.ndarray], np.ndarray]) -> Field:
+    """The field of a block; `components_of` takes (…, 2, bands) to (2, components, …)."""
+    return Field(components_of(block.pairs), block.valid, block.inner)
+
+
+def fields(
+    scene: Scene, rng: np.random.Generator, components_of: Callable[[np.ndarray], np.ndarray], halo: int
+) -> list[Field]:
+    """All of a small scene as one field, or random squares of a large one, with what is around them."""
+    rows, columns = scene.truth.shape
+    if rows * columns <= _WHOLE:
+        parts = [(window, components_of(scene.block(window).pairs)) for window in scene.windows]
+        whole = np.empty((*parts[0][1].shape[:2], rows, columns), np.float32)
+        for window, components in parts:
+            whole[:, :, window.rows, window.columns] = components
+        return [Field(whole, scene.valid, Window(slice(0, rows), slice(0, columns)))]
+    across = -(-columns // _SIDE)
+    found = []
+    for square in chosen(-(-rows // _SIDE) * across, rng, _SQUARES).tolist():
+        top, left = square // across * _SIDE, square % across * _SIDE
+        window = Window(slice(top, min(top + _SIDE, rows)), slice(left, min(left + _SIDE, columns)))
+        found.append(field_of(scene.block(window, halo), components_of))
+    return found
+
+
+def some_of(parts: list[Field], rng: np.random.Generator, halo: int) -> list[Field]:
+    """Fields of about `_SOME` pixels at most: random bands of rows of a scene that is one field."""
+    if len(parts) > 1 or parts[0].components[0, 0].size <= _SOME:
+        return parts
+    components, valid, _ = parts[0]
+    rows, columns = components.shape[2:]
+    found = []
+    for band in chosen(-(-rows // _SIDE), rng, max(1, _SOME // (_SIDE * columns))).tolist():
+        top, end = band * _SIDE, min((band + 1) * _SIDE, rows)
+        around = slice(max(top - halo, 0), min(end + halo, rows))
+        inner = Window(slice(top - around.start, end - around.start), slice(0, columns))
+        found.append(Field(components[:, :, around], None if valid is None else valid[around], inner))
+    return found
+
+
+def over_strips(field: Field, rows: slice, work: Callable[[slice, np.ndarray], None]) -> None:
+    """Call `work` with strips of rows of a field and their derivatives, on all threads.
+
+    Args:
+        field: the field; its derivatives are right `RADIUS` pixels away from its borders, unless it ends with the
+            scene there.
+        rows: which of its rows.
+        work: gets the rows and their derivatives, (2, components, DERIVATIVES, rows, columns) float32.
+    """
+    columns = field.components.shape[-1]
+    around = [(RADIUS, RADIUS), (0, 0)]
+    components = np.pad(field.components, [(0, 0), (0, 0), *around], mode="edge")
+    valid = None if field.valid is None else np.pad(field.valid, around, mode="edge")
+
+    def strip(part: slice) -> None:
+        some = slice(rows.start + part.start, min(rows.start + part.stop, rows.stop))
+        work(some, _derivatives(components, valid, some))
+
+    on_threads(strip, rows.stop - rows.start, max(1, _STRIP // columns))
+
+
+def _derivatives(components: np.ndarray, valid: np.ndarray | None, rows: slice) -> np.ndarray:
+    """Derivatives in some rows of components that have `RADIUS` more above and below."""
+    dates, count, _, columns = components.shape
+    found = np.empty((dates, count, DERIVATIVES, rows.stop - rows.start, columns), np.float32)
+    for number, scale in enumerate(SCALES):
+        kernel = gaussian.kernels(scale)
+        near = slice(rows.start + RADIUS - kernel.radius, rows.stop + RADIUS + kernel.radius)
+        for date in range(dates):
+            mask = None if valid is None else valid[near]
+            found[date, :, 3 * number : 3 * number + 3] = gaussian.derivatives(components[date, :, near], mask, kernel)
+    return found
+
+
+def sampled(parts: list[Field], rng: np.random.Generator, pixels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Components and derivatives of random valid pixels of fields.
+
+    Returns:
+        (2, components, pixels) and (2, components, DERIVATIVES, pixels), both float32.
+    """
+    places = [_valid_places(field) for field in parts]
+    ends = np.cumsum([len(found) for found in places])
+    numbers = chosen(int(ends[-1]), rng, pixels)
+    count = parts[0].components.shape[1]
+    components = np.empty((2, count, len(numbers)), np.float32)
+    context = np.empty((2, count, DERIVATIVES, len(numbers)), np.float32)
+    for field, found, end in zip(parts, places, ends, strict=True):
+        here = slice(*np.searchsorted(numbers, (end - len(found), end)))
+        rows, columns = found[numbers[here] - (end - len(found))].T
+        components[:, :, here] = field.components[:, :, rows, columns]
+        if len(rows):
+            _pick(field, rows, columns, context[:, :, :, here])
+    return components, context
+
+
+def _pick(field: Field, rows: np.ndarray, columns: np.ndarray, context: np.ndarray) -> None:
+    """Write the derivatives at pixels of a field, whose rows rise, into (2, components, DERIVATIVES, pixels)."""
+
+    def work(some: slice, derivatives: np.ndarray) -> None:
+        here = slice(*np.searchsorted(rows, (some.start, some.stop)))
+        context[..., here] = derivatives[..., rows[here] - some.start, columns[here]]
+
+    over_strips(field, slice(int(rows[0]), int(rows[-1]) + 1), work)
+
+
+def _valid_places(field: Field) -> np.ndarray:
+    """(pixels, 2) rows and columns of the valid pixels that were asked for, row by row."""
+    rows, columns = field.inner
+    if field.valid is None:
+        places = np.indices((rows.stop - rows.start, columns.stop - columns.start)).reshape(2, -1).T
+    else:
+        places = np.argwhere(field.valid[field.inner])
+    return places + (rows.start, columns.start)
+
+
+def chunks(length: int, size: int) -> Iterator[slice]:
+    """Slices of `size` that cover range(length)."""
+    return (slice(start, min(start + size, length)) for start in range(0, length, size))

@@ -1,0 +1,163 @@
+"""Regression of the spectra of one date from what is known of the other, reweighted by how likely no change is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hscd.detectors.tools.threads import on_threads
+
+# Share of the diagonal that is added to it: components and their derivatives are correlated.
+_RIDGE = 1e-3
+# Share by which the covariance of the residuals is drawn to its mean variance.
+_SHRINK = 0.05
+# A rare spectrum is allowed a larger residual, as in a multivariate t distribution of so many degrees of freedom.
+_ELLIPTIC = 60.0
+# No pixel is left out entirely.
+_LEAST_WEIGHT = 1e-6
+_ROUNDS = 15
+# Mean change of the weights at which they have settled.
+_SETTLED = 2e-3
+# Pixels whose products are added up in single precision.
+_PART = 4096
+
+
+class Direction(NamedTuple):
+    """One date predicted from the other. All float32; (outputs, …) × a feature or component vector, and offsets.
+
+    `features` and `target` make the whitened residual, `spread` whitens the predicting components; `factor` scales
+    the squared distance to the median of its distribution.
+    """
+
+    features: np.ndarray
+    target: np.ndarray
+    offset: np.ndarray
+    spread: np.ndarray
+    centre: np.ndarray
+    factor: float = 1.0
+
+    def statistic(self, features: np.ndarray, predicting: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Elliptical distance of each pixel, (pixels,) float32.
+
+        Args:
+            features: (features, pixels) of the predicting date.
+            predicting: (components, pixels) of it.
+            target: (components, pixels) of the other date.
+        """
+        residual = self.target @ target
+        residual -= self.features @ features
+        residual -= self.offset[:, None]
+        depth = self.spread @ predicting
+        depth -= self.centre[:, None]
+        degrees = len(residual)
+        distance = np.square(residual, out=residual).sum(axis=0)
+        distance *= np.float32(self.factor * (_ELLIPTIC + degrees))
+        distance /= np.float32(_ELLIPTIC) + np.square(depth, out=depth).sum(axis=0)
+        return distance
+
+
+class Both(NamedTuple):
+    """Both directions, and what scales their geometric and harmonic mean to the median of the distribution."""
+
+    directions: tuple[Direction, Direction]
+    geometric: float = 1.0
+    harmonic: float = 1.0
+
+    def root(self, features: list[np.ndarray], components: list[np.ndarray]) -> np.ndarray:
+        """Root of the statistic, chi-square of as many degrees as components where nothing changed, (pixels,).
+
+        Args:
+            features: (features, pixels) of each date.
+            components: (components, pixels) of each date.
+        """
+        ways = zip(self.directions, features, components, components[::-1], strict=True)
+        geometric, harmonic = _means(*(way.statistic(*arrays) for way, *arrays in ways))
+        geometric *= np.float32(self.geometric)
+        harmonic *= np.float32(self.harmonic)
+        return (np.sqrt(geometric) + np.sqrt(harmonic)) / 2
+
+
+def _means(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Geometric and harmonic mean of two statistics."""
+    product = first * second
+    total = first + second
+    return np.sqrt(product), 2 * product / np.where(total > 0, total, np.float32(1))
+
+
+def fitted(features: list[np.ndarray], components: list[np.ndarray]) -> Both:
+    """Fit both directions to a sample, most of which did not change.
+
+    Args:
+        features: (features, pixels) float32 of each date.
+        components: (components, pixels) float32 of each date.
+    """
+    from scipy.stats import chi2
+
+    degrees, pixels = components[0].shape
+    median = float(chi2.median(degrees))
+    weights = np.ones(pixels)
+    for _ in range(_ROUNDS):
+        directions, found = [], []
+        for ours, predicting, target in zip(features, components, components[::-1], strict=True):
+            way = _direction(ours, predicting, target, weights)
+            distance = way.statistic(ours, predicting, target)
+            factor = _factor(distance, median)
+            directions.append(way._replace(factor=factor))
+            found.append(distance * np.float32(factor))
+        both = Both((directions[0], directions[1]), *(_factor(mean, median) for mean in _means(*found)))
+        root = both.root(features, components)
+        before, weights = weights, np.maximum(chi2.sf(np.square(root, dtype=np.float64), degrees), _LEAST_WEIGHT)
+        if np.abs(weights - before).mean() < _SETTLED:
+            break
+    return both
+
+
+def _factor(statistic: np.ndarray, median: float) -> float:
+    """What takes the median of a statistic to where it belongs."""
+    found = float(np.median(statistic))
+    return median / found if found > 0 else 1.0
+
+
+def _direction(features: np.ndarray, predicting: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Direction:
+    """Weighted ridge regression, the covariance of its residuals, and that of the predicting components."""
+    count, degrees = len(features), len(target)
+    centre, covariance = _moments([features, target], weights)
+    ridge = covariance[:count, :count] + np.diag(_RIDGE * np.diag(covariance)[:count] + np.finfo(np.float64).tiny)
+    slopes = np.linalg.solve(ridge, covariance[:count, count:]).T
+    offset = centre[count:] - slopes @ centre[:count]
+    residual = target - (slopes.astype(np.float32) @ features + offset[:, None].astype(np.float32))
+    _, noise = _moments([residual], weights)
+    whiten = _whitening((1 - _SHRINK) * noise + _SHRINK * np.trace(noise) / degrees * np.eye(degrees))
+    middle, spread = _moments([predicting], weights)
+    spread = _whitening(spread)
+    single = np.float32
+    return Direction(
+        (whiten @ slopes).astype(single),
+        whiten.astype(single),
+        (whiten @ offset).astype(single),
+        spread.astype(single),
+        (spread @ middle).astype(single),
+    )
+
+
+def _moments(parts: list[np.ndarray], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean and covariance of all values of parts, each (values, pixels) float32, in double precision."""
+    roots = np.sqrt(weights).astype(np.float32)
+
+    def part(some: slice) -> tuple[np.ndarray, np.ndarray]:
+        scaled = np.concatenate([values[:, some] for values in parts])
+        scaled *= roots[some]
+        return (scaled @ roots[some]).astype(np.float64), (scaled @ scaled.T).astype(np.float64)
+
+    sums, products = (sum(found) for found in zip(*on_threads(part, len(weights), _PART), strict=True))
+    total = weights.sum()
+    mean = sums / total
+    return mean, products / total - np.outer(mean, mean)
+
+
+def _whitening(covariance: np.ndarray) -> np.ndarray:
+    """A matrix that takes values of a covariance to values of covariance one, as far as they vary."""
+    values, vectors = np.linalg.eigh(covariance)
+    least = max(values[-1] * 1e-9, np.finfo(np.float32).tiny)
+    return (vectors / np.sqrt(np.maximum(values, least))).T

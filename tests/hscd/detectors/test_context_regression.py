@@ -1,0 +1,179 @@
+"""Context regression: its parts against slow oracles; what it finds, and what must not move it."""
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+from sklearn.metrics import average_precision_score
+
+import hscd.scenes.scene
+from detector_scenes import changed_pair, scene_of, smooth_noise
+from hscd.detectors import scored
+from hscd.detectors.context_regression import ContextRegression
+from hscd.detectors.tools import context_features, robust_regression
+from hscd.system.errors import InputError
+from hscd.thresholds.floor import floor
+
+
+def scores_of(scene, seed=0):
+    detector = ContextRegression()
+    return scored(detector, scene, np.random.default_rng(seed)).scores, detector
+
+
+def sample(pixels=3000, degrees=3, extra=4, seed=0):
+    """Features and components of two dates; one pixel in ten changed."""
+    rng = np.random.default_rng(seed)
+    first = rng.standard_normal((degrees, pixels))
+    second = rng.standard_normal((degrees, degrees)) @ first + 0.1 * rng.standard_normal((degrees, pixels))
+    changed = rng.random(pixels) < 0.1
+    second[:, changed] += 5
+    components = [first.astype(np.float32), second.astype(np.float32)]
+    features = [np.vstack([of, rng.standard_normal((extra, pixels))]).astype(np.float32) for of in components]
+    return features, components, changed
+
+
+# --- the regression --------------------------------------------------------------------------------------------------
+
+
+def slow_direction(features, predicting, target, weights):
+    """Elliptical distances by the textbook: weighted ridge regression in double precision, pixel by pixel."""
+    features, predicting, target = (array.astype(np.float64) for array in (features, predicting, target))
+
+    def moments(of, to):
+        return np.cov(np.vstack([of, to]), aweights=weights, ddof=0)
+
+    mean = [np.average(of, axis=1, weights=weights)[:, None] for of in (features, predicting, target)]
+    both = moments(features, target)
+    count = len(features)
+    ridge = both[:count, :count] + 1e-3 * np.diag(np.diag(both[:count, :count]))
+    slopes = np.linalg.inv(ridge) @ both[:count, count:]
+    residual = (target - mean[2]) - slopes.T @ (features - mean[0])
+    noise = np.atleast_2d(np.cov(residual, aweights=weights, ddof=0))
+    degrees = len(target)
+    noise = 0.95 * noise + 0.05 * np.trace(noise) / degrees * np.eye(degrees)
+    spread = np.atleast_2d(np.cov(predicting, aweights=weights, ddof=0))
+    found = []
+    for pixel in range(target.shape[1]):
+        error = residual[:, pixel]
+        off = (predicting - mean[1])[:, pixel]
+        depth = off @ np.linalg.solve(spread, off)
+        found.append(error @ np.linalg.solve(noise, error) * (60 + degrees) / (60 + depth))
+    return np.array(found)
+
+
+def test_a_direction_equals_the_textbook():
+    features, components, _ = sample()
+    weights = np.random.default_rng(1).uniform(0.01, 1, 3000)
+    way = robust_regression._direction(features[0], components[0], components[1], weights)
+    found = way.statistic(features[0], components[0], components[1])
+    expected = slow_direction(features[0], components[0], components[1], weights)
+    # Residuals are a tenth of the components, and squared: rounding of 1e-7 of the components is 2e-5 of the square,
+    # and more of a small one.
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_the_statistic_has_the_median_of_its_distribution_and_finds_what_changed():
+    features, components, changed = sample()
+    root = robust_regression.fitted(features, components).root(features, components)
+    # Both means are scaled to the median m of χ²(3) before their roots are averaged.
+    assert np.median(np.square(root)) == pytest.approx(chi2.median(3), rel=0.02)
+    assert root[changed].min() > root[~changed].max()
+
+
+def test_geometric_and_harmonic_means():
+    # Of 2 and 8: √16 = 4, 2·16/10 = 3.2; of 0 and 0: 0 and 0.
+    geometric, harmonic = robust_regression._means(np.float32([2, 0]), np.float32([8, 0]))
+    np.testing.assert_allclose(geometric, [4, 0])
+    np.testing.assert_allclose(harmonic, [3.2, 0], rtol=1e-6)
+
+
+# --- the detector ----------------------------------------------------------------------------------------------------
+
+
+def test_change_is_found_under_other_light():
+    before, after, changed = changed_pair()
+    scores, detector = scores_of(scene_of(before, after))
+    assert average_precision_score(changed.ravel(), scores.ravel()) > 0.95
+    assert (detector.scale, detector.degrees) == ("root", 5)
+    cut = floor(scores, scale=detector.scale, degrees=detector.degrees)
+    assert cut.value >= chi2.isf(1e-5, 5)
+    assert ((scores > cut.value) == changed).mean() > 0.98
+
+
+def test_a_shift_below_a_pixel_is_no_change():
+    from scipy import ndimage
+
+    rng = np.random.default_rng(0)
+    before = smooth_noise(rng, 60, 60, 6, length=1.5)
+    after = ndimage.shift(before, (0.45, -0.4, 0), order=3, mode="nearest")
+    after[20:26, 30:36] += 0.4 * rng.choice([-1, 1], 6)
+    noise = rng.normal(0, 0.02, (2, *before.shape))
+    pair = (before + noise[0]).astype(np.float32), (after + noise[1]).astype(np.float32)
+    changed = np.zeros((60, 60), bool)
+    changed[20:26, 30:36] = True
+    scores, _ = scores_of(scene_of(*pair))
+    plain = np.square(pair[0] - pair[1]).sum(axis=2)
+    ours, shifted = (average_precision_score(changed.ravel(), of.ravel()) for of in (scores, plain))
+    assert ours > 0.9
+    assert shifted < 0.8  # the shift alone makes as much difference
+
+
+@pytest.mark.parametrize("kind", ["empty", "constant", "repeated", "huge"])
+def test_bands_that_say_nothing_do_no_harm(kind):
+    before, after, changed = changed_pair()
+    extra = {
+        "empty": np.zeros((*changed.shape, 3)),
+        "constant": np.full((*changed.shape, 3), 1234.567),
+        "repeated": before[:, :, :3],
+        "huge": before[:, :, :3] * 1e20,
+    }[kind].astype(np.float32)
+    other = after[:, :, :3] * {"repeated": 1, "huge": np.float32(1e20)}[kind] if kind in ("repeated", "huge") else extra
+    scores, _ = scores_of(scene_of(np.dstack([before, extra]), np.dstack([after, other])))
+    assert np.isfinite(scores).all()
+    assert average_precision_score(changed.ravel(), scores.ravel()) > 0.9
+
+
+def test_hundreds_of_correlated_bands():
+    before, after, changed = changed_pair(bands=400)
+    scores, _ = scores_of(scene_of(before, after))
+    assert average_precision_score(changed.ravel(), scores.ravel()) > 0.95
+
+
+@pytest.mark.parametrize("bands", [1, 2, 4])
+def test_few_bands(bands):
+    before, after, _ = changed_pair(bands=bands)
+    scores, detector = scores_of(scene_of(before, after))
+    assert np.isfinite(scores).all()
+    assert detector.degrees == min(bands, 3) or bands == 4
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (2, 2), (40, 1)])
+def test_scenes_smaller_than_the_halo(shape):
+    before, after = np.random.default_rng(0).uniform(0, 1, (2, *shape, 3)).astype(np.float32)
+    scores, _ = scores_of(scene_of(before, after))
+    assert np.isfinite(scores).all()
+
+
+def test_the_same_image_twice_and_constant_images_have_finite_scores():
+    before, _, _ = changed_pair()
+    assert np.isfinite(scores_of(scene_of(before, before))[0]).all()
+    assert np.isfinite(scores_of(scene_of(np.ones_like(before), np.ones_like(before)))[0]).all()
+
+
+# A large scene is fitted to squares of it; they lie where they lie whatever the windows are.
+def test_squares_of_a_large_scene(monkeypatch):
+    monkeypatch.setattr(context_features, "_WHOLE", 100)
+    monkeypatch.setattr(context_features, "_SQUARES", 3)
+    monkeypatch.setattr(context_features, "_SIDE", 16)
+    before, after, changed = changed_pair()
+    valid = np.ones(changed.shape, bool)
+    valid[30:, 40:] = False
+    scores, _ = scores_of(scene_of(before, after, valid))
+    assert average_precision_score(changed[valid], scores[valid]) > 0.8
+    monkeypatch.setattr(hscd.scenes.scene, "_WINDOW_BYTES", 7 * 50 * 2 * 6 * 4)
+    np.testing.assert_array_equal(scores_of(scene_of(before, after, valid))[0], scores)
+
+
+def test_no_valid_pixel_is_an_input_error():
+    before, after, changed = changed_pair()
+    with pytest.raises(InputError, match="no pixel is valid"):
+        scores_of(scene_of(before, after, np.zeros(changed.shape, bool)))
