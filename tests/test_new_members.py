@@ -27,7 +27,7 @@ from hscd.detectors import DETECTORS
 
 @DETECTORS.register("local")
 class Local:
-    name, unit, halo = "local", "deviations", 1
+    name, unit, halo, scale, degrees = "local", "deviations", 1, "linear", None
 
     def fit(self, scene, rng):
         total, count = 0.0, 0
@@ -55,7 +55,7 @@ from hscd.thresholds import THRESHOLDS
 SHARE = Option("changed_share", lambda text: parsing.number(text, 0, 1), "a number in ]0, 1[", 0.1)
 
 @THRESHOLDS.register("quantile", SHARE)
-def quantile(scores, changed_share):
+def quantile(scores, changed_share, scale, degrees):
     return Cut(float(np.nanquantile(scores, 1 - changed_share)), ("a quantile knows nothing",))
 ''',
     "losses/neighbours.py": '''

@@ -70,7 +70,7 @@ def detect(
         return partial(registry[name], **given)
 
     score_map = scored(made(DETECTORS, detector)(), scene, np.random.default_rng(seed))
-    cut = cut_scores(score_map.scores, made(THRESHOLDS, threshold), scene.nothing_changed)
+    cut = cut_scores(score_map.scores, partial(made(THRESHOLDS, threshold), **score_map.said), scene.nothing_changed)
     return mapped(scene.name, score_map, cut, partial(made(CORRECTIONS, correction), radius=_RADIUS), known)
 
 

@@ -48,7 +48,7 @@ class Plan:
     def cut(self, score_map: ScoreMap, scene: Scene, where: str) -> Cut:
         """The threshold of scores; what makes it doubtful is told, of `where`."""
         name = self._settings.threshold
-        threshold = partial(THRESHOLDS[name], **self._options(THRESHOLDS, name))
+        threshold = partial(THRESHOLDS[name], **self._options(THRESHOLDS, name), **score_map.said)
         cut = cut_scores(score_map.scores, threshold, scene.nothing_changed)
         detail(f"{where}: threshold {cut.value:.6g}")
         for doubt in cut.warnings:
@@ -58,7 +58,9 @@ class Plan:
     def doubts(self, detector: Detector, score_map: ScoreMap, cut: Cut, scene: Scene) -> list[str]:
         """What makes a map doubtful that no label can confirm."""
         rng = np.random.default_rng(self._settings.seed)
-        found = doubts.of_threshold(score_map.scores, cut.value) + doubts.of_registration(scene)
+        # Where the distribution of unchanged pixels is known, or a threshold looks at the modes itself, it has told.
+        modes = score_map.degrees is None and not cut.warnings
+        found = doubts.of_threshold(score_map.scores, cut.value, modes) + doubts.of_registration(scene)
         return found + (doubts.of_spectra(scene, rng) if isinstance(detector, SpectralDistance) else [])
 
     def map(self, score_map: ScoreMap, cut: Cut, scene: Scene) -> MapResult:

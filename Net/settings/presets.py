@@ -4,5 +4,5 @@ from __future__ import annotations
 
 # What is not given is taken from here.
 PRESETS = {
-    "unsupervised": {"detector": "ED", "threshold": "otsu", "correction": "none"},
+    "unsupervised": {"detector": "context_regression", "threshold": "floor", "correction": "none"},
 }

@@ -14,11 +14,19 @@ from conftest import CONFIGURATION, PROJECT, Workspace, make_pair, write_mat
 from hscd.scenes.band_choice import BandRange
 from hscd.system.errors import InputError
 from settings import DataSet, Settings, read_settings
+from settings.families import FAMILIES
 from settings.keys import data_set_keys, fields_of, search_keys, settings_keys
 
 # One section of each kind, with the table of its keys.
 TABLES = {"settings": settings_keys(), "PLACE A": data_set_keys(), "hyperas settings ED": search_keys()}
-KEYS = [(section, key.name) for section, keys in TABLES.items() for key in keys]
+# Options of methods that have a default, of which there may be any number; those of the contract have none.
+OPTIONAL = {
+    option.name: option.default
+    for family in FAMILIES
+    for option in family.registry.all_options()
+    if option.default is not ...
+}
+KEYS = [(section, key.name) for section, keys in TABLES.items() for key in keys if key.name not in OPTIONAL]
 KEY = {(section, key.name): key for section, keys in TABLES.items() for key in keys}
 
 # What each key must refuse.
@@ -246,7 +254,7 @@ max_evals = 1
         min_area=2.5,
         model_path=tmp_path / "saved/models",
         stat_path=tmp_path / "reports",
-        options={"pseudo_percentage": 0.4, "pseudo_radius": 5},
+        options=OPTIONAL | {"pseudo_percentage": 0.4, "pseudo_radius": 5},
         data_sets={
             "PLACE A": DataSet(
                 name="PLACE A",

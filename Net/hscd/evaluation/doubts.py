@@ -22,12 +22,13 @@ _PIXELS = 1.0
 _SIDE = 1024
 
 
-def of_threshold(scores: np.ndarray, threshold: float) -> list[str]:
+def of_threshold(scores: np.ndarray, threshold: float, modes: bool = True) -> list[str]:
     """Doubts about a threshold: one mode only, or a share of change that hangs on it.
 
     Args:
         scores: any shape, >= 0, NaN where masked.
         threshold: changed pixels have a greater score.
+        modes: whether to look for a second mode.
     """
     found: list[str] = []
     sample = scores[np.isfinite(scores)]
@@ -36,7 +37,7 @@ def of_threshold(scores: np.ndarray, threshold: float) -> list[str]:
     changed = int(np.count_nonzero(sample > cut))
     if not changed:
         return found
-    if not _second_mode(sample, cut):
+    if modes and not _second_mode(sample, cut):
         found.append(
             "the scores have no second mode above the threshold: changed and unchanged pixels are not clearly apart"
         )

@@ -7,8 +7,9 @@ import numpy as np
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.system.parallel import over_blocks
 
-# Bins of equally many pixels: so many, if that leaves so many pixels in each.
-_MOST_BINS, _PIXELS_A_BIN = 2048, 256
+# Bins of equally many pixels, and among the largest tenth of the scores, where change is decided, ever smaller ones;
+# of so many pixels at least.
+_BINS, _LARGEST_BINS, _PIXELS_A_BIN = 256, 256, 20
 # Pixels that the edges of the bins are taken from.
 _SAMPLE = 1_000_000
 _BLOCK_PIXELS = 2**18
@@ -59,8 +60,10 @@ def _edges(flat: np.ndarray) -> np.ndarray:
     sample = sample[np.isfinite(sample)]
     if not sample.size:
         return np.empty(0, np.float32)
-    bins = min(_MOST_BINS, max(8, sample.size // _PIXELS_A_BIN))
-    return np.unique(np.quantile(sample, np.linspace(0, 1, bins + 1)[1:-1]).astype(np.float32))
+    bins = min(_BINS, max(4, sample.size // _PIXELS_A_BIN))
+    least = min(_PIXELS_A_BIN / sample.size, 0.1)
+    shares = np.concatenate([np.linspace(0, 0.9, bins)[1:], 1 - np.geomspace(0.1, least, _LARGEST_BINS)])
+    return np.unique(np.quantile(sample, shares, method="lower").astype(np.float32))
 
 
 def _counts(scores: np.ndarray, labels: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from hscd.registry import Option
 from hscd.scores import Cut
 from hscd.system import parsing
 from hscd.thresholds import THRESHOLDS, looks
-from hscd.thresholds.chi2 import chi2_value
+from hscd.thresholds.chi2 import chi2_share, chi2_value
 from hscd.thresholds.otsu import otsu
 
 
@@ -37,4 +37,4 @@ def floor(scores: np.ndarray, floor_p: float = 1e-5, *, scale: str = "root", deg
     values = looks.seen(scores, scale)
     natural = looks.back(otsu(looks.clipped(values)), scale)
     cut = max(least, natural)
-    return Cut(cut, looks.doubts(looks.seen(scores), cut))
+    return Cut(cut, looks.doubts(looks.seen(scores), cut, chi2_share(degrees or 1, cut)))
