@@ -59,7 +59,7 @@ def _write(settings: Settings, result: MapResult, probability: np.ndarray) -> No
     gis.write_polygons(folder / "changes.gpkg", result.corrected, scores, grid, settings.min_area, probability)
     maps.write_classes(folder / "change.png", maps.prediction_panels(result.corrected, result.truth))
     title = f"Scores of {result.name} by {result.score_map.source}"
-    maps.write_heatmap(folder / "score.png", scores, result.cut.value, title)
+    maps.write_heatmap(folder / "score.png", scores, result.cut.value, title, "score")
 
 
 def _summarise(result: MapResult, probability: np.ndarray, scene: Scene, record: RunRecord, path: Path) -> None:
