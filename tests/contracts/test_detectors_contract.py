@@ -10,6 +10,7 @@ from hscd.detectors import DETECTORS, scored
 from hscd.records import PIXEL_GRID
 from hscd.scenes.image import Image
 from hscd.scenes.scene import Scene
+from hscd.thresholds.looks import SCALES
 
 pytestmark = pytest.mark.parametrize("name", DETECTORS)
 SHAPE = (21, 17, 5)
@@ -66,7 +67,16 @@ def test_a_pixel_that_changed_more_has_a_greater_score(name):
     after = before + np.random.default_rng(2).normal(0, 0.01, SHAPE).astype(np.float32)
     after[5, 5, ::2] += 1
     found = scores_of(name, Scene("town", image(before), image(after), np.full(SHAPE[:2], 2, np.uint8), None, None))
-    assert np.unravel_index(found.argmax(), found.shape) == (5, 5)
+    # Detectors that look around a pixel may find the middle of a change beside it.
+    slack = 2 if DETECTORS[name]().halo else 0
+    assert np.abs(np.unravel_index(found.argmax(), found.shape) - np.array([5, 5])).max() <= slack
+
+
+def test_a_detector_says_how_to_look_at_its_scores(name):
+    detector = DETECTORS[name]()
+    scored(detector, scene(), np.random.default_rng(0))
+    assert detector.scale in SCALES
+    assert detector.degrees is None or detector.degrees > 0
 
 
 def test_the_same_seed_gives_the_same_scores(name):

@@ -119,7 +119,11 @@ class ContextRegression:
         Raises:
             InputError: if no pixel is valid.
         """
-        components = _principal(sampled_pairs(scene, rng, _PCA_PIXELS))
+        sample = sampled_pairs(scene, rng, _PCA_PIXELS)
+        components = _principal(sample)
+        if np.array_equal(sample[:, 0], sample[:, 1]):  # there is nothing to explain: any difference is change
+            self.degrees = None
+            return lambda block: _squared_difference(components.of(block.pairs[block.inner]))
         fields = context_features.fields(scene, rng, components.of, self.halo)
         used = sorted({min(count, len(components.vectors)) for count in _COMPONENTS})
         self.degrees = float(used[len(used) // 2])
@@ -132,6 +136,11 @@ class ContextRegression:
             return np.square(_inner(_roots(field, fits), field, sigma))
 
         return score
+
+
+def _squared_difference(components: np.ndarray) -> np.ndarray:
+    """Between the dates of (2, components, rows, columns)."""
+    return np.square(components[1] - components[0]).sum(axis=0)
 
 
 def _principal(sample: np.ndarray) -> _Components:

@@ -49,6 +49,12 @@ def back(value: float, scale: str) -> float:
     return float(value**2 if scale == "root" else np.exp(value) if scale == "log" else value)
 
 
+def histogram(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of clipped values in bins of one width, and the middles of the bins; both (bins,) float64."""
+    counts, edges = np.histogram(clipped(values), bins)
+    return counts.astype(np.float64), (edges[:-1] + edges[1:]) / 2
+
+
 def clipped(values: np.ndarray) -> np.ndarray:
     """Values, the 0.05 % largest of them clipped."""
     return np.minimum(values, np.quantile(values, CLIP))
