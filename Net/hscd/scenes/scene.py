@@ -21,7 +21,7 @@ from hscd.system.errors import InputError
 # Bytes that the pixel pairs of a window may take: many batches of a prediction, and little beside what a run needs.
 _WINDOW_BYTES = 2**26
 # How many times larger windows are of what looks around them: of strips of wide images, little is read twice then.
-_TIMES_LARGER = 4
+_TIMES_LARGER = 2
 # Seconds without a progress bar.
 _PATIENCE = 2
 
