@@ -1,4 +1,4 @@
-"""The program's constants. They stand here and nowhere else: change one, and the program goes by it.
+"""The program's constants: change one, and the program goes by it (labels and codes aside, which others rely on).
 
 What a run does is said in net.conf; `settings` reads it.
 """

@@ -33,7 +33,7 @@ def run(arguments: Sequence[str] | None) -> None:
             raise InputError(f"{image}: no such file or folder")
     name = name_of(options.before)
     out = options.out or Path(f"{name}_{name_of(options.after)}_change")
-    carry_out(settings_for(name, options.before, options.after, options.labels, out, options.overrides), detect)
+    carry_out(settings_for(options.before, options.after, options.labels, out, options.overrides), detect)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

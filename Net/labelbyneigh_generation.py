@@ -11,6 +11,7 @@ from hscd.reports import maps
 from hscd.system.errors import InputError
 from hscd.system.messages import progress
 from hscd.system.paths import require_names
+from pipeline.plan import Plan
 from pipeline.run_record import recorded
 from settings import Settings
 
@@ -19,7 +20,7 @@ FIRST_RADIUS = 2
 
 def generate(settings: Settings) -> None:
     """Draw the maps from the saved pseudo-labels."""
-    section = settings[settings.train_set]
+    section, correct = settings[settings.train_set], Plan(settings).correct
     largest = settings.options["pseudo_radius"]
     if largest < FIRST_RADIUS:
         raise InputError(
@@ -38,7 +39,7 @@ def generate(settings: Settings) -> None:
             pseudo = pu.load_pseudo_labels(section, name)
             chosen = {}
             for radius in range(FIRST_RADIUS, largest + 1):
-                positions, labels = pu.labels_by_neighborhood(pseudo, radius)
+                positions, labels = pu.labels_by_neighborhood(pseudo, radius, correct)
                 maps.write_classes(
                     _picture(settings, name, radius),
                     maps.selection_panels(positions, labels, pseudo["shape"]),

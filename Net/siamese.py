@@ -88,7 +88,7 @@ def siamese_model(
         "layer_1": layer_1,
         "layer_2": layer_2,
         "score_function": score_function,
-        "margin": config.MARGINS[by_function(score_function).name],
+        "margin": search.margin,  # type: ignore  # noqa: F821
         "fourth_layer": search.fourth_layer,  # type: ignore  # noqa: F821
         "batch_size": batch_size,
         **search.further,  # type: ignore  # noqa: F821
@@ -96,7 +96,7 @@ def siamese_model(
     keras.backend.clear_session()
     # Every trial starts from the seed of the search, whatever ran before it.
     model = build_net(train_set.shape[2:], parameters, seed=search.seed)  # type: ignore  # noqa: F821
-    rules = training_rules()
+    rules = search.rules  # type: ignore  # noqa: F821
     train, validation = training.stratified_split(
         train_labels,
         search.seed,  # type: ignore  # noqa: F821
@@ -199,7 +199,10 @@ def hyperparam_search(
         **({"network or loss": dict(fixed)} if fixed else {}),
     }
     log_folder = stat_path / "logs" / name / f"{datetime.now():%Y%m%d-%H%M%S}"
-    trials = Trials(siamese_model, data, distance_function, choices, seed, log_folder, dict(fixed or {}))
+    margin = config.MARGINS[by_function(distance_function).name]
+    trials = Trials(
+        siamese_model, data, distance_function, choices, seed, log_folder, training_rules(), margin, dict(fixed or {})
+    )
     report = stat_path / f"{name}_stats.csv"
     return session.run(trials, question, max_evals, model_path / name, report, workers=workers, rescaled=rescaled)
 

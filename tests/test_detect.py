@@ -104,6 +104,30 @@ def test_what_cannot_be_is_one_line(pair, capsys, monkeypatch, arguments, said):
     assert said in line
 
 
+def test_folders_of_several_images_are_no_pair(tmp_path, capsys):
+    for folder in ("before", "after"):
+        (tmp_path / folder).mkdir()
+        for name in ("a.npy", "b.npy"):
+            np.save(tmp_path / folder / name, make_pair(1)[folder == "after"])
+    assert run(tmp_path / "before", tmp_path / "after", "--out", tmp_path / "out") == 2
+    assert capsys.readouterr().err == "error: found 2 pairs of images; name one image of each date\n"
+
+
+@pytest.mark.parametrize("name", ["settings", "DEFAULT", "hyperas settings ED", "50%"])
+def test_images_may_have_any_name(tmp_path, name):
+    before, after, _ = make_pair(1)
+    np.save(tmp_path / f"{name}.npy", before)
+    np.save(tmp_path / "after.npy", after)
+    assert run(tmp_path / f"{name}.npy", tmp_path / "after.npy", "--out", tmp_path / "out") == 0
+
+
+def test_of_two_images_that_are_the_same_nothing_changed():
+    before, _, _ = make_pair(1, 60, 70, 8)
+    result = hscd.detect(before, before.copy())
+    assert (result.labels == 1).all()
+    assert result.cut.warnings
+
+
 def test_it_needs_no_tensorflow(pair, tmp_path):
     for package in ("tensorflow", "keras", "hyperopt", "hyperas"):
         (tmp_path / "blocked").mkdir(exist_ok=True)
@@ -146,5 +170,9 @@ def test_arrays_of_two_shapes_are_refused():
     before, after, _ = make_pair(3)
     with pytest.raises(ValueError, match=r"received \(20, 30, 5\) and \(19, 30, 5\)"):
         hscd.detect(before, after[1:])
+    with pytest.raises(ValueError, match=r"truth of shape \(20, 30\)"):
+        hscd.detect(before, after, truth=np.ones((3, 3)))
+    with pytest.raises(ValueError, match=r"unknown options chi_p; known: .*floor_p"):
+        hscd.detect(before, after, options={"chi_p": 0.3})
     with pytest.raises(InputError, match="Otsu"):
         hscd.detect(np.ones((4, 5, 3)), np.ones((4, 5, 3)), detector="ED", threshold="otsu")

@@ -357,7 +357,10 @@ def test_a_trial_reports_its_epochs_and_ends_when_it_is_told_to(tmp_path, short_
         told.append((trial, epoch, val_loss))
         return trial == 8 and epoch == 2
 
-    runner = InProcess(Trials(siamese.siamese_model, data, euclidean_dist, choices, 0, tmp_path), on_epoch)
+    runner = InProcess(
+        Trials(siamese.siamese_model, data, euclidean_dist, choices, 0, tmp_path, siamese.training_rules(), 1.0),
+        on_epoch,
+    )
     choice = {"dropout_rate": 0.0, "dropout_rate_1": 0.0, "lr": 0.005, "layer": 8, "layer_1": 6, "layer_2": 4}
     outcomes = []
     for trial in (7, 8):

@@ -12,7 +12,7 @@ import numpy as np
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS, scored
 from hscd.evaluation.result import MapResult, mapped
-from hscd.labels import UNKNOWN
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.scenes.image import Image
 from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.scene import Scene
@@ -50,7 +50,7 @@ def detect(
         Labels (`labels`, and `corrected`), scores (`score_map.scores`), threshold and its doubts (`cut`), and counts.
 
     Raises:
-        ValueError: if the shapes are not those of one pair.
+        ValueError: if the shapes are not those of one pair, or an option or a label is none.
         KeyError: if there is no such method.
         InputError: if no threshold can be found, as all pixels are the same.
     """
@@ -59,10 +59,18 @@ def detect(
             f"two arrays of one (rows, columns, bands) expected, received {before.shape} and {after.shape}"
         )
     valid = valid_pixels([before, after], [nodata, nodata])
-    known = np.full(before.shape[:2], UNKNOWN, np.uint8) if truth is None else np.asarray(truth, np.uint8).copy()
+    known = np.full(before.shape[:2], UNKNOWN) if truth is None else np.array(truth)
+    if known.shape != before.shape[:2] or not np.isin(known, (CHANGED, UNCHANGED, UNKNOWN)).all():
+        raise ValueError(f"truth of shape {before.shape[:2]} with the labels 0, 1 and 2 expected")
+    known = known.astype(np.uint8)
+    chosen: list[tuple[Any, str]] = [(DETECTORS, detector), (THRESHOLDS, threshold), (CORRECTIONS, correction)]
     if valid is not None:
         known[~valid] = UNKNOWN
     scene = Scene("arrays", _image(before), _image(after), known, valid, None)
+
+    known_options = {option.name for family, name in chosen for option in family.options(name)}
+    if unknown := set(options or {}) - known_options:
+        raise ValueError(f"unknown options {', '.join(sorted(unknown))}; known: {', '.join(sorted(known_options))}")
 
     def made(registry: Any, name: str) -> Any:
         given = {option.name: option.default for option in registry.options(name)}

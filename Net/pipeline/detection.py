@@ -14,6 +14,7 @@ from hscd.labels import CHANGED, UNKNOWN
 from hscd.reports import gis, maps, tables
 from hscd.scenes.scene import Scene
 from hscd.system import messages
+from hscd.system.errors import InputError
 from hscd.system.paths import require_names
 from pair_finding import pair_files
 from pipeline.plan import Plan
@@ -35,6 +36,8 @@ def detect(settings: Settings) -> None:
     folder = settings.stat_path
     require_names([folder / name for name in _FILES])
     pairs = pair_files(settings[settings.test_set])
+    if len(pairs) != 1:
+        raise InputError(f"found {len(pairs)} pairs of images; name one image of each date")
     with recorded("detect", settings, [settings.test_set], folder / "run.json") as record:
         record.add_inputs(pairs)
         (scene,) = scenes(settings.test_set, settings)

@@ -20,8 +20,11 @@ from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
 from hscd.selections import SELECTIONS, Selected, by_code
 from hscd.system.messages import detail, warn
-from hscd.thresholds import THRESHOLDS, cut_scores
+from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 from settings import Settings
+
+# Threshold of a network's distances where the configured one cannot be.
+_OF_NETWORKS = "otsu"
 
 
 class Plan:
@@ -49,7 +52,13 @@ class Plan:
         """The threshold of scores; what makes it doubtful is told, of `where`."""
         name = self._settings.threshold
         threshold = partial(THRESHOLDS[name], **self._options(THRESHOLDS, name), **score_map.said)
-        cut = cut_scores(score_map.scores, threshold, scene.nothing_changed)
+        try:
+            cut = cut_scores(score_map.scores, threshold, scene.nothing_changed)
+        except NoDistributionError:
+            if score_map.source != self._settings.model_name:
+                raise
+            # It is meant for the pseudo-labels: the distances of a network have no known distribution.
+            cut = cut_scores(score_map.scores, THRESHOLDS[_OF_NETWORKS], scene.nothing_changed)
         detail(f"{where}: threshold {cut.value:.6g}")
         for doubt in cut.warnings:
             warn(f"{where}: {doubt}")

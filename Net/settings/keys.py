@@ -57,8 +57,13 @@ KINDS: dict[str, Callable[[], tuple[Option, ...]]] = {
 
 
 def _each_once(options: Iterable[Option]) -> tuple[Option, ...]:
-    """Options by name, the first one of each; members of several families may share one."""
+    """Options by name; members of several families may share one.
+
+    Raises:
+        ValueError: if one name means two keys.
+    """
     found: dict[str, Any] = {}
     for option in options:
-        found.setdefault(option.name, option)
+        if found.setdefault(option.name, option) != option:
+            raise ValueError(f"two different keys are named {option.name!r}")
     return tuple(found.values())

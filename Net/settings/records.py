@@ -12,6 +12,7 @@ from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
 from hscd.records import LARGEST_BATCH
+from hscd.selections import SELECTIONS
 from hscd.system import parsing
 from hscd.system.errors import InputError
 from hscd.system.hardware import BACKENDS
@@ -62,6 +63,20 @@ def _data_set_name(name: str, says: str) -> dict[str, Any]:
     return key(name, parsing.filled, "the name of a data set's section", says=says)
 
 
+def _fine_tuning(text: str) -> int:
+    """No fine-tuning, or the code of a selection."""
+    code = parsing.integer(text, config.NO_FINE_TUNING)
+    if code not in (config.NO_FINE_TUNING, *(selection.code for selection in SELECTIONS.values())):
+        raise ValueError
+    return code
+
+
+def _fine_tunings() -> str:
+    said = sorted((selection.code, selection.says) for selection in SELECTIONS.values())
+    every = [f"{config.NO_FINE_TUNING} (none)", *(f"{code} ({says})" for code, says in said)]
+    return f"{', '.join(every[:-1])} or {every[-1]}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """A checked configuration file; `options` are those of the members of families by key."""
@@ -96,8 +111,7 @@ class Settings:
     )
     fine_tuning: int = field(
         metadata=key(
-            "fine_tuning", lambda text: parsing.integer(text, -1, 2),
-            "-1 (none), 0 (all pseudo-labels), 1 (by percentage) or 2 (by neighbourhood)",
+            "fine_tuning", _fine_tuning, _fine_tunings(),
             says="pseudo-labels that a model learns from before it is tested",
         )
     )  # fmt: skip

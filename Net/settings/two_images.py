@@ -11,14 +11,14 @@ from settings.keys import data_set_keys, settings_keys
 from settings.reader import parser_settings
 from settings.records import SETTINGS_SECTION, Settings
 
+# What messages call the two images.
+_NAME = "images"
 
-def settings_for(
-    name: str, before: Path, after: Path, labels: Path | None, out: Path, overrides: Iterable[str] = ()
-) -> Settings:
+
+def settings_for(before: Path, after: Path, labels: Path | None, out: Path, overrides: Iterable[str] = ()) -> Settings:
     """The checked settings of an unsupervised detection.
 
     Args:
-        name: of the pair, as messages call it.
         before: an image, or a folder of its bands.
         after: the same.
         labels: a label map; None without.
@@ -31,15 +31,15 @@ def settings_for(
     parser = configparser.ConfigParser(interpolation=None)
     out = out.resolve()
     parser[SETTINGS_SECTION] = {
-        "train_set": name, "test_set": name, "distance": "ED", "model_name": "none", "apply_rescaling": "False",
+        "train_set": _NAME, "test_set": _NAME, "distance": "ED", "model_name": "none", "apply_rescaling": "False",
         "training": "False", "fine_tuning": "-1", "pseudo_percentage": "0.4", "pseudo_radius": "3",
         "preset": "unsupervised", "model_path": str(out), "stat_path": str(out),
     }  # fmt: skip
-    parser[name] = {"imgAPath": str(before.resolve()), "imgBPath": str(after.resolve()), "pseudoPath": str(out)}
+    parser[_NAME] = {"imgAPath": str(before.resolve()), "imgBPath": str(after.resolve()), "pseudoPath": str(out)}
     if labels is not None:
-        parser[name]["labelPath"] = str(labels.resolve())
+        parser[_NAME]["labelPath"] = str(labels.resolve())
     keys = {key.name.lower(): SETTINGS_SECTION for key in settings_keys()}
-    keys |= {key.name.lower(): name for key in data_set_keys()}
+    keys |= {key.name.lower(): _NAME for key in data_set_keys()}
     for override in overrides:
         key, equals, value = override.partition("=")
         section = keys.get(key.strip().lower())

@@ -11,9 +11,11 @@ from hscd.branches import BRANCHES
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
 from hscd.losses import LOSSES
+from hscd.records import PIXEL_GRID
 from hscd.registry import Option
-from hscd.scores import Cut
+from hscd.scores import Cut, ScoreMap
 from hscd.system import parsing
+from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
 from pipeline.plan import Plan
 from settings import read_settings
@@ -42,11 +44,21 @@ def test_the_detector_is_the_one_that_is_configured(plan, monkeypatch):
 
 
 def test_the_threshold_is_the_one_that_is_configured(plan, monkeypatch):
-    add(monkeypatch, THRESHOLDS, lambda scores, shift: Cut(float(scores.mean()) + shift))
-    scores = type("Scores", (), {"scores": np.array([1.0, 3.0])})()
-    scene = type("Scene", (), {"nothing_changed": lambda: False})()
+    add(monkeypatch, THRESHOLDS, lambda scores, shift, **said: Cut(float(scores.mean()) + shift, tuple(said)))
+    scores = ScoreMap(np.array([[1.0, 3.0]]), PIXEL_GRID, "ED")
+    scene = type("Scene", (), {"nothing_changed": lambda self: False})()
+    assert plan("threshold=new").cut(scores, scene, "there").warnings == ("scale", "degrees")
     assert plan("threshold=new", "shift=2").cut(scores, scene, "there").value == 4
     assert 1 <= plan().cut(scores, scene, "there").value < 3
+
+
+def test_a_network_is_cut_by_otsu_where_the_threshold_needs_what_its_distances_lack(plan):
+    scene = type("Scene", (), {"nothing_changed": lambda self: False})()
+    values = np.array([[1.0, 1.0, 3.0, 3.0]], np.float32)
+    with pytest.raises(InputError, match="no chi-square distribution"):
+        plan("threshold=floor").cut(ScoreMap(values, PIXEL_GRID, "ED"), scene, "there")
+    cut = plan("threshold=floor", "model_name=M").cut(ScoreMap(values, PIXEL_GRID, "M"), scene, "there")
+    assert 1 <= cut.value < 3
 
 
 def test_the_correction_is_the_one_that_is_configured(plan, monkeypatch):

@@ -21,6 +21,8 @@ from hscd.system.errors import InputError
 
 # Bytes that the pixel pairs of a window may take: many batches of a prediction, and little beside what a run needs.
 _WINDOW_BYTES = 2**26
+# How many times larger windows are of what looks around them: of strips of wide images, little is read twice then.
+_TIMES_LARGER = 2
 # Seconds without a progress bar.
 _PATIENCE = 2
 
@@ -37,10 +39,13 @@ class Window(NamedTuple):
     columns: slice
 
 
-def windows_of(*images: Image) -> list[Window]:
-    """Windows that cover images of one shape, row by row, of whole blocks of a file where these are small enough."""
+def windows_of(*images: Image, times: int = 1) -> list[Window]:
+    """Windows that cover images of one shape, row by row, of whole blocks of a file where these are small enough.
+
+    They are `times` as large as they are by default.
+    """
     rows, columns, bands = images[0].shape
-    pixels = max(1, _WINDOW_BYTES // pair_bytes(bands))
+    pixels = max(1, times * _WINDOW_BYTES // pair_bytes(bands))
     # Cutting tiles across costs more than cutting rows.
     blocks = [image.block for image in images if image.block[1] < columns] or [image.block for image in images]
     block_rows, block_columns = np.max(blocks, axis=0).tolist()
@@ -132,7 +137,7 @@ class Scene:
         found = np.empty(self.truth.shape, np.float32)
         unusable = 0
         with progress(f"{what} of {self.name}", self.truth.size) as bar:
-            for window in self.windows:
+            for window in windows_of(self.before, self.after, times=_TIMES_LARGER) if halo else self.windows:
                 block = self.block(window, halo)
                 scores = found[window]
                 scores[:] = np.reshape(scorer(block), scores.shape)

@@ -35,12 +35,14 @@ class Handover:
     """
 
     seed: int
+    rules: training.Rules
+    margin: float
     batch_size: list[int]
 
     def __init__(self, trials: Trials, on_epoch: Progress) -> None:
         # An option of another branch is None.
         options = {option.name: None for option in BRANCHES.all_options()} | dict(trials.choices)
-        self.__dict__.update(options, seed=trials.seed)
+        self.__dict__.update(options, seed=trials.seed, rules=trials.rules, margin=trials.margin)
         self.trial_id = 0
         self.further: dict[str, Any] = {}
         self._log_folder = trials.log_folder
@@ -65,6 +67,8 @@ class Trials:
         choices: values of the options of the search, by name.
         seed: of the split and the training.
         log_folder: of TensorBoard's records.
+        rules: of every training.
+        margin: distance beyond which a changed pair adds nothing to the loss.
         fixed: parameters of the model that are not searched for, beside those of the template: "network", "loss" and
             the options of the loss; none for the dense branch and the contrastive loss.
     """
@@ -75,6 +79,8 @@ class Trials:
     choices: Mapping[str, Any]
     seed: int
     log_folder: Path
+    rules: training.Rules
+    margin: float
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
     @property

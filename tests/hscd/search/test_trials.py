@@ -29,7 +29,17 @@ PROPOSED = {
 
 
 def space_of(choices, tmp_path, fixed=None):
-    shared = Trials(siamese.siamese_model, {}, euclidean_dist, choices.choices, 0, tmp_path, fixed or {})
+    shared = Trials(
+        siamese.siamese_model,
+        {},
+        euclidean_dist,
+        choices.choices,
+        0,
+        tmp_path,
+        siamese.training_rules(),
+        1.0,
+        fixed or {},
+    )
     *_, space = shared.translated(lambda *_: None)
     return space
 

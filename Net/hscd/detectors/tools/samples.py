@@ -36,10 +36,20 @@ def positions(scene: Scene, rng: np.random.Generator, pixels: int) -> np.ndarray
     """
     if scene.valid is None:
         return chosen(scene.truth.size, rng, pixels)
-    valid = np.flatnonzero(scene.valid)
-    if not len(valid):
+    # Row by row: positions of all valid pixels of a large scene would take more memory than its scores.
+    ends = np.cumsum(np.count_nonzero(scene.valid, axis=1))
+    if not ends[-1]:
         raise InputError(f"{scene.name}: no pixel is valid")
-    return valid[chosen(len(valid), rng, pixels)]
+    numbers = chosen(int(ends[-1]), rng, pixels)
+    columns = scene.truth.shape[1]
+    parts = np.split(numbers, np.searchsorted(numbers, ends[:-1]))
+    starts = np.concatenate([[0], ends[:-1]])
+    found = [
+        row * columns + np.flatnonzero(scene.valid[row])[part - start]
+        for row, (part, start) in enumerate(zip(parts, starts, strict=True))
+        if len(part)
+    ]
+    return np.concatenate(found)
 
 
 def chosen(length: int, rng: np.random.Generator, count: int) -> np.ndarray:
