@@ -45,4 +45,4 @@ def chi2_cut(scores: np.ndarray, chi2_p: float = 1e-6, *, scale: str = "linear",
         InputError: if the scores have no such distribution, or fewer than two different finite values are left.
     """
     cut = chi2_value(degrees, chi2_p)
-    return Cut(cut, looks.doubts(looks.seen(scores), cut))
+    return Cut(cut, looks.ends(looks.seen(scores), cut))

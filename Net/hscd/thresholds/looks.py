@@ -58,8 +58,8 @@ def clipped(values: np.ndarray) -> np.ndarray:
     return np.minimum(values, np.quantile(values, CLIP))
 
 
-def doubts(values: np.ndarray, cut: float) -> tuple[str, ...]:
-    """What makes a cut doubtful: nothing on one side of it, or no second mode above it.
+def ends(values: np.ndarray, cut: float) -> tuple[str, ...]:
+    """Whether there is nothing on one side of a cut.
 
     Args:
         values: what `seen` gives.
@@ -69,6 +69,18 @@ def doubts(values: np.ndarray, cut: float) -> tuple[str, ...]:
         return ("no score is above the threshold: nothing changed, or it is too high",)
     if cut < values.min():
         return ("all scores are above the threshold: it is too low",)
+    return ()
+
+
+def doubts(values: np.ndarray, cut: float) -> tuple[str, ...]:
+    """What makes a cut between two classes doubtful: nothing on one side of it, or no second mode above it.
+
+    Args:
+        values: what `seen` gives.
+        cut: on the same scale.
+    """
+    if found := ends(values, cut):
+        return found
     counts = np.histogram(values, _BINS, (cut, max(np.quantile(values, CLIP), np.nextafter(cut, np.inf))))[0]
     lowest = np.minimum.accumulate(counts)
     if (counts - lowest > _RISE * np.sqrt(counts + lowest)).any():
