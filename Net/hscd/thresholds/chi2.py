@@ -28,13 +28,6 @@ def chi2_value(degrees: float | None, p: float) -> float:
     return float(chi2.isf(p, degrees))
 
 
-def chi2_share(degrees: float, value: float) -> float:
-    """The probability with which a chi-square variable exceeds a value."""
-    from scipy.stats import chi2
-
-    return float(chi2.sf(value, degrees))
-
-
 @THRESHOLDS.register(
     "chi2",
     Option("chi2_p", partial(parsing.number, low=0, high=1), "a number in ]0, 1[", 1e-6,
@@ -53,4 +46,4 @@ def chi2_cut(scores: np.ndarray, chi2_p: float = 1e-6, *, scale: str = "linear",
         InputError: if the scores have no such distribution, or fewer than two different finite values are left.
     """
     cut = chi2_value(degrees, chi2_p)
-    return Cut(cut, looks.doubts(looks.seen(scores), cut, chi2_p))
+    return Cut(cut, looks.ends(looks.seen(scores), cut))

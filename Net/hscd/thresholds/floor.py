@@ -10,8 +10,11 @@ from hscd.registry import Option
 from hscd.scores import Cut
 from hscd.system import parsing
 from hscd.thresholds import THRESHOLDS, looks
-from hscd.thresholds.chi2 import chi2_share, chi2_value
+from hscd.thresholds.chi2 import chi2_value
 from hscd.thresholds.otsu import otsu
+
+# Share of the pixels between Otsu's threshold and the floor that is worth a word.
+_MATTERS = 1e-3
 
 
 @THRESHOLDS.register(
@@ -37,4 +40,8 @@ def floor(scores: np.ndarray, floor_p: float = 1e-5, *, scale: str = "root", deg
     values = looks.seen(scores, scale)
     natural = looks.back(otsu(looks.clipped(values)), scale)
     cut = max(least, natural)
-    return Cut(cut, looks.doubts(looks.seen(scores), cut, chi2_share(degrees or 1, cut)))
+    raw = looks.seen(scores)
+    found = looks.ends(raw, cut)
+    if not found and ((raw > natural) & (raw <= least)).mean() > _MATTERS:
+        found = ("Otsu's threshold lies where unchanged pixels do, the floor counts: change is rare, or there is none",)
+    return Cut(cut, found)

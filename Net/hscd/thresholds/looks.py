@@ -11,8 +11,6 @@ SCALES = ("linear", "root", "log")
 _MOST = 2**22
 # Bins in which a second mode is searched above a cut, and by how many standard deviations of its counts it has to rise.
 _BINS, _RISE = 16, 3.0
-# Times as many pixels as by chance that are evidence of change.
-_EVIDENCE = 10
 # Scores above this quantile would stretch a histogram until all others share a few bins.
 CLIP = 0.9995
 
@@ -60,26 +58,29 @@ def clipped(values: np.ndarray) -> np.ndarray:
     return np.minimum(values, np.quantile(values, CLIP))
 
 
-def doubts(values: np.ndarray, cut: float, by_chance: float | None = None) -> tuple[str, ...]:
-    """What makes a cut doubtful: nothing on one side of it, no second mode above it, or no more than chance puts there.
+def ends(values: np.ndarray, cut: float) -> tuple[str, ...]:
+    """Whether there is nothing on one side of a cut.
 
     Args:
         values: what `seen` gives.
         cut: on the same scale.
-        by_chance: share of unchanged pixels above the cut, where their distribution is known: rare change then makes no
-            second mode, but many more such pixels than that.
     """
     if cut >= values.max():
         return ("no score is above the threshold: nothing changed, or it is too high",)
     if cut < values.min():
         return ("all scores are above the threshold: it is too low",)
-    if by_chance is not None:
-        enough = np.mean(values > cut) > _EVIDENCE * (by_chance + 1 / len(values))
-        return (
-            ()
-            if enough
-            else ("hardly more pixels are above the threshold than chance puts there: nothing may have changed",)
-        )
+    return ()
+
+
+def doubts(values: np.ndarray, cut: float) -> tuple[str, ...]:
+    """What makes a cut between two classes doubtful: nothing on one side of it, or no second mode above it.
+
+    Args:
+        values: what `seen` gives.
+        cut: on the same scale.
+    """
+    if found := ends(values, cut):
+        return found
     counts = np.histogram(values, _BINS, (cut, max(np.quantile(values, CLIP), np.nextafter(cut, np.inf))))[0]
     lowest = np.minimum.accumulate(counts)
     if (counts - lowest > _RISE * np.sqrt(counts + lowest)).any():
