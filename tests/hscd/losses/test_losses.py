@@ -49,7 +49,7 @@ def test_options_come_from_the_parameters_or_are_their_defaults():
     assert chosen({"loss": "warm", "temperature": 0.1, "lr": 3})[1] == {"temperature": 0.1}
     with pytest.raises(ValueError, match="loss 'needy' lacks its option needed; expected a number"):
         chosen({"loss": "needy"})
-    with pytest.raises(ValueError, match="unknown loss 'cold'; known: contrastive, warm, needy"):
+    with pytest.raises(ValueError, match="unknown loss 'cold'; known: contrastive, needy, warm"):
         chosen({"loss": "cold"})
 
 
