@@ -2,6 +2,7 @@
 # make test-numeric: those of the tests whose numbers depend on the processor's kernels; .ci/run runs them on several.
 # make cases: the situations of ../shared/cases, if they are there.
 # make soak: 200 kills and 34,000 damaged files, half an hour.
+# make tables: the keys in README.md and net.conf, as the code has them.
 # Each sets up what it needs first.
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/demo/te
 	hscd/heads/test_tensor_angles.py hscd/learn/test_epochs.py hscd/scenes/test_scaling.py test_large_scene.py test_masked_pixels.py \
 	test_resuming.py test_siamese.py)
 
-.PHONY: run test test-numeric cases bench soak lint format clean
+.PHONY: run test test-numeric cases bench soak lint format tables clean
 
 run: $(VENV)/.run
 	$(VENV)/bin/python Net/run_demo.py
@@ -39,6 +40,9 @@ lint: $(VENV)/.test
 format: $(VENV)/.test
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+tables: $(VENV)/.run
+	cd Net && $(abspath $(VENV))/bin/python -m settings.tables --write
 
 $(VENV)/.run: requirements.txt
 	$(PYTHON) -m venv $(VENV)

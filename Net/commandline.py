@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import config
-from hscd.system import storage
+from hscd.system import messages, storage
 from hscd.system.errors import InputError, brief
 from hscd.system.hardware import choose_backend
 from hscd.system.interrupts import ctrl_c_heeded
-from hscd.system.messages import show_warnings
 from hscd.system.streams import patient_streams
+from pair_finding import require_apart
+from settings import Settings, read_settings
+from settings.tables import short_lines
 
 
-def run(description: str, stage: Callable[[config.Settings], None], arguments: Sequence[str] | None = None) -> int:
+def run(description: str, stage: Callable[[Settings], None], arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, read the configuration and run a stage.
 
     Args:
@@ -29,49 +30,84 @@ def run(description: str, stage: Callable[[config.Settings], None], arguments: S
         Exit status: 0 if all went well and was written, whether or not somebody read what was printed; 2 for input that
         cannot be used, 1 for a failing system call or too little memory, 130 for Ctrl-C.
     """
+
+    def work() -> None:
+        parser = argparse.ArgumentParser(
+            description=description, epilog=_epilog(), formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        parser.add_argument(
+            "--config", type=Path, default=config.DATA_CONFIG_PATH, metavar="FILE",
+            help="configuration file (default: net.conf beside this script)",
+        )  # fmt: skip
+        parser.add_argument(
+            "--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE",
+            help="use VALUE instead of what the configuration file says; repeatable",
+        )  # fmt: skip
+        options = parse(parser, arguments)
+        carry_out(read_settings(options.config, options.overrides), stage)
+
+    return guarded(work)
+
+
+def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line, with the options that say how much is shown; from here on that is heeded."""
+    level = parser.add_mutually_exclusive_group()
+    level.add_argument(
+        "--quiet", action="store_const", const=messages.QUIET, dest="level", default=messages.NORMAL,
+        help="show results, warnings and errors alone, and no progress",
+    )  # fmt: skip
+    level.add_argument(
+        "--verbose", action="store_const", const=messages.VERBOSE, dest="level", help="show also how long things take"
+    )
+    options = parser.parse_args(arguments)
+    messages.show_messages(options.level)
+    return options
+
+
+def carry_out(settings: Settings, stage: Callable[[Settings], None]) -> None:
+    """Run a stage when all is known to be ready for it."""
+    choose_backend(settings.backend)
+    require_apart(settings)
+    for folder in (settings.model_path, settings.stat_path):
+        storage.require_folder(folder)  # where that fails, no work should be lost
+    with ctrl_c_heeded():
+        stage(settings)
+    messages.result(f"results: {settings.stat_path}")
+
+
+def guarded(work: Callable[[], None]) -> int:
+    """Have what goes wrong be one line; the exit status, as `run` has it."""
     with patient_streams() as refused:
-        status = _run(description, stage, arguments)
+        status = _guarded(work)
     for name, error in refused.but_closed():
         status = status or 1
         with suppress(OSError):
-            print(f"error: {name}: {error.strerror}; the results are not affected", file=sys.stderr)
+            messages.error(f"{name}: {error.strerror}; the results are not affected")
     return status
 
 
-def _run(description: str, stage: Callable[[config.Settings], None], arguments: Sequence[str] | None) -> int:
-    parser = argparse.ArgumentParser(
-        description=description, epilog="Settings, data sets and outputs are described in net.conf and README.md."
-    )
-    parser.add_argument(
-        "--config", type=Path, default=config.DATA_CONFIG_PATH, metavar="FILE",
-        help="configuration file (default: net.conf beside this script)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE",
-        help="use VALUE instead of what the configuration file says; repeatable",
-    )  # fmt: skip
-    options = parser.parse_args(arguments)
-    show_warnings()
+def _guarded(work: Callable[[], None]) -> int:
     try:
-        settings = config.read(options.config, options.overrides)
-        choose_backend(settings.backend)
-        for folder in (settings.model_path, settings.stat_path):
-            storage.require_folder(folder)  # where that fails, no work should be lost
-        with ctrl_c_heeded():
-            stage(settings)
-        print(f"results: {settings.stat_path}")
+        work()
     except InputError as error:
         for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
+            messages.error(line)
         return 2
     except MemoryError as error:
-        print(f"error: out of memory: {brief(error)}", file=sys.stderr)
+        messages.error(f"out of memory: {brief(error)}")
         return 1
     except OSError as error:
         said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
-        print(f"error: {said}", file=sys.stderr)
+        messages.error(str(said))
         return 1
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        messages.tell("interrupted")
         return 130
     return 0
+
+
+def _epilog() -> str:
+    """What --help says of net.conf."""
+    keys = "\n".join(short_lines("settings"))
+    more = "Settings, data sets and outputs are described in net.conf and README.md."
+    return f"keys of [settings], for --set settings.KEY=VALUE:\n{keys}\n\n{more}"

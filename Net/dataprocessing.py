@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from configparser import ConfigParser, SectionProxy
 from dataclasses import replace
 
 import numpy as np
 
-from config import DataSet, Settings
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.scenes.grids import RESAMPLED
 from hscd.scenes.image import Image, held
@@ -18,7 +18,7 @@ from hscd.scenes.scene import Scene, joined, pair_bytes, survey, windows_of
 from hscd.system.arrays import aligned_empty
 from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
-from hscd.system.messages import warn
+from hscd.system.messages import tell, warn
 from image_pairs import (
     all_masked,
     label_map,
@@ -30,6 +30,7 @@ from image_pairs import (
     require_room,
 )
 from pair_finding import PairFiles, pair_files
+from settings import DataSet, Settings, data_set_of, settings_of
 
 Images = list[np.ndarray]
 
@@ -39,12 +40,12 @@ _MAP_BYTES = 12
 _KEPT_BYTES = 6
 
 
-def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, list[str]]:
+def load_dataset(name: str, conf: Settings | ConfigParser) -> tuple[Images, Images, Images, list[str]]:
     """Load every pair of a data set, in sorted order of their file names.
 
     Args:
         name: the data set's section.
-        conf: checked settings (`config.read`).
+        conf: checked settings (`settings.read_settings`), or a parser that has read net.conf (`settings.settings_of`).
 
     Returns:
         Before images and after images, (rows, columns, bands) in the number type of their files, or in floating point
@@ -55,6 +56,7 @@ def load_dataset(name: str, conf: Settings) -> tuple[Images, Images, Images, lis
         InputError: if anything is missing, unreadable or larger than `memory_limit`, if shapes or bands do not agree,
             if a label value is not configured, or if there are NaN or infinite pixels and no `nodata` is configured.
     """
+    conf = settings_of(conf)
     section = conf[name]
     pairs = open_pairs(section, conf)
     require_room(f"{conf.file}: memory_limit: all images of [{name}]", _bytes(pairs), memory_limit(conf))
@@ -70,7 +72,7 @@ def preprocessing(
     images_a: Sequence[np.ndarray],
     images_b: Sequence[np.ndarray],
     labels: Sequence[np.ndarray],
-    conf_section: DataSet,
+    conf_section: DataSet | SectionProxy,
     keep_unlabeled: bool,
     apply_rescaling: bool,
     valid: Sequence[np.ndarray | None] | None = None,
@@ -82,7 +84,7 @@ def preprocessing(
         images_a: before images, (rows, columns, bands).
         images_b: after images.
         labels: label maps (rows, columns) in the values of their files; not modified.
-        conf_section: the data set's section.
+        conf_section: the data set's section, of the settings or of a parser.
         keep_unlabeled: keep pixels of unknown label.
         apply_rescaling: min-max to [0, 1] by band over all before and after pixels of all pairs; a constant band
             becomes 0.
@@ -99,6 +101,7 @@ def preprocessing(
         InputError: if a label value is not configured, every pixel of a pair is masked, a value cannot have been
             measured, or there is no room.
     """
+    conf_section = data_set_of(conf_section)
     if valid is None:
         nodata = [conf_section.nodata] * 2
         valid = [valid_pixels(images, nodata) for images in zip(images_a, images_b, strict=True)]
@@ -177,7 +180,7 @@ def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:
     found = []
     for files, before, after in pairs:
         if RESAMPLED in after.format:
-            print(f"{files.name}: the after image is resampled onto the grid of the before image (bilinear)")
+            tell(f"{files.name}: the after image is resampled onto the grid of the before image (bilinear)")
         truth = np.broadcast_to(np.uint8(UNKNOWN), before.shape[:2])
         if files.has_labels:
             truth = relabel(label_map(files, before, section, conf), section)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 
-from config import DataSet, Settings
 from hscd import readers
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
 from hscd.scenes import band_choice
@@ -21,6 +21,7 @@ from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
 from hscd.system.messages import warn
 from pair_finding import PairFiles, pair_files
+from settings import DataSet, Settings
 
 _MEBIBYTE = 2**20
 
@@ -88,7 +89,7 @@ def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image
     elif before.shape != after.shape:
         raise InputError(
             f"{files.after}: shape {after.shape} differs from {before.shape} of the before image (rows, columns, "
-            "bands), and without georeference of both it cannot be resampled"
+            f"bands), and without georeference of both it cannot be resampled{_if_swapped(after.shape, before.shape)}"
         )
     return readers.checked(before), readers.checked(after)
 
@@ -130,10 +131,17 @@ def _comparable(before: Image, after: Image, section: DataSet) -> tuple[Image, I
     chosen = [_with(image, _kept(image, section), section) for image in (before, after)]
     if chosen[0].shape[2] != chosen[1].shape[2]:
         raise InputError(
-            f"{after.path}: {chosen[1].shape[2]} bands, {chosen[0].shape[2]} in the before image; choose those of both "
-            "with `bands`"
+            f"{after.path}: {chosen[1].shape[2]} bands, {chosen[0].shape[2]} in the before image"
+            + (_if_swapped(after.shape, before.shape) or "; choose those of both with `bands`")
         )
     return chosen[0], chosen[1]
+
+
+def _if_swapped(shape: tuple[int, ...], image: tuple[int, int, int]) -> str:
+    """What to add about a shape that has the axes of an image, two or all three, in another order."""
+    if shape == image or shape not in permutations(image, len(shape)):
+        return ""
+    return f"; {shape} has the axes of {image} in another order: swap them in one of the two files"
 
 
 def _kept(image: Image, section: DataSet) -> np.ndarray:
@@ -202,7 +210,10 @@ def _label_image(path: Path, variable: str | None, files: PairFiles, before: Ima
     for note in image.notes:
         warn(f"{path}: {note}")
     if image.shape[:2] != before.shape[:2]:
-        raise InputError(f"{path}: label map of shape {image.shape[:2]}, images of {before.shape[:2]}")
+        # Where the axes are in another order, the one of length 1 may be the first.
+        axes = tuple(length for length in image.shape if length > 1) if image.shape[2] > 1 else image.shape[:2]
+        hint = _if_swapped(axes, before.shape)
+        raise InputError(f"{path}: label map of shape {image.shape[:2]}, images of {before.shape[:2]}{hint}")
     if image.grid is not None and before.grid is not None and not same_grid(image, before):
         raise InputError(f"{path}: lies on another grid than {files.before}; resample it onto that (nearest neighbour)")
     return image

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-import config
 from commandline import run
 from hscd.labels import UNKNOWN
 from hscd.reports import quicklook
@@ -18,12 +17,14 @@ from hscd.scenes.inspection import PairSummary, best_bands, listed, named, summa
 from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.scene import thinned, windows_of
 from hscd.system.errors import InputError
+from hscd.system.messages import result
 from hscd.system.paths import require_names
 from image_pairs import label_map, memory_limit, nothing_left, open_pair, opened_image, relabel
 from pair_finding import PairFiles, is_there, pair_files
+from settings import DataSet, Settings
 
 
-def inspect(settings: config.Settings) -> None:
+def inspect(settings: Settings) -> None:
     """Print what every data set holds, and draw a quick look at each of its pairs.
 
     Raises:
@@ -33,24 +34,24 @@ def inspect(settings: config.Settings) -> None:
     for name, section in settings.data_sets.items():
         try:
             if not (is_there(section) or name in (settings.train_set, settings.test_set)):
-                print(f"[{name}] not there: {section.img_a_path or f'any image of {section.pairs}'}")
+                result(f"[{name}] not there: {section.img_a_path or f'any image of {section.pairs}'}")
                 continue
             pairs = pair_files(section)
         except InputError as error:
             errors.append(str(error))
             continue
-        print(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {_place(section)}")
+        result(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {_place(section)}")
         for files in pairs:
             try:
                 require_names([_picture(settings, section, files)])
-                print(*_pair_lines(files, section, settings), sep="\n")
+                result("\n".join(_pair_lines(files, section, settings)))
             except InputError as error:
                 errors.append(str(error))
     if errors:
         raise InputError("\n".join(errors))
 
 
-def _pair_lines(files: PairFiles, section: config.DataSet, settings: config.Settings) -> list[str]:
+def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> list[str]:
     """What a pair holds, in words; its picture is drawn on the way."""
     images = open_pair(files, section, settings)
     # A third of the memory for the images, as numbers about them take as much again.
@@ -72,14 +73,14 @@ def _pair_lines(files: PairFiles, section: config.DataSet, settings: config.Sett
     return _lines(files, images, found) + sampled + _declared(files, section, settings)
 
 
-def _picture(settings: config.Settings, section: config.DataSet, files: PairFiles) -> Path:
+def _picture(settings: Settings, section: DataSet, files: PairFiles) -> Path:
     return settings.stat_path / f"{section.name}_{files.name}_quicklook.png"
 
 
 def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) -> list[str]:
     """The numbers of a pair in words."""
     rows, columns, bands = images[0].shape
-    lines = [f"  {files.before.name}: {rows} × {columns} pixels, {bands} {'band' if bands == 1 else 'bands'}"]
+    lines = [f"  {files.name}: {rows} × {columns} pixels, {bands} {'band' if bands == 1 else 'bands'}"]
     for name, image, kind, (low, high) in zip(("before", "after"), images, found.types, found.ranges, strict=True):
         lines.append(f"    {name}: {named(image)}, {image.format}, {kind}, {low:g} … {high:g}")
     wavelengths = images[0].wavelengths
@@ -95,7 +96,7 @@ def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) ->
     return lines + [f"    look at: {problem}" for problem in found.problems]
 
 
-def _place(section: config.DataSet) -> Path:
+def _place(section: DataSet) -> Path:
     return section.img_a_path.parent if section.img_a_path is not None else section.pairs or Path()
 
 
@@ -113,7 +114,7 @@ def _grid(image: Image) -> str:
     return f"{system}, pixels of {math.hypot(a, d):g} × {math.hypot(b, e):g}, upper left corner at {x:.10g}, {y:.10g}"
 
 
-def _declared(files: PairFiles, section: config.DataSet, settings: config.Settings) -> list[str]:
+def _declared(files: PairFiles, section: DataSet, settings: Settings) -> list[str]:
     """What the files say of nodata, scale and bad bands, and what is done with it."""
     lines = []
     given = zip(("before", "after"), (files.before, files.after), section.variables, strict=False)

@@ -5,40 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import config
 import predutils as pu
 from commandline import run
 from hscd.reports import maps
 from hscd.system.errors import InputError
+from hscd.system.messages import progress
 from hscd.system.paths import require_names
+from pipeline.plan import Plan
 from pipeline.run_record import recorded
+from settings import Settings
 
 FIRST_RADIUS = 2
 
 
-def generate(settings: config.Settings) -> None:
+def generate(settings: Settings) -> None:
     """Draw the maps from the saved pseudo-labels."""
-    from tqdm import tqdm
-
-    section = settings[settings.train_set]
-    if settings.pseudo_radius < FIRST_RADIUS:
+    section, correct = settings[settings.train_set], Plan(settings).correct
+    largest = settings.options["pseudo_radius"]
+    if largest < FIRST_RADIUS:
         raise InputError(
-            f"{settings.file}: [settings] pseudo_radius: found {settings.pseudo_radius}; "
+            f"{settings.file}: [settings] pseudo_radius: found {largest}; "
             f"maps are drawn from radius {FIRST_RADIUS} up to it"
         )
     run_file = settings.stat_path / f"{section.name}_radii_run.json"
     names = pu.saved_pairs(section)
     for name in names:
-        require_names([run_file, _picture(settings, name, settings.pseudo_radius)])
+        require_names([run_file, _picture(settings, name, largest)])
     with (
         recorded("maps by radii", settings, [section.name], run_file) as record,
-        tqdm(names, desc="maps by neighbourhood", unit="pair") as progress,
+        progress(names, desc="maps by neighbourhood", unit="pair") as bar,
     ):
-        for name in progress:
+        for name in bar:
             pseudo = pu.load_pseudo_labels(section, name)
             chosen = {}
-            for radius in range(FIRST_RADIUS, settings.pseudo_radius + 1):
-                positions, labels = pu.labels_by_neighborhood(pseudo, radius)
+            for radius in range(FIRST_RADIUS, largest + 1):
+                positions, labels = pu.labels_by_neighborhood(pseudo, radius, correct)
                 maps.write_classes(
                     _picture(settings, name, radius),
                     maps.selection_panels(positions, labels, pseudo["shape"]),
@@ -48,7 +49,7 @@ def generate(settings: config.Settings) -> None:
             record.add_result(name, {"threshold": pseudo["threshold"], "pixels": chosen})
 
 
-def _picture(settings: config.Settings, name: str, radius: int) -> Path:
+def _picture(settings: Settings, name: str, radius: int) -> Path:
     return settings.stat_path / f"{settings.train_set}_{name}_radius{radius}.png"
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import config
 import predutils as pu
 from commandline import run
 from hscd.reports import maps
+from hscd.system.messages import progress
 from hscd.system.paths import require_names
 from pipeline.run_record import recorded
+from settings import Settings
 
 PERCENTAGES = range(10, 100, 10)
 
 
-def generate(settings: config.Settings) -> None:
+def generate(settings: Settings) -> None:
     """Draw the maps from the saved pseudo-labels."""
-    from tqdm import tqdm
-
     section = settings[settings.train_set]
     run_file = settings.stat_path / f"{section.name}_percentages_run.json"
     names = pu.saved_pairs(section)
@@ -26,9 +25,9 @@ def generate(settings: config.Settings) -> None:
         require_names([run_file, _picture(settings, name, PERCENTAGES[-1])])
     with (
         recorded("maps by percentages", settings, [section.name], run_file) as record,
-        tqdm(names, desc="maps by percentage", unit="pair") as progress,
+        progress(names, desc="maps by percentage", unit="pair") as bar,
     ):
-        for name in progress:
+        for name in bar:
             pseudo = pu.load_pseudo_labels(section, name)
             chosen = {}
             for percentage in PERCENTAGES:
@@ -42,7 +41,7 @@ def generate(settings: config.Settings) -> None:
             record.add_result(name, {"threshold": pseudo["threshold"], "pixels": chosen})
 
 
-def _picture(settings: config.Settings, name: str, percentage: int) -> Path:
+def _picture(settings: Settings, name: str, percentage: int) -> Path:
     return settings.stat_path / f"{settings.train_set}_{name}_{percentage}%.png"
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import config
 import dataprocessing as dp
 import predutils as pu
 from commandline import run
@@ -24,7 +25,7 @@ from hscd.selections import corrected_labels
 from hscd.system import storage
 from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
-from hscd.system.messages import warn
+from hscd.system.messages import result, tell, warn
 from hscd.system.paths import require_names
 from image_pairs import require_labels, require_room
 from pair_finding import pair_files
@@ -32,15 +33,23 @@ from pipeline import report
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord, recorded
+from settings import Settings
+
+# What a table says of a fine-tuning.
+TUNING_COLUMNS = (
+    "pseudo_qty", "extraction_time", "ft_epochs", "ft_best_epoch", "ft_stopped", "ft_time", "ft_loss", "ft_val_loss",
+    "ft_val_acc",
+)  # fmt: skip
 
 
-def train(settings: config.Settings) -> None:
+def train(settings: Settings) -> None:
     """Search for a model on `train_set` and save it with the report of all trials."""
     prefix = settings.model_path / settings.model_name
     run_file = settings.stat_path / f"{settings.model_name}_run.json"
     require_names([models.longest_file(prefix), settings.stat_path / f"{settings.model_name}_stats.csv", run_file])
     with storage.exclusive(prefix):
         pass  # said now rather than after all that is slow
+    settings.search(settings.distance)  # so is this: the demo trains whatever its configuration was checked for
     data_sets = (settings.train_set, settings.test_set)
     for name in data_sets:
         pair_files(settings[name])
@@ -61,9 +70,7 @@ def train(settings: config.Settings) -> None:
         _search(settings, (train_set, train_labels, test_set, test_labels), record)
 
 
-def _search(
-    settings: config.Settings, data: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], record: RunRecord
-) -> None:
+def _search(settings: Settings, data: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], record: RunRecord) -> None:
     """Search for a model, and tell what came out."""
     import siamese
     from hscd.search.engine import best_trial
@@ -72,39 +79,42 @@ def _search(
         *data,
         HEADS[settings.distance].function,
         settings.model_name,
-        settings.searches[settings.distance],
+        settings.search(settings.distance),
         model_path=settings.model_path,
         stat_path=settings.stat_path,
         seed=settings.seed,
         workers=settings.workers,
         rescaled=settings.apply_rescaling,
+        fixed=Plan(settings).fixed,
     )
+    record.add_model(**models.weight_counts(siamese.load_model(settings.model_path / settings.model_name)))
     best = best_trial(trials)
     counts = best.report["test"][0]
     record.add_result(
         "best trial",
         {"trial_id": best.trial_id, "trials": len(trials), "val_loss": best.report["loss"]} | tables.metrics(counts),
     )
-    print(
+    result(
         f"{settings.model_name}: best trial {best.trial_id} of {len(trials)}, validation loss "
-        f"{best.report['loss']:.5f}; on {settings.test_set}: {tables.summary(counts)}"
+        f"{best.report['loss']:.5f}; on {settings.test_set}: {tables.summary(counts)} "
+        "(thresholded on the labelled pixels alone; a test may differ)"
     )
 
 
-def test(settings: config.Settings) -> None:
+def test(settings: Settings) -> None:
     """Test a saved model on every pair of `test_set`, with or without fine-tuning."""
     plan = Plan(settings)
     name = f"{settings.test_set}_on_{settings.model_name}_{plan.selection_label}_run.json"
     run_file = settings.stat_path / name
     pairs = pair_files(settings[settings.test_set])
     for files in pairs:
-        require_names([*_files(settings, plan, files.name).all, run_file])
+        require_names([*_files(settings, plan, files.name).all, run_file, _log_folder(settings, plan, files.name)])
     with recorded("test", settings, [settings.test_set], run_file) as record:
         record.add_inputs(pairs)
         _test_all(settings, plan, record)
 
 
-def _test_all(settings: config.Settings, plan: Plan, record: RunRecord) -> None:
+def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> None:
     section = settings[settings.test_set]
     # All that can be refused is, before the slow import of TensorFlow.
     prefix = settings.model_path / settings.model_name
@@ -119,18 +129,22 @@ def _test_all(settings: config.Settings, plan: Plan, record: RunRecord) -> None:
             f"{settings.model_name}: trained with apply_rescaling = {not settings.apply_rescaling}, tested with "
             f"{settings.apply_rescaling}"
         )
+    if plan.selection is not None:
+        models.require_trainable(models.read_parameters(prefix))
     scenes = dp.scenes(settings.test_set, settings, models.trained_bands(prefix))
     pseudo: dict[str, PseudoLabels] = {}
     if plan.selection is not None:
         pseudo = {scene.name: pu.load_pseudo_labels(section, scene.name, scene.truth.shape) for scene in scenes}
     for scene in scenes:
         try:
-            record.add_result(scene.name, test_pair(settings, plan, scene, pseudo.get(scene.name)))
+            record.add_result(scene.name, test_pair(settings, plan, scene, pseudo.get(scene.name), record))
         except InputError as error:
             raise InputError(f"[{section.name}] {scene.name}, model {settings.model_name}: {error}") from error
 
 
-def test_pair(settings: config.Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels | None) -> tables.Row:
+def test_pair(
+    settings: Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels | None, record: RunRecord
+) -> tables.Row:
     """Load the model afresh, fine-tune it if there are pseudo-labels, and map, judge and report one pair; its figures.
 
     Args:
@@ -138,12 +152,14 @@ def test_pair(settings: config.Settings, plan: Plan, scene: Scene, pseudo: Pseud
         plan: what they ask for.
         scene: the pair.
         pseudo: the pair's pseudo-labels; None for no fine-tuning.
+        record: of the run.
     """
     import siamese
 
     if pseudo is not None and scene.valid is not None:  # they may be older than `nodata` in the configuration
         pseudo = {**pseudo, "distances": np.where(scene.valid.ravel(), pseudo["distances"], np.nan)}
     model = siamese.load_model(settings.model_path / settings.model_name, seed=settings.seed)
+    record.add_model(**models.weight_counts(model))
     tuning = fine_tuned(settings, plan, model, scene, pseudo)
     score_map = plan.score(TrainedNetwork(settings.model_name, model), scene)
     result = plan.map(score_map, plan.cut(score_map, scene, f"[{settings.test_set}] {scene.name}"), scene)
@@ -161,9 +177,7 @@ def test_pair(settings: config.Settings, plan: Plan, scene: Scene, pseudo: Pseud
     return row
 
 
-def fine_tuned(
-    settings: config.Settings, plan: Plan, model: Any, scene: Scene, pseudo: PseudoLabels | None
-) -> tables.Row:
+def fine_tuned(settings: Settings, plan: Plan, model: Any, scene: Scene, pseudo: PseudoLabels | None) -> tables.Row:
     """Fine-tune a model on the pseudo-labels of a pair, if there are any; what the table says of it.
 
     Args:
@@ -175,31 +189,40 @@ def fine_tuned(
     """
     import siamese
 
-    columns = ("pseudo_qty", "extraction_time", "ft_epochs", "ft_time", "ft_loss", "ft_val_loss", "ft_val_acc")
     if pseudo is None:
-        return dict.fromkeys(columns)
+        return dict.fromkeys(TUNING_COLUMNS)
     file = pu.pseudo_file(settings[settings.test_set], scene.name)
-    print(f"{scene.name}: fine-tuning on {file}, threshold {pseudo['threshold']:.5g}")
+    tell(f"{scene.name}: fine-tuning on {file}, threshold {pseudo['threshold']:.5g}")
     started = time.perf_counter()
     positions, labels = plan.select(pseudo)
     extraction_time = time.perf_counter() - started if plan.is_choice else None
     size = len(positions) * pair_bytes(scene.bands)
     require_room(f"{len(positions):,} pixel pairs to fine-tune on", size, available_memory())
     batch_size = int(siamese.read_parameters(settings.model_path / settings.model_name)["batch_size"])
-    _, loss, val_loss, val_acc, epochs, seconds = siamese.fine_tuning(
-        model, batch_size, scene.take(positions), labels, seed=settings.seed
-    )
-    values = (len(positions), extraction_time, epochs, seconds, loss, val_loss, val_acc)
-    return dict(zip(columns, values, strict=True))
+    tuned = siamese.fine_tune(
+        model, batch_size, scene.take(positions), labels, seed=settings.seed,
+        log_folder=_log_folder(settings, plan, scene.name) / f"{datetime.now():%Y%m%d-%H%M%S}",
+    )  # fmt: skip
+    fit = tuned.fit
+    values = (
+        len(positions), extraction_time, fit.epochs, fit.best_epoch, fit.reason, tuned.seconds, fit.loss, fit.val_loss,
+        fit.val_accuracy,
+    )  # fmt: skip
+    return dict(zip(TUNING_COLUMNS, values, strict=True))
 
 
-def _files(settings: config.Settings, plan: Plan, pair_name: str) -> ResultFiles:
+def _log_folder(settings: Settings, plan: Plan, pair_name: str) -> Path:
+    """Folder of TensorBoard's records of the fine-tunings of a pair."""
+    return settings.stat_path / "logs" / settings.model_name / f"{pair_name}_{plan.selection_label}"
+
+
+def _files(settings: Settings, plan: Plan, pair_name: str) -> ResultFiles:
     """Files of the results of a pair."""
     name = f"{settings.test_set}_{pair_name}_on_{settings.model_name}_{plan.selection_label}"
     return ResultFiles(settings.stat_path / name, heat_map=True)
 
 
-def dispatch(settings: config.Settings) -> None:
+def dispatch(settings: Settings) -> None:
     """Train or test, as the settings say."""
     (train if settings.training else test)(settings)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from config import DATA_PATH, DataSet
+from config import DATA_PATH
 from hscd import readers
 from hscd.scenes import pair_list
 from hscd.system.errors import InputError, printable
+from hscd.system.messages import tell
+from hscd.system.paths import misplaced
+from settings import DataSet, Settings
 
 _MASKS = ("changedMask", "unchangedMask")
 
@@ -42,14 +45,15 @@ def pair_files(section: DataSet) -> list[PairFiles]:
         return _listed_pairs(section, section.pairs)
     _make_demo(section)
     places = _places(section)
+    for key, path in places.items():
+        if not path.exists():
+            raise InputError(f"{path}: no such file or folder ([{section.name}] {key})")
     single = [key for key, path in places.items() if _is_one_image(key, path)]
     if len(single) == len(places):
         return [_pair(readers.name_of(places["imgAPath"]), places)]
     _refuse_bands(section, places)
     if single:
         other = next(key for key in places if key not in single)
-        if not places[other].exists():
-            raise InputError(f"{places[other]}: no such file or folder ([{section.name}] {other})")
         raise InputError(
             f"{places[single[0]]}: an image ([{section.name}] {single[0]}), but {other} is a folder of images; name "
             "images or folders in all of them"
@@ -75,6 +79,20 @@ def is_there(section: DataSet) -> bool:
     if section.pairs is not None:
         return any(row.before.exists() for row in pair_list.read(section.pairs, section.split))
     return section.img_a_path is not None and section.img_a_path.exists()
+
+
+def require_apart(settings: Settings) -> None:
+    """Refuse results among the images that lists of pairs name, as `read_settings` does for those it names itself."""
+    for name, section in settings.data_sets.items():
+        try:
+            rows = pair_list.read(section.pairs, section.split) if section.pairs is not None else []
+        except InputError:
+            continue  # whoever needs the list says so
+        images = [
+            (f"[{name}] pairs, line {line} ({column})", path) for line, column, path in pair_list.named_paths(rows)
+        ]
+        for problem in misplaced(settings.results, images):  # the first will do: many rows share a folder
+            raise InputError(f"{settings.file}: {problem}")
 
 
 def _listed_pairs(section: DataSet, file: Path) -> list[PairFiles]:
@@ -137,14 +155,14 @@ def _make_demo(section: DataSet) -> None:
         here = section.img_a_path is not None and section.img_a_path.parent == DATA_PATH / folder
         # The label map is the last file that is written.
         if here and not any((DATA_PATH / folder / "label").glob("*.mat")):
-            print("making the demo data …", flush=True)
+            tell("making the demo data …")
             demo.write_demo(DATA_PATH)
 
 
 def _listing(folder: Path, key: str, section: DataSet) -> dict[str, Path]:
     """The images of a folder by their names."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder ([{section.name}] {key})")
+        raise InputError(f"{folder}: expected a folder of images ([{section.name}] {key})")
     found: dict[str, Path] = {}
     for entry in sorted(folder.iterdir()):
         if readers.is_image(entry):

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-import config
 from commandline import run
 from hscd.corrections.spatial import spatial_correction
 from hscd.detectors.spectral import pixel_distances
@@ -25,6 +24,7 @@ from hscd.selections.neighborhood import labels_by_neighborhood
 from hscd.selections.percentage import labels_by_percentage
 from hscd.system import storage
 from hscd.system.errors import InputError
+from hscd.system.messages import progress
 from hscd.system.paths import require_names, require_regular
 from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
@@ -32,6 +32,7 @@ from pipeline import report
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import recorded
+from settings import DataSet, Settings
 
 __all__ = [
     "labels_by_neighborhood",
@@ -74,12 +75,12 @@ def pseudo_labels(
     return (distances if return_distances else classify(distances, cut.value)), cut.value
 
 
-def pseudo_file(section: config.DataSet, pair_name: str) -> Path:
+def pseudo_file(section: DataSet, pair_name: str) -> Path:
     """File of the pseudo-labels of a pair."""
     return section.pseudo_path / f"{pair_name}.pickle"
 
 
-def load_pseudo_labels(section: config.DataSet, pair_name: str, shape: tuple[int, int] | None = None) -> PseudoLabels:
+def load_pseudo_labels(section: DataSet, pair_name: str, shape: tuple[int, int] | None = None) -> PseudoLabels:
     """Read the saved pseudo-labels of a pair.
 
     Args:
@@ -123,7 +124,7 @@ def load_pseudo_labels(section: config.DataSet, pair_name: str, shape: tuple[int
     return loaded
 
 
-def saved_pairs(section: config.DataSet) -> list[str]:
+def saved_pairs(section: DataSet) -> list[str]:
     """Names of the pairs of a data set, sorted; where its images are not at hand, of those with pseudo-labels.
 
     Raises:
@@ -142,7 +143,7 @@ def saved_pairs(section: config.DataSet) -> list[str]:
     return names
 
 
-def generate(settings: config.Settings) -> None:
+def generate(settings: Settings) -> None:
     """Make and save the pseudo-labels of every pair of `train_set`, with maps and metrics."""
     from dataprocessing import scenes
     from image_pairs import pair_files
@@ -164,11 +165,9 @@ def generate(settings: config.Settings) -> None:
 
 def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[tuple[Scene, ScoreMap, Cut]]:
     """Scores of all scenes, and their thresholds."""
-    from tqdm import tqdm
-
     found = []
-    with tqdm(scenes, desc="pseudo-labels", unit="pair") as progress:
-        for scene in progress:
+    with progress(scenes, desc="pseudo-labels", unit="pair") as bar:
+        for scene in bar:
             where = f"[{section_name}] {scene.name}"
             try:
                 score_map = plan.score(plan.detector(), scene)
@@ -178,7 +177,7 @@ def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[
     return found
 
 
-def report_pseudo_labels(settings: config.Settings, scene: Scene, result: MapResult) -> Row:
+def report_pseudo_labels(settings: Settings, scene: Scene, result: MapResult) -> Row:
     """Write and tell what the pseudo-labels of a pair are like, before and after spatial correction; the figures."""
     files, time_column = _files(settings, scene.name), "generation_time"
     row = report.figures(result, time_column)
@@ -188,12 +187,12 @@ def report_pseudo_labels(settings: config.Settings, scene: Scene, result: MapRes
     return row
 
 
-def _kind(settings: config.Settings) -> str:
+def _kind(settings: Settings) -> str:
     """How file names call pseudo-labels of these settings."""
-    return f"{settings.distance}_pseudo_rescaling_{settings.apply_rescaling}"
+    return f"{settings.detector_name}_pseudo_rescaling_{settings.apply_rescaling}"
 
 
-def _files(settings: config.Settings, pair_name: str) -> ResultFiles:
+def _files(settings: Settings, pair_name: str) -> ResultFiles:
     """Files of the results of a pair."""
     prefix = settings.stat_path / f"{settings.train_set}_{pair_name}_{_kind(settings)}"
     return ResultFiles(prefix, corrected_table=True)

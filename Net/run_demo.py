@@ -19,6 +19,8 @@ import labelbyperc_generation
 import main as main_script
 import predutils
 from commandline import run
+from hscd.system.messages import result
+from settings import Settings
 
 # Fewer trials than a real search has.
 TRIALS = 3
@@ -32,7 +34,7 @@ TRAIN = {
     "model_name": "DEMO_ED",
     "apply_rescaling": True,
 }
-STEPS: tuple[tuple[str, Callable[[config.Settings], None], dict[str, Any]], ...] = (
+STEPS: tuple[tuple[str, Callable[[Settings], None], dict[str, Any]], ...] = (
     ("Pseudo-labels of place B, plain Euclidean distance", predutils.generate, PSEUDO_ED),
     ("Pseudo-labels of place B, spectral angle", predutils.generate, PSEUDO_SAM),
     ("Maps of the best pseudo-labels", labelbyperc_generation.generate, PSEUDO_SAM),
@@ -45,7 +47,7 @@ STEPS: tuple[tuple[str, Callable[[config.Settings], None], dict[str, Any]], ...]
 )
 
 
-def run_all(settings: config.Settings) -> None:
+def run_all(settings: Settings) -> None:
     """Run every step, then list the files written and the accuracy of each map."""
     started = time.time()
     searches = {name: replace(search, max_evals=TRIALS) for name, search in settings.searches.items()}
@@ -54,18 +56,18 @@ def run_all(settings: config.Settings) -> None:
     written: list[Path] = []
     accuracies: list[str] = []
     for number, (title, stage, changes) in enumerate(STEPS, start=1):
-        print(f"\n[{number}/{len(STEPS)}] {title}", flush=True)
+        result(f"\n[{number}/{len(STEPS)}] {title}")
         step_started = time.time()
         stage(replace(settings, **changes))
         files = [file for folder in folders for file in _files_since(folder, step_started)]
         accuracies += [_accuracy_line(title, file) for file in files if _holds_accuracy(file)]
         written += [file for file in files if file not in written]
-    print(f"\n{len(written)} files written:")
+    result(f"\n{len(written)} files written:")
     for file in written:
-        print(f"  {os.path.relpath(file)}")
-    print(f"\n{'overall accuracy / kappa / F1 on DEMO B':<52}  {'raw':^22}   after correction")
-    print("\n".join(accuracies))
-    print(f"\nDone in {time.time() - started:.0f} s.")
+        result(f"  {os.path.relpath(file)}")
+    result(f"\n{'overall accuracy / kappa / F1 on DEMO B':<52}  {'raw':^22}   after correction")
+    result("\n".join(accuracies))
+    result(f"\nDone in {time.time() - started:.0f} s.")
 
 
 def _files_since(folder: Path, moment: float) -> list[Path]:

@@ -20,7 +20,6 @@ def scene(pixels: int, bands: int) -> list[float]:
     """
     from pathlib import Path
 
-    from config import DataSet
     from dataprocessing import preprocessing
     from hscd.corrections.spatial import spatial_correction
     from hscd.heads.spectral_angle import SAM
@@ -29,6 +28,7 @@ def scene(pixels: int, bands: int) -> list[float]:
     from hscd.selections.neighborhood import labels_by_neighborhood
     from hscd.thresholds.otsu import otsu
     from predutils import pseudo_labels
+    from settings import DataSet
 
     section = DataSet("bench", *[Path()] * 4, None, (1,), (2,), (0,))
     parameters = {

@@ -26,8 +26,7 @@ def spectral_angle(x: Any, y: Any) -> Any:
 DISTANCES = {"ED": euclidean_dist, "SAM": spectral_angle}
 
 
-def model(bands: int, parameters: dict[str, Any]) -> Any:
-    """The guide's network: two inputs, the branch called on each, contrastive loss on the Euclidean distance."""
+def _branch(bands: int, parameters: dict[str, Any]) -> Any:
     import keras
 
     branch = keras.Sequential([keras.Input((bands,))])
@@ -35,18 +34,42 @@ def model(bands: int, parameters: dict[str, Any]) -> Any:
         branch.add(keras.layers.Dense(parameters[units], activation="relu"))
         if rate:
             branch.add(keras.layers.Dropout(parameters[rate]))
-    first, second = keras.Input((bands,)), keras.Input((bands,))
-    difference = branch(first) - branch(second)
-    squares = keras.ops.sum(keras.ops.square(difference), axis=-1)
-    network = keras.Model([first, second], keras.ops.sqrt(keras.ops.maximum(squares, 1e-7)))
+    return branch
+
+
+def _compiled(inputs: Any, first: Any, second: Any, rate: float, steps: int = 1) -> Any:
+    """A network that ends in the Euclidean distance of two embeddings, with contrastive loss."""
+    import keras
+
+    squares = keras.ops.sum(keras.ops.square(first - second), axis=-1)
+    network = keras.Model(inputs, keras.ops.sqrt(keras.ops.maximum(squares, 1e-7)))
 
     def contrastive_loss(y_true: Any, y_pred: Any) -> Any:
         same = keras.ops.cast(y_true, y_pred.dtype)
         pushed = keras.ops.square(keras.ops.maximum(1.0 - y_pred, 0))
         return keras.ops.mean(same * keras.ops.square(y_pred) + (1 - same) * pushed)
 
-    network.compile(keras.optimizers.Adam(parameters["lr"]), contrastive_loss)
+    network.compile(keras.optimizers.Adam(rate), contrastive_loss, steps_per_execution=steps)
     return network
+
+
+def model(bands: int, parameters: dict[str, Any]) -> Any:
+    """The guide's network: two inputs, the branch called on each, contrastive loss on the Euclidean distance."""
+    import keras
+
+    branch = _branch(bands, parameters)
+    inputs = [keras.Input((bands,)), keras.Input((bands,))]
+    return _compiled(inputs, branch(inputs[0]), branch(inputs[1]), parameters["lr"])
+
+
+def stacked_model(bands: int, parameters: dict[str, Any], steps: int) -> Any:
+    """The same network written the best plain way: both images in one pass, several steps a call."""
+    import keras
+
+    pairs = keras.Input((2, bands))
+    embeddings = _branch(bands, parameters)(keras.ops.reshape(pairs, (-1, bands)))
+    embeddings = keras.ops.reshape(embeddings, (-1, 2, parameters["layer_2"]))
+    return _compiled(pairs, *keras.ops.unstack(embeddings, 2, axis=1), parameters["lr"], steps)
 
 
 def halves(pairs: np.ndarray) -> list[np.ndarray]:

@@ -10,9 +10,9 @@ import numpy as np
 from scipy.io import loadmat, savemat
 
 import measure
-from config import DataSet
 from dataprocessing import preprocessing
 from hscd import readers
+from settings import DataSet
 
 ROWS, COLUMNS, BANDS = 730, 1000, 224
 # The plain way runs on a part of the rows and is scaled up: it is linear in the pixels.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,21 +63,26 @@ def plain() -> list[float]:
 
 def ours(workers: int) -> list[float]:
     """Seconds of the whole, start of the workers included, and epochs of the program's own search."""
-    import config
     import siamese
     from hscd.heads.euclidean import euclidean_dist
+    from settings import SearchSettings
 
     pairs, labels = data()
     # As wide as the plain one: the sizes of the layers are those that CHOICES has.
-    choices = config.SearchSettings([64, 128, 256], [160, 192, 224], [128], [96], 0.4, False, TRIALS)
+    choices = SearchSettings([64, 128, 256], TRIALS, layers([160, 192, 224], [128], [96]))
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         trials = siamese.hyperparam_search(
             pairs, labels, pairs, labels, euclidean_dist, "M", choices,
             model_path=Path(folder), stat_path=Path(folder), workers=workers,
         )  # fmt: skip
-    # A trial goes on for ten epochs after its best.
-    return [time.perf_counter() - started, sum(min(150, trial.report["epochs"] + 10) for trial in trials)]
+    return [time.perf_counter() - started, sum(trial.report["epochs"] for trial in trials)]
+
+
+def layers(*sizes: list[int]) -> dict[str, Any]:
+    """The options of a dense network of three layers of these sizes to choose from."""
+    names = ("neurons", "neurons_1", "neurons_2")
+    return dict(zip(names, sizes, strict=True)) | {"max_dropout": 0.4, "fourth_layer": False}
 
 
 def growth_of_memory(trials: int) -> list[float]:
@@ -84,11 +90,11 @@ def growth_of_memory(trials: int) -> list[float]:
     import config
     import siamese
     from hscd.heads.euclidean import euclidean_dist
-    from hscd.learn import training
+    from settings import SearchSettings
 
-    training.MAX_EPOCHS = 2
+    config.MAX_EPOCHS = 2
     pairs, labels = data(5000, 100)
-    choices = config.SearchSettings([64, 128], [64, 96], [48], [32], 0.4, False, trials)
+    choices = SearchSettings([64, 128], trials, layers([64, 96], [48], [32]))
     resident: list[float] = []
     judge = siamese.judge
 

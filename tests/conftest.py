@@ -18,6 +18,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from hscd.reports import maps
+from hscd.system.messages import show_messages
 
 # Compiling is most of the time of a small training; with one thread there is half as much to compile. Before Keras.
 # A number that is set beforehand counts: the numeric tests have to pass with any.
@@ -216,6 +217,12 @@ class Workspace:
         assert sorted(after) == sorted(before), "files on disk came or went"
         assert after == before, "a file on disk was changed"
         return errors[0]
+
+
+@pytest.fixture(autouse=True)
+def shown() -> None:
+    """Messages are shown as in a script, whether or not a test runs one."""
+    show_messages()
 
 
 @pytest.fixture

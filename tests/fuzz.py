@@ -331,7 +331,7 @@ def _models() -> dict[str, Format]:
 
 def _pickles() -> dict[str, Format]:
     from hscd.heads import HEADS
-    from hscd.system import storage
+    from hscd.models import saved as models
 
     parameters = {
         "batch_size": 64, "dropout_rate": 0.25, "lr": 1e-3, "layer": np.float64(0.5), "neurons": [8, 6, 4],
@@ -340,7 +340,7 @@ def _pickles() -> dict[str, Format]:
     pseudo = {"threshold": 0.5, "distances": np.linspace(0, 1, 30, dtype=np.float32), "shape": (6, 5)}
     with tempfile.TemporaryDirectory() as folder:
         for name, content in (("parameters", parameters), ("pseudo", pseudo)):
-            storage.write_pickle(Path(folder) / name, content)
+            models.write_parameter_file(Path(folder) / name, content)
         parameter_file, pseudo_file = ((Path(folder) / name).read_bytes() for name in ("parameters", "pseudo"))
     return {
         "parameters": Format("a.pickle", parameter_file, _read_pickle),
@@ -398,25 +398,25 @@ def _read_weights(path: Path) -> bool:
 
 
 def _read_pickle(path: Path) -> bool:
-    from hscd.system import storage
+    from hscd.models import saved as models
 
-    return isinstance(storage.read_pickle(path), dict)
+    return isinstance(models.read_parameter_file(path), dict)
 
 
 def _read_pseudo_labels(path: Path) -> bool:
-    import config
     from predutils import load_pseudo_labels
+    from settings import DataSet
 
     folder = path.parent
-    section = config.DataSet("PLACE", folder, folder, folder, folder, None, (1,), (2,), None)
+    section = DataSet("PLACE", folder, folder, folder, folder, None, (1,), (2,), None)
     pseudo = load_pseudo_labels(section, path.stem)
     return pseudo["distances"].size == pseudo["shape"][0] * pseudo["shape"][1]
 
 
 def _read_configuration(path: Path) -> bool:
-    import config
+    from settings import read_settings
 
-    return bool(config.read(path).data_sets)
+    return bool(read_settings(path).data_sets)
 
 
 _LIST = "name,before,after,label,split\n" + "".join(

@@ -135,8 +135,13 @@ def opened(path: Path) -> Any:
 
 
 def band_of(path: Path) -> np.ndarray:
+    """Values of a map; a change map (1 changed, 0 unchanged, 255 unknown) in the program's labels, 0, 1 and 2."""
     with opened(path) as file:
-        return file.read(1)
+        values = file.read(1)
+    if values.dtype != np.uint8:
+        return values
+    assert np.isin(values, (0, 1, 255)).all()
+    return np.select([values == 1, values == 0], [0, 1], 2).astype(np.uint8)
 
 
 def pseudo(space: Workspace, *overrides: str, pair: str = "town") -> Result:

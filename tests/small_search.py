@@ -2,12 +2,14 @@
 
 import numpy as np
 
-import config
 import siamese
 from hscd.heads.euclidean import euclidean_dist
+from settings import SearchSettings
 
-CHOICES = config.SearchSettings(
-    batch_size=[32, 64], neurons=[8, 12], neurons_1=[6], neurons_2=[4], max_dropout=0.2, fourth_layer=False, max_evals=3
+CHOICES = SearchSettings(
+    batch_size=[32, 64],
+    max_evals=3,
+    options={"neurons": [8, 12], "neurons_1": [6], "neurons_2": [4], "max_dropout": 0.2, "fourth_layer": False},
 )
 
 

@@ -31,8 +31,8 @@ from PIL import Image
 import fuzz
 from conftest import PROJECT, Workspace, without_times
 from hscd import readers
+from hscd.models import saved as models
 from hscd.models import weights
-from hscd.system import storage
 
 SEARCH = ("hyperas settings ED.max_evals=4", "hyperas settings ED.neurons=[8, 12, 16]", "settings.test_set=PLACE A")
 TEST = ("settings.training=False", "settings.test_set=PLACE A")
@@ -140,13 +140,11 @@ def _read(path: Path) -> None:
         case ".qml":
             ElementTree.parse(path)
         case ".pickle":
-            storage.read_pickle(path)
+            models.read_parameter_file(path)
         case ".h5":
             with weights.open_file(path) as stored:
                 stored.read()
             if stored.parameters:
-                from hscd.models import saved as models
-
                 models.load_model(path.with_suffix(""))
         case ".json":
             json.loads(path.read_text(encoding="utf-8"))

@@ -8,18 +8,20 @@ import os
 import shutil
 from collections.abc import Callable
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import loadmat, savemat
 
-import config
 import dataprocessing as dp
+import main
 from breaking import FOLDERS, B, change_mat, cut, expect, one_pixel, set_pixel
 from conftest import Workspace, make_pair, write_bands, write_mat
 from hscd.labels import UNCHANGED
 from hscd.system.errors import InputError
 from raster_scenes import band_of
+from settings import read_settings
 
 # --- folders and files -----------------------------------------------------------------------------------------------
 
@@ -28,12 +30,12 @@ from raster_scenes import band_of
 @pytest.mark.parametrize("script", ["predutils", "main"])
 def test_a_missing_folder(workspace: Workspace, script: str, part: str, key: str) -> None:
     shutil.rmtree(workspace.folder / f"data/a/{part}")
-    expect(workspace.fails(script, alone=part == "after"), f"data/a/{part}: no such folder", "PLACE A", key)
+    expect(workspace.fails(script, alone=part == "after"), f"data/a/{part}: no such file or folder", "PLACE A", key)
 
 
 def test_a_missing_folder_of_the_test_set_stops_the_training(workspace: Workspace) -> None:
     shutil.rmtree(workspace.folder / "data/b/after")
-    expect(workspace.fails("main"), "data/b/after: no such folder", "PLACE B", "imgBPath")
+    expect(workspace.fails("main"), "data/b/after: no such file or folder", "PLACE B", "imgBPath")
 
 
 @pytest.mark.parametrize(("part", "key"), FOLDERS)
@@ -92,6 +94,40 @@ def test_a_label_map_of_another_shape(workspace: Workspace, turn: Callable[[np.n
     expect(workspace.fails("predutils"), "data/a/label/town.mat", "label map", "(20, 30)")
 
 
+# Axes of the same lengths in another order are told, other lengths are not: of an image (20, 30, 5) and its labels.
+@pytest.mark.parametrize(
+    ("part", "turn", "said"),
+    [
+        ("after", lambda image: image.transpose(2, 1, 0), "(5, 30, 20) has the axes of (20, 30, 5) in another order"),
+        ("after", lambda image: image.transpose(1, 0, 2), "(30, 20, 5) has the axes of (20, 30, 5) in another order"),
+        ("label", lambda labels: labels.T, "(30, 20) has the axes of (20, 30, 5) in another order"),
+        ("label", lambda labels: labels[None], "(20, 30) has the axes of (20, 30, 5) in another order"),
+        ("after", lambda image: image[:19], ""),
+        ("after", lambda image: image[:, :, :4], ""),
+        ("label", lambda labels: labels[:, :20], ""),
+    ],
+)
+def test_axes_in_another_order_are_told(
+    workspace: Workspace, part: str, turn: Callable[[np.ndarray], np.ndarray], said: str
+) -> None:
+    change_mat(workspace, part, turn)
+    line = workspace.fails("predutils")
+    expect(line, f"data/a/{part}/town.mat: ", said)
+    assert ("in another order" in line) == bool(said)
+
+
+def test_labels_of_images_that_another_program_wrote_are_told_of_the_order(workspace: Workspace) -> None:
+    for part in ("before", "after"):
+        file = workspace.folder / f"data/a/{part}/town.mat"
+        image = loadmat(file)["cube"]
+        with h5py.File(file, "w") as h5:
+            h5["cube"] = image
+    line = workspace.fails("predutils")
+    expect(
+        line, "label map of shape (20, 30), images of (5, 30); (20, 30) has the axes of (5, 30, 20) in another order"
+    )
+
+
 def test_a_label_map_with_several_bands(workspace: Workspace) -> None:
     change_mat(workspace, "label", lambda labels: np.dstack([labels, labels, 1 + 0 * labels]))
     expect(workspace.fails("predutils"), "data/a/label/town.mat", "label map", "(20, 30, 3)")
@@ -146,7 +182,7 @@ def test_a_truncated_tif_file(workspace: Workspace, name: str, share: float) -> 
 def test_a_file_truncated_anywhere_is_refused_by_name(workspace: Workspace, name: str) -> None:
     file = workspace.folder / "data" / name
     whole = file.read_bytes()
-    settings = config.read(workspace.file)
+    settings = read_settings(workspace.file)
     lengths = np.random.default_rng(0).integers(0, len(whole) - 8, 60)
     for length in [*range(140), *lengths]:
         file.write_bytes(whole[:length])
@@ -312,8 +348,9 @@ def test_identical_images(workspace: Workspace, distance: str) -> None:
     change_mat(workspace, "after", lambda _: before)
     done = workspace.run("predutils", f"settings.distance={distance}")
     assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    line, refuted = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
     expect(line, "PLACE A", "town", "the same", "nothing changed")
+    expect(refuted, "town", "kappa 0.000", "no better than chance")  # the labels know of changed pixels
     name = f"PLACE A_town_{distance}_pseudo_rescaling_True.tif"
     assert (band_of(workspace.folder / "stat" / name) == UNCHANGED).all()
 
@@ -435,3 +472,21 @@ def test_a_missing_file_beside_named_images_is_called_missing(workspace: Workspa
     named = [f"PLACE A.{key}=data/a/{part}/town.mat" for key, part in (("imgAPath", "before"), ("imgBPath", "after"))]
     line = workspace.fails("predutils", *named, "PLACE A.labelPath=data/nowhere")
     expect(line, "data/nowhere: no such file or folder", "[PLACE A] labelPath")
+    # Nor is it an image where the others are folders, or asked to be one where they hold the bands of one image.
+    line = workspace.fails("predutils", "PLACE A.imgAPath=data/nowhere.tif")
+    expect(line, "data/nowhere.tif: no such file or folder ([PLACE A] imgAPath)")
+    bands = [f"PLACE A.{key}=data/b/{part}/east.tif" for key, part in (("imgAPath", "before"), ("imgBPath", "after"))]
+    for part in ("before", "after"):
+        (workspace.folder / f"data/b/{part}/east.tif").rename(workspace.folder / f"data/b/{part}/east")
+    line = workspace.fails("predutils", *(name.removesuffix(".tif") for name in bands), "PLACE A.labelPath=data/no")
+    expect(line, "data/no: no such file or folder ([PLACE A] labelPath)")
+
+
+def test_a_training_whose_search_is_missing_is_refused_before_data_is_loaded(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.text = workspace.text.partition("[hyperas settings SAM]")[0]
+    settings = read_settings(workspace.file, ["settings.distance=SAM", "settings.training=False"])
+    monkeypatch.setattr("dataprocessing.labelled_pixels", lambda *_: pytest.fail("data is loaded"))
+    with pytest.raises(InputError, match=r"net\.conf: section \[hyperas settings SAM\] is missing"):
+        main.train(settings)

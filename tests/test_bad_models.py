@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from breaking import TEST, B, change_mat, cut, expect, one_pixel, set_pixel
-from conftest import Workspace, make_pair
+from conftest import Workspace, make_pair, without_times
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +92,11 @@ def test_the_harmful_pickle_is_one(tmp_path: Path) -> None:
 
 def edit_parameters(ready: Workspace, **changes: object) -> None:
     """Write other values into the parameter file; None takes the parameter out."""
-    from hscd.system import storage
+    from hscd.models import saved as models
 
     file = ready.folder / "model/M_param.pickle"
-    parameters: dict[str, Any] = storage.read_pickle(file) | changes
-    storage.write_pickle(file, {name: value for name, value in parameters.items() if value is not None})
+    parameters: dict[str, Any] = models.read_parameter_file(file) | changes
+    models.write_parameter_file(file, {name: value for name, value in parameters.items() if value is not None})
 
 
 def test_weights_that_do_not_fit_the_parameters(ready: Workspace) -> None:
@@ -105,10 +105,32 @@ def test_weights_that_do_not_fit_the_parameters(ready: Workspace) -> None:
     expect(ready.fails("main", TEST), "model/M.h5", "(8, 6)", "(8, 7)", "parameters")
 
 
-@pytest.mark.parametrize("name", ["layer_2", "batch_size", "score_function"])
-def test_a_parameter_that_is_missing(ready: Workspace, name: str) -> None:
+def test_a_parameter_that_is_missing_and_that_nothing_tells(ready: Workspace) -> None:
+    edit_parameters(ready, score_function=None)
+    expect(ready.fails("main", TEST), "model/M_param.pickle", "lacks", "score_function")
+
+
+@pytest.mark.parametrize("name", ["dropout_rate", "lr", "batch_size"])
+def test_a_parameter_that_only_fine_tuning_needs(ready: Workspace, name: str) -> None:
     edit_parameters(ready, **{name: None})
-    expect(ready.fails("main", TEST), "model/M_param.pickle", name)
+    line = ready.fails("main", TEST, "settings.test_set=PLACE A", "settings.fine_tuning=0")
+    expect(line, "model/M_param.pickle", f"lacks {name}", "fine_tuning = -1")
+    done = ready.call("main", TEST, "settings.test_set=PLACE A")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_size_that_is_missing_follows_from_the_weights(ready: Workspace) -> None:
+    place = "settings.test_set=PLACE A"
+    assert ready.call("main", TEST, place).returncode == 0
+    (table,) = (ready.folder / "stat").glob("*.csv")
+    whole = without_times(table)
+    edit_parameters(ready, layer_2=None)
+    done = ready.call("main", TEST, place)
+    assert done.returncode == 0, done.stderr
+    # The saved network is 5-8-6-4.
+    told = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert [line.endswith("the weights or the distance, layer_2 = 4") for line in told] == [True]
+    assert without_times(table) == whole
 
 
 @pytest.mark.parametrize(
@@ -207,6 +229,7 @@ def test_testing_on_identical_images(ready: Workspace) -> None:
     change_mat(ready, "after", lambda _: before)
     done = ready.call("main", TEST, "settings.test_set=PLACE A")
     assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
-    expect(line, "[PLACE A] town", "the same", "nothing changed")
+    same, refuted = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    expect(same, "[PLACE A] town", "the same", "nothing changed")
+    expect(refuted, "town", "kappa 0.000", "no better than chance")
     assert "changed 0.0 %" in done.stdout

@@ -1,5 +1,6 @@
 """Loading a data set and putting its pixel pairs together, against slow and obvious oracles."""
 
+import configparser
 import dataclasses
 import math
 from collections.abc import Callable
@@ -14,9 +15,10 @@ import config
 import dataprocessing as dp
 from conftest import Workspace, all_pairs, make_pair, write_bands, write_mat
 from hscd.system.errors import InputError
+from settings import DataSet, Settings, read_settings, settings_of
 
 # changed 7 -> 0, unchanged 2 -> 1, unknown 0 -> 2: 0 and 2 are source and target values at once.
-SECTION = config.DataSet(
+SECTION = DataSet(
     name="HERE",
     img_a_path=Path("before"),
     img_b_path=Path("after"),
@@ -311,7 +313,7 @@ def test_a_pair_of_masked_pixels_only_is_refused() -> None:
 
 def test_a_mat_pair_is_loaded_as_it_was_written(workspace: Workspace) -> None:
     before, after, changed = make_pair(1)
-    befores, afters, label_maps, names = dp.load_dataset("PLACE A", config.read(workspace.file))
+    befores, afters, label_maps, names = dp.load_dataset("PLACE A", read_settings(workspace.file))
     assert names == ["town"]
     for found, written in ((befores, before), (afters, after)):
         assert found[0].dtype == np.uint16
@@ -326,7 +328,7 @@ def test_a_mat_pair_is_loaded_as_it_was_written(workspace: Workspace) -> None:
 def test_tif_pairs_are_loaded_in_sorted_order(workspace: Workspace) -> None:
     workspace.names_b = ["west.tif", "east.tif", "West.tif", "a b.tif"]
     workspace.write_data()
-    befores, afters, label_maps, names = dp.load_dataset("PLACE B", config.read(workspace.file))
+    befores, afters, label_maps, names = dp.load_dataset("PLACE B", read_settings(workspace.file))
     # Sorted as text, capitals first; `write_data` gives the pairs the seeds 2, 3, 4, 5 in the order written.
     assert names == ["West", "a b", "east", "west"]
     for position, seed in enumerate([4, 5, 3, 2]):
@@ -341,7 +343,7 @@ def test_pairs_of_different_size_and_number_type(workspace: Workspace) -> None:
     for folder in ("before", "after"):
         write_mat(workspace.folder / f"data/a/{folder}/hut.mat", np.ones((2, 3, 5), dtype=np.float32))
     write_mat(workspace.folder / "data/a/label/hut.mat", np.ones((2, 3), dtype=np.int16))
-    befores, _, label_maps, names = dp.load_dataset("PLACE A", config.read(workspace.file))
+    befores, _, label_maps, names = dp.load_dataset("PLACE A", read_settings(workspace.file))
     assert names == ["hut", "town"]
     assert [image.shape for image in befores] == [(2, 3, 5), (20, 30, 5)]
     assert [image.dtype for image in befores] == [np.float32, np.uint16]
@@ -356,30 +358,30 @@ def test_bands_are_in_alphanumeric_order_whatever_the_order_they_were_written_in
         for value, name in enumerate(names):
             Image.fromarray(np.full((2, 2), value, dtype=np.uint8)).save(folder / f"{name}.tif")
     Image.fromarray(np.ones((2, 2), dtype=np.uint8)).save(workspace.folder / "data/b/label/hill.tif")
-    befores, _, _, loaded = dp.load_dataset("PLACE B", config.read(workspace.file))
+    befores, _, _, loaded = dp.load_dataset("PLACE B", read_settings(workspace.file))
     # B01 (written second: 1), B02 (4), B09 (3), B12 (2), B8A (0).
     assert befores[loaded.index("hill")][0, 0].tolist() == [1, 4, 3, 2, 0]
 
 
 def test_files_that_are_no_images_are_passed_over(workspace: Workspace) -> None:
-    expected = dp.load_dataset("PLACE A", config.read(workspace.file))[3]
+    expected = dp.load_dataset("PLACE A", read_settings(workspace.file))[3]
     for name in ("readme.txt", ".hidden.mat", "town.hdr"):
         (workspace.folder / "data/a/before" / name).write_text("no image")
-    assert dp.load_dataset("PLACE A", config.read(workspace.file))[3] == expected == ["town"]
+    assert dp.load_dataset("PLACE A", read_settings(workspace.file))[3] == expected == ["town"]
 
 
 def test_a_mat_image_of_one_band_may_be_flat(workspace: Workspace) -> None:
     rng = np.random.default_rng(0)
     for part in ("before", "after"):
         write_mat(workspace.folder / f"data/a/{part}/town.mat", rng.random((20, 30)))
-    befores, _, _, _ = dp.load_dataset("PLACE A", config.read(workspace.file))
+    befores, _, _, _ = dp.load_dataset("PLACE A", read_settings(workspace.file))
     assert befores[0].shape == (20, 30, 1)
 
 
 def test_other_variables_of_a_mat_file_do_not_matter(workspace: Workspace) -> None:
     before, _, _ = make_pair(1)
     savemat(workspace.folder / "data/a/before/town.mat", {"note": "text", "cube": before, "map": np.zeros((3, 3))})
-    np.testing.assert_array_equal(dp.load_dataset("PLACE A", config.read(workspace.file))[0][0], before)
+    np.testing.assert_array_equal(dp.load_dataset("PLACE A", read_settings(workspace.file))[0][0], before)
 
 
 def test_two_pairs_of_one_name_are_refused(workspace: Workspace) -> None:
@@ -389,14 +391,14 @@ def test_two_pairs_of_one_name_are_refused(workspace: Workspace) -> None:
     write_bands(workspace.folder / "data/a/after/town.tif", after)
     Image.fromarray(np.where(changed, 1, 2).astype(np.uint8)).save(workspace.folder / "data/a/label/town.tif")
     with pytest.raises(InputError, match="two pairs are named 'town'"):
-        dp.load_dataset("PLACE A", config.read(workspace.file))
+        dp.load_dataset("PLACE A", read_settings(workspace.file))
 
 
 # --- scenes and labelled pixels --------------------------------------------------------------------------------------
 
 
 def test_scenes_are_the_pairs_one_by_one_in_the_order_of_their_pixels(workspace: Workspace) -> None:
-    settings = config.read(workspace.file)
+    settings = read_settings(workspace.file)
     scenes = dp.scenes("PLACE B", settings)
     assert [scene.name for scene in scenes] == ["east", "west"]
     images_a, images_b, label_maps, _ = dp.load_dataset("PLACE B", settings)
@@ -416,8 +418,8 @@ def test_scenes_are_the_pairs_one_by_one_in_the_order_of_their_pixels(workspace:
 
 def test_scenes_keep_unknown_pixels_and_follow_apply_rescaling(workspace: Workspace) -> None:
     before, after, _ = make_pair(1)
-    (scene,) = dp.scenes("PLACE A", config.read(workspace.file))
-    (unscaled,) = dp.scenes("PLACE A", config.read(workspace.file, ["settings.apply_rescaling=False"]))
+    (scene,) = dp.scenes("PLACE A", read_settings(workspace.file))
+    (unscaled,) = dp.scenes("PLACE A", read_settings(workspace.file, ["settings.apply_rescaling=False"]))
     scaled, raw, truth = all_pairs(scene), all_pairs(unscaled), scene.truth
     assert (truth[-4:] == 2).all()
     assert not (truth[:-4] == 2).any()
@@ -428,7 +430,7 @@ def test_scenes_keep_unknown_pixels_and_follow_apply_rescaling(workspace: Worksp
 
 
 def test_labelled_pixels_are_those_of_known_label(workspace: Workspace) -> None:
-    pairs, labels = dp.labelled_pixels("PLACE A", config.read(workspace.file, ["settings.apply_rescaling=False"]))
+    pairs, labels = dp.labelled_pixels("PLACE A", read_settings(workspace.file, ["settings.apply_rescaling=False"]))
     before, _, changed = make_pair(1)
     # 20 × 30 pixels, of which the last four rows are unknown.
     assert pairs.shape == (480, 2, 5)
@@ -461,7 +463,7 @@ NAN_IS_NODATA = "PLACE A.nodata=nan"
 
 def test_without_nodata_the_file_is_named_with_its_pixels_and_what_to_do(torn: Workspace) -> None:
     with pytest.raises(InputError) as caught:
-        dp.load_dataset("PLACE A", config.read(torn.file))
+        dp.load_dataset("PLACE A", read_settings(torn.file))
     message = str(caught.value)
     assert "\n" not in message
     for part in ("data/a/before/town.mat", "60 pixels hold NaN or infinite values", "`nodata = nan`"):
@@ -469,7 +471,7 @@ def test_without_nodata_the_file_is_named_with_its_pixels_and_what_to_do(torn: W
 
 
 def test_with_nodata_images_are_loaded_as_they_are(torn: Workspace) -> None:
-    loaded = dp.load_dataset("PLACE A", config.read(torn.file, [NAN_IS_NODATA]))
+    loaded = dp.load_dataset("PLACE A", read_settings(torn.file, [NAN_IS_NODATA]))
     assert len(loaded) == 4
     before, _, changed = make_pair(1)
     np.testing.assert_array_equal(loaded[0][0][2:], before[2:])
@@ -479,7 +481,7 @@ def test_with_nodata_images_are_loaded_as_they_are(torn: Workspace) -> None:
 
 
 def test_scenes_carry_the_mask_and_know_nothing_of_masked_pixels(torn: Workspace) -> None:
-    (scene,) = dp.scenes("PLACE A", config.read(torn.file, [NAN_IS_NODATA]))
+    (scene,) = dp.scenes("PLACE A", read_settings(torn.file, [NAN_IS_NODATA]))
     masked = masked_of_torn()
     assert scene.valid is not None
     np.testing.assert_array_equal(scene.valid, ~masked)
@@ -492,7 +494,7 @@ def test_scenes_carry_the_mask_and_know_nothing_of_masked_pixels(torn: Workspace
 
 
 def test_labelled_pixels_are_not_masked(torn: Workspace) -> None:
-    pairs, labels = dp.labelled_pixels("PLACE A", config.read(torn.file, [NAN_IS_NODATA]))
+    pairs, labels = dp.labelled_pixels("PLACE A", read_settings(torn.file, [NAN_IS_NODATA]))
     known = ~masked_of_torn()
     known[-4:] = False
     # 600 − 4 · 30 unknown − 2 · 30 − 1 masked.
@@ -502,15 +504,69 @@ def test_labelled_pixels_are_not_masked(torn: Workspace) -> None:
 
 
 @pytest.mark.parametrize("load", [dp.scenes, dp.labelled_pixels])
-def test_a_pair_without_a_valid_pixel_is_named(
-    workspace: Workspace, load: Callable[[str, config.Settings], object]
-) -> None:
+def test_a_pair_without_a_valid_pixel_is_named(workspace: Workspace, load: Callable[[str, Settings], object]) -> None:
     # uint16 images that are 0 everywhere, but only in one band of the after image of one of two pairs.
     _, after, _ = make_pair(3, rows=18, columns=24)
     after[:, :, 2] = 0
     write_bands(workspace.folder / "data/b/after/west.tif", after)
     with pytest.raises(InputError) as caught:
-        load("PLACE B", config.read(workspace.file, ["PLACE B.nodata=0"]))
+        load("PLACE B", read_settings(workspace.file, ["PLACE B.nodata=0"]))
     assert str(caught.value).startswith("[PLACE B] west: ")
     assert "nodata = 0" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+# --- a plain parser, as the guide's program has one -------------------------------------------------------------------
+
+
+@pytest.fixture
+def parser(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> configparser.ConfigParser:
+    """A parser that has read the configuration of the constants, with comments that it takes for parts of values."""
+    workspace.text = workspace.text.replace("changedLabel = 2", "changedLabel = 2  # not 1").replace(
+        "imgBPath = data/b/after", "imgBPath = data/b/after   ; 100 %"
+    )
+    monkeypatch.setattr(config, "DATA_CONFIG_PATH", workspace.file)
+    monkeypatch.chdir(workspace.folder.parent)
+    parser = configparser.ConfigParser()
+    parser.read(config.DATA_CONFIG_PATH)
+    return parser
+
+
+@pytest.mark.parametrize("name", ["PLACE A", "PLACE B"])
+def test_a_parser_gives_the_arrays_that_settings_give(parser: configparser.ConfigParser, name: str) -> None:
+    settings = read_settings()
+    loaded, expected = dp.load_dataset(name, parser), dp.load_dataset(name, settings)
+    assert loaded[3] == expected[3]
+    for arrays, wanted in zip(loaded[:3], expected[:3], strict=True):
+        for array, other in zip(arrays, wanted, strict=True):
+            np.testing.assert_array_equal(array, other)
+    for keep in (True, False):
+        pairs, labels = dp.preprocessing(*loaded[:3], parser[name], keep, True)
+        wanted_pairs, wanted_labels = dp.preprocessing(*expected[:3], settings[name], keep, True)
+        np.testing.assert_array_equal(pairs, wanted_pairs)
+        np.testing.assert_array_equal(labels, wanted_labels)
+
+
+def test_a_parser_is_checked_as_a_file_is(parser: configparser.ConfigParser) -> None:
+    parser["PLACE A"]["changedLabel"] = "red"
+    for use in (
+        lambda: dp.load_dataset("PLACE A", parser),
+        lambda: dp.preprocessing([], [], [], parser["PLACE A"], True, True),
+    ):
+        with pytest.raises(InputError, match=r"\[PLACE A\] changedLabel: found 'red'; expected a number"):
+            use()
+
+
+def test_a_section_of_a_parser_needs_no_others(parser: configparser.ConfigParser) -> None:
+    parser.remove_section("settings")
+    image = np.arange(8.0).reshape(2, 2, 2)
+    _, labels = dp.preprocessing([image], [image], [np.array([[2, 1], [1, 2]])], parser["PLACE B"], True, True)
+    np.testing.assert_array_equal(labels, [0, 1, 1, 0])
+
+
+def test_the_shipped_file_reads_the_same_by_a_plain_parser() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(config.DATA_CONFIG_PATH, encoding="utf-8")
+    assert settings_of(parser) == read_settings()
+    # The guide's program asks the parser itself.
+    assert parser["settings"]["train_set"] in parser

@@ -11,7 +11,7 @@ def test_every_data_set_is_told_and_drawn(workspace: Workspace) -> None:
     done = workspace.run("inspect_data")
     assert done.returncode == 0, done.stderr
     assert "[PLACE A] 1 pair in" in done.stdout
-    assert "town.mat: 20 × 30 pixels, 5 bands" in done.stdout
+    assert "  town: 20 × 30 pixels, 5 bands" in done.stdout
     # The rectangle is 7 × 9; the last 4 of 20 rows are unknown.
     assert "labels: changed 63 (10.5%), unchanged 417 (69.5%), unknown 120 (20.0%)" in done.stdout
     assert "[PLACE B] 2 pairs in" in done.stdout
@@ -28,7 +28,7 @@ def test_what_is_not_there_is_told_and_what_is_broken_is_an_error(workspace: Wor
     assert done.returncode == 0
     assert "[PLACE B] not there:" in done.stdout
     # A data set that is to be used has to be there.
-    assert "data/nowhere: no such folder" in workspace.fails("inspect_data")
+    assert "data/nowhere: no such file or folder" in workspace.fails("inspect_data")
     (workspace.folder / "data/a/after/town.mat").write_bytes(b"broken")
     assert "data/a/after/town.mat: unreadable" in workspace.fails("inspect_data", "settings.test_set=PLACE A")
 
@@ -59,7 +59,7 @@ def test_inspection_says_what_files_say(space: Workspace) -> None:
     done = space.call("inspect_data")
     assert done.returncode == 0, done.stderr
     for line in (
-        "town.tif: 20 × 30 pixels, 8 bands",
+        "  town: 20 × 30 pixels, 8 bands",
         "before: before/town.tif, 20 × 30 × 8, TIFF, float32, 0.",
         "wavelengths: 450 … 2200 nm",
         "grid: EPSG:32633 (metre), pixels of 30 × 30, upper left corner at 366975, 5808045",
@@ -70,7 +70,7 @@ def test_inspection_says_what_files_say(space: Workspace) -> None:
     ):
         assert line in done.stdout
     told = space.call("inspect_data", "PLACE A.bad_bands=file", "PLACE A.nodata=nan", "PLACE A.scale=1").stdout
-    assert "town.tif: 20 × 30 pixels, 7 bands" in told
+    assert "  town: 20 × 30 pixels, 7 bands" in told
     assert "nodata 0 (not used, nan is configured), scale 0.0001 (not used, 1 is configured)" in told
     assert "bad bands (2; dropped)" in told
     assert "masked" not in told
@@ -96,7 +96,7 @@ def test_inspection_of_a_scene_larger_than_memory(space: Workspace) -> None:
     write_labels(space, changed)
     # Two images of 150 · 200 · 5 values of 2 bytes are 0.572 MiB, thrice that a 1.717-fold of the memory: √1.717 < 2.
     told = space.call("inspect_data", "settings.memory_limit=1").stdout
-    assert "town.tif: 150 × 200 pixels, 5 bands" in told
+    assert "  town: 150 × 200 pixels, 5 bands" in told
     assert "images larger than memory: every 2 rows and columns looked at" in told
     # All of the labels are looked at: a rectangle of rows 37 to 76 and columns 40 to 99.
     assert "labels: changed 2,400 (8.0%), unchanged 27,600 (92.0%)" in told

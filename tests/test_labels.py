@@ -9,11 +9,11 @@ import pytest
 from PIL import Image as Picture
 from scipy.io import loadmat
 
-import config
 import dataprocessing as dp
 from conftest import ONE_PLACE, Workspace, make_pair, write_mat
 from hscd import readers
 from raster_scenes import write_as, write_pair, write_raster
+from settings import read_settings
 
 VALUES = "changedLabel = 1\nunchangedLabel = 2\nunknownLabel = 0\n"
 LABELLED = f"labelPath = data/a/label\npseudoPath = data/a/pseudo\nmatLabel = cube\n{VALUES}"
@@ -65,7 +65,7 @@ def test_what_is_unknown(space: Workspace, labels: np.ndarray, keys: str, nodata
     assert line.startswith(COUNTS)
     assert warnings == ""
     # Pixels without ground truth have no part in a training: 480 are left, half of each class.
-    _, found = dp.labelled_pixels("PLACE A", config.read(space.file))
+    _, found = dp.labelled_pixels("PLACE A", read_settings(space.file))
     assert np.bincount(found).tolist() == [240, 240]
 
 
@@ -138,7 +138,7 @@ def test_two_masks_are_a_label_map(masked: Workspace) -> None:
     # 7 × 9 pixels changed, the last 4 of 20 rows in none of the masks.
     line = "labels: changed 63 (10.5%), unchanged 417 (69.5%), unknown 120 (20.0%)"
     assert told(masked)[0].startswith(line)
-    settings = config.read(masked.file)
+    settings = read_settings(masked.file)
     _, labels = dp.labelled_pixels("PLACE A", settings)
     assert np.bincount(labels).tolist() == [63, 417]
     (scene,) = dp.scenes("PLACE A", settings)
@@ -193,6 +193,8 @@ def test_pairs_of_a_list(listed: Workspace) -> None:
     done = listed.call(INSPECT)
     assert done.returncode == 0, done.stderr
     assert f"[PLACE A] 2 pairs in {listed.folder / 'list.csv'}" in done.stdout
+    for name, file in (("river", "bsq_2003.hdr"), ("city", "folder_2003")):  # as the list calls them
+        assert f"  {name}: 20 × 30 pixels, 5 bands\n    before: images/{file}, " in done.stdout
     # The rectangle of make_pair is 7 × 9 pixels.
     assert done.stdout.count("labels: changed 63 (10.5%), unchanged 537 (89.5%), unknown 0") == 2
     assert listed.call("predutils").returncode == 0
@@ -200,7 +202,7 @@ def test_pairs_of_a_list(listed: Workspace) -> None:
 
 
 def test_a_split_of_a_list(listed: Workspace) -> None:
-    settings = config.read(listed.file, ["PLACE A.split=train"])
+    settings = read_settings(listed.file, ["PLACE A.split=train"])
     assert dp.load_dataset("PLACE A", settings)[3] == ["city"]
     assert "list.csv: lists no pair of split 'val'" in listed.fails("predutils", "PLACE A.split=val")
 
@@ -220,7 +222,7 @@ def test_rows_of_a_list_with_masks_and_without_ground_truth(listed: Workspace) -
         found = [line.strip() for line in listed.call(INSPECT).stdout.splitlines() if "labels:" in line]
         assert found[0] == expected[0]
         assert found[1].startswith(expected[1])
-        settings = config.read(listed.file)
+        settings = read_settings(listed.file)
         images_a, images_b, labels, _ = dp.load_dataset("PLACE A", settings)
         _, pixels = dp.preprocessing(images_a, images_b, labels, settings["PLACE A"], True, False)
         assert np.bincount(pixels).tolist() == [63, 337, 800]
@@ -267,7 +269,7 @@ def test_paths_of_one_file(space: Workspace, tmp_path: Path) -> None:
     for part in ("before", "after"):
         space.text = space.text.replace(f"data/a/{part}", "all.mat")
     assert told(space)[0] == "labels: changed 63 (10.5%), unchanged 537 (89.5%), unknown 0 (0.0%); all.mat"
-    settings = config.read(space.file)
+    settings = read_settings(space.file)
     images_a, images_b, *_ = dp.load_dataset("PLACE A", settings)
     np.testing.assert_array_equal(images_a[0], before)
     np.testing.assert_array_equal(images_b[0], after)
@@ -276,7 +278,7 @@ def test_paths_of_one_file(space: Workspace, tmp_path: Path) -> None:
     for key in ("imgAPath", "imgBPath", "labelPath"):
         space.text = space.text.replace(f"{key} = all.mat\n", "")
     space.text = space.text.replace("pseudoPath", "pairs = list.csv\npseudoPath", 1)
-    images_a, images_b, *_ = dp.load_dataset("PLACE A", config.read(space.file))
+    images_a, images_b, *_ = dp.load_dataset("PLACE A", read_settings(space.file))
     np.testing.assert_array_equal(images_a[0], before)
     np.testing.assert_array_equal(images_b[0], after)
 

@@ -14,9 +14,9 @@ import rasterio
 from PIL import Image as Picture
 from rasterio.transform import Affine
 
+import config
 import dataprocessing as dp
 from conftest import ONE_PLACE, Workspace, make_pair, without_times
-from hscd.learn import training
 from hscd.reports import maps
 from hscd.scenes import image, scene
 from raster_scenes import UTM, write_raster
@@ -43,7 +43,7 @@ class Watched(NamedTuple):
 def quick() -> Iterator[None]:
     """How well a network is trained, and how pictures look, does not matter here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "MAX_EPOCHS", 1)
+        patch.setattr(config, "MAX_EPOCHS", 1)
         for name in ("write_classes", "write_heatmap"):
             patch.setattr(maps, name, lambda *_: None)
         yield
@@ -143,7 +143,7 @@ def test_everything_is_compared(whole: tuple[Workspace, dict[str, Any]]) -> None
         if name.endswith("_distances.tif"):
             start = name.removesuffix("_distances.tif")
             changed = np.frombuffer(found[name], np.float32) > float(found[f"{start}.csv"][0]["threshold"])
-            np.testing.assert_array_equal(np.frombuffer(found[f"{start}.tif"], np.uint8), np.where(changed, 0, 1))
+            np.testing.assert_array_equal(np.frombuffer(found[f"{start}.tif"], np.uint8), changed.astype(int))
     files = (space.folder / "data/a").glob("[ab]*/town.tif")
     assert sum(rasterio.open(file).read().nbytes for file in files) > 2**20
 

@@ -17,10 +17,10 @@ import config
 import dataprocessing as dp
 from conftest import CONFIGURATION, Workspace, all_pairs, make_pair, without_times, write_bands, write_mat
 from hscd.labels import UNKNOWN
-from hscd.learn import training
 from hscd.reports import maps
 from hscd.selections.neighborhood import labels_by_neighborhood
 from hscd.selections.percentage import labels_by_percentage
+from settings import read_settings
 
 B = "settings.train_set=PLACE B"
 TEST = "settings.training=False"
@@ -34,7 +34,7 @@ NODATA_A, NODATA_B = "PLACE A.nodata=nan", f"PLACE B.nodata={NODATA}"
 def short_training() -> Iterator[None]:
     """How well a network is trained does not matter here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "MAX_EPOCHS", 3)
+        patch.setattr(config, "MAX_EPOCHS", 3)
         yield
 
 
@@ -67,7 +67,9 @@ def pseudo_labels(space: Workspace, place: str, pair: str) -> dict:
 def succeed(space: Workspace, script: str, *overrides: str) -> None:
     done = space.call(script, *overrides)
     assert done.returncode == 0, done.stderr
-    assert "warning" not in done.stderr.lower(), done.stderr
+    # What the model of a search this small is worth differs from machine to machine.
+    said = [line for line in done.stderr.lower().splitlines() if "no better than chance" not in line]
+    assert "warning" not in "\n".join(said), done.stderr
 
 
 def run_everything(space: Workspace) -> None:
@@ -349,7 +351,7 @@ def test_nodata_zero_of_unsigned_bands(workspace: Workspace) -> None:
     assert found["PLACE B_west_ED_pseudo_rescaling_True.csv"][0]["total_examples"] == str(18 * 24)
     assert np.isfinite(pseudo_labels(workspace, "b", "west")["distances"]).all()
     # The range of band 1 is not that of 0: the same pixels, scaled by hand.
-    (scene, _) = dp.scenes("PLACE B", config.read(workspace.file, ["PLACE B.nodata=0"]))
+    (scene, _) = dp.scenes("PLACE B", read_settings(workspace.file, ["PLACE B.nodata=0"]))
     west = make_pair(3, rows=18, columns=24)
     low = min(image[..., 1][image[..., 1] > 0].min() for image in (before, after, *west[:2]))
     high = max(image[..., 1].max() for image in (before, after, *west[:2]))

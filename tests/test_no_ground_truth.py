@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import config
 from conftest import CONFIGURATION, Workspace, without_times
-from hscd.learn import training
 
 TEST = ("settings.training=False", "settings.test_set=PLACE A")
 LABELS = "labelPath = data/a/label\n"
@@ -26,7 +26,7 @@ def spaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace
         "changedLabel = 1\nunchangedLabel = 2\nunknownLabel = 0\n", ""
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "MAX_EPOCHS", 3)
+        patch.setattr(config, "MAX_EPOCHS", 3)
         assert known.call("main", "hyperas settings ED.max_evals=1").returncode == 0
         shutil.copytree(known.folder / "model", unknown.folder / "model")
         for space in (known, unknown):
@@ -86,4 +86,4 @@ def test_training_needs_labels_and_says_so(spaces: tuple[Workspace, Workspace]) 
 
 def test_a_label_folder_that_is_named_has_to_be_there(workspace: Workspace, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "data/a/label")
-    assert "data/a/label: no such folder" in workspace.fails("predutils")
+    assert "data/a/label: no such file or folder" in workspace.fails("predutils")

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from skimage.filters import threshold_otsu
 
-import config
 import dataprocessing as dp
 import predutils as pu
 from conftest import SHARED, Workspace, all_pairs, make_pair, needs_shared, write_mat
@@ -19,6 +18,7 @@ from hscd.records import PseudoLabels
 from hscd.scenes.scene import same_and_varied
 from hscd.system.errors import InputError
 from pipeline.plan import Plan
+from settings import DataSet, Settings, read_settings
 
 EPSILON = 1e-7  # the floor under the root, spec section 6
 
@@ -149,7 +149,7 @@ def test_the_saved_file_is_the_dict_of_the_contract(workspace: Workspace) -> Non
     assert content["distances"].dtype.kind == "f"
     assert content["threshold"] == threshold_otsu(content["distances"])
     # Row-major, of the rescaled data.
-    (scene,) = dp.scenes("PLACE A", config.read(workspace.file))
+    (scene,) = dp.scenes("PLACE A", read_settings(workspace.file))
     for position in (0, 29, 30, 299, 599):
         expected = slow_distance("ED", *all_pairs(scene)[position].tolist())
         assert content["distances"][position] == pytest.approx(expected, rel=1e-5)
@@ -173,7 +173,7 @@ def test_a_constant_band_has_no_part_in_the_distances(workspace: Workspace, dist
 
 def test_what_is_saved_is_loaded(workspace: Workspace) -> None:
     workspace.call("predutils")
-    section = config.read(workspace.file)["PLACE A"]
+    section = read_settings(workspace.file)["PLACE A"]
     content = pickle.loads(pu.pseudo_file(section, "town").read_bytes())
     loaded = pu.load_pseudo_labels(section, "town", (20, 30))
     assert loaded["threshold"] == content["threshold"]
@@ -186,58 +186,56 @@ SOUND: dict[str, Any] = {"threshold": 0.5, "distances": np.linspace(0, 1, 12), "
 
 
 @pytest.fixture
-def section(tmp_path: Path) -> config.DataSet:
+def section(tmp_path: Path) -> DataSet:
     images = tmp_path / "no images"
-    return config.DataSet("PLACE", images, images, images, tmp_path / "pseudo", None, (1,), (2,), (0,))
+    return DataSet("PLACE", images, images, images, tmp_path / "pseudo", None, (1,), (2,), (0,))
 
 
-def save(section: config.DataSet, content: object) -> Path:
+def save(section: DataSet, content: object) -> Path:
     file = section.pseudo_path / "hill.pickle"
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(pickle.dumps(content))
     return file
 
 
-def test_a_sound_file_is_read_with_and_without_a_shape_to_check(section: config.DataSet) -> None:
+def test_a_sound_file_is_read_with_and_without_a_shape_to_check(section: DataSet) -> None:
     # The refusals below start from this file.
     save(section, SOUND)
     assert pu.load_pseudo_labels(section, "hill")["shape"] == (3, 4)
     assert pu.load_pseudo_labels(section, "hill", (3, 4))["threshold"] == 0.5
 
 
-def test_a_file_with_masked_pixels_is_read(section: config.DataSet) -> None:
+def test_a_file_with_masked_pixels_is_read(section: DataSet) -> None:
     distances = np.linspace(0, 1, 12)
     distances[3:7] = np.nan
     save(section, {**SOUND, "distances": distances})
     np.testing.assert_array_equal(pu.load_pseudo_labels(section, "hill", (3, 4))["distances"], distances)
 
 
-def test_a_missing_file_names_the_command_that_makes_it(section: config.DataSet) -> None:
+def test_a_missing_file_names_the_command_that_makes_it(section: DataSet) -> None:
     with pytest.raises(InputError) as caught:
         pu.load_pseudo_labels(section, "hill", (3, 4))
     assert str(section.pseudo_path / "hill.pickle") in str(caught.value)
     assert "python predutils.py --set 'settings.train_set=PLACE'" in str(caught.value)
 
 
-def test_a_folder_without_pseudo_labels_names_the_command_that_makes_them(section: config.DataSet) -> None:
+def test_a_folder_without_pseudo_labels_names_the_command_that_makes_them(section: DataSet) -> None:
     with pytest.raises(InputError) as caught:
         pu.saved_pairs(section)
     assert str(section.pseudo_path) in str(caught.value)
     assert "python predutils.py --set 'settings.train_set=PLACE'" in str(caught.value)
 
 
-def test_the_pairs_are_those_of_the_images_or_else_of_the_pseudo_labels(
-    section: config.DataSet, workspace: Workspace
-) -> None:
+def test_the_pairs_are_those_of_the_images_or_else_of_the_pseudo_labels(section: DataSet, workspace: Workspace) -> None:
     save(section, SOUND)
     assert pu.saved_pairs(section) == ["hill"]
-    place = config.read(workspace.file)["PLACE B"]
+    place = read_settings(workspace.file)["PLACE B"]
     place.pseudo_path.mkdir()
     (place.pseudo_path / "stale.pickle").write_bytes(pickle.dumps(SOUND))
     assert pu.saved_pairs(place) == ["east", "west"]
 
 
-def test_pseudo_labels_of_an_image_of_another_shape(section: config.DataSet) -> None:
+def test_pseudo_labels_of_an_image_of_another_shape(section: DataSet) -> None:
     # The same number of pixels: only the shape tells.
     file = save(section, SOUND)
     with pytest.raises(InputError) as caught:
@@ -274,9 +272,7 @@ DAMAGED: dict[str, object] = {
 
 @pytest.mark.parametrize("shape", [(3, 4), None])
 @pytest.mark.parametrize("what", DAMAGED)
-def test_a_file_of_other_content_is_refused_by_name(
-    section: config.DataSet, what: str, shape: tuple[int, int] | None
-) -> None:
+def test_a_file_of_other_content_is_refused_by_name(section: DataSet, what: str, shape: tuple[int, int] | None) -> None:
     file = save(section, DAMAGED[what])
     with pytest.raises(InputError) as caught:
         pu.load_pseudo_labels(section, "hill", shape)
@@ -284,7 +280,7 @@ def test_a_file_of_other_content_is_refused_by_name(
     assert "\n" not in str(caught.value)
 
 
-def test_a_truncated_file_is_refused_wherever_it_ends(section: config.DataSet) -> None:
+def test_a_truncated_file_is_refused_wherever_it_ends(section: DataSet) -> None:
     file = save(section, SOUND)
     whole = file.read_bytes()
     for length in range(len(whole)):
@@ -294,7 +290,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(section: config.DataSet) -
 
 
 @needs_shared
-def test_the_pseudo_labels_of_the_guide_are_read(section: config.DataSet) -> None:
+def test_the_pseudo_labels_of_the_guide_are_read(section: DataSet) -> None:
     section = dataclasses.replace(section, pseudo_path=SHARED / "legacy")
     loaded = pu.load_pseudo_labels(section, "bayarea", (600, 500))
     assert loaded["threshold"] == 0.24991151306713982
@@ -315,8 +311,8 @@ MAP = [0.00, 0.01, 0.02, 0.90, 0.91, 0.05, 0.99, 0.07, 0.92, 0.93, 0.10, 0.11, 0
 PSEUDO: PseudoLabels = {"threshold": 0.5, "distances": np.array(MAP), "shape": (5, 5)}
 
 
-def settings_of(workspace: Workspace, *overrides: str) -> config.Settings:
-    return config.read(workspace.file, [f"settings.{override}" for override in overrides])
+def settings_of(workspace: Workspace, *overrides: str) -> Settings:
+    return read_settings(workspace.file, [f"settings.{override}" for override in overrides])
 
 
 def test_fine_tuning_0_selects_every_pixel_with_its_corrected_label(workspace: Workspace) -> None:

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image as Picture
 from scipy.io import savemat
 
-import config
 import dataprocessing as dp
 import inspect_data
 import pair_finding
 from conftest import PROJECT, make_pair, write_bands
 from hscd.system.errors import InputError
+from settings import read_settings
 
 ROWS, COLUMNS, CHANGED = 20, 30, 63  # the rectangle of make_pair is 7 × 9
 UNCHANGED = ROWS * COLUMNS - CHANGED - 4 * COLUMNS  # of labels with unknown pixels, which are the last 4 rows
@@ -142,7 +142,7 @@ def test_a_row_of_the_field_loads_from_its_section(shipped: Path, row: str, caps
     data = shipped.parent / "data" / folder
     data.mkdir(parents=True)
     before, after = write(data)
-    settings = config.read(shipped)
+    settings = read_settings(shipped)
     images_a, images_b, labels, (name,) = dp.load_dataset(section, settings)
     np.testing.assert_array_equal(images_a[0], before)
     np.testing.assert_array_equal(images_b[0], after)
@@ -173,7 +173,7 @@ def test_oscd_loads_by_its_splits(shipped: Path, section: str) -> None:
         (folder / "cm").mkdir()
         Picture.fromarray(np.where(changed, 2, 1).astype(np.uint8)).save(folder / f"cm/{city}-cm.tif")
         Picture.fromarray(changed.astype(np.uint8) * 255).save(folder / "cm/cm.png")
-    settings = config.read(shipped)
+    settings = read_settings(shipped)
     images_a, _, labels, names = dp.load_dataset(section, settings)
     assert names == cities
     # B8A is the last in alphanumeric order, the ninth of make_pair.
@@ -187,14 +187,14 @@ def test_oscd_loads_by_its_splits(shipped: Path, section: str) -> None:
         text = text.replace(f"{city}-cm.tif", "cm.png")
     listed.write_text(text, encoding="utf-8")
     values = (f"{section}.changedLabel=255", f"{section}.unchangedLabel=0")
-    assert (dp.load_dataset(section, config.read(shipped, values))[2][2] == changed * 255).all()
+    assert (dp.load_dataset(section, read_settings(shipped, values))[2][2] == changed * 255).all()
 
 
 def test_what_is_not_there_is_told_by_the_inspection(shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (shipped.parent / "data").mkdir()
     with pytest.raises(InputError) as caught:
-        inspect_data.inspect(config.read(shipped))
+        inspect_data.inspect(read_settings(shipped))
     assert len(str(caught.value).splitlines()) == 2  # the demo data, which is to be used
     told = capsys.readouterr().out
-    assert told.count("not there: ") == len(config.read(shipped).data_sets) - 2
+    assert told.count("not there: ") == len(read_settings(shipped).data_sets) - 2
     assert f"[OSCD TEST] not there: any image of {shipped.parent / 'oscd.csv'}" in told

@@ -11,7 +11,6 @@ import pyogrio.raw
 import pytest
 import rasterio
 
-import config
 import image_pairs
 from conftest import ONE_PLACE, SHARED, Workspace, make_pair, needs_shared
 from netcdf_files import write_emit
@@ -31,6 +30,7 @@ from raster_scenes import (
     write_as,
     write_raster,
 )
+from settings import read_settings
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -322,7 +322,7 @@ def test_an_enmap_tile(space: Workspace) -> None:
     expected = np.linalg.norm(stored[good, 8:20, 4:16].astype(float) / 2 * 1e-4, axis=0)
     np.testing.assert_allclose(found.distances[8:20, 4:16], expected, rtol=1e-4)
     assert np.count_nonzero(found.distances > LEAST) == 12 * 12
-    settings = config.read(space.file, ["PLACE A.bad_bands=file"])
+    settings = read_settings(space.file, ["PLACE A.bad_bands=file"])
     ((_, image, _),) = image_pairs.open_pairs(settings["PLACE A"], settings)
     assert image.shape == (32, 32, good.sum())
     assert 400 < image.wavelengths.min() < image.wavelengths.max() < 2500

@@ -116,7 +116,7 @@ def test_maps_are_the_distances_and_none_where_masked(placed: dict[str, tuple[Wo
     assert_maps_say_what_the_distances_do(found)
     np.testing.assert_array_equal(np.isnan(found.distances), MASKED)
     with opened(found.prefix.with_name(f"{found.prefix.name}.tif")) as file:
-        assert file.nodata == 2
+        assert file.nodata == 255
         np.testing.assert_array_equal(file.read_masks(1) == 0, MASKED)
     with opened(found.prefix.with_name(f"{found.prefix.name}_distances.tif")) as file:
         assert math.isnan(file.nodata)

@@ -21,7 +21,7 @@ def quick_trials(monkeypatch):
 
     def fit(model, *_, **__):
         loss = abs(float(model.optimizer.learning_rate) - 3e-3)
-        return training.FitResult(epoch=1, loss=loss, val_loss=loss, val_accuracy=0.5)
+        return training.FitResult(1, loss, val_loss=loss, val_accuracy=0.5, epochs=3, reason="max_epochs")
 
     monkeypatch.setattr(training, "fit", fit)
     monkeypatch.setattr(siamese, "judge", lambda *_: (Confusion(1, 2, 3, 4), 0.5))
@@ -89,7 +89,7 @@ def test_the_record_is_text(tmp_path, quick_trials, monkeypatch):
     ("options", "named"),
     [
         ({"seed": 1}, "seed"),
-        ({"choices": replace(FIVE, neurons=[8, 13])}, "neurons"),
+        ({"choices": replace(FIVE, options=FIVE.options | {"neurons": [8, 13]})}, "neurons"),
         ({"train_set": labelled_pairs()[0] + np.float32(1e-6)}, "data"),
         ({"test_labels": 1 - labelled_pairs()[1]}, "data"),
     ],
@@ -147,13 +147,28 @@ def test_fewer_trials_than_are_recorded_are_a_new_search(tmp_path, quick_trials,
     assert "has trials beyond the 2 asked for" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"version": 1, "question": {}, "trials": [{}]}'])
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"version": 2, "question": {}, "trials": [{}]}'])
 def test_a_damaged_record_is_set_aside(tmp_path, quick_trials, capsys, content):
     (tmp_path / "model").mkdir()
     (tmp_path / "model/M_search.json").write_bytes(content)
     search(tmp_path)
     assert "M_search_old.json: this record is damaged" in capsys.readouterr().err
     assert (tmp_path / "model/M_search_old.json").read_bytes() == content
+
+
+# Its trials say of their epochs what those of this version do not mean.
+def test_a_record_of_the_version_before_is_kept_aside(tmp_path, quick_trials, monkeypatch, capsys):
+    cut_search(tmp_path, monkeypatch)
+    file = tmp_path / "model/M_search.json"
+    record = json.loads(file.read_text(encoding="utf-8")) | {"version": 1}
+    file.write_text(json.dumps(record), encoding="utf-8")
+    kept = file.read_bytes()
+    calls = interrupt(monkeypatch, 0)
+    search(tmp_path, FIVE)
+    assert len(calls) == 5
+    said = capsys.readouterr().err
+    assert "M_search_old.json: this record is of another version of this program; a new search starts" in said
+    assert (tmp_path / "model/M_search_old.json").read_bytes() == kept
 
 
 # The kill may have come after the trial was recorded and before its model was saved; or somebody removed the model.

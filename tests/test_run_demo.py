@@ -2,15 +2,15 @@
 
 import pytest
 
+import config
 import run_demo
 from conftest import CONFIGURATION, Workspace
-from hscd.learn import training
 
 
 def test_every_step_runs_and_is_reported(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(training, "MAX_EPOCHS", 2)
+    monkeypatch.setattr(config, "MAX_EPOCHS", 2)
     monkeypatch.setattr(run_demo, "TRIALS", 1)
     workspace.text = CONFIGURATION.replace("PLACE", "DEMO")
     assert run_demo.main(["--config", str(workspace.file)]) == 0

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from breaking import TEST, change_mat, expect
-from conftest import CONFIGURATION, ONE_PLACE, PROJECT, Workspace, make_pair, run_apart
-from hscd.system import storage
+from conftest import CONFIGURATION, ONE_PLACE, PROJECT, Workspace, make_pair, run_apart, write_bands
+from hscd.models import saved as models
 from raster_scenes import UNLABELLED, UTM, write_labels, write_pair
 
 ODD = ("a;b", "a!b?", "-a", "a#b%20c", "a'b\"c|d")
@@ -63,7 +63,7 @@ def test_numbers_are_told_in_any_encoding(workspace: Workspace, monkeypatch: pyt
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     done = workspace.run("inspect_data")
     assert done.returncode == 0, done.stderr
-    assert r"town.mat: 20 \xd7 30 pixels" in done.stdout
+    assert r"town: 20 \xd7 30 pixels" in done.stdout
 
 
 def test_work_goes_on_when_nobody_reads_any_more(space: Workspace) -> None:
@@ -148,6 +148,31 @@ def test_a_large_share_is_doubted_where_there_are_no_labels(
     assert ("25 % of the pixels are called changed" in done.stderr) == doubted
 
 
+# Of 20 × 30 pixels the first 4 rows are found changed, 120 of 600, before and after correction (a majority of 5 rows).
+# By chance (120·120 + 480·480)/600² = .68 agree. Labels of 4 other rows: 360 agree, kappa (.6 − .68)/.32 = −.25; of the
+# first 6 columns: 24 + 384 agree, .68, kappa 0; of rows 0 and 1 and 4 and 5: 60 + 420, .8, kappa .375.
+@pytest.mark.parametrize(("rows", "columns", "said"), [
+    ([9, 10, 11, 12], 30, "kappa -0.250, kappa -0.250 after correction: no better than chance; look at the map"),
+    (range(20), 6, "kappa 0.000, kappa 0.000 after correction: no better than chance; look at the map"),
+    ([0, 1, 4, 5], 30, ""),
+])  # fmt: skip
+def test_a_map_that_labels_refute_is_doubted(
+    space: Workspace, undrawn: object, rows: list[int], columns: int, said: str
+) -> None:
+    before = np.random.default_rng(0).integers(1000, 1010, (20, 30, 4), np.uint16)
+    after = before.copy()
+    after[:4] += 500
+    write_pair(space, before, after, **UTM)
+    changed = np.zeros((20, 30), bool)
+    changed[list(rows), :columns] = True
+    write_labels(space, changed)
+    done = space.call("predutils")
+    assert done.returncode == 0
+    warnings = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == bool(said)
+    assert all(f"town.tif, 20 × 30 × 4): {said}" in line for line in warnings)
+
+
 def test_a_log_beside_the_old_polygons_is_not_applied_to_the_new(space: Workspace, undrawn: object) -> None:
     write_scene(space.folder / "data/a", "town")
     assert space.call("predutils").returncode == 0
@@ -193,7 +218,7 @@ def refused_without_keras(space: Workspace, *overrides: str) -> str:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a model of five bands, which nobody trained."""
-    from hscd.branches.shapes import weight_shapes
+    from hscd.branches import BRANCHES
     from hscd.heads.euclidean import euclidean_dist
     from hscd.models.saved import save_model
 
@@ -203,7 +228,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "dropout_rate": 0.1, "dropout_rate_1": 0.1, "lr": 1e-3, "layer": 8, "layer_1": 6, "layer_2": 4,
         "score_function": euclidean_dist, "margin": 1.0, "fourth_layer": False, "batch_size": 64,
     }  # fmt: skip
-    named = {f"w{i}": np.ones(shape, np.float32) for i, shape in enumerate(weight_shapes(5, parameters))}
+    named = {f"w{i}": np.ones(shape, np.float32) for i, shape in enumerate(BRANCHES["dense"].shapes(5, parameters))}
     (space.folder / "model").mkdir()
     save_model(space.folder / "model/M", parameters, named)
     return space.folder
@@ -223,7 +248,7 @@ def test_a_model_is_refused_before_keras_is_imported(copy: Workspace) -> None:
     for name, value in (("dropout_rate", 1.0), ("dropout_rate_1", "x"), ("score_function", "SID")):
         file = copy.folder / "model/M_param.pickle"
         content = file.read_bytes()
-        storage.write_pickle(file, storage.read_pickle(file) | {name: value})
+        models.write_parameter_file(file, models.read_parameter_file(file) | {name: value})
         expect(refused_without_keras(copy), "M_param.pickle", "SID" if value == "SID" else name)
         file.write_bytes(content)
     file.write_bytes(pickle.dumps({"layer": 8}))
@@ -265,10 +290,44 @@ def test_results_among_images_are_refused(workspace: Workspace, key: str, value:
     expect(line, f"[{section}] {name}: ", images)
 
 
+@pytest.mark.parametrize("key", ["settings.stat_path", "settings.model_path", "PLACE A.pseudoPath"])
+@pytest.mark.parametrize("script", ["predutils", "inspect_data", "main"])
+def test_results_among_images_of_a_list_are_refused(space: Workspace, script: str, key: str) -> None:
+    # An image that is a folder, one that is a file, and a label map, each in a folder of its own.
+    text = "name,before,after,label\ntown,one/bands,two/town.npy,three/town.npy\n"
+    (space.folder / "list.csv").write_text(text, encoding="utf-8")
+    write_scene(space.folder / "made", "town")
+    for part, place in (("after", "two"), ("label", "three")):
+        (space.folder / place).mkdir()
+        (space.folder / f"made/{part}/town.npy").rename(space.folder / place / "town.npy")
+    write_bands(space.folder / "one/bands", make_pair(1)[0])
+    for part, place in (("imgAPath", "before"), ("imgBPath", "after"), ("labelPath", "label")):
+        space.text = space.text.replace(
+            f"{part} = data/a/{place}\n", "pairs = list.csv\n" if part == "imgAPath" else ""
+        )
+    section, name = key.split(".")
+    for value, said in (
+        ("one/bands", "is the folder of [PLACE A] pairs, line 2 (before); results would be taken for images"),
+        ("one/bands/x", "one/bands/x', inside that of [PLACE A] pairs, line 2 (before); results would be taken"),
+        ("two", "is the folder in which [PLACE A] pairs, line 2 (after) lies; results would be taken for images"),
+        ("three", "is the folder in which [PLACE A] pairs, line 2 (label) lies; results would be taken for images"),
+    ):
+        expect(space.fails(script, f"{key}={value}"), f"net.conf: [{section}] {name}: ", said)
+    assert not (space.folder / "one/bands/x").exists()
+    if script == "inspect_data":  # beside a folder of bands, and below an image, nothing is looked for
+        for value in ("one", "two/x"):
+            assert space.call(script, f"{key}={value}").returncode == 0
+
+
+def test_a_list_that_nobody_reads_may_be_broken(workspace: Workspace) -> None:
+    workspace.text += "\n[PLACE C]\npairs = nowhere.csv\npseudoPath = c\n"
+    assert workspace.call("predutils").returncode == 0
+
+
 def test_results_beside_and_above_images_are_fine(workspace: Workspace) -> None:
-    import config
+    from settings import read_settings
 
     (workspace.folder / "loop").symlink_to("loop")
     workspace.text = CONFIGURATION
     for value in ("data/a", ".", "data/a/before2", "data", "loop"):
-        config.read(workspace.file, [f"settings.stat_path={value}", f"PLACE A.pseudoPath={value}"])
+        read_settings(workspace.file, [f"settings.stat_path={value}", f"PLACE A.pseudoPath={value}"])

@@ -22,8 +22,8 @@ import pytest
 from PIL import Image
 from skimage.filters import threshold_otsu
 
-import config
 from conftest import PROJECT, Workspace, all_pairs, make_pair
+from settings import read_settings
 
 SCRIPTS = ["main", "predutils", "labelbyperc_generation", "labelbyneigh_generation", "inspect_data"]
 METRICS = [
@@ -46,8 +46,8 @@ PSEUDO_CORRECTED_COLUMNS = [
     "correction_time",
 ]
 TUNING_COLUMNS = [
-    "pseudo_qty", "extraction_time", "ft_epochs", "ft_time", "ft_loss", "ft_val_loss", "ft_val_acc", "pseudo_acc",
-    "pseudo_acc_corrected",
+    "pseudo_qty", "extraction_time", "ft_epochs", "ft_best_epoch", "ft_stopped", "ft_time", "ft_loss", "ft_val_loss",
+    "ft_val_acc", "pseudo_acc", "pseudo_acc_corrected",
 ]  # fmt: skip
 TEST_COLUMNS = [
     *HEAD, *METRICS, "prediction_time", *CORRECTED, "correction_time", *TUNING_COLUMNS,
@@ -56,9 +56,9 @@ SPLIT_COLUMNS = [
     "overall_acc", "true_positives", "true_negatives", "false_positives", "false_negatives", "thresh",
 ]  # fmt: skip
 TRIAL_COLUMNS = [
-    "trial_id", "status", "time", "epochs", "score", "loss", "val_loss", "learning_rate", "batch_size", "dropout_1",
-    "dropout_2", "layer_1", "layer_2", "layer_3", *(f"test_{name}" for name in SPLIT_COLUMNS),
-    *(f"val_{name}" for name in SPLIT_COLUMNS), "best",
+    "trial_id", "status", "time", "epochs", "best_epoch", "stopped", "score", "loss", "val_loss", "learning_rate",
+    "batch_size", "dropout_1", "dropout_2", "layer_1", "layer_2", "layer_3",
+    *(f"test_{name}" for name in SPLIT_COLUMNS), *(f"val_{name}" for name in SPLIT_COLUMNS), "best",
 ]  # fmt: skip
 # Pixels of known label: PLACE A has 20 × 30 less four rows of unknown ones, a pair of PLACE B 18 × 24.
 KNOWN = {"town": 16 * 30, "east": 18 * 24, "west": 18 * 24}
@@ -129,12 +129,12 @@ def tuned(trained: Runs) -> Iterator[Runs]:
     """With the pseudo-labels that fine-tuning reads, of both data sets, and an eye on the weights it starts from."""
     import siamese
 
-    fine_tuning = siamese.fine_tuning
+    fine_tune = siamese.fine_tune
 
     def watched(model: Any, *arguments: Any, **options: Any) -> Any:
         before = [array.copy() for array in model.get_weights()]
-        result = fine_tuning(model, *arguments, **options)
-        trained.tunings.append((before, [array.copy() for array in result[0].get_weights()]))
+        result = fine_tune(model, *arguments, **options)
+        trained.tunings.append((before, [array.copy() for array in result.model.get_weights()]))
         return result
 
     # Not through `trained`, which would not run a command again that another has overwritten the pickles of.
@@ -142,7 +142,7 @@ def tuned(trained: Runs) -> Iterator[Runs]:
     for overrides in (place_b, ()):
         assert trained.space.call("predutils", *overrides).returncode == 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(siamese, "fine_tuning", watched)
+        patch.setattr(siamese, "fine_tune", watched)
         yield trained
 
 
@@ -322,7 +322,9 @@ def test_training_writes_the_model_and_the_report(trained: Runs) -> None:
     assert sorted(trained("main", *TRAIN)) == [
         "model/M.h5", "model/M_param.pickle", "stat/M_run.json", "stat/M_stats.csv",
     ]  # fmt: skip
-    assert re.match(r"M: best trial [012] of 3, ", trained.said["main", *TRAIN].stdout)
+    (said,) = (line for line in trained.said["main", *TRAIN].stdout.splitlines() if "best trial" in line)
+    assert re.match(r"M: best trial [012] of 3, validation loss .*; on PLACE B: overall accuracy ", said)
+    assert said.endswith(" (thresholded on the labelled pixels alone; a test may differ)")
 
 
 def test_the_report_has_a_row_a_trial(trained: Runs) -> None:
@@ -484,7 +486,7 @@ def test_the_table_agrees_with_the_saved_model(tuned: Runs) -> None:
 
     tuned("main", *TEST, "settings.fine_tuning=-1")
     model = siamese.load_model(tuned.space.folder / "model/M")
-    for scene, seed in zip(dp.scenes("PLACE B", config.read(tuned.space.file)), (2, 3), strict=True):
+    for scene, seed in zip(dp.scenes("PLACE B", read_settings(tuned.space.file)), (2, 3), strict=True):
         distances = siamese.predict(model, all_pairs(scene)).reshape(18, 24)
         threshold = threshold_otsu(distances)
         row = tuned.csv(f"PLACE B_{scene.name}_on_M_no fine tuning.csv").iloc[0]
@@ -517,7 +519,7 @@ def test_a_test_with_another_rescaling_than_in_training_is_pointed_at(trained: R
     space = Workspace(tmp_path)
     said = "M: trained with apply_rescaling = True, tested with False"
     assert said in space.call("main", *TEST, "settings.apply_rescaling=False").stderr
-    assert "warning" not in space.call("main", *TEST).stderr
+    assert "rescaling" not in space.call("main", *TEST).stderr
 
 
 def test_a_test_after_fine_tuning_gives_what_it_gave_before(tuned: Runs) -> None:
@@ -554,7 +556,9 @@ def test_no_command_warns(tuned: Runs) -> None:
     tuned("main", *TEST, "settings.fine_tuning=0")
     assert len(tuned.said) >= 4
     for command, done in tuned.said.items():
-        assert "warning" not in done.stderr.lower(), command
+        # What the model of a search this small is worth differs from machine to machine.
+        said = [line for line in done.stderr.lower().splitlines() if "no better than chance" not in line]
+        assert "warning" not in "\n".join(said), command
 
 
 def test_another_current_folder_gives_the_same_files(
@@ -611,6 +615,8 @@ def test_help_answers_at_once_without_tensorflow(script: str, tmp_path: Path) ->
     assert done.stderr == ""
     for option in ("--help", "--config", "--set", "SECTION.KEY=VALUE"):
         assert option in done.stdout
+    for key in ("  train_set          the name of a data set's section", "  seed               an integer from 0 to"):
+        assert key in done.stdout
 
 
 def test_the_stand_ins_of_the_test_above_do_stop_an_import(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 import gc
 import pickle
 import weakref
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import h5py
 import numpy as np
 import pytest
 from hyperopt import STATUS_OK
 
+import config
 import siamese
 from conftest import SHARED, needs_shared
 from hscd.heads import HEADS
@@ -17,7 +18,9 @@ from hscd.heads.euclidean import euclidean_dist
 from hscd.heads.spectral_angle import SAM
 from hscd.learn import training
 from hscd.learn.epochs import Epochs
-from hscd.losses.contrastive import ContrastiveLoss
+from hscd.models import saved as models
+from hscd.search.runners import InProcess
+from hscd.search.trials import Trials
 from hscd.system import storage
 from hscd.system.arrays import aligned_empty
 from hscd.system.backend import keras
@@ -36,6 +39,10 @@ PARAMETERS = {
     "fourth_layer": False,
     "batch_size": 32,
 }
+
+
+def rules(max_epochs: int) -> training.Rules:
+    return training.Rules(max_epochs, min_delta=1e-4, patience=10, validation_share=0.2)
 
 
 def numpy_forward(weights: list[np.ndarray], spectra: np.ndarray, fourth_layer: bool = False) -> np.ndarray:
@@ -81,10 +88,10 @@ def test_loss_is_the_mean_of_pulled_and_pushed_pairs():
     assert float(loss) == pytest.approx(0.61 / 3)
 
 
-def test_loss_survives_its_configuration():
-    loss = ContrastiveLoss(margin=1.5)
-    restored = keras.losses.deserialize(keras.losses.serialize(loss))
-    assert restored.margin == 1.5
+def test_a_loss_that_is_not_known_is_refused():
+    with pytest.raises(ValueError, match="unknown loss 'hinge'; known: contrastive"):
+        siamese.build_net((4,), PARAMETERS | {"loss": "hinge"})
+    assert siamese.build_net((4,), PARAMETERS | {"loss": "contrastive"}).loss.name == "contrastive_loss"
 
 
 @pytest.mark.parametrize(("name", "limit"), [("ED", 0.5), ("SAM", np.pi / 4)])
@@ -105,11 +112,8 @@ def test_an_epoch_equals_keras_train_on_batch_over_the_same_batches():
     parameters = PARAMETERS | {"dropout_rate": 0.0, "dropout_rate_1": 0.0}
     ours, theirs = siamese.build_net((4,), parameters), siamese.build_net((4,), parameters)
     theirs.set_weights(ours.get_weights())
-    train, validation = training.stratified_split(labels, 0)
-    patched = pytest.MonkeyPatch()
-    patched.setattr(training, "MAX_EPOCHS", 1)
-    result = training.fit(ours, pairs, labels, train, validation, batch_size=32, seed=3)
-    patched.undo()
+    train, validation = training.stratified_split(labels, 0, 0.2)
+    result = training.fit(ours, pairs, labels, train, validation, rules=rules(1), batch_size=32, seed=3)
     order = np.random.default_rng(3).permutation(train)
     assert len(order) % 32 != 0, "the last batch must be a smaller one"
     for start in range(0, len(order), 32):
@@ -123,7 +127,6 @@ def test_an_epoch_equals_keras_train_on_batch_over_the_same_batches():
 
 
 def test_the_data_of_a_training_is_freed(monkeypatch):
-    monkeypatch.setattr(training, "MAX_EPOCHS", 1)
     hold, handed_over = Epochs.hold, []
 
     def watched(self, array):
@@ -134,40 +137,11 @@ def test_the_data_of_a_training_is_freed(monkeypatch):
     monkeypatch.setattr(Epochs, "hold", watched)
     pairs, labels = labelled_pairs()
     model = siamese.build_net((4,), PARAMETERS)
-    training.fit(model, pairs, labels, *training.stratified_split(labels, 0), batch_size=32, seed=0)
+    training.fit(
+        model, pairs, labels, *training.stratified_split(labels, 0, 0.2), rules=rules(1), batch_size=32, seed=0
+    )
     gc.collect()
     assert [reference() for reference in handed_over] == [None, None]
-
-
-def test_fit_keeps_the_weights_of_the_best_epoch(monkeypatch):
-    monkeypatch.setattr(training, "MAX_EPOCHS", 12)
-    pairs, labels = labelled_pairs()
-    keras.utils.set_random_seed(0)
-    model = siamese.build_net((4,), PARAMETERS)
-    train, validation = training.stratified_split(labels, 0)
-    seen: list[float] = []
-
-    class Watch(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            seen.append(logs["val_loss"])
-
-    result = training.fit(model, pairs, labels, train, validation, batch_size=32, seed=0, callbacks=[Watch()])
-    assert result.val_loss == seen[result.epoch - 1]
-    assert result.val_loss <= min(seen) + training.MIN_DELTA
-    kept = model.evaluate(pairs[validation], labels[validation].astype(np.float32), verbose=0)[0]
-    assert kept == pytest.approx(result.val_loss, abs=1e-5)
-    assert result.val_loss < seen[0] / 2, "it must have learned something"
-
-
-def test_split_is_stratified_and_needs_two_pixels_of_each_class():
-    labels = np.array([0] * 20 + [1] * 80)
-    train, validation = training.stratified_split(labels, 0)
-    # 20 % of 100 pixels, of each class 20 %
-    assert (len(train), len(validation)) == (80, 20)
-    assert np.count_nonzero(labels[validation] == 0) == 4
-    assert sorted([*train, *validation]) == list(range(100))
-    with pytest.raises(InputError, match="1 changed and 9 unchanged"):
-        training.stratified_split(np.array([0] + [1] * 9), 0)
 
 
 def test_predict_refuses_other_band_counts():
@@ -189,7 +163,7 @@ def test_predict_of_some_pairs(aligned):
 
 
 def test_fine_tuning_continues_the_model_and_reports_its_best_epoch(monkeypatch):
-    monkeypatch.setattr(training, "MAX_EPOCHS", 4)
+    monkeypatch.setattr(config, "MAX_EPOCHS", 4)
     pairs, labels = labelled_pairs()
     keras.utils.set_random_seed(0)
     model = siamese.build_net((4,), PARAMETERS)
@@ -202,33 +176,76 @@ def test_fine_tuning_continues_the_model_and_reports_its_best_epoch(monkeypatch)
         return logs[-1]
 
     monkeypatch.setattr(training, "_measured", recorded)
-    tuned, loss, val_loss, val_acc, epochs, seconds = siamese.fine_tuning(model, 32, pairs, labels, progress=False)
+    tuned, loss, val_loss, val_acc, epochs, seconds = siamese.fine_tuning(model, 32, pairs, labels)
     assert tuned is model
     assert tuned.evaluate(pairs, labels.astype(np.float32), verbose=0)[0] < untrained
     assert 0 < val_loss < 1
     assert 0 < loss < 1
     assert 0 <= val_acc <= 1
-    assert 1 <= epochs <= 4
+    assert epochs == 4
     # Training and validation are measured by turns; each epoch improves by more than the 1e-4 that count.
     trained, validated = logs[::2], logs[1::2]
     losses = [entry["loss"] for entry in validated]
     assert len(losses) == 4
-    assert epochs == 1 + losses.index(min(losses))
-    best = epochs - 1
+    best = losses.index(min(losses))
     assert (loss, val_loss, val_acc) == (trained[best]["loss"], losses[best], validated[best]["accuracy"])
     assert seconds > 0
     with pytest.raises(InputError, match="0 changed"):
-        siamese.fine_tuning(model, 32, pairs[labels == 1], labels[labels == 1], progress=False)
+        siamese.fine_tuning(model, 32, pairs[labels == 1], labels[labels == 1])
+
+
+def test_fine_tuning_answers_what_its_record_holds(monkeypatch):
+    result = training.FitResult(3, 0.5, val_loss=0.25, val_accuracy=0.75, epochs=7, reason="patience")
+    monkeypatch.setattr(training, "fit", lambda *_, **__: result)
+    model = siamese.build_net((4,), PARAMETERS)
+    tuned = siamese.fine_tune(model, 32, *labelled_pairs())
+    assert (tuned.model, tuned.fit) == (model, result)
+    # model, loss, val_loss, val_acc, epochs that were run, time
+    answer = siamese.fine_tuning(model, 32, *labelled_pairs())
+    assert answer[:5] == (model, 0.5, 0.25, 0.75, 7)
+
+
+def test_fine_tuning_leaves_records_where_it_is_told_to(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "MAX_EPOCHS", 2)
+    folder = tmp_path / "logs/M/run"
+    model = siamese.build_net((4,), PARAMETERS)
+    siamese.fine_tune(model, 32, *labelled_pairs())
+    assert not any(tmp_path.iterdir())
+    siamese.fine_tune(model, 32, *labelled_pairs(), log_folder=folder)
+    assert {event.parent.name for event in folder.glob("*/events*")} == {"train", "validation"}
+
+
+# The constants of `config` count in the search and in fine-tuning, and the seed in the split.
+@pytest.mark.parametrize("stage", ["search", "fine-tuning"])
+def test_trainings_go_by_the_constants_and_split_by_the_seed(tmp_path, monkeypatch, stage):
+    pairs, labels = labelled_pairs()
+    seen = []
+
+    def fit(model, pairs, labels, train, validation, *, rules, seed, **_):
+        seen.append((rules, seed, train.tolist(), validation.tolist()))
+        return training.FitResult(1, 0.5, val_loss=0.5, val_accuracy=0.5, epochs=2, reason="max_epochs")
+
+    monkeypatch.setattr(training, "fit", fit)
+    for seed in (5, 6):
+        if stage == "search":
+            search(tmp_path / str(seed), replace(CHOICES, max_evals=1), seed=seed)
+        else:
+            siamese.fine_tuning(siamese.build_net((4,), PARAMETERS), 32, pairs, labels, seed=seed)
+    expected = training.Rules(max_epochs=150, min_delta=1e-4, patience=10, validation_share=0.2)
+    for seed, (found, given, train, validation) in zip((5, 6), seen, strict=True):
+        assert (found, given) == (expected, seed)
+        assert [train, validation] == [part.tolist() for part in training.stratified_split(labels, seed, 0.2)]
+    assert seen[0][3] != seen[1][3]
 
 
 def test_same_seed_same_fine_tuning(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "MAX_EPOCHS", 2)
+    monkeypatch.setattr(config, "MAX_EPOCHS", 2)
     pairs, labels = labelled_pairs()
     siamese.save_model(tmp_path / "M", PARAMETERS, siamese.named_weights(siamese.build_net((4,), PARAMETERS, seed=0)))
 
     def tuned(seed):
         model = siamese.load_model(tmp_path / "M", seed=seed)
-        siamese.fine_tuning(model, 32, pairs, labels, seed=seed, progress=False)
+        siamese.fine_tuning(model, 32, pairs, labels, seed=seed)
         return siamese.predict(model, pairs)
 
     first = tuned(1)
@@ -254,7 +271,7 @@ def test_a_saved_model_loads_again_by_itself_and_by_keras(tmp_path, distance):
 
 
 def test_the_parameter_file_opens_in_a_program_that_has_the_head_in_module_siamese(tmp_path):
-    storage.write_pickle(tmp_path / "M_param.pickle", PARAMETERS)
+    models.write_parameter_file(tmp_path / "M_param.pickle", PARAMETERS)
     # Plain unpickling imports siamese.euclidean_dist, as the guide's program does.
     assert pickle.loads((tmp_path / "M_param.pickle").read_bytes()) == PARAMETERS
 
@@ -284,11 +301,11 @@ def test_models_of_the_guide_predict_what_their_weights_say(name):
 
 @needs_shared
 def test_a_model_of_the_guide_can_be_fine_tuned(monkeypatch):
-    monkeypatch.setattr(training, "MAX_EPOCHS", 2)
+    monkeypatch.setattr(config, "MAX_EPOCHS", 2)
     model = siamese.load_model(SHARED / "legacy" / "BAEDotsu")
     batch_size = int(siamese.read_parameters(SHARED / "legacy" / "BAEDotsu")["batch_size"])
     pairs, labels = labelled_pairs(200, bands=224)
-    _, _, val_loss, *_ = siamese.fine_tuning(model, batch_size, pairs, labels, progress=False)
+    _, _, val_loss, *_ = siamese.fine_tuning(model, batch_size, pairs, labels)
     assert np.isfinite(val_loss)
 
 
@@ -297,7 +314,7 @@ def test_a_model_of_the_guide_can_be_fine_tuned(monkeypatch):
 
 @pytest.fixture
 def short_training(monkeypatch):
-    monkeypatch.setattr(training, "MAX_EPOCHS", 3)
+    monkeypatch.setattr(config, "MAX_EPOCHS", 3)
 
 
 def test_search_saves_the_model_of_lowest_validation_loss_and_reports_every_trial(tmp_path, short_training):
@@ -312,6 +329,49 @@ def test_search_saves_the_model_of_lowest_validation_loss_and_reports_every_tria
     assert (counts, threshold) == best.report["test"]
     events = list((tmp_path / "stat/logs/M").glob("*/trial_*/*/events*"))
     assert {event.parts[-3] for event in events} == {"trial_0", "trial_1", "trial_2"}
+
+
+# `hyperas_sett` in the specification, `hyperas_search` in the guide's program.
+def test_the_choices_go_by_both_of_their_names(tmp_path, short_training):
+    pairs, labels = labelled_pairs()
+    arguments = (pairs, labels, pairs, labels, euclidean_dist, "M")
+    found = {}
+    for name in ("hyperas_sett", "hyperas_search"):
+        options = {"model_path": tmp_path / name, "stat_path": tmp_path / name, "workers": 1}
+        (trial,) = siamese.hyperparam_search(*arguments, **{name: replace(CHOICES, max_evals=1)}, **options)
+        found[name] = trial.report
+    assert found["hyperas_sett"] == found["hyperas_search"]
+    for given in ({}, {"hyperas_sett": CHOICES, "hyperas_search": CHOICES}):
+        with pytest.raises(TypeError, match="choices of the search once"):
+            siamese.hyperparam_search(*arguments, **given)
+
+
+def test_a_trial_reports_its_epochs_and_ends_when_it_is_told_to(tmp_path, short_training):
+    pairs, labels = labelled_pairs()
+    data = {"train_set": pairs, "train_labels": labels, "test_set": pairs, "test_labels": labels}
+    choices = asdict(CHOICES)
+    choices |= choices.pop("options")
+    told = []
+
+    def on_epoch(trial, epoch, val_loss):
+        told.append((trial, epoch, val_loss))
+        return trial == 8 and epoch == 2
+
+    runner = InProcess(
+        Trials(siamese.siamese_model, data, euclidean_dist, choices, 0, tmp_path, siamese.training_rules(), 1.0),
+        on_epoch,
+    )
+    choice = {"dropout_rate": 0.0, "dropout_rate_1": 0.0, "lr": 0.005, "layer": 8, "layer_1": 6, "layer_2": 4}
+    outcomes = []
+    for trial in (7, 8):
+        runner.start(trial, choice | {"batch_size": 32})
+        outcomes.append(runner.wait())
+        assert not outcomes[-1].error
+    reports = [outcome.result for outcome in outcomes]
+    assert [(report["epochs"], report["stopped"]) for report in reports] == [(3, "max_epochs"), (2, "stopped")]
+    losses = {trial: [loss for number, _, loss in told if number == trial] for trial in (7, 8)}
+    for trial, report in zip((7, 8), reports, strict=True):
+        assert report["loss"] == losses[trial][report["best_epoch"] - 1]
 
 
 def test_choices_come_from_the_settings(tmp_path, short_training):
@@ -344,16 +404,6 @@ def test_worker_processes_train_the_model_that_is_saved(tmp_path):
     assert siamese.judge(siamese.load_model(tmp_path / "model/M"), pairs, labels) == best.report["test"]
     events = list((tmp_path / "stat/logs/M").glob("*/trial_*/*/events*"))
     assert {event.parts[-3] for event in events} == {"trial_0", "trial_1"}
-
-
-def test_workers_are_hired_where_they_pay(monkeypatch):
-    monkeypatch.setattr(siamese.hardware, "threads", lambda: 4)
-    assert siamese._workers(trials=1, pairs=10_000) == 1
-    assert siamese._workers(trials=2, pairs=300) == 1
-    assert siamese._workers(trials=3, pairs=19_000) == 3
-    assert siamese._workers(trials=30, pairs=300) == 4
-    monkeypatch.setattr(siamese.training, "on_gpu", lambda: True)
-    assert siamese._workers(trials=30, pairs=100_000) == 1
 
 
 def test_a_failing_or_diverging_trial_is_recorded_and_the_search_goes_on(tmp_path, short_training, monkeypatch):
@@ -425,18 +475,18 @@ def test_what_a_backend_says_without_memory_is_a_memory_error(monkeypatch, said)
     monkeypatch.setattr(training.Epochs, "train", refused)
     monkeypatch.setattr(training.Epochs, "distances", refused)
     with pytest.raises(MemoryError, match=r"^[^\n]*RESOURCE_EXHAUSTED[^\n]*$"):
-        siamese.fine_tuning(model, 32, pairs, labels, progress=False)
+        siamese.fine_tuning(model, 32, pairs, labels)
     with pytest.raises(MemoryError):
         siamese.predict(model, pairs)
 
 
-def test_a_diverging_training_is_noticed(short_training):
+def test_a_diverging_training_is_noticed():
     pairs, labels = labelled_pairs()
     pairs[7] = np.inf
     model = siamese.build_net((4,), PARAMETERS)
-    train, validation = training.stratified_split(labels, 0)
+    train, validation = training.stratified_split(labels, 0, 0.2)
     with pytest.raises(training.TrainingDivergedError, match="epoch 1"):
-        training.fit(model, pairs, labels, train, validation, batch_size=32, seed=0)
+        training.fit(model, pairs, labels, train, validation, rules=rules(1), batch_size=32, seed=0)
 
 
 def test_hyperas_leaves_no_trace(tmp_path, short_training, monkeypatch):

@@ -1,5 +1,7 @@
 """Hyperspectral change detection: what the stages are made of.
 
+`hscd.detect(before, after)` maps what changed between two arrays.
+
 | stage | packages |
 |---|---|
 | read | `readers`, `scenes` |
@@ -12,3 +14,17 @@
 
 Nothing here imports a stage or reads net.conf: every function takes plain arguments.
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["detect"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "detect":  # imported when it is asked for: the parts of the library do not need it
+        from hscd.detection import detect
+
+        return detect
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hscd.system.errors import InputError
+from hscd.system.parsing import Colour as Colour
 
 CHANGED = 0
 UNCHANGED = 1
@@ -18,6 +19,7 @@ UNKNOWN = 2
 
 _UNMAPPED = 255
 _VALUES_SHOWN = 10
+_LARGEST_GREY = 255
 
 
 def remap(
@@ -67,17 +69,22 @@ def _listed(values: float | Sequence[float] | None) -> Sequence[float]:
 def _refuse(found: np.ndarray, nan: bool, classes: dict[str, Sequence[float]], colours: bool) -> None:
     """Raise the error of a label map that holds values, or NaN, of no class."""
 
-    def text(values: Sequence[float] | np.ndarray) -> str:
-        return ", ".join(_text(value, colours) for value in values)
+    def is_colour(value: float) -> bool:
+        return isinstance(value, Colour) or (colours and value > _LARGEST_GREY)
 
+    as_colours = any(is_colour(value) for values in classes.values() for value in values)
     expected = ", ".join(
-        f"{name}Label={text(classes[name])}" for name in ("changed", "unchanged", "unknown") if classes[name]
+        f"{name}Label={', '.join(_text(value, is_colour(value)) for value in classes[name])}"
+        for name in ("changed", "unchanged", "unknown")
+        if classes[name]
     )
     advice = "; if NaN stands for pixels without ground truth: unknownLabel = nan" if nan else ""
-    raise InputError(
-        f"label map holds values that are not configured: found {text(found[:_VALUES_SHOWN])}; configured "
-        f"{expected}{advice}"
-    )
+    if colours and not as_colours:
+        advice += "; the file holds colours, written 0xff0000, and no class numbers"
+    elif as_colours and not colours:
+        advice += "; the file holds numbers (grey values, or indices of a palette) and no colours"
+    shown = ", ".join(_text(value, colours) for value in found[:_VALUES_SHOWN])
+    raise InputError(f"label map holds values that are not configured: found {shown}; configured {expected}{advice}")
 
 
 def _text(value: float, colours: bool) -> str:

@@ -32,7 +32,7 @@ class Option:
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """The members of a family by name, in the order of the files that register them."""
+    """The members of a family by name, in the order of their names."""
 
     def __init__(self, family: str, package: str | None = None) -> None:
         """An empty list.
@@ -95,7 +95,9 @@ class Registry(Mapping[str, T], Generic[T]):
             for module in pkgutil.iter_modules(sys.modules[package].__path__):
                 import_module(f"{package}.{module.name}")
         followed = {name: member for members in self._followed for name, member in members().items()}
-        return followed | self._members
+        every = followed | self._members
+        # Not in the order in which they came: that is the order in which others happened to import them.
+        return {name: every[name] for name in sorted(every)}
 
     def __getitem__(self, name: str) -> T:
         return self._all()[name]

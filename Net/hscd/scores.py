@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +16,21 @@ class ScoreMap:
     """Scores of the pixels of a pair.
 
     `scores`, (rows, columns) float32, grow with change and are NaN where the pixel is masked; `grid` says where the
-    pixels lie, `source` what gave the scores, `seconds` how long it took.
+    pixels lie, `source` what gave the scores, `seconds` how long it took. `scale` and `degrees` are what the detector
+    says of its scores: how a threshold should look at them, and their degrees of freedom (`detectors.Detector`).
     """
 
     scores: np.ndarray
     grid: Grid
     source: str
     seconds: float = 0.0
+    scale: str = "linear"
+    degrees: float | None = None
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What a threshold is told of the scores."""
+        return {"scale": self.scale, "degrees": self.degrees}
 
 
 @dataclass(frozen=True)

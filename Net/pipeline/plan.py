@@ -8,39 +8,69 @@ from typing import Any
 import numpy as np
 
 import config
+from hscd import branches, losses
 from hscd.corrections import CORRECTIONS, Correct
 from hscd.detectors import DETECTORS, Detector, scored
+from hscd.detectors.spectral import SpectralDistance
+from hscd.evaluation import doubts
 from hscd.evaluation.result import MapResult, mapped
 from hscd.records import PseudoLabels
 from hscd.registry import Registry
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
 from hscd.selections import SELECTIONS, Selected, by_code
-from hscd.system.messages import warn
-from hscd.thresholds import THRESHOLDS, cut_scores
+from hscd.system.messages import detail, warn
+from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
+from settings import Settings
+
+# Threshold of a network's distances where the configured one cannot be.
+_OF_NETWORKS = "otsu"
 
 
 class Plan:
     """What the settings ask for, made of the registered families."""
 
-    def __init__(self, settings: config.Settings) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.correct: Correct = partial(CORRECTIONS["majority"], radius=config.CORRECTION_RADIUS)
+        correction = settings.correction
+        self.correct: Correct = partial(
+            CORRECTIONS[correction], radius=config.CORRECTION_RADIUS, **self._options(CORRECTIONS, correction)
+        )
 
     def detector(self) -> Detector:
         """The detector that makes pseudo-labels."""
-        return DETECTORS[self._settings.distance]()
+        name = self._settings.detector_name
+        return DETECTORS[name](**self._options(DETECTORS, name))
 
     def score(self, detector: Detector, scene: Scene) -> ScoreMap:
         """Scores of a scene."""
-        return scored(detector, scene, np.random.default_rng(self._settings.seed))
+        score_map = scored(detector, scene, np.random.default_rng(self._settings.seed))
+        detail(f"{scene.name}: scores by {detector.name} in {score_map.seconds:.2f} s")
+        return score_map
 
     def cut(self, score_map: ScoreMap, scene: Scene, where: str) -> Cut:
         """The threshold of scores; what makes it doubtful is told, of `where`."""
-        cut = cut_scores(score_map.scores, THRESHOLDS["otsu"], scene.nothing_changed)
+        name = self._settings.threshold
+        threshold = partial(THRESHOLDS[name], **self._options(THRESHOLDS, name), **score_map.said)
+        try:
+            cut = cut_scores(score_map.scores, threshold, scene.nothing_changed)
+        except NoDistributionError:
+            if score_map.source != self._settings.model_name:
+                raise
+            # It is meant for the pseudo-labels: the distances of a network have no known distribution.
+            cut = cut_scores(score_map.scores, THRESHOLDS[_OF_NETWORKS], scene.nothing_changed)
+        detail(f"{where}: threshold {cut.value:.6g}")
         for doubt in cut.warnings:
             warn(f"{where}: {doubt}")
         return cut
+
+    def doubts(self, detector: Detector, score_map: ScoreMap, cut: Cut, scene: Scene) -> list[str]:
+        """What makes a map doubtful that no label can confirm."""
+        rng = np.random.default_rng(self._settings.seed)
+        # Where the distribution of unchanged pixels is known, or a threshold looks at the modes itself, it has told.
+        modes = score_map.degrees is None and not cut.warnings
+        found = doubts.of_threshold(score_map.scores, cut.value, modes) + doubts.of_registration(scene)
+        return found + (doubts.of_spectra(scene, rng) if isinstance(detector, SpectralDistance) else [])
 
     def map(self, score_map: ScoreMap, cut: Cut, scene: Scene) -> MapResult:
         """The change map of a scene, corrected and judged."""
@@ -70,5 +100,12 @@ class Plan:
         name = self.selection
         return "no fine tuning" if name is None else SELECTIONS[name].label(**self._options(SELECTIONS, name))
 
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """Parameters of a model that a search does not choose: network, loss and its options, where they are others."""
+        network, loss = self._settings.network, self._settings.loss
+        chosen = ({"network": network} if network != branches.DEFAULT else {}) | self._options(losses.LOSSES, loss)
+        return chosen | ({"loss": loss} if loss != losses.DEFAULT else {})
+
     def _options(self, family: Registry[Any], name: str) -> dict[str, Any]:
-        return {option.name: getattr(self._settings, option.name) for option in family.options(name)}
+        return {option.name: self._settings.options[option.name] for option in family.options(name)}

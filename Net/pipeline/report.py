@@ -12,8 +12,7 @@ from hscd.evaluation.confusion import PLAUSIBLE_SHARE, changed_share
 from hscd.evaluation.result import MapResult
 from hscd.labels import UNKNOWN
 from hscd.reports import gis, maps, tables
-from hscd.system import storage
-from hscd.system.messages import warn
+from hscd.system import messages, storage
 
 
 @dataclass(frozen=True)
@@ -99,12 +98,22 @@ def write(
 
 
 def tell(name: str, result: MapResult) -> None:
-    """Print what came out for a pair, before and after spatial correction; and doubt what no label can confirm."""
-    labels = result.labels, result.corrected
-    print(f"{name}: {tables.outcome(labels, (result.counts, result.corrected_counts))}")
+    """Print what came out for a pair, before and after spatial correction; doubt what labels do not bear out."""
+    labels, counts = (result.labels, result.corrected), (result.counts, result.corrected_counts)
+    messages.result(f"{name}: {tables.outcome(labels, counts)}")
     share = max(changed_share(of_map) for of_map in labels)
     if result.counts.total == 0 and share > PLAUSIBLE_SHARE:
-        warn(
+        messages.warn(
             f"{name}: {100 * share:.0f} % of the pixels are called changed, which is rare, and no label tells whether "
             f"they are; look at the map (without ground truth more than {100 * PLAUSIBLE_SHARE:.0f} % is doubted)"
+        )
+    refuted = [
+        f"kappa {of_map.kappa:.3f}{when}"
+        for of_map, when in zip(counts, ("", " after correction"), strict=True)
+        if of_map.is_chance
+    ]
+    if refuted:
+        messages.warn(
+            f"{name}: {', '.join(refuted)}: no better than chance; look at the map, and at which values of the labels "
+            "are changed and unchanged"
         )

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-import config
 from hscd.system import storage
 from hscd.system.hardware import threads
 from hscd.system.messages import collected
 from pair_finding import PairFiles
+from settings import Settings
 
 # Of the layout of the file.
 _VERSION = 1
@@ -36,7 +36,7 @@ class RunRecord:
         data_sets: names of the data sets that it works on.
     """
 
-    def __init__(self, command: str, settings: config.Settings, data_sets: Sequence[str]) -> None:
+    def __init__(self, command: str, settings: Settings, data_sets: Sequence[str]) -> None:
         self._command = command
         self._settings = settings
         self._data_sets = list(dict.fromkeys(data_sets))
@@ -84,7 +84,7 @@ class RunRecord:
 
 
 @contextmanager
-def recorded(command: str, settings: config.Settings, data_sets: Sequence[str], path: Path) -> Iterator[RunRecord]:
+def recorded(command: str, settings: Settings, data_sets: Sequence[str], path: Path) -> Iterator[RunRecord]:
     """A record of what is done in the block; it is written if the block ends without an error.
 
     Args:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, Colour, remap
 from hscd.system.errors import InputError
 
 
@@ -122,6 +122,25 @@ def test_what_is_masked_is_unknown_whatever_its_value():
 def test_colours_are_named_as_colours():
     with pytest.raises(InputError, match="found 0x000007, 0xff0000; configured changedLabel=0x00ff00, unchanged"):
         remap(np.array([7, 0xFF0000]), 0xFF00, 1, math.nan, colours=True)
+
+
+# 0x00ff00 is 65280. Black, 0, stands for itself in both.
+@pytest.mark.parametrize(
+    ("found", "colours", "changed", "said"),
+    [
+        ([0, 0xFF0000], True, 1,
+         "found 0x000000, 0xff0000; configured changedLabel=1, unchangedLabel=0; the file holds colours, written 0xff"),
+        ([0, 1], False, Colour(0xFF00),
+         "found 0, 1; configured changedLabel=0x00ff00, unchangedLabel=0; the file holds numbers (grey values, or ind"),
+        ([0, 1], False, 65280, "found 0, 1; configured changedLabel=65280, unchangedLabel=0"),
+        ([0, 0xFF0000], True, Colour(0xFF00), "found 0x000000, 0xff0000; configured changedLabel=0x00ff00, unchanged"),
+    ],
+)  # fmt: skip
+def test_colours_in_place_of_numbers_and_the_reverse(found, colours, changed, said):
+    with pytest.raises(InputError) as caught:
+        remap(np.array(found), changed, 0, colours=colours)
+    assert said in str(caught.value)
+    assert ("the file holds" in str(caught.value)) == ("the file holds" in said)
 
 
 def test_values_next_to_a_configured_one_are_not_rounded_to_it():

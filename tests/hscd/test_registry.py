@@ -12,11 +12,11 @@ def number(name="size", default=1):
     return Option(name, int, "an integer", default)
 
 
-def test_members_are_found_by_name_in_the_order_they_came():
+def test_members_are_found_by_name_in_the_order_of_their_names():
     family = Registry("filter")
     family.add("b", 2)
     family.register("a")(1)
-    assert (list(family), family["a"], family["b"], len(family), "c" in family) == (["b", "a"], 1, 2, 2, False)
+    assert (list(family), family["a"], family["b"], len(family), "c" in family) == (["a", "b"], 1, 2, 2, False)
     with pytest.raises(KeyError):
         family["c"]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import config
 from conftest import Workspace
 from hscd.system.messages import warn
 from pair_finding import pair_files
 from pipeline.run_record import recorded
+from settings import read_settings
 
 
 def read(path: Path):
@@ -22,7 +22,7 @@ def read(path: Path):
 
 
 def test_settings_inputs_warnings_and_figures(workspace: Workspace) -> None:
-    settings = config.read(workspace.file, ["settings.seed=7"])
+    settings = read_settings(workspace.file, ["settings.seed=7"])
     path = workspace.folder / "a_run.json"
     with recorded("test", settings, ["PLACE A", "PLACE A"], path) as record:
         pairs = pair_files(settings["PLACE A"])
@@ -49,7 +49,7 @@ def test_settings_inputs_warnings_and_figures(workspace: Workspace) -> None:
 
 
 def test_a_run_that_fails_leaves_no_record(workspace: Workspace) -> None:
-    settings = config.read(workspace.file)
+    settings = read_settings(workspace.file)
     path = workspace.folder / "a_run.json"
     with pytest.raises(RuntimeError), recorded("test", settings, ["PLACE A"], path):
         raise RuntimeError

@@ -1,7 +1,7 @@
 """What a pixel's neighbours say about its label; one file each.
 
-A correction is a function from a label map (rows, columns), the scores it was cut from, (rows, columns), and its
-options, among them `radius`, to a label map. A pixel that is unknown stays so.
+A correction is a function from a label map (rows, columns), the scores it was cut from, (rows, columns), the radius of
+the program's constants, and its options to a label map. A pixel that is unknown stays so.
 """
 
 from __future__ import annotations

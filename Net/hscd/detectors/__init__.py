@@ -58,4 +58,5 @@ def scored(detector: Detector, scene: Scene, rng: np.random.Generator) -> ScoreM
     started = time.perf_counter()
     scorer = detector.fit(scene, rng)
     scores = scene.score(scorer, detector.halo, detector.unit)
-    return ScoreMap(scores, scene.grid, detector.name, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return ScoreMap(scores, scene.grid, detector.name, seconds, detector.scale, detector.degrees)

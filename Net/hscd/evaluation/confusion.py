@@ -11,6 +11,8 @@ from hscd.labels import CHANGED, UNCHANGED
 # A greater share of changed pixels is doubted where no label can confirm it: of the field's data sets with ground truth
 # few reach it, and Otsu's threshold always finds two classes, also where nothing changed.
 PLAUSIBLE_SHARE = 0.2
+# A map whose kappa is less is doubted: it agrees with the labels hardly more than one drawn by lot.
+CHANCE_KAPPA = 0.05
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,12 @@ class Confusion:
         chance = predicted * actual + (self.total - predicted) * (self.total - actual)
         agreed = (self.true_positives + self.true_negatives) * self.total
         return _ratio(agreed - chance, self.total**2 - chance)
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether a map is no better than chance; never of labels of one class, with which kappa is 0 or undefined."""
+        changed = self.true_positives + self.false_negatives
+        return 0 < changed < self.total and self.kappa < CHANCE_KAPPA
 
     @property
     def precision(self) -> float:

@@ -1,25 +1,22 @@
-"""Fit and predict Siamese models on pixel pairs in memory; the passes over them are those of `hscd.learn.epochs`."""
+"""Fit and predict Siamese models on pixel pairs; the passes over them are those of `hscd.learn.epochs`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED
 from hscd.learn.epochs import Epochs
+from hscd.learn.samples import Passes, Samples
 from hscd.networks.dropout import dropout_layers
 from hscd.system.backend import keras
 from hscd.system.errors import InputError, brief
 from hscd.system.interrupts import ctrl_c_heeded
-
-MAX_EPOCHS = 150
-MIN_DELTA = 1e-4
-PATIENCE = 10
-VALIDATION_SHARE = 0.2
 
 
 class TrainingDivergedError(Exception):
@@ -27,13 +24,53 @@ class TrainingDivergedError(Exception):
 
 
 @dataclass(frozen=True)
-class FitResult:
-    """The epoch whose weights were kept, counted from 1, and what was measured in it."""
+class Rules:
+    """When a training ends, and what it is judged by.
 
-    epoch: int
+    Attributes:
+        max_epochs: epochs at most, >= 1.
+        min_delta: by how much the validation loss has to fall for an epoch to count as better.
+        patience: epochs in a row without a better one after which the training ends, >= 1.
+        validation_share: share of the pairs that are held out to judge by, ]0, 1[.
+    """
+
+    max_epochs: int
+    min_delta: float
+    patience: int
+    validation_share: float
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The epoch whose weights were kept, what was measured in it, and how the training ended.
+
+    Attributes:
+        best_epoch: from 1.
+        loss: of the training pairs in it.
+        val_loss: of the validation pairs after it.
+        val_accuracy: share of the validation pairs on the right side of the head's limit.
+        epochs: that were run.
+        reason: why no more were: "patience", "max_epochs", or "stopped" where a callback asked for it.
+    """
+
+    best_epoch: int
     loss: float
     val_loss: float
     val_accuracy: float
+    epochs: int
+    reason: Literal["patience", "max_epochs", "stopped"]
+
+
+class TellEpochs(keras.callbacks.Callback):
+    """Tells a function of every epoch, (number from 1, what was measured); the training ends where it answers True."""
+
+    def __init__(self, tell: Callable[[int, dict[str, float]], bool | None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self._tell(epoch + 1, logs or {}):
+            self.model.stop_training = True
 
 
 def check_classes(labels: np.ndarray) -> None:
@@ -46,7 +83,7 @@ def check_classes(labels: np.ndarray) -> None:
         )
 
 
-def stratified_split(labels: np.ndarray, seed: int, share: float = VALIDATION_SHARE) -> tuple[np.ndarray, np.ndarray]:
+def stratified_split(labels: np.ndarray, seed: int, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the training and of the validation pairs, each class split by the same share.
 
     Args:
@@ -67,11 +104,12 @@ def stratified_split(labels: np.ndarray, seed: int, share: float = VALIDATION_SH
 
 def fit(
     model: keras.Model,
-    pairs: np.ndarray,
+    pairs: np.ndarray | Samples,
     labels: np.ndarray,
     train: np.ndarray,
     validation: np.ndarray,
     *,
+    rules: Rules,
     batch_size: int,
     seed: int,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -80,40 +118,41 @@ def fit(
 
     Args:
         model: compiled model from (batch, 2, bands) to (batch,), with a metric named `accuracy`.
-        pairs: (pairs, 2, bands) float32 array.
+        pairs: (pairs, 2, bands) float32 array, or samples of which a block at a time is gathered.
         labels: (pairs,) labels, 0 changed, 1 unchanged.
         train: positions of the pairs to learn from.
         validation: positions of the pairs to judge an epoch by.
+        rules: when to end.
         batch_size: pairs a step.
         seed: of the order of the batches.
-        callbacks: further Keras callbacks.
+        callbacks: further Keras callbacks; where one sets `stop_training` of the model, the training ends.
 
     Raises:
         TrainingDivergedError: if a loss or a weight is not finite.
     """
-    model.optimizer.build(model.trainable_variables)
+    _prepare_optimizer(model)
     for layer in dropout_layers(model):
         layer.reserve(2 * min(batch_size, len(train)))
-    epochs = model.epochs = Epochs(model)
+    model.epochs = Epochs(model)
     targets = labels.astype(np.float32)
     with _memory_error():
-        data, held_targets = epochs.hold(pairs), epochs.hold(targets)
+        passes = Passes(model.epochs, pairs, targets)
     shuffle = np.random.default_rng(seed)
     stopping = keras.callbacks.EarlyStopping(
-        monitor="val_loss", mode="min", min_delta=MIN_DELTA, patience=PATIENCE, restore_best_weights=True
+        monitor="val_loss", mode="min", min_delta=rules.min_delta, patience=rules.patience, restore_best_weights=True
     )
-    hooks = keras.callbacks.CallbackList([stopping, *callbacks], model=model, epochs=MAX_EPOCHS)
+    hooks = keras.callbacks.CallbackList([stopping, *callbacks], model=model, epochs=rules.max_epochs)
     history: list[dict[str, float]] = []
     model.stop_training = False
     hooks.on_train_begin()
-    for epoch in range(MAX_EPOCHS):
+    for epoch in range(rules.max_epochs):
         with ctrl_c_heeded(), _memory_error():
             hooks.on_epoch_begin(epoch)
             for layer in dropout_layers(model):
                 layer.redraw()
             order = shuffle.permutation(train)
-            logs = _measured(model, targets[order], epochs.train(data, held_targets, order, batch_size))
-            judged = _measured(model, targets[validation], epochs.distances(data, validation))
+            logs = _measured(model, targets[order], *passes.train(order, batch_size))
+            judged = _measured(model, targets[validation], *passes.judge(validation, batch_size))
             logs |= {f"val_{name}": value for name, value in judged.items()}
             _check_finite(model, logs, epoch)
             history.append(logs)
@@ -123,11 +162,22 @@ def fit(
     hooks.on_train_end(history[-1])
     best = history[stopping.best_epoch]
     return FitResult(
-        epoch=stopping.best_epoch + 1,
+        best_epoch=stopping.best_epoch + 1,
         loss=best["loss"],
         val_loss=best["val_loss"],
         val_accuracy=best["val_accuracy"],
+        epochs=len(history),
+        reason="patience" if stopping.stopped_epoch else "stopped" if model.stop_training else "max_epochs",
     )
+
+
+def _prepare_optimizer(model: keras.Model) -> None:
+    """Have the optimiser know the weights to train; where it knows others, as layers were frozen, it starts anew."""
+    optimizer, weights = model.optimizer, model.trainable_variables
+    known = optimizer._trainable_variables if optimizer.built else weights
+    if [id(weight) for weight in known] != [id(weight) for weight in weights]:
+        model.optimizer = optimizer = type(optimizer).from_config(optimizer.get_config())
+    optimizer.build(weights)
 
 
 @contextmanager
@@ -152,11 +202,12 @@ def _check_finite(model: keras.Model, logs: dict[str, float], epoch: int) -> Non
         raise TrainingDivergedError(f"weights that are not finite in epoch {epoch + 1}")
 
 
-def _measured(model: keras.Model, labels: np.ndarray, distances: np.ndarray) -> dict[str, float]:
+def _measured(model: keras.Model, labels: np.ndarray, distances: np.ndarray, losses: np.ndarray) -> dict[str, float]:
     """Mean loss and accuracy of distances."""
     model.reset_metrics()
     accuracy = model.compute_metrics(None, labels, distances)["accuracy"]
-    return {"loss": float(model.loss(labels, distances)), "accuracy": float(accuracy)}
+    # In float32, as Keras has it.
+    return {"loss": float(keras.ops.sum(losses) / len(losses)), "accuracy": float(accuracy)}
 
 
 def on_gpu() -> bool:
@@ -171,7 +222,7 @@ def _epochs(model: keras.Model) -> Epochs:
     return model.epochs
 
 
-def check_bands(model: keras.Model, pairs: np.ndarray) -> None:
+def check_bands(model: keras.Model, pairs: np.ndarray | Samples) -> None:
     """Raise `InputError` where model and pixel pairs have different numbers of bands."""
     bands = model.input_shape[-1]
     if pairs.shape[-1] != bands:

@@ -4,39 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from hscd.system.backend import keras
+from hscd.heads import Head
+from hscd.losses import register
 
 
-def contrastive_loss(y_true: Any, y_pred: Any, margin: float) -> Any:
-    """Per-pair loss y·d² + (1−y)·max(margin−d, 0)².
+@register("contrastive", of="pairs")
+def contrastive(labels: Any, distances: Any, embeddings: Any, head: Head) -> Any:
+    """Value of a pair y·d² + (1−y)·max(margin−d, 0)².
 
     Unchanged pairs (y = 1) are pulled together; changed pairs (y = 0) are pushed apart up to the margin.
 
     Args:
-        y_true: (pairs,) labels, 0 changed, 1 unchanged.
-        y_pred: (pairs,) distances d.
-        margin: distance beyond which a changed pair adds nothing.
+        labels: (pairs,) y, 0 changed, 1 unchanged.
+        distances: (pairs,) d, in the units of the head.
+        embeddings: not used.
+        head: its margin is the distance beyond which a changed pair adds nothing.
 
     Returns:
-        (pairs,) losses.
+        (pairs,) values.
 
     References:
         Hadsell, Chopra, LeCun (2006), "Dimensionality reduction by learning an invariant mapping", CVPR.
     """
-    y_true = keras.ops.cast(y_true, y_pred.dtype)
-    return y_true * keras.ops.square(y_pred) + (1 - y_true) * keras.ops.square(keras.ops.maximum(margin - y_pred, 0))
+    from hscd.system.backend import keras
 
-
-@keras.saving.register_keras_serializable("hscd")
-class ContrastiveLoss(keras.losses.Loss):
-    """`contrastive_loss` as a Keras loss: the mean over a batch."""
-
-    def __init__(self, margin: float = 1.0, name: str = "contrastive_loss", **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
-        self.margin = float(margin)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        return contrastive_loss(y_true, y_pred, self.margin)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "margin": self.margin}
+    ops = keras.ops
+    labels = ops.cast(labels, distances.dtype)
+    return labels * ops.square(distances) + (1 - labels) * ops.square(ops.maximum(head.margin - distances, 0))

@@ -12,29 +12,35 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hscd.branches.shapes import weight_shapes
-from hscd.heads import by_function
-from hscd.models import weights
-from hscd.records import LARGEST_BATCH
+from hscd.branches import branch_of
+from hscd.heads import HEADS
+from hscd.models import schema, weights
 from hscd.system import storage
 from hscd.system.errors import InputError, brief
+from hscd.system.messages import warn
 from hscd.system.paths import require_regular
 
 if TYPE_CHECKING:
     from hscd.system.backend import keras
 
+# Those of a model of the guide's network; one of another branch or loss has more (`schema`).
 PARAMETERS = (
     "dropout_rate", "dropout_rate_1", "lr", "layer", "layer_1", "layer_2", "score_function", "margin", "fourth_layer",
     "batch_size",
 )  # fmt: skip
 
+# Parameter files name the distance as the guide's program does: a function of its module `siamese`.
+_MODULE = "siamese"
+_DIGEST = re.compile(r"([0-9a-f]{16}-[0-9a-f]{16})?")
 # Times that a model is read until it is not replaced meanwhile.
 _ATTEMPTS = 5
 
@@ -49,53 +55,99 @@ def longest_file(path: Path) -> Path:
     return _pending(model_files(path)[1], _digest(dict.fromkeys(PARAMETERS)))
 
 
+# --- weights of a network ---------------------------------------------------------------------------------------------
+
+
 def named_weights(model: keras.Model) -> dict[str, np.ndarray]:
-    """Copies of the branch's weights by name, in the order of the network."""
-    return {
-        f"{layer.name}/{variable.name}": variable.numpy()
-        for layer in model.get_layer("branch").layers
-        for variable in layer.weights
-    }
+    """Copies of the branch's weights by name, in the order in which they are saved (`hscd.branches.Branch.shapes`)."""
+    named: dict[str, np.ndarray] = {}
+    for layer, variable in _variables(model):
+        name = f"{layer.name}/{variable.name}"
+        # Layers within different layers may have one name. Readers go by the order.
+        named[f"{name}_{len(named)}" if name in named else name] = variable.numpy()
+    return named
+
+
+def weight_counts(model: keras.Model) -> dict[str, int]:
+    """How many numbers training changes in a network ("trainable"), and how many it does not ("frozen")."""
+    parts = {"trainable": model.trainable_weights, "frozen": model.non_trainable_weights}
+    return {name: sum(math.prod(variable.shape) for variable in variables) for name, variables in parts.items()}
+
+
+def _variables(model: keras.Model) -> list[tuple[keras.layers.Layer, keras.Variable]]:
+    """The weights of the branch, each with its layer: first those that training changes, then the others.
+
+    That is the order of Keras' own HDF5 files. What is frozen for a while stays where it is.
+    """
+    layers = list(model.get_layer("branch")._flatten_layers())
+    trained = [(layer, variable) for layer in layers for variable in layer._trainable_variables]
+    others = [(layer, variable) for layer in layers for variable in layer._non_trainable_variables]
+    return trained + others
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
 def save_model(
-    path: Path, parameters: Mapping[str, Any], named: Mapping[str, np.ndarray], rescaled: bool | None = None
+    path: Path,
+    parameters: Mapping[str, Any],
+    named: Mapping[str, np.ndarray],
+    rescaled: bool | None = None,
+    *,
+    bands: int | None = None,
 ) -> None:
     """Save a model as `<path>.h5` and `<path>_param.pickle`, as the guide's program and Keras read them.
 
     Args:
         path: common prefix of the files.
-        parameters: the values of `PARAMETERS`.
-        named: weights by name, in the order of the network (`named_weights`).
+        parameters: the values of `PARAMETERS`, and what another branch or loss has more.
+        named: weights by name, in the order of `named_weights`.
         rescaled: whether it was trained on rescaled bands; None where that is not known.
+        bands: of a spectrum; None where the first weights are those of a dense layer, which tell.
+
+    Raises:
+        ValueError: if nothing tells the number of bands.
     """
+    if bands is None:
+        bands = schema.bands_of_first([array.shape for array in named.values()])
+        if bands is None:
+            raise ValueError("the number of bands is missing, which these weights do not tell")
     weight_file, parameter_file = model_files(path)
     with suppress(InputError), weights.open_file(require_regular(weight_file)) as old:
         _complete(parameter_file, old.parameters)
     digest = _digest(parameters)
-    storage.write_pickle(_pending(parameter_file, digest), parameters)
-    storage.write_bytes(weight_file, weights.packed(named, digest, rescaled))
+    write_parameter_file(_pending(parameter_file, digest), parameters)
+    storage.write_bytes(weight_file, weights.packed(named, digest, rescaled, bands))
     _complete(parameter_file, digest)
     prefix = _pending(parameter_file, "").name
     for abandoned in [file for file in path.parent.iterdir() if file.name.startswith(prefix)]:
         abandoned.unlink(missing_ok=True)
 
 
+def write_parameter_file(file: Path, parameters: Mapping[str, Any]) -> None:
+    """Write parameters alone, without the weights that belong to them."""
+    storage.write_pickle(file, parameters, _functions())
+
+
+def _functions() -> dict[str, Callable[..., Any]]:
+    """The functions that a parameter file may name."""
+    return {f"{_MODULE}.{head.function.__name__}": head.function for head in HEADS.values()}
+
+
 def _digest(parameters: Mapping[str, Any]) -> str:
-    """A text that tells the values of `PARAMETERS` apart, and first of all what the distances mean."""
+    """A text that tells the parameters of models apart, and first of all what the distances mean."""
     plain = {}
-    for name in PARAMETERS:
-        value = parameters[name]
+    for name in (*PARAMETERS, *sorted(set(parameters) - set(PARAMETERS))):
+        value = parameters.get(name)
         plain[name] = value.item() if isinstance(value, np.generic) else getattr(value, "__name__", value)
-    head = plain["score_function"], plain["margin"]
-    return "-".join(hashlib.blake2b(repr(part).encode(), digest_size=8).hexdigest() for part in (head, plain))
+    meaning = [plain[name] for name in ("score_function", "margin", "network") if name in plain]
+    return "-".join(hashlib.blake2b(repr(part).encode(), digest_size=8).hexdigest() for part in (tuple(meaning), plain))
 
 
 def _pending(parameter_file: Path, digest: str) -> Path:
     """Where parameters wait until the weights of this digest are in place."""
+    if not _DIGEST.fullmatch(digest):  # it comes from a file, and becomes a name of one
+        raise InputError(f"{parameter_file}: its weights name it by {brief(digest, 40)!r}, which is no digest")
     return parameter_file.with_name(f".{parameter_file.name}.of-{digest}")
 
 
@@ -110,16 +162,34 @@ def _complete(parameter_file: Path, digest: str) -> None:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def read_parameters(path: str | Path) -> dict[str, Any]:
+class _Saved(NamedTuple):
+    """What was read of a model: parameters, number of bands, weights in the order in which they are saved."""
+
+    parameters: schema.Parameters
+    bands: int
+    arrays: list[np.ndarray]
+
+
+def read_parameters(path: str | Path) -> schema.Parameters:
     """Read the parameters of a saved model.
 
     Args:
         path: common prefix of its two files, `model/NAME`.
 
     Raises:
-        InputError: if a file is missing or unreadable, the two are not of one model, or a parameter is missing.
+        InputError: if a file is missing or unreadable, the two are not of one model, or a parameter is missing that a
+            prediction needs and that cannot be told.
     """
-    return _read(Path(path))[0]
+    return _read(Path(path)).parameters
+
+
+def read_parameter_file(file: Path) -> dict[str, Any]:
+    """What a parameter file holds, as it is there.
+
+    Raises:
+        InputError: if it cannot be read, or holds anything but values and the names of distances.
+    """
+    return storage.read_pickle(file, _functions())
 
 
 def trained_bands(path: Path) -> int:
@@ -128,7 +198,7 @@ def trained_bands(path: Path) -> int:
     Raises:
         InputError: as `read_parameters`.
     """
-    return _read(path)[1][0].shape[0]
+    return _read(path).bands
 
 
 def trained_rescaled(path: Path) -> bool | None:
@@ -153,16 +223,25 @@ def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:
     """
     from hscd.networks.siamese import build_net
 
-    parameters, arrays = _read(Path(path))
+    parameters, bands, arrays = _read(Path(path))
     try:
-        model = build_net((arrays[0].shape[0],), parameters, seed=seed)
+        model = build_net((bands,), {**parameters.stand_ins, **parameters}, seed=seed)
     except (TypeError, ValueError) as error:
         raise InputError(f"{model_files(Path(path))[1]}: unusable parameters: {error}") from error
-    model.set_weights(arrays)
+    for (_, variable), array in zip(_variables(model), arrays, strict=True):
+        variable.assign(array)
+    model.refusal = parameters.refusal
     return model
 
 
-def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
+def require_trainable(loaded: keras.Model | schema.Parameters) -> None:
+    """Raise `InputError` where a model, or the parameters of one, lack what is needed to train it further."""
+    refusal = getattr(loaded, "refusal", "")
+    if refusal:
+        raise InputError(refusal)
+
+
+def _read(path: Path) -> _Saved:
     """Parameters and weights of one and the same model, also while a search replaces it."""
     weight_file = model_files(path)[0]
     for _ in range(_ATTEMPTS):
@@ -177,59 +256,40 @@ def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
             break
     if error is not None:
         raise error
+    if found.parameters.note:
+        _tell(found.parameters.note)
     return found
 
 
-def _read_once(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
+@cache
+def _tell(note: str) -> None:
+    """Warn once of each file: a test reads a model anew for every pair."""
+    warn(note)
+
+
+def _read_once(path: Path) -> _Saved:
     """Parameters and weights; the weights are not read before their sizes were found to be what the parameters say."""
     weight_file, parameter_file = model_files(path)
     with weights.open_file(weight_file) as stored:
         with suppress(OSError):  # a folder that cannot be written: then they are read where they are
             _complete(parameter_file, stored.parameters)
         waiting = _pending(parameter_file, stored.parameters)
-        parameters = _checked_parameters(waiting if waiting.is_file() else parameter_file)
-        shapes = stored.shapes
-        if not shapes or len(shapes[0]) != 2:
-            raise InputError(f"{weight_file}: does not start with the weights of a dense layer")
-        expected = weight_shapes(shapes[0][0], parameters)
-        if shapes != expected:
+        parameters = _parameters(waiting if waiting.is_file() else parameter_file, stored)
+        bands = schema.bands_of(stored, weight_file)
+        expected = branch_of(parameters).shapes(bands, parameters)
+        if stored.shapes != expected:
             raise InputError(
-                f"{weight_file}: weights of shapes {shapes[:8]} do not fit the parameters, which need {expected}"
+                f"{weight_file}: weights of shapes {stored.shapes[:8]} do not fit the parameters, which need {expected}"
             )
         # The rest of the parameters may have been edited, for another learning rate of the fine-tuning.
         if stored.parameters and stored.parameters.split("-")[0] != _digest(parameters).split("-")[0]:
             raise InputError(
                 f"{weight_file} and {parameter_file} are not of one model: the weights were trained with another "
-                "distance or margin"
+                "distance, margin or network"
             )
-        return parameters, stored.read()
+        return _Saved(parameters, bands, stored.read())
 
 
-def _checked_parameters(file: Path) -> dict[str, Any]:
+def _parameters(file: Path, stored: weights.WeightFile) -> schema.Parameters:
     weights.require(require_regular(file))
-    parameters = storage.read_pickle(file)
-    missing = [name for name in PARAMETERS if name not in parameters]
-    if missing:
-        raise InputError(f"{file}: lacks the parameters {', '.join(missing)}")
-    for name in ("layer", "layer_1", "layer_2", "batch_size"):
-        value = parameters[name]
-        if not isinstance(value, int | np.integer) or value < 1:
-            shown = value if isinstance(value, int | float) else type(value).__name__
-            raise InputError(f"{file}: {name} is {shown}; expected an integer >= 1")
-    if parameters["batch_size"] > LARGEST_BATCH:
-        raise InputError(f"{file}: batch_size is {parameters['batch_size']}; expected at most {LARGEST_BATCH}")
-    for name in ("lr", "margin"):
-        value = parameters[name]
-        if not isinstance(value, int | float | np.number) or not (math.isfinite(value) and value > 0):
-            shown = value if isinstance(value, int | float) else type(value).__name__
-            raise InputError(f"{file}: {name} is {shown}; expected a number > 0")
-    for name in ("dropout_rate", "dropout_rate_1"):
-        value = parameters[name]
-        if not isinstance(value, int | float | np.number) or not 0 <= value < 1:
-            shown = value if isinstance(value, int | float) else type(value).__name__
-            raise InputError(f"{file}: {name} is {shown}; expected a number in [0, 1[")
-    try:
-        by_function(parameters["score_function"])
-    except ValueError as error:
-        raise InputError(f"{file}: unusable parameters: {brief(error)}") from error
-    return parameters
+    return schema.completed(read_parameter_file(file), stored.shapes, file)

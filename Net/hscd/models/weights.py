@@ -11,18 +11,28 @@ import numpy as np
 from hscd.system import hdf5
 from hscd.system.errors import InputError, brief
 
+# Of the files that are written; `schema` tells what each number means, and how to raise it.
+VERSION = 2
 # Attributes of ours, which Keras passes over.
+_VERSION = "hscd_version"
+_BANDS = "hscd_bands"
 _PARAMETERS = "hscd_parameters"
 _RESCALED = "hscd_rescaled"
 
 
-def packed(weights: Mapping[str, np.ndarray], parameters: str = "", rescaled: bool | None = None) -> bytes:
+def packed(
+    weights: Mapping[str, np.ndarray],
+    parameters: str = "",
+    rescaled: bool | None = None,
+    bands: int | None = None,
+) -> bytes:
     """Weights as the content of a file.
 
     Args:
         weights: arrays by name ("dense/kernel"), in the order of the network.
         parameters: digest of the parameters that belong to them; "" for none.
         rescaled: whether they were trained on rescaled bands; None where that is not known.
+        bands: of a spectrum; None where that is not known.
     """
     import h5py  # here: --help has no use for it
 
@@ -31,6 +41,9 @@ def packed(weights: Mapping[str, np.ndarray], parameters: str = "", rescaled: bo
         h5.attrs["backend"] = "tensorflow"
         h5.attrs["keras_version"] = "2.4.0"
         h5.attrs["layer_names"] = np.array([b"branch"])
+        h5.attrs[_VERSION] = str(VERSION)
+        if bands is not None:
+            h5.attrs[_BANDS] = str(bands)
         if parameters:
             h5.attrs[_PARAMETERS] = parameters
         if rescaled is not None:
@@ -44,10 +57,24 @@ def packed(weights: Mapping[str, np.ndarray], parameters: str = "", rescaled: bo
 
 
 class WeightFile:
-    """An open file of weights, of which nothing but names and sizes has been read."""
+    """An open file of weights, of which nothing but names and sizes has been read.
+
+    Attributes:
+        version: 1 where the file has no number.
+        bands: of a spectrum; None where the file does not say.
+        parameters: digest of the parameters that belong to the weights; "" where the file has none.
+        rescaled: whether they were trained on rescaled bands; None where the file does not say.
+    """
 
     def __init__(self, path: Path, file: hdf5.File) -> None:
         self._path = path
+        self.version = _number(file.root, _VERSION) or 1
+        if self.version > VERSION:  # before anything that may be laid out otherwise there
+            raise InputError(
+                f"{path}: a model of version {self.version}, which a later version of this program saved; this one "
+                f"reads versions up to {VERSION}"
+            )
+        self.bands = _number(file.root, _BANDS)
         self._datasets = [
             layer.follow(name).dataset()
             for layer in map(file.root.follow, _names(file.root, "layer_names"))
@@ -107,6 +134,16 @@ def _names(node: hdf5.Node, attribute: str) -> list[str]:
     if names is None:
         raise ValueError(f"it has no {attribute}")
     return names
+
+
+def _number(node: hdf5.Node, attribute: str) -> int | None:
+    """An integer >= 1 in an attribute of ours, which is text; None if there is none."""
+    text = "".join(node.texts(attribute) or ())
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        raise ValueError(f"its {attribute} is {brief(text, 20)!r}")
+    return int(text)
 
 
 def require(file: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from hscd.system.backend import keras
@@ -79,10 +78,6 @@ class _Pool:
     masks: keras.Variable
 
 
-def dropout_layers(model: keras.Model) -> Iterator[MaskPoolDropout]:
-    """The layers of a model, and of the models within it, that drop anything."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from dropout_layers(layer)
-        elif isinstance(layer, MaskPoolDropout) and layer.rate > 0:
-            yield layer
+def dropout_layers(model: keras.Model) -> list[MaskPoolDropout]:
+    """The layers of a model, and of the layers within them, that drop anything."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, MaskPoolDropout) and layer.rate > 0]

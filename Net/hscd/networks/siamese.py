@@ -6,45 +6,71 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hscd.branches.dense import dense_branch
-from hscd.heads import by_function
+from hscd.branches import branch_of
+from hscd.heads import Head, by_function
+from hscd.learn.objective import Objective
 from hscd.learn.optimizers import Adam
-from hscd.losses.contrastive import ContrastiveLoss
 from hscd.system.backend import keras
+
+# Name of the layer that passes the embeddings of both images on to the head.
+_EMBEDDINGS = "embeddings"
 
 
 def build_net(input_shape: Sequence[int], parameters: Mapping[str, Any], *, seed: int | None = None) -> keras.Model:
     """Build and compile the Siamese network.
 
-    Both images of a batch go through the branch stacked, in one pass.
-
     Args:
         input_shape: shape of one spectrum, (bands,).
         parameters: dict of a saved model: `layer`, `layer_1`, `layer_2`, `dropout_rate`, `dropout_rate_1`,
-            `fourth_layer`, `lr`, `margin`, and `score_function`, a registered distance or its name.
+            `fourth_layer`, `lr`, `margin`, and `score_function`, a registered distance or its name; `loss`, a
+            registered one (contrastive where it is not there), with its options.
         seed: of the initial weights and the dropout; None for other ones each time.
 
     Returns:
         Compiled model from pixel pairs (batch, 2, bands) to distances (batch,).
+
+    Raises:
+        ValueError: if there is no such distance or loss, or an option of the loss is missing.
     """
     if seed is not None:
         random.seed(seed)  # Keras draws its seeds from there
     bands = int(input_shape[-1])
-    distance = by_function(parameters["score_function"])
-    branch = dense_branch(bands, parameters)
-    pairs = keras.Input((2, bands), name="pixel_pairs")
-    embeddings = branch(keras.ops.reshape(pairs, (-1, bands)))
-    embeddings = keras.ops.reshape(embeddings, (-1, 2, embeddings.shape[-1]))
-    # Not embeddings[:, 0]: the gradient of such a slice is slow on TensorFlow.
-    first, second = keras.ops.unstack(embeddings, 2, axis=1)
-    model = keras.Model(pairs, distance.function(first, second), name="siamese")
+    head = by_function(parameters["score_function"])
+    model = network(branch_of(parameters).build(bands, parameters), head)
 
     def accuracy(y_true: Any, y_pred: Any) -> Any:
-        return keras.ops.equal(keras.ops.cast(y_true, "bool"), y_pred < distance.same_below)
+        return keras.ops.equal(keras.ops.cast(y_true, "bool"), y_pred < head.same_below)
 
     model.compile(
         optimizer=Adam(float(parameters["lr"])),
-        loss=ContrastiveLoss(float(parameters["margin"])),
+        loss=Objective.of(parameters),
         metrics=[keras.metrics.MeanMetricWrapper(accuracy, name="accuracy")],
     )
     return model
+
+
+def network(branch: keras.Model, head: Head) -> keras.Model:
+    """A branch for both images, and the head that measures how far apart they come out.
+
+    Both images of a batch go through the branch stacked, in one pass.
+
+    Args:
+        branch: model from spectra (batch, bands) to embeddings (batch, units).
+        head: of the network.
+
+    Returns:
+        Model from pixel pairs (batch, 2, bands) to distances (batch,), not compiled.
+    """
+    bands = branch.input_shape[-1]
+    pairs = keras.Input((2, bands), name="pixel_pairs")
+    embeddings = branch(keras.ops.reshape(pairs, (-1, bands)))
+    embeddings = keras.ops.reshape(embeddings, (-1, 2, embeddings.shape[-1]))
+    embeddings = keras.layers.Identity(name=_EMBEDDINGS)(embeddings)
+    # Not embeddings[:, 0]: the gradient of such a slice is slow on TensorFlow.
+    first, second = keras.ops.unstack(embeddings, 2, axis=1)
+    return keras.Model(pairs, head.function(first, second), name="siamese")
+
+
+def with_embeddings(model: keras.Model) -> keras.Model:
+    """The network with its embeddings as a second output: pairs -> distances (batch,), embeddings (batch, 2, units)."""
+    return keras.Model(model.input, [model.output, model.get_layer(_EMBEDDINGS).output])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from hscd.readers import bands, envi, mat, netcdf, npy, pictures, prisma, safe, tif
+from hscd.readers import bands, envi, mat, safe
+from hscd.readers.formats import READERS, Reader
 from hscd.readers.label_maps import label_map_of, map_of_masks, whole
 from hscd.scenes.image import Image, without_alpha
 from hscd.scenes.nodata import valid_pixels
@@ -35,14 +35,6 @@ __all__ = [
 
 # As Sentinel-2's bands are called, with or without what comes before it.
 _BAND_NAME = re.compile(r"(.*_)?B\d[\dA]", re.IGNORECASE)
-# A reader takes a path, where the format has named variables the name of one, and the bytes that what is read at once
-# may take; it checks what the file declares before it allocates.
-Reader = Callable[[Path, str | None, int], Image]
-READERS: dict[str, Reader] = {
-    suffix: module.open_image
-    for module in (mat, tif, envi, npy, pictures, prisma, netcdf, safe)
-    for suffix in module.SUFFIXES
-}
 
 
 def is_image(path: Path) -> bool:

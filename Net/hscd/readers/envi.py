@@ -14,6 +14,7 @@ import numpy as np
 
 from hscd.readers import envi_bands, envi_header, envi_place
 from hscd.readers.envi_header import Header
+from hscd.readers.formats import reads
 from hscd.readers.limits import check_size
 from hscd.readers.raster import open_raster
 from hscd.scenes.image import Image
@@ -28,6 +29,7 @@ _MAX_INFLATION = 1032  # the most bytes that one byte of a packed file can stand
 _PIECE = 2**20
 
 
+@reads(*SUFFIXES)
 def open_image(path: Path, variable: str | None, limit: int) -> Image:
     """Open an ENVI image by its header, or by the file of its pixels.
 

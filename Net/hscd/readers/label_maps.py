@@ -154,9 +154,12 @@ def _packed(colours: np.ndarray) -> np.ndarray:
 
 
 def _refuse_one_hot(image: Image, stored: np.ndarray) -> None:
-    """Raise where each pixel is 1 in one of several bands and 0 in the others."""
-    if ((stored == 0) | (stored == 1)).all() and (stored.sum(axis=2) == 1).all():
+    """Raise where each pixel is 1 in one of several bands and 0 in the others, or of no class: 0 or NaN in all."""
+    empty = (stored == 0).all(axis=2) | (stored != stored).all(axis=2)
+    classed = stored[~empty]
+    if len(classed) and ((classed == 0) | (classed == 1)).all() and (classed.sum(axis=1) == 1).all():
+        more = ", and a number of its own where there is none" if empty.any() else ""
         raise InputError(
             f"{image.path}: a label map of {stored.shape[2]} bands of 0 and 1, one for each class (one-hot); expected "
-            "one band of class numbers: save the position of the 1 (argmax over the bands)"
+            f"one band of class numbers: save the position of the 1 (argmax over the bands){more}"
         )

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from hscd.readers import mat73, variables
+from hscd.readers.formats import reads
 from hscd.readers.limits import check_size
 from hscd.scenes.image import Image, axes_of_image
 from hscd.system import hdf5
@@ -65,6 +66,7 @@ class _Variable:
     source: BufferedIOBase = field(default_factory=BytesIO)
 
 
+@reads(*SUFFIXES)
 def open_image(path: Path, variable: str | None, limit: int) -> Image:
     """Open one variable of a .mat file, in the number type it is stored in; without a name, the only one that fits.
 

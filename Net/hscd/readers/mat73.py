@@ -22,8 +22,8 @@ _WHAT = "MATLAB 7.3 file"
 _CLASS, _EMPTY = "MATLAB_class", "MATLAB_empty"
 _NOT_VARIABLES = ("#refs#", "#subsystem#")  # what cells and objects refer to
 _GUESSED = (
-    "holds HDF5 that MATLAB did not write (no MATLAB_class); its axes are taken as MATLAB stores them, in reverse: "
-    "(bands, columns, rows)"
+    "holds HDF5 that MATLAB did not write (no MATLAB_class); its axes are taken as MATLAB stores them, in reverse, "
+    "(bands, columns, rows): {} rows × {} columns × {} band(s)"
 )
 _NUMBERS = {"double", "single", "logical"} | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 _OTHER_CLASSES = {"cell": "a cell array", "char": "text", "struct": "a structure", "function_handle": "a function"}
@@ -59,7 +59,7 @@ def open_image(path: Path, variable: str, limit: int) -> Image:
         dataset.dtype,
         block,
         window,
-        notes=() if of_matlab else (_GUESSED,),
+        notes=() if of_matlab else (_GUESSED.format(rows, columns, bands),),
     )
 
 

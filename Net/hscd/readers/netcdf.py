@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from hscd.readers import netcdf_grid
+from hscd.readers.formats import reads
 from hscd.readers.limits import check_size
 from hscd.scenes.image import Image, axes_of_image
 from hscd.system import hdf5
@@ -52,6 +53,7 @@ class _Cube:
     notes: tuple[str, ...] = ()
 
 
+@reads(*SUFFIXES)
 def open_image(path: Path, variable: str | None, limit: int) -> Image:
     """Open the cube of a netCDF-4 file: that of the name or path `variable`, else the one that fits.
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
+from hscd.readers.formats import reads
 from hscd.scenes.image import Image, axes_of_image
 from hscd.system.errors import InputError, brief
 
 SUFFIXES = (".npy",)
 
 
+@reads(*SUFFIXES)
 def open_image(path: Path, variable: str | None, limit: int) -> Image:
     """Open a .npy file.
 

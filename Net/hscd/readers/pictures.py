@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hscd.readers.formats import reads
 from hscd.readers.raster import open_raster
 from hscd.scenes.image import Image
 
@@ -11,6 +12,7 @@ _DRIVERS = {".png": "PNG", ".bmp": "BMP"}
 SUFFIXES = tuple(_DRIVERS)
 
 
+@reads(*SUFFIXES)
 def open_image(path: Path, variable: str | None, limit: int) -> Image:
     """Open a PNG or BMP file.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hscd.readers.formats import reads
 from hscd.readers.limits import check_size
 from hscd.records import Grid
 from hscd.scenes.image import Image
@@ -48,6 +49,7 @@ class _Cube:
     offset: float
 
 
+@reads(*SUFFIXES)
 def open_image(path: Path, variable: str | None, limit: int) -> Image:
     """Open a product of level L1, L2B, L2C or L2D; `variable` has no meaning here.
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from hscd.readers import xml
 from hscd.readers.bands import open_band, stacked
+from hscd.readers.formats import reads
 from hscd.scenes.image import Image
 from hscd.scenes.nodata import as_stored
 from hscd.system.errors import InputError
@@ -45,6 +46,7 @@ _NO_DATA = 0.0  # where the metadata does not say
 _GRANULES_SHOWN = 10
 
 
+@reads(*SUFFIXES)
 def open_image(path: Path, variable: str | None, limit: int) -> Image:
     """Open a product as one image: bands in native order, each from its finest resolution, on the finest grid of all.
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hscd.readers import bands, enmap
+from hscd.readers.formats import reads
 from hscd.readers.raster import open_raster, pages_of
 from hscd.scenes.image import Image
 from hscd.system.errors import InputError
@@ -13,6 +14,7 @@ from hscd.system.errors import InputError
 SUFFIXES = (".tif", ".tiff")
 
 
+@reads(*SUFFIXES)
 def open_image(path: Path, variable: str | None, limit: int) -> Image:
     """Open a TIFF file, or a folder of bands that is named like one.
 

@@ -97,8 +97,8 @@ def add_legend(figure: Figure, names: tuple[str, str, str]) -> None:
     )
 
 
-def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: str) -> None:
-    """Draw distances (rows, columns) with a colour bar on which the threshold is marked; NaN is yellow."""
+def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: str, what: str = "distance") -> None:
+    """Draw distances (rows, columns), or other scores, with a colour bar that marks the threshold; NaN is yellow."""
     import matplotlib as mpl
     from matplotlib.patches import Patch
 
@@ -120,12 +120,12 @@ def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: st
     bar = figure.colorbar(
         image,
         cax=axes.inset_axes((1.1, 0, 0.05, 1)),
-        label="distance (change grows upwards)",
+        label=f"{what} (change grows upwards)",
         extend="max" if measured.max() > top else "neither",
         extendfrac=0.03,
     )
     bar.ax.axhline(threshold, color="white", linewidth=2)
-    bar.ax.text(-0.2, threshold, "Otsu", va="center", ha="right", transform=bar.ax.get_yaxis_transform(), fontsize=8)
+    bar.ax.text(-0.2, threshold, "cut", va="center", ha="right", transform=bar.ax.get_yaxis_transform(), fontsize=8)
     if masked:
         figure.legend(
             handles=[Patch(facecolor=COLOURS[UNKNOWN], edgecolor="0.3", label="masked")],

@@ -59,24 +59,28 @@ def outcome(maps: Sequence[np.ndarray], counts: Sequence[Confusion]) -> str:
     return "; corrected: ".join(said)
 
 
-def trial_rows(trials: Sequence[Trial], best: int) -> list[Row]:
+def trial_rows(trials: Sequence[Trial], best: int, further: Sequence[str] = ()) -> list[Row]:
     """One row a trial of a search; what a failed trial did not reach is empty.
 
     Args:
-        trials: the trials; their reports hold the chosen parameters by their names in saved models, `epochs`,
-            `train_loss`, `loss` (of validation, minimised), and (counts, threshold) under `test` and `val`.
+        trials: the trials; their reports hold the chosen parameters by their names in saved models, `epochs` (that
+            were run), `best_epoch` (whose weights were kept, from 1), `stopped` (why), `train_loss`, `loss` (of
+            validation, minimised), and (counts, threshold) under `test` and `val`.
         best: number of the trial whose model was saved.
+        further: names of chosen parameters that not every branch has; a column each, before that of the best.
     """
-    return [_trial_row(trial, best) for trial in trials]
+    return [_trial_row(trial, best, further) for trial in trials]
 
 
-def _trial_row(trial: Trial, best: int) -> Row:
+def _trial_row(trial: Trial, best: int, further: Sequence[str]) -> Row:
     report = trial.report
     row: Row = {
         "trial_id": trial.trial_id,
         "status": trial.status,
         "time": trial.seconds,
         "epochs": report.get("epochs"),
+        "best_epoch": report.get("best_epoch"),
+        "stopped": report.get("stopped"),
         "score": report.get("loss"),
         "loss": report.get("train_loss"),
         "val_loss": report.get("loss"),
@@ -98,4 +102,4 @@ def _trial_row(trial: Trial, best: int) -> Row:
             f"{split}_false_negatives": counts and counts.false_negatives,
             f"{split}_thresh": threshold,
         }
-    return row | {"best": trial.trial_id == best}
+    return row | {name: report.get(name) for name in further} | {"best": trial.trial_id == best}

@@ -15,6 +15,8 @@ _NEEDED = ("name", "before", "after")
 _MASKS = ("changed_mask", "unchanged_mask")
 _COLUMNS = (*_NEEDED, "label", *_MASKS, "split")
 _SHOWN = 10
+_HEADER_LENGTH = 1000
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ def read(file: Path, split: str | None = None) -> list[Row]:
     """
     try:
         with require_regular(file).open(encoding="utf-8-sig", newline="") as lines:
+            separator = _other_separator(lines.readline(_HEADER_LENGTH))
+            if separator:
+                raise InputError(f"{file}, line 1: its columns are separated by {separator}; expected commas")
+            lines.seek(0)
             reader = csv.reader(lines, strict=True)
             columns = _columns(file, next(reader, []))
             found = [
@@ -68,6 +74,11 @@ def read(file: Path, split: str | None = None) -> list[Row]:
     return sorted(rows, key=lambda row: row.name)
 
 
+def _other_separator(line: str) -> str:
+    """What stands in a line in place of commas, as spreadsheets of some languages have it; "" where nothing does."""
+    return "" if "," in line else next((name for mark, name in _OTHER_SEPARATORS.items() if mark in line), "")
+
+
 def _columns(file: Path, header: Sequence[str]) -> list[str]:
     columns = [name.strip() for name in header]
     for name in columns:
@@ -83,16 +94,20 @@ def _columns(file: Path, header: Sequence[str]) -> list[str]:
 
 def _values(file: Path, line: int, columns: Sequence[str], row: Sequence[str]) -> dict[str, str]:
     if len(row) != len(columns):
-        raise InputError(f"{file}, line {line}: {len(row)} values, the first line names {len(columns)} columns")
+        separator = _other_separator(",".join(row))
+        hint = f"; they are separated by {separator}, expected commas" if separator else ""
+        raise InputError(f"{file}, line {line}: {len(row)} values, the first line names {len(columns)} columns{hint}")
     values = {name: value for name, value in zip(columns, row, strict=True) if value}
     for name in _NEEDED:
         if name not in values:
             raise InputError(f"{file}, line {line}: no {name}")
     masks = [name for name in _MASKS if name in values]
-    if len(masks) == 1:
-        raise InputError(f"{file}, line {line}: {masks[0]} alone; expected both masks, or a label")
     if masks and "label" in values:
         raise InputError(f"{file}, line {line}: a label and masks; expected one of the two")
+    if len(masks) == 1:
+        raise InputError(f"{file}, line {line}: {masks[0]} alone; expected both masks, or a label")
+    if masks and Path(values[masks[0]]) == Path(values[masks[1]]):
+        raise InputError(f"{file}, line {line}: both masks are {brief(values[masks[0]])}; expected two different ones")
     return values
 
 
@@ -119,13 +134,19 @@ def _row(file: Path, line: int, values: dict[str, str]) -> Row:
     return Row(line, name, file.parent / values["before"], file.parent / values["after"], label, *masks)
 
 
+def named_paths(rows: Sequence[Row]) -> list[tuple[int, str, Path]]:
+    """Line, column and path of all that rows name."""
+    every = [
+        (row.line, column, getattr(row, column)) for row in rows for column in ("before", "after", "label", *_MASKS)
+    ]
+    return [(line, column, path) for line, column, path in every if path is not None]
+
+
 def require_files(file: Path, rows: Sequence[Row]) -> None:
     """Raise `InputError`, naming the line of the list, where what a row names is not there."""
-    for row in rows:
-        for column in ("before", "after", "label", *_MASKS):
-            path = getattr(row, column)
-            if path is not None and not _exists(path):
-                raise InputError(f"{file}, line {row.line}: {brief(str(path))}: no such file or folder ({column})")
+    for line, column, path in named_paths(rows):
+        if not _exists(path):
+            raise InputError(f"{file}, line {line}: {brief(str(path))}: no such file or folder ({column})")
 
 
 def _exists(path: Path) -> bool:

@@ -15,6 +15,7 @@ from hscd.records import PIXEL_GRID, Grid
 from hscd.scenes.image import Image
 from hscd.scenes.nodata import extremes_in_all_bands, suspect, valid_pixels
 from hscd.scenes.scaling import band_ranges, fill_pixels
+from hscd.system import messages
 from hscd.system.arrays import aligned_empty
 from hscd.system.errors import InputError
 
@@ -265,9 +266,7 @@ def thinned(image: Image, windows: Sequence[Window], step: int) -> np.ndarray:
 
 def progress(what: str, pixels: int) -> Any:
     """A bar that counts pixels, and shows only if they take a while."""
-    from tqdm import tqdm
-
-    return tqdm(desc=what, total=pixels, unit="pixel", unit_scale=True, delay=_PATIENCE, leave=False)
+    return messages.progress(desc=what, total=pixels, unit="pixel", unit_scale=True, delay=_PATIENCE, leave=False)
 
 
 def joined(

@@ -17,7 +17,8 @@ from hscd.records import Trial
 from hscd.system import storage
 from hscd.system.parallel import over_blocks
 
-_VERSION = 1
+# 1: `epochs` of a trial was the epoch whose weights were kept; now it is the number of those that were run.
+_VERSION = 2
 # Records of other searches that are kept; beyond, the last one is overwritten.
 _MOST_KEPT = 99
 _BLOCK_BYTES = 2**24
@@ -94,6 +95,8 @@ class SearchRecord:
         """What a record holds if it is of this search; otherwise why it is not."""
         try:
             old, _, finished = parsed = _parse(file.read_text(encoding="utf-8"))
+        except _OtherVersionError:
+            return "is of another version of this program"
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return "is damaged"
         changed = [name for name in sorted({*old, *self._question}) if old.get(name) != self._question.get(name)]
@@ -129,11 +132,17 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
+class _OtherVersionError(Exception):
+    """A record whose values mean something else."""
+
+
 def _parse(text: str) -> _Parsed:
     """What a record holds; a ValueError, KeyError, TypeError or the like if it is damaged."""
     content = json.loads(text)
+    if type(content["version"]) is not int:
+        raise TypeError("a version that is no number")
     if content["version"] != _VERSION:
-        raise ValueError(f"version {content['version']}")
+        raise _OtherVersionError
     finished = {}
     for entry in content["trials"]:
         trial = Trial(**entry["trial"])

@@ -26,8 +26,9 @@ from hscd.system.interrupts import ctrl_c_heeded
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 # From a trial's number and choice to its result.
 Objective = Callable[[int, dict[str, Any]], dict[str, Any]]
-# Told of every epoch: trial, epoch from 1, validation loss.
-Progress = Callable[[int, int, float], None]
+# Told of every epoch: trial, epoch from 1, validation loss. The answer True ends the trial's training after that epoch;
+# only in this process, as nobody waits for an answer to what a worker tells.
+Progress = Callable[[int, int, float], bool | None]
 # Makes the objective in the process it will run in; has to be picklable for workers.
 MakeObjective = Callable[[Progress], Objective]
 

@@ -8,29 +8,36 @@ template is used; the result is executed in memory and handed to Hyperopt by the
 from __future__ import annotations
 
 import inspect
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from types import ModuleType
 from typing import Any
 
 from hyperopt import hp
 
 Objective = Callable[[dict[str, Any]], dict[str, Any]]
+_CHOICE = re.compile(r"(\w+)( = )\{\{[^}]+\}\}")
 
 
-def objective_and_space(template: Callable, names: Mapping[str, Any]) -> tuple[Objective, dict[str, Any]]:
+def objective_and_space(
+    template: Callable, names: Mapping[str, Any], wanted: Container[str] | None = None
+) -> tuple[Objective, dict[str, Any]]:
     """Translate a Hyperas template.
 
     Args:
         template: function whose body assigns `parameter = {{distribution(…)}}` and returns a Hyperopt result.
         names: what the body and the distributions may refer to beyond the template's own module, among them the
             template's arguments. Hyperas would have them returned by a function without arguments.
+        wanted: the parameters to choose; the others are None in the body. None for all.
 
     Returns:
         The objective, from one choice of parameters to a Hyperopt result, and the space of choices.
     """
     hyperas = _import_hyperas()
     source = hyperas.remove_imports(inspect.getsource(template))
+    if wanted is not None:
+        source = _CHOICE.sub(lambda found: found[0] if found[1] in wanted else f"{found[1]}{found[2]}None", source)
     parameters = hyperas.hyperparameter_names(source)
     space = hyperas.get_hyperopt_space(parameters, hyperas.get_hyperparameters(source), verbose=False)
     model = hyperas.hyperopt_keras_model(source, parameters, hyperas.augmented_names(parameters), verbose=False)

@@ -28,12 +28,14 @@ class Selection:
 
     Attributes:
         code: the value of `fine_tuning` in net.conf that asks for it.
+        says: what it takes, in a few words.
         select: pseudo-labels, correction and options by name -> (positions, labels).
         label: options by name -> what file names call it.
         is_choice: False if it takes all there are.
     """
 
     code: int
+    says: str
     select: Callable[..., Selected]
     label: Callable[..., str]
     is_choice: bool = True

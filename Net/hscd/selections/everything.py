@@ -17,4 +17,4 @@ def all_labels(pseudo_dict: PseudoLabels, correct: Correct = guide_correction) -
     return positions, labels[positions]
 
 
-SELECTIONS.add("all", Selection(0, all_labels, lambda: "all", is_choice=False))
+SELECTIONS.add("all", Selection(0, "all pseudo-labels", all_labels, lambda: "all", is_choice=False))

@@ -48,7 +48,7 @@ def _select(pseudo_dict: PseudoLabels, correct: Correct, *, pseudo_percentage: f
 
 SELECTIONS.add(
     "percentage",
-    Selection(1, _select, lambda pseudo_percentage: f"{pseudo_percentage:.15g}"),
+    Selection(1, "by percentage", _select, lambda pseudo_percentage: f"{pseudo_percentage:.15g}"),
     Option(
         "pseudo_percentage",
         lambda text: parsing.number(text, 0, 1, high_included=True),

@@ -1,25 +1,58 @@
-"""What the program tells beside its results: warnings, which are records of the logger "hscd"."""
+"""What the program says: results on standard output, all else as records of the logger "hscd" on standard error."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _LOGGER = logging.getLogger("hscd")
 
+# Levels of what is shown: errors and warnings; what is done as well; details of it as well.
+QUIET, NORMAL, VERBOSE = logging.WARNING, logging.INFO, logging.DEBUG
+
+
+def result(text: str) -> None:
+    """Print a result; standard output holds nothing else."""
+    print(text, flush=True)
+
 
 def warn(text: str) -> None:
-    """Tell the user what the program guesses, doubts or passes over: one line, `warning: TEXT`, on standard error."""
+    """Tell the user what the program guesses, doubts or passes over: one line, `warning: TEXT`."""
     _LOGGER.warning("%s", text)
 
 
+def error(text: str) -> None:
+    """Say why the program ends without its results: one line, `error: TEXT`."""
+    _LOGGER.error("%s", text)
+
+
+def tell(text: str) -> None:
+    """Tell what is being done."""
+    _LOGGER.info("%s", text)
+
+
+def detail(text: str) -> None:
+    """Tell what only --verbose shows."""
+    _LOGGER.debug("%s", text)
+
+
+def progress(of: Iterable[Any] | None = None, **options: Any) -> Any:
+    """A bar of tqdm, which --quiet hides."""
+    from tqdm import tqdm  # --help has no use for it
+
+    return tqdm(of, disable=not _LOGGER.isEnabledFor(logging.INFO), dynamic_ncols=True, **options)
+
+
 class _StandardError(logging.Handler):
-    """Writes `level: text` to what is standard error at that moment."""
+    """Writes warnings and errors as `level: text`, and what is done as it is, to what is standard error then."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = f"{record.levelname.lower()}: {record.getMessage()}"
+        line = record.getMessage()
+        if record.levelno >= logging.WARNING:
+            line = f"{record.levelname.lower()}: {line}"
         if "tqdm" in sys.modules:  # a progress bar may be on the last line
             from tqdm import tqdm
 
@@ -28,11 +61,12 @@ class _StandardError(logging.Handler):
             print(line, file=sys.stderr)
 
 
-def show_warnings() -> None:
-    """Have messages of the library and the stages written to standard error."""
+def show_messages(level: int = NORMAL) -> None:
+    """Have messages of the library and the stages written to standard error, from a level on."""
     if not any(isinstance(handler, _StandardError) for handler in _LOGGER.handlers):
         _LOGGER.addHandler(_StandardError())
         _LOGGER.propagate = False
+    _LOGGER.setLevel(level)
 
 
 class _Collector(logging.Handler):

@@ -1,4 +1,4 @@
-"""Values from their text; each function raises ValueError for what it does not allow."""
+"""Values of a configuration from their text: each parser raises ValueError for what it does not allow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,33 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from hscd.system.errors import brief
+
 _COLOUR = re.compile("0[xX][0-9a-fA-F]{6}")
+_LINES_SHOWN = 10
+
+
+def broken_lines(error: configparser.Error, text: str) -> list[str]:
+    """What is wrong with the lines of a configuration that configparser refuses, a text each that names one."""
+    lines = text.split("\n")
+
+    def said(number: int, wrong: str) -> str:
+        return f"line {number}: found {brief(lines[number - 1].strip())!r}{wrong}"
+
+    if isinstance(error, configparser.DuplicateSectionError):
+        return [said(error.lineno or 1, ", a section that stands above already; leave out one of the two")]
+    if isinstance(error, configparser.DuplicateOptionError):
+        return [said(error.lineno or 1, f", a key that stands in [{error.section}] already; leave out one of the two")]
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return [said(error.lineno, "; expected a section first, [settings] for example")]
+    if isinstance(error, configparser.ParsingError):
+        expected = "; expected KEY = VALUE, [SECTION], or # before a comment"
+        return [said(number, expected) for number, _ in error.errors[:_LINES_SHOWN]]
+    return [brief(error)]
+
+
+class Colour(float):
+    """A configured value of a label map that is written as a colour: red · 65536 + green · 256 + blue."""
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
@@ -56,7 +82,7 @@ def number_or_nan(text: str) -> float:
 def label_values(text: str, parse: Callable[[str], float] = number) -> tuple[float, ...]:
     """Values of a label map, separated by commas: numbers as `parse` reads them, or colours, 0xRRGGBB."""
     parts = [part.strip() for part in text.split(",")]
-    return tuple(float(int(part, 16)) if _COLOUR.fullmatch(part) else parse(part) for part in parts)
+    return tuple(Colour(int(part, 16)) if _COLOUR.fullmatch(part) else parse(part) for part in parts)
 
 
 def integer(text: str, low: int, high: float = math.inf) -> int:

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,6 +61,35 @@ def require_names(paths: Iterable[Path]) -> None:
             raise InputError(
                 f"{brief(path)}: the path of this result takes {size} bytes, {most} are allowed; shorten it"
             )
+
+
+def misplaced(results: Sequence[tuple[str, Path]], images: Sequence[tuple[str, Path]]) -> list[str]:
+    """What to say of folders of results among images and label maps: the next run would take results for such.
+
+    Args:
+        results: folders, each after the key that names it.
+        images: folders of images, or images, each after what names it.
+    """
+    real = {path: _real(path) for _, path in (*results, *images)}
+    said = []
+    for result, folder in results:
+        for key, place in images:
+            # `Path.is_file` raises where a path is too long.
+            if real[folder] == real[place].parent and os.path.isfile(real[place]):  # noqa: PTH113
+                said.append(
+                    f"{result}: is the folder in which {key} lies; results would be taken for images, give another"
+                )
+            elif real[folder].is_relative_to(real[place]):
+                where = "is the folder" if real[folder] == real[place] else f"found {str(folder)!r}, inside that"
+                said.append(f"{result}: {where} of {key}; results would be taken for images, give them another")
+    return said
+
+
+def _real(path: Path) -> Path:
+    try:
+        return Path(os.path.realpath(path))  # a loop of links is no error here
+    except ValueError:  # no path at all: it holds a zero
+        return path
 
 
 def _limit(folder: Path, name: str, otherwise: int) -> int:

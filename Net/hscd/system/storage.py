@@ -264,16 +264,20 @@ def write_figure(path: Path, figure: Any, dpi: int) -> None:
 # --- pickles ---------------------------------------------------------------------------------------------------------
 
 
-def read_pickle(path: Path) -> dict[str, Any]:
-    """Read a parameter or pseudo-label file: a dict of plain values, NumPy arrays and distances.
+def read_pickle(path: Path, functions: unpickling.Functions | None = None) -> dict[str, Any]:
+    """Read a parameter or pseudo-label file: a dict of plain values, NumPy arrays and functions.
 
     No code from the file is run.
+
+    Args:
+        path: the file.
+        functions: those that it may name, by module and name ("siamese.SAM"); None for none.
 
     Raises:
         InputError: if the file is damaged, refers to anything else, or does not hold a dict.
     """
     try:
-        content = unpickling.loads(require_regular(path).read_bytes())
+        content = unpickling.loads(require_regular(path).read_bytes(), functions)
     except InputError:
         raise
     except OSError as error:
@@ -285,21 +289,38 @@ def read_pickle(path: Path) -> dict[str, Any]:
     return content
 
 
-def write_pickle(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a dict that the guide's program reads too; a distance function is stored by the name it has there."""
+def write_pickle(path: Path, content: Mapping[str, Any], functions: unpickling.Functions | None = None) -> None:
+    """Write a dict that the guide's program reads too.
+
+    Args:
+        path: the file.
+        content: plain values, flat lists and tuples of them, arrays, functions.
+        functions: those that may be among the values, by the module and name under which readers know them.
+
+    Raises:
+        TypeError: if another function is among the values.
+    """
     plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in content.items()}
-    heads = {key: value.__name__ for key, value in plain.items() if callable(value)}
-    plain.update({key: f"<{name}>" for key, name in heads.items()})
-    # Pickle names a function by the module it is imported from, which for the distances is not `siamese`, and for
-    # arrays is one that NumPy 1 does not have. Protocol 3 has no frame lengths, so the names can be exchanged in its
+    named = {key: _name_of(value, functions or {}) for key, value in plain.items() if callable(value)}
+    plain.update({key: f"<{name}>" for key, name in named.items()})
+    # Pickle names a function by the module it is imported from, which is not where its readers have it, and for
+    # arrays one that NumPy 1 does not have. Protocol 3 has no frame lengths, so the names can be exchanged in its
     # bytes.
     names = [(b"cnumpy._core.multiarray\n_reconstruct\n", b"cnumpy.core.multiarray\n_reconstruct\n")]
-    for name in heads.values():
+    for name in named.values():
         placeholder = f"<{name}>".encode()
         marked = b"X" + len(placeholder).to_bytes(4, "little") + placeholder
-        names.append((marked, f"c{unpickling.HEAD_MODULE}\n{name}\n".encode()))
+        names.append((marked, "c{}\n{}\n".format(*name.rpartition(".")[::2]).encode()))
     with atomic_file(path) as file:
         pickle.Pickler(_Renaming(file, names), protocol=3).dump(plain)
+
+
+def _name_of(value: Any, functions: unpickling.Functions) -> str:
+    """The module and name of a function for a pickle."""
+    for name, function in functions.items():
+        if function is value:
+            return name
+    raise TypeError(f"{value!r} is not among the functions that the file may name: {', '.join(functions) or 'none'}")
 
 
 class _Renaming:

@@ -1,8 +1,9 @@
 """Reads the pickles of this program and of the guide's as data: nothing that they name is imported or called.
 
 A pickle is a program for a small stack machine. This is that machine with the instructions that numbers, texts, arrays
-and distances need; the standard library only splits the file into instructions. What can be built is a dict of such
-values and of flat lists and tuples of them: nothing grows beyond the file, or nests deep enough to exhaust the stack.
+and the names of a few functions need; the standard library only splits the file into instructions. What can be built is
+a dict of such values and of flat lists and tuples of them: nothing grows beyond the file, or nests deep enough to
+exhaust the stack.
 """
 
 from __future__ import annotations
@@ -10,16 +11,14 @@ from __future__ import annotations
 import pickle
 import pickletools
 import re
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hscd.heads import HEADS
-
-# Parameter files name the network's head as the guide's program does: a function of its module `siamese`.
-HEAD_MODULE = "siamese"
+# Functions that a pickle may name, by module and name, "siamese.SAM". They are handed on and never called.
+Functions = Mapping[str, Callable[..., Any]]
 
 _NUMBERS = re.compile(r"[<>=|]?(f2|f4|f8|i1|i2|i4|i8|u1|u2|u4|u8|b1)")
 _MARK = object()
@@ -28,20 +27,27 @@ _MARK = object()
 _WORK_A_BYTE, _LEAST_WORK = 16, 2**16
 
 
-def loads(data: bytes) -> Any:
-    """Read a pickle of plain values, NumPy arrays and registered distances.
+def loads(data: bytes, functions: Functions | None = None) -> Any:
+    """Read a pickle of plain values, NumPy arrays and functions.
+
+    Args:
+        data: the content of a file.
+        functions: those that it may name; None for none.
 
     Raises:
         pickle.UnpicklingError: if it holds or refers to anything else; what damaged bytes raise besides is not known.
     """
-    machine = _Machine(_WORK_A_BYTE * len(data) + _LEAST_WORK)
+    functions = functions or {}
+    machine = _Machine(_WORK_A_BYTE * len(data) + _LEAST_WORK, functions)
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name == "STOP":
             break
         machine.step(opcode.name, argument)
     value = machine.pop()
     machine.work_on(value.values() if isinstance(value, dict) else [value])
-    return {key: _finished(entry) for key, entry in value.items()} if isinstance(value, dict) else _finished(value)
+    if isinstance(value, dict):
+        return {key: _finished(entry, functions) for key, entry in value.items()}
+    return _finished(value, functions)
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,6 @@ for _core in ("numpy.core", "numpy._core"):  # NumPy 1 and 2
         (f"{_core}.multiarray", "scalar"): _Constructor(_scalar),
         (f"{_core}.numeric", "_frombuffer"): _Constructor(_from_buffer),
     }
-_HEADS = {(HEAD_MODULE, distance.function.__name__): distance.function for distance in HEADS.values()}
 
 
 def _short(value: Any) -> str:
@@ -122,11 +127,13 @@ def _is_flat(value: Any) -> bool:
     return isinstance(value, tuple | list) and all(map(_is_plain, value))
 
 
-def _finished(value: Any) -> Any:
+def _finished(value: Any, functions: Functions) -> Any:
     """A value of the result; what is only good for building others is an error."""
     if isinstance(value, _Array) and value.values is not None:
         return value.values
-    if _is_plain(value) or _is_flat(value) or isinstance(value, np.ndarray) or value in _HEADS.values():
+    if _is_plain(value) or _is_flat(value) or isinstance(value, np.ndarray):
+        return value
+    if any(value is function for function in functions.values()):
         return value
     raise pickle.UnpicklingError("it holds more than numbers, texts, arrays and flat lists of them")
 
@@ -134,10 +141,12 @@ def _finished(value: Any) -> Any:
 class _Machine:
     """The stack, the memo and the instructions."""
 
-    def __init__(self, work: int) -> None:
+    def __init__(self, work: int, functions: Functions) -> None:
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._work = work
+        named = {tuple(name.rpartition(".")[::2]): function for name, function in functions.items()}
+        self._known: dict[tuple[str, ...], Any] = _ALLOWED | named
 
     def work_on(self, values: Iterable[Any]) -> None:
         """Account for a look at, or a copy of, values."""
@@ -147,104 +156,56 @@ class _Machine:
 
     def step(self, name: str, argument: Any) -> None:
         """Carry out one instruction."""
-        stack = self._stack
-        match name:
-            case "PROTO" | "FRAME":
-                pass
-            case "MARK":
-                stack.append(_MARK)
-            case "NONE":
-                stack.append(None)
-            case "NEWTRUE" | "NEWFALSE":
-                stack.append(name == "NEWTRUE")
-            case "INT" | "LONG" | "LONG1" | "LONG4" | "BININT" | "BININT1" | "BININT2":
-                if not -(2**63) <= argument < 2**64:
-                    raise pickle.UnpicklingError("it holds an integer of more than 64 bits")
-                stack.append(argument)
-            case (
-                "FLOAT" | "BINFLOAT"
-                | "STRING" | "BINSTRING" | "SHORT_BINSTRING"
-                | "UNICODE" | "SHORT_BINUNICODE" | "BINUNICODE" | "BINUNICODE8"
-                | "SHORT_BINBYTES" | "BINBYTES" | "BINBYTES8" | "BYTEARRAY8"
-            ):  # fmt: skip
-                stack.append(argument)
-            case "EMPTY_TUPLE":
-                stack.append(())
-            case "TUPLE":
-                self._push_tuple(self._pop_to_mark())
-            case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                self._push_tuple([self.pop() for _ in range(int(name[-1]))][::-1])
-            case "EMPTY_LIST":
-                stack.append([])
-            case "LIST":
-                values = self._pop_to_mark()
-                stack.append([])
-                self._extend(values)
-            case "APPEND":
-                self._extend([self.pop()])
-            case "APPENDS":
-                self._extend(self._pop_to_mark())
-            case "EMPTY_DICT":
-                stack.append({})
-            case "DICT":
-                values = self._pop_to_mark()
-                stack.append({})
-                self._set_items(values)
-            case "SETITEM":
-                self._set_items([self.pop(), self.pop()][::-1])
-            case "SETITEMS":
-                self._set_items(self._pop_to_mark())
-            case "PUT" | "BINPUT" | "LONG_BINPUT":
-                self._memo[argument] = stack[-1]
-            case "MEMOIZE":
-                self._memo[len(self._memo)] = stack[-1]
-            case "GET" | "BINGET" | "LONG_BINGET":
-                stack.append(self._memo[argument])
-            case "GLOBAL" | "INST":  # INST calls what it names: nothing that may be called is written so
-                stack.append(self._named(*argument.split(" ", 1)))
-            case "STACK_GLOBAL":
-                function = self.pop()
-                stack.append(self._named(self.pop(), function))
-            case "REDUCE":
-                arguments, function = self.pop(), self.pop()
-                if not (isinstance(function, _Constructor) and isinstance(arguments, tuple)):
-                    raise pickle.UnpicklingError("it calls what cannot be called")
-                self.work_on(arguments)
-                stack.append(function.call(*arguments))
-            case "BUILD":
-                state = self.pop()
-                if not (isinstance(stack[-1], _Array | _Dtype) and isinstance(state, tuple)):
-                    raise pickle.UnpicklingError("it changes an object in a way that is not allowed")
-                self.work_on(state)
-                stack[-1].set_state(state)
-            case _:
-                raise pickle.UnpicklingError(f"it holds the instruction {name}, which is not allowed")
+        instruction = _INSTRUCTIONS.get(name)
+        if instruction is None:
+            raise pickle.UnpicklingError(f"it holds the instruction {name}, which is not allowed")
+        instruction(self, argument)
 
     def pop(self) -> Any:
         if not self._stack or self._stack[-1] is _MARK:
             raise pickle.UnpicklingError("it takes a value that is not there")
         return self._stack.pop()
 
-    def _pop_to_mark(self) -> list[Any]:
+    def push(self, value: Any) -> None:
+        self._stack.append(value)
+
+    def push_integer(self, value: int) -> None:
+        if not -(2**63) <= value < 2**64:
+            raise pickle.UnpicklingError("it holds an integer of more than 64 bits")
+        self._stack.append(value)
+
+    def pop_some(self, count: int) -> list[Any]:
+        """The last values of the stack, in their order on it."""
+        return [self.pop() for _ in range(count)][::-1]
+
+    def pop_to_mark(self) -> list[Any]:
         values = []
         while self._stack[-1] is not _MARK:
             values.append(self._stack.pop())
         self._stack.pop()
         return values[::-1]
 
-    def _push_tuple(self, values: list[Any]) -> None:
+    def push_tuple(self, values: list[Any]) -> None:
         """Arguments, states and shapes."""
         self.work_on(values)
         if not all(_is_plain(value) or _is_flat(value) or isinstance(value, _Dtype) for value in values):
             raise pickle.UnpicklingError("it nests containers")
         self._stack.append(tuple(values))
 
-    def _extend(self, values: list[Any]) -> None:
+    def push_list(self, values: list[Any]) -> None:
+        self._stack.append([])
+        self.extend(values)
+
+    def extend(self, values: list[Any]) -> None:
         if not (isinstance(self._stack[-1], list) and all(map(_is_plain, values))):
             raise pickle.UnpicklingError("it nests containers")
         self._stack[-1].extend(values)
 
-    def _set_items(self, values: list[Any]) -> None:
+    def push_dict(self, values: list[Any]) -> None:
+        self._stack.append({})
+        self.set_items(values)
+
+    def set_items(self, values: list[Any]) -> None:
         self.work_on(values)
         target = self._stack[-1]
         if not isinstance(target, dict):
@@ -254,9 +215,76 @@ class _Machine:
                 raise pickle.UnpicklingError("it nests containers, or has keys that are not text")
             target[key] = value
 
-    @staticmethod
-    def _named(module: Any, name: Any) -> Any:
+    def remember(self, place: int | None) -> None:
+        """Keep the last value of the stack, at the next place where none is given."""
+        self._memo[len(self._memo) if place is None else place] = self._stack[-1]
+
+    def recall(self, place: int) -> None:
+        self._stack.append(self._memo[place])
+
+    def push_named(self, module: Any, name: Any) -> None:
         reference = (str(module), str(name))
-        if reference not in _HEADS and reference not in _ALLOWED:
+        if reference not in self._known:
             raise pickle.UnpicklingError(f"it refers to {'.'.join(reference)[:80]}, which is not allowed")
-        return _HEADS.get(reference, _ALLOWED.get(reference))
+        self._stack.append(self._known[reference])
+
+    def call(self) -> None:
+        """REDUCE: call what stands for a constructor; nothing else can be called."""
+        arguments, function = self.pop(), self.pop()
+        if not (isinstance(function, _Constructor) and isinstance(arguments, tuple)):
+            raise pickle.UnpicklingError("it calls what cannot be called")
+        self.work_on(arguments)
+        self._stack.append(function.call(*arguments))
+
+    def set_state(self) -> None:
+        """BUILD: of an array or a number type; nothing else has a state."""
+        state = self.pop()
+        if not (isinstance(self._stack[-1], _Array | _Dtype) and isinstance(state, tuple)):
+            raise pickle.UnpicklingError("it changes an object in a way that is not allowed")
+        self.work_on(state)
+        self._stack[-1].set_state(state)
+
+
+_Instruction = Callable[[_Machine, Any], None]
+# What is not in this table is not allowed.
+_INSTRUCTIONS: dict[str, _Instruction] = {
+    "MARK": lambda machine, _: machine.push(_MARK),
+    "NONE": lambda machine, _: machine.push(None),
+    "NEWTRUE": lambda machine, _: machine.push(True),
+    "NEWFALSE": lambda machine, _: machine.push(False),
+    "EMPTY_TUPLE": lambda machine, _: machine.push(()),
+    "TUPLE": lambda machine, _: machine.push_tuple(machine.pop_to_mark()),
+    "TUPLE1": lambda machine, _: machine.push_tuple(machine.pop_some(1)),
+    "TUPLE2": lambda machine, _: machine.push_tuple(machine.pop_some(2)),
+    "TUPLE3": lambda machine, _: machine.push_tuple(machine.pop_some(3)),
+    "EMPTY_LIST": lambda machine, _: machine.push([]),
+    "LIST": lambda machine, _: machine.push_list(machine.pop_to_mark()),
+    "APPEND": lambda machine, _: machine.extend(machine.pop_some(1)),
+    "APPENDS": lambda machine, _: machine.extend(machine.pop_to_mark()),
+    "EMPTY_DICT": lambda machine, _: machine.push({}),
+    "DICT": lambda machine, _: machine.push_dict(machine.pop_to_mark()),
+    "SETITEM": lambda machine, _: machine.set_items(machine.pop_some(2)),
+    "SETITEMS": lambda machine, _: machine.set_items(machine.pop_to_mark()),
+    "MEMOIZE": lambda machine, _: machine.remember(None),
+    "STACK_GLOBAL": lambda machine, _: machine.push_named(*machine.pop_some(2)),
+    "REDUCE": lambda machine, _: machine.call(),
+    "BUILD": lambda machine, _: machine.set_state(),
+}
+
+
+def _alike(names: str, instruction: _Instruction) -> dict[str, _Instruction]:
+    """Entries of instructions that differ only in how their argument is written."""
+    return dict.fromkeys(names.split(), instruction)
+
+
+_INSTRUCTIONS |= _alike("PROTO FRAME", lambda machine, argument: None)
+_INSTRUCTIONS |= _alike("INT LONG LONG1 LONG4 BININT BININT1 BININT2", _Machine.push_integer)
+_INSTRUCTIONS |= _alike(
+    "FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8 "
+    "SHORT_BINBYTES BINBYTES BINBYTES8 BYTEARRAY8",
+    _Machine.push,
+)
+_INSTRUCTIONS |= _alike("PUT BINPUT LONG_BINPUT", _Machine.remember)
+_INSTRUCTIONS |= _alike("GET BINGET LONG_BINGET", _Machine.recall)
+# INST calls what it names: nothing that may be called is written so.
+_INSTRUCTIONS |= _alike("GLOBAL INST", lambda machine, names: machine.push_named(*names.split(" ", 1)))

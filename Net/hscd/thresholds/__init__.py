@@ -15,24 +15,25 @@ from hscd.registry import Registry
 from hscd.scores import Cut
 from hscd.system.errors import InputError
 
+
+class NoDistributionError(InputError):
+    """A threshold needs scores whose distribution is known where nothing changed, and these have none."""
+
+
 THRESHOLDS: Registry[Callable[..., Cut]] = Registry("threshold", __name__)
 
 
 def cut_scores(scores: np.ndarray, threshold: Callable[[np.ndarray], Cut], nothing_changed: Callable[[], bool]) -> Cut:
-    """The cut of a threshold; where that is undefined as the two images are the same, one above which nothing is.
+    """The cut of a threshold; where the two images are the same, one above which nothing is.
 
     Args:
         scores: array of any shape, NaN where masked.
         threshold: a threshold of `THRESHOLDS` with its options.
-        nothing_changed: whether the two images are the same, and not constant; asked only where the threshold is
-            undefined.
+        nothing_changed: whether the two images are the same, and not constant; mostly the first pixels tell.
 
     Raises:
-        InputError: if the threshold is undefined for another reason.
+        InputError: if the threshold is undefined.
     """
-    try:
-        return threshold(scores)
-    except InputError:
-        if not nothing_changed():
-            raise
+    if nothing_changed():
         return Cut(float(np.nanmax(scores)), ("the two images are the same in every valid pixel: nothing changed",))
+    return threshold(scores)

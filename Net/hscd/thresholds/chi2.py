@@ -9,21 +9,22 @@ import numpy as np
 from hscd.registry import Option
 from hscd.scores import Cut
 from hscd.system import parsing
-from hscd.system.errors import InputError
-from hscd.thresholds import THRESHOLDS, looks
+from hscd.thresholds import THRESHOLDS, NoDistributionError, looks
 
 
 def chi2_value(degrees: float | None, p: float) -> float:
     """What a chi-square variable exceeds with probability p.
 
     Raises:
-        InputError: if there are no degrees of freedom: the scores are no such statistic.
+        NoDistributionError: if there are no degrees of freedom: the scores are no such statistic.
     """
     from scipy.stats import chi2
 
     if degrees is None:
-        raise InputError("the scores have no chi-square distribution; choose another threshold, or a detector of which "
-                         "they have: mad, irmad, context_regression")  # fmt: skip
+        raise NoDistributionError(
+            "the scores have no chi-square distribution; choose another threshold, or a detector of which they have: "
+            "mad, irmad, context_regression"
+        )
     return float(chi2.isf(p, degrees))
 
 

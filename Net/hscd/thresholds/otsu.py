@@ -86,5 +86,11 @@ def _ends(values: np.ndarray) -> tuple[Any, Any] | None:
 
 @THRESHOLDS.register("otsu")
 def otsu_cut(scores: np.ndarray, *, scale: str = "linear", degrees: float | None = None) -> Cut:
-    """`otsu` as a cut, of the scores as they are."""
-    return Cut(otsu(scores))
+    """`otsu` as a cut, on the scale that the scores ask for.
+
+    Args:
+        scores: array of any shape; NaN is ignored.
+        scale: how to look at them (`looks.seen`).
+        degrees: not used.
+    """
+    return Cut(otsu(scores) if scale == "linear" else looks.back(otsu(looks.seen(scores, scale)), scale))

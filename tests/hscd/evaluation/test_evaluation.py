@@ -50,6 +50,19 @@ def test_ratios_with_unequal_errors_by_hand():
     assert counts.kappa == pytest.approx(728 / 2228)
 
 
+# Of 100 pixels 20 are changed and 20 called so, h of them rightly. Chance: 20·20 + 80·80 = 6800 of 10,000;
+# kappa (100·(60 + 2h) − 6800)/3200 = (200h − 800)/3200: 0 of 4, 200/3200 = .0625 of 5, −.25 of none.
+@pytest.mark.parametrize(("right", "chance"), [(0, True), (4, True), (5, False), (20, False)])
+def test_what_is_no_better_than_chance(right, chance):
+    assert Confusion(right, 60 + right, 20 - right, 20 - right).is_chance == chance
+
+
+# Labels of one class leave kappa 0 (3 of 10 wrong: (7·10 − 7·10)/(…)), or undefined where all are right.
+@pytest.mark.parametrize("counts", [(0, 7, 3, 0), (7, 0, 0, 3), (0, 10, 0, 0), (0, 0, 0, 0)])
+def test_labels_of_one_class_say_nothing_of_chance(counts):
+    assert not Confusion(*counts).is_chance
+
+
 # The guide's numbers for Bay Area (section 7): 34,942 + 33,471 = 68,413 right, and 740 + 4,328 = 5,068 wrong.
 def test_numbers_of_the_guide():
     counts = Confusion(true_positives=34_942, true_negatives=33_471, false_positives=740, false_negatives=4_328)

@@ -12,8 +12,8 @@ import pytest
 from conftest import PROJECT
 from hscd.heads import HEADS
 from hscd.learn.epochs import Epochs
+from hscd.learn.objective import Objective
 from hscd.learn.optimizers import Adam
-from hscd.losses.contrastive import ContrastiveLoss
 from hscd.networks.dropout import MASKS, MaskPoolDropout, dropout_layers
 from hscd.networks.siamese import build_net
 from hscd.system import hardware
@@ -45,7 +45,7 @@ def two_branches(model: keras.Model, distance) -> keras.Model:
     branch.set_weights(model.get_weights())
     first, second = keras.Input((BANDS,)), keras.Input((BANDS,))
     plain = keras.Model([first, second], distance.function(branch(first), branch(second)))
-    plain.compile(keras.optimizers.Adam(PARAMETERS["lr"]), ContrastiveLoss(1.0))
+    plain.compile(keras.optimizers.Adam(PARAMETERS["lr"]), Objective("contrastive", distance.name, 1.0))
     return plain
 
 
@@ -90,7 +90,7 @@ def test_an_epoch_equals_plain_keras_over_the_same_batches(monkeypatch, distance
     pairs, labels = data(count)
     order = np.random.default_rng(2).permutation(count)
     epochs = Epochs(model)
-    seen = epochs.train(epochs.hold(pairs), epochs.hold(labels), order, batch_size)
+    seen, values = epochs.train(epochs.hold(pairs), epochs.hold(labels), order, batch_size)
     losses = []
     for start in range(0, count, batch_size):
         batch = order[start : start + batch_size]
@@ -98,8 +98,22 @@ def test_an_epoch_equals_plain_keras_over_the_same_batches(monkeypatch, distance
     for mine, expected in zip(model.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(mine, expected, atol=1e-5)
     assert seen.shape == (count,)
-    # Each distance is that before its batch is learned.
+    # Each distance is that before its batch is learned, and so is each loss.
     assert float(model.loss(labels[order], seen)) == pytest.approx(sum(losses) / count, abs=1e-5)
+    assert values.shape == (count,)
+    assert values.mean() == pytest.approx(sum(losses) / count, abs=1e-5)
+
+
+def test_pairs_are_judged_as_they_are_predicted():
+    """Bit for bit, whatever pairs they are judged with; the losses are those of their distances."""
+    model = build_net((BANDS,), PARAMETERS | {"score_function": "ED", "dropout_rate": 0.3}, seed=1)
+    epochs = Epochs(model)
+    pairs, labels = data(3000)
+    positions = np.random.default_rng(1).permutation(3000)[:1500]
+    distances, losses = epochs.judge(epochs.hold(pairs), epochs.hold(labels), positions, 32)
+    np.testing.assert_array_equal(distances, epochs.distances(pairs)[positions])
+    expected = np.where(labels[positions] == 1, distances**2, np.maximum(1 - distances, 0) ** 2)
+    np.testing.assert_allclose(losses, expected, rtol=1e-6, atol=1e-7)
 
 
 def test_adam_is_that_of_keras():
@@ -245,8 +259,8 @@ for name, rate in (("plain", 0.0), ("dropout", 0.4)):
     held = epochs.hold(pairs), epochs.hold(labels)
     result[name] = {
         "before": epochs.distances(pairs).tolist(),
-        "seen": epochs.train(*held, np.arange(150)[::-1], 64).tolist(),
-        "again": epochs.train(*held, np.arange(150), 64).tolist(),
+        "seen": epochs.train(*held, np.arange(150)[::-1], 64)[0].tolist(),
+        "again": epochs.train(*held, np.arange(150), 64)[0].tolist(),
         "after": epochs.distances(held[0], np.arange(10, 150)).tolist(),
     }
 many = rng.random((3000, 2, BANDS), dtype=np.float32)

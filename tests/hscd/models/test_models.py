@@ -161,15 +161,15 @@ def test_a_model_on_a_read_only_disk_is_read(tmp_path, monkeypatch):
 
 def test_a_model_that_is_replaced_while_it_is_read_is_read_whole(tmp_path, monkeypatch):
     models.save_model(tmp_path / "M", OLD, some_weights(1))
-    read, layers = models._checked_parameters, NEW | {"layer": 5}
+    read, layers = models._parameters, NEW | {"layer": 5}
 
-    def replaced(file):
-        monkeypatch.setattr(models, "_checked_parameters", read)
+    def replaced(file, stored):
+        monkeypatch.setattr(models, "_parameters", read)
         models.save_model(tmp_path / "M", layers, some_weights(2))
-        return read(file)
+        return read(file, stored)
 
-    monkeypatch.setattr(models, "_checked_parameters", replaced)
-    parameters, arrays = models._read(tmp_path / "M")
+    monkeypatch.setattr(models, "_parameters", replaced)
+    parameters, _, arrays = models._read(tmp_path / "M")
     assert (parameters["lr"], arrays[0][0, 0]) == (2e-3, 2)
 
 
@@ -184,15 +184,18 @@ def test_files_of_two_models_are_an_error(tmp_path):
 # Whatever program wrote the parameters anew, with NumPy's numbers or another protocol, it is the same model.
 def test_parameters_of_the_same_values_belong_to_the_weights(tmp_path):
     models.save_model(tmp_path / "M", OLD, some_weights(1))
-    parameters = storage.read_pickle(tmp_path / "M_param.pickle") | {"lr": np.float64(1e-3), "batch_size": np.int64(32)}
-    storage.write_pickle(tmp_path / "M_param.pickle", parameters)
+    parameters = models.read_parameter_file(tmp_path / "M_param.pickle") | {
+        "lr": np.float64(1e-3),
+        "batch_size": np.int64(32),
+    }
+    models.write_parameter_file(tmp_path / "M_param.pickle", parameters)
     assert saved(tmp_path / "M") == "old"
 
 
 # A user may set another learning rate for the fine-tuning of a saved model.
 def test_parameters_that_do_not_change_the_distances_may_be_edited(tmp_path):
     models.save_model(tmp_path / "M", OLD, some_weights(1))
-    storage.write_pickle(tmp_path / "M_param.pickle", OLD | {"lr": 0.5, "batch_size": 7})
+    models.write_parameter_file(tmp_path / "M_param.pickle", OLD | {"lr": 0.5, "batch_size": 7})
     assert models.read_parameters(tmp_path / "M")["lr"] == 0.5
 
 
@@ -220,9 +223,13 @@ def test_sizes_are_checked_before_weights_are_read(tmp_path, monkeypatch, layer)
         ({"layer_1": 2.5}, "layer_1 is 2.5"),
         ({"layer_2": "x" * 100_000}, "layer_2 is str"),
         ({"batch_size": None}, "batch_size is NoneType"),
-        ({"batch_size": 2**62}, "batch_size is 4611686018427387904; expected at most"),
+        ({"batch_size": 2**62}, "batch_size is 4611686018427387904; expected an integer from 1 to 1048576"),
         ({"lr": -1.0}, "lr is -1.0; expected a number > 0"),
         ({"margin": float("nan")}, "margin is nan"),
+        ({"fourth_layer": "no"}, "fourth_layer is str; expected True or False"),
+        ({"network": "x" * 100_000}, "unknown network 'xxx"),
+        ({"loss": "x" * 100_000}, "unknown loss 'xxx"),
+        ({"loss": [1]}, "unknown loss"),
     ],
 )
 def test_unusable_parameters_are_errors_of_one_line(tmp_path, change, message):
@@ -231,3 +238,25 @@ def test_unusable_parameters_are_errors_of_one_line(tmp_path, change, message):
         models.load_model(tmp_path / "M")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+# The digest becomes part of a file's name. One bit makes a slash of the dash in it, or a letter.
+@pytest.mark.parametrize("digest", ["0123456789abcdef/0123456789abcdef", "../../x", "a" * 5000, "no digest"])
+def test_a_digest_that_is_none_is_refused(tmp_path, digest):
+    models.save_model(tmp_path / "M", OLD, some_weights(1))
+    with h5py.File(tmp_path / "M.h5", "a") as h5:
+        h5.attrs["hscd_parameters"] = digest
+    with pytest.raises(InputError, match=r"which is no digest") as caught:
+        models.read_parameters(tmp_path / "M")
+    assert len(str(caught.value)) < 500
+    models.save_model(tmp_path / "M", OLD, some_weights(1))
+    assert saved(tmp_path / "M") == "old"
+
+
+@pytest.mark.parametrize(
+    "change", [{"score_function": SAM}, {"margin": 2.0}, {"network": "other"}, {"layer": 6}, {"loss": "x"}, {"more": 1}]
+)
+def test_the_digest_tells_parameters_apart_and_first_of_all_what_distances_mean(change):
+    first, second = (models._digest(parameters).split("-") for parameters in (OLD, OLD | change))
+    assert first[1] != second[1]
+    assert (first[0] != second[0]) == bool({"score_function", "margin", "network"} & set(change))

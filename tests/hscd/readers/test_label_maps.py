@@ -106,7 +106,23 @@ def test_one_hot_is_refused_with_the_reason(dtype, bands):
         label_map_of(image_of(one_hot))
 
 
-@pytest.mark.parametrize("spectrum", [(1, 1, 0), (0, 0, 0), (2, -1, 0), (0.5, 0.25, 0.25)])
+@pytest.mark.parametrize("nothing", [0, math.nan])
+@pytest.mark.parametrize("bands", [2, 3, 5])
+def test_one_hot_with_pixels_of_no_class(nothing, bands):
+    # The last of six pixels is of no class; argmax would make it one of the first.
+    one_hot = np.eye(bands)[np.arange(6).reshape(2, 3) % bands]
+    one_hot[1, 2] = nothing
+    with pytest.raises(
+        InputError, match=r"one-hot.*argmax over the bands\), and a number of its own where there is none$"
+    ):
+        label_map_of(image_of(one_hot))
+
+
+def test_bands_that_are_all_0_are_grey_and_not_one_hot():
+    assert label_map_of(image_of(np.zeros((2, 2, 3), np.uint8))).values.tolist() == [[0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("spectrum", [(1, 1, 0), (1, 1, 1), (2, -1, 0), (0.5, 0.25, 0.25), (0, math.nan, 0)])
 def test_what_is_not_quite_one_hot_is_refused_without_that_advice(spectrum):
     values = np.array([[(1, 0, 0), (0, 1, 0), spectrum]])
     with pytest.raises(InputError, match="expected a label map of"):

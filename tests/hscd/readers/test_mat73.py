@@ -112,8 +112,14 @@ def test_axes_are_guessed_where_nothing_says_that_matlab_wrote_them(path, libver
         h5.create_dataset("cube", data=cube().T, chunks=(3, 2, 4), compression="gzip")
     image = open_image(path, "cube", LIMIT)
     assert (image.format, image.shape) == ("HDF5", (7, 5, 6))
-    assert "its axes are taken as MATLAB stores them" in "".join(image.notes)
+    (note,) = image.notes
+    assert "its axes are taken as MATLAB stores them, in reverse, (bands, columns, rows): " in note
+    assert note.endswith("7 rows × 5 columns × 6 band(s)")
     np.testing.assert_array_equal(image.read(), cube(), strict=True)
+    # Written as it is, (rows, columns, bands), the first axis is taken for the bands and the last one for the rows.
+    with h5py.File(path, "w", libver=libver) as h5:
+        h5["cube"] = cube()
+    assert open_image(path, "cube", LIMIT).notes[0].endswith(": 6 rows × 5 columns × 7 band(s)")
     write(path, {"cube": cube()})
     assert open_image(path, "cube", LIMIT).notes == ()
 

@@ -117,8 +117,11 @@ def test_values_come_back_bit_for_bit(tmp_path, shape):
     gis.write_change_map(tmp_path / "m.tif", labels, PIXEL_GRID)
     gis.write_distances(tmp_path / "d.tif", distances, PIXEL_GRID)
     with opened(tmp_path / "m.tif") as file:
-        assert (file.count, file.dtypes, file.nodata) == (1, ("uint8",), 2)
-        assert np.array_equal(file.read(1), labels)
+        assert (file.count, file.dtypes, file.nodata) == (1, ("uint8",), 255)
+        # Changed (label 0) is 1, unchanged (1) is 0, unknown (2) is 255.
+        values = file.read(1)
+        for label, value in ((0, 1), (1, 0), (2, 255)):
+            assert np.array_equal(values == value, labels == label)
         assert np.array_equal(file.read_masks(1) == 0, labels == 2)
     with opened(tmp_path / "d.tif") as file:
         assert (file.count, file.dtypes) == (1, ("float32",))
@@ -166,10 +169,10 @@ def test_classes_have_colours_and_names(tmp_path):
     with opened(tmp_path / "m.tif") as file:
         colours = file.colormap(1)
         # Red #d7191c, blue #2c5fbf, yellow #ffe34d; GDAL shows the colour of no data as transparent.
-        assert [colours[label][:3] for label in range(3)] == [(215, 25, 28), (44, 95, 191), (255, 227, 77)]
+        assert [colours[value][:3] for value in (1, 0, 255)] == [(215, 25, 28), (44, 95, 191), (255, 227, 77)]
         assert file.descriptions == ("change map",)
         assert file.tags() | {"AREA_OR_POINT": "Area"} == {
-            "CLASS_0": "changed", "CLASS_1": "unchanged", "CLASS_2": "unknown or masked", "MODEL": "M 1",
+            "CLASS_0": "unchanged", "CLASS_1": "changed", "CLASS_255": "unknown or masked", "MODEL": "M 1",
             "RADIUS": "3", "AREA_OR_POINT": "Area",
         }  # fmt: skip
 
@@ -187,7 +190,7 @@ def test_overviews_show_the_most_frequent_class_and_the_mean(tmp_path):
     gis.write_change_map(tmp_path / "m.tif", np.tile(np.array([[0, 0], [1, 0]], np.uint8), (300, 300)), PIXEL_GRID)
     distances = np.tile(np.array([[1, 2], [np.nan, 3]], np.float32), (300, 300))
     gis.write_distances(tmp_path / "d.tif", distances, PIXEL_GRID)
-    for name, value in (("m.tif", 0), ("d.tif", 2)):
+    for name, value in (("m.tif", 1), ("d.tif", 2)):
         with opened(tmp_path / name, overview_level=0) as file:
             assert file.shape == (300, 300)
             assert np.unique(file.read(1)).tolist() == [value]
@@ -198,7 +201,7 @@ def test_a_part_of_an_array_is_written_as_well(tmp_path):
     gis.write_change_map(tmp_path / "m.tif", labels[::2, 10:50], PIXEL_GRID)
     gis.write_distances(tmp_path / "d.tif", distances.T.astype(np.float64), PIXEL_GRID)
     with opened(tmp_path / "m.tif") as file:
-        assert np.array_equal(file.read(1), labels[::2, 10:50])
+        assert np.array_equal(file.read(1), np.array([1, 0, 255])[labels[::2, 10:50]])
     with opened(tmp_path / "d.tif") as file:
         assert np.array_equal(file.read(1), distances.T, equal_nan=True)
 
@@ -214,7 +217,7 @@ def test_style_of_classes(tmp_path):
     assert renderer.get("nodataColor") == "255,227,77,255"  # as the PNG maps have it
     entries = [(e.get("value"), e.get("color"), e.get("label")) for e in renderer.iter("paletteEntry")]
     assert entries == [
-        ("0", "#d7191c", "changed"), ("1", "#2c5fbf", "unchanged"), ("2", "#ffe34d", "unknown or masked"),
+        ("1", "#d7191c", "changed"), ("0", "#2c5fbf", "unchanged"), ("255", "#ffe34d", "unknown or masked"),
     ]  # fmt: skip
 
 

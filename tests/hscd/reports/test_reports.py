@@ -22,8 +22,8 @@ METRIC_COLUMNS = [
 ]
 SIX = ["overall_acc", "true_positives", "true_negatives", "false_positives", "false_negatives", "thresh"]
 TRIAL_COLUMNS = [
-    *["trial_id", "status", "time", "epochs", "score", "loss", "val_loss", "learning_rate", "batch_size"],
-    *["dropout_1", "dropout_2", "layer_1", "layer_2", "layer_3"],
+    *["trial_id", "status", "time", "epochs", "best_epoch", "stopped", "score", "loss", "val_loss"],
+    *["learning_rate", "batch_size", "dropout_1", "dropout_2", "layer_1", "layer_2", "layer_3"],
     *(f"test_{name}" for name in SIX),
     *(f"val_{name}" for name in SIX),
     "best",
@@ -31,6 +31,8 @@ TRIAL_COLUMNS = [
 
 REPORT = {
     "epochs": 17,
+    "best_epoch": 7,
+    "stopped": "no progress",
     "train_loss": 0.25,
     "loss": 0.5,
     "lr": 0.002,
@@ -132,19 +134,26 @@ def test_outcome_says_how_much_of_the_unmasked_pixels_is_changed():
 def test_trial_rows_have_the_columns_of_the_specification_in_order():
     rows = tables.trial_rows([Trial(0, "ok", 12.5, REPORT), Trial(1, "fail", 0.5, {}, "NaN")], best=0)
     assert [list(row) for row in rows] == [TRIAL_COLUMNS] * 2
-    assert len(TRIAL_COLUMNS) == 27
+    assert len(TRIAL_COLUMNS) == 29
 
 
 def test_trial_row_by_hand():
     (row,) = tables.trial_rows([Trial(4, "ok", 12.5, REPORT)], best=4)
     # The trials are compared by their validation loss. In val, 1 + 2 of 10 are right.
     assert list(row.values()) == [
-        *(4, "ok", 12.5, 17, 0.5, 0.25, 0.5, 0.002, 64),
+        *(4, "ok", 12.5, 17, 7, "no progress", 0.5, 0.25, 0.5, 0.002, 64),
         *(0.1, 0.2, 224, 128, 96),
         *(0.85, 5, 80, 3, 12, 0.75),
         *(0.3, 1, 2, 3, 4, 0.625),
         True,
     ]
+
+
+def test_parameters_that_not_every_branch_has_are_columns_before_the_last():
+    trials = [Trial(0, "ok", 1.0, REPORT | {"filters": 3}), Trial(1, "fail", 1.0, {})]
+    first, second = tables.trial_rows(trials, best=0, further=["filters"])
+    assert list(first) == list(second) == [*TRIAL_COLUMNS[:-1], "filters", "best"]
+    assert (first["filters"], second["filters"]) == (3, None)
 
 
 def test_only_the_best_trial_is_marked():

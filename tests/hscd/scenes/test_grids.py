@@ -80,6 +80,20 @@ def test_pixels_that_are_larger_beyond_all_measure_are_refused(size):
         onto(image, Grid((30.0, 0.0, 366975.0, 0.0, -30.0, 5808045.0), UTM), (20, 30), np.float32, np.nan)
 
 
+def test_each_direction_is_averaged_over_what_a_new_pixel_covers():
+    # Rows alternate between 0 and 8, columns are all the same. Pixels that are twice as high and as wide as before
+    # average two rows; their weights are those of a triangle, whatever they are the rows' share is a half. Were the
+    # scales of rows and columns exchanged, rows would be taken as they are.
+    rows = np.repeat((np.arange(20) % 2 * 8.0)[:, None, None], 30, axis=1).astype(np.float32)
+    high = Grid((30.0, 0.0, 366975.0, 0.0, -120.0, 5808045.0), UTM)
+    found = onto(image_of(rows), high, (5, 30), np.float32, np.nan).read()
+    np.testing.assert_allclose(found[1:-1, 2:-2], 4, atol=0.5)
+    wide = Grid((120.0, 0.0, 366975.0, 0.0, -30.0, 5808045.0), UTM)
+    columns = np.repeat((np.arange(28) % 2 * 8.0)[None, :, None], 20, axis=0).astype(np.float32)
+    found = onto(image_of(columns), wide, (20, 7), np.float32, np.nan).read()
+    np.testing.assert_allclose(found[2:-2, 1:-1], 4, atol=0.5)
+
+
 @pytest.mark.parametrize("nodata", [np.nan, -1.0])
 def test_nodata_is_not_mixed_into_what_is_beside_it(nodata):
     pixels = plane()

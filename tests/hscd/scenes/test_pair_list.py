@@ -65,7 +65,13 @@ HEAD = "name,before,after,label,changed_mask,unchanged_mask\n"
         (HEAD + "x,a,b,,c,\n", "line 2: changed_mask alone; expected both masks, or a label"),
         (HEAD + "x,a,b,,,c\n", "line 2: unchanged_mask alone"),
         (HEAD + "x,a,b,l,c,u\n", "line 2: a label and masks; expected one of the two"),
+        (HEAD + "x,a,b,l,c,\n", "line 2: a label and masks; expected one of the two"),
+        (HEAD + "x,a,b,,c/m.bmp,c/./m.bmp\n", "line 2: both masks are c/m.bmp; expected two different ones"),
         ('name,before,after\nx,a,"b\n', "line 2: not a CSV file"),
+        ("name;before;after\nx;a;b\n", "line 1: its columns are separated by semicolons; expected commas"),
+        ('"name";"before";"after"\n', "line 1: its columns are separated by semicolons; expected commas"),
+        ("\ufeffname\tbefore\tafter", "line 1: its columns are separated by tabs; expected commas"),
+        ("name,before,after\nx;a;b\n", "the first line names 3 columns; they are separated by semicolons, expected"),
     ],
 )
 def test_what_is_refused(file, text, said):

@@ -88,9 +88,20 @@ SOUND = {"trial_id": 0, "status": "ok", "seconds": 1.0, "report": {"loss": 0.5},
 @pytest.mark.parametrize("change", [{"trial_id": "0"}, {"report": {}}, {"report": {"loss": "x"}}, {"test": 1}, {}])
 def test_a_record_that_makes_no_sense_is_set_aside(tmp_path, change):
     entry = {"trial": SOUND | change, "values": {}, "model": ""}
-    content = {"version": 1, "question": {}, "workers": 1, "trials": [entry]}
+    content = {"version": 2, "question": {}, "workers": 1, "trials": [entry]}
     (tmp_path / "r.json").write_text(json.dumps(content), encoding="utf-8")
     assert SearchRecord(tmp_path / "r.json", {}, 1).discarded == ("is damaged" if change else "")
+
+
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [(1, "is of another version of this program"), (3, "is of another version of this program"), ("2", "is damaged")],
+)
+def test_a_record_of_another_version_is_set_aside(tmp_path, version, why):
+    content = {"version": version, "question": {}, "workers": 1, "trials": []}
+    (tmp_path / "r.json").write_text(json.dumps(content), encoding="utf-8")
+    assert SearchRecord(tmp_path / "r.json", {}, 1).discarded == why
+    assert json.loads((tmp_path / "r_old.json").read_text(encoding="utf-8")) == content
 
 
 def test_a_record_nested_too_deep_is_set_aside(tmp_path):

@@ -1,8 +1,65 @@
-from hscd.system.messages import show_warnings, warn
+"""What is said where, and from which level on."""
+
+import logging
+
+import pytest
+
+from hscd.system.messages import (
+    NORMAL,
+    QUIET,
+    VERBOSE,
+    collected,
+    detail,
+    error,
+    progress,
+    result,
+    show_messages,
+    tell,
+    warn,
+)
 
 
-def test_a_warning_is_one_line_on_standard_error(capsys):
-    show_warnings()
-    show_warnings()  # a second run in one process does not say it twice
-    warn("town.tif: 5 % of it is odd")
-    assert capsys.readouterr() == ("", "warning: town.tif: 5 % of it is odd\n")
+@pytest.fixture(autouse=True)
+def level_as_before():
+    logger = logging.getLogger("hscd")
+    level = logger.level
+    yield
+    logger.setLevel(level)
+
+
+def say_all():
+    result("kappa .9")
+    error("no such file")
+    warn("5 % of it is odd")
+    tell("making the demo data")
+    detail("took 3 s")
+
+
+SAID = ["error: no such file", "warning: 5 % of it is odd", "making the demo data", "took 3 s"]
+
+
+@pytest.mark.parametrize(("level", "lines"), [(QUIET, 2), (NORMAL, 3), (VERBOSE, 4)])
+def test_a_level_shows_what_is_of_it_and_above(capsys, level, lines):
+    show_messages(level)
+    show_messages(level)  # a second run in one process does not say it twice
+    say_all()
+    said = capsys.readouterr()
+    assert said.out == "kappa .9\n"  # results alone, whatever the level
+    assert said.err.splitlines() == SAID[:lines]
+
+
+def test_quiet_hides_bars(capsys):
+    show_messages(QUIET)
+    assert list(progress([1, 2])) == [1, 2]
+    assert capsys.readouterr().err == ""
+    show_messages(NORMAL)
+    assert list(progress([1, 2])) == [1, 2]
+    assert "2/2" in capsys.readouterr().err
+
+
+def test_warnings_alone_are_collected(capsys):
+    show_messages(QUIET)
+    with collected() as texts:
+        say_all()
+    warn("later")
+    assert texts == ["no such file", "5 % of it is odd"]

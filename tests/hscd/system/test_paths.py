@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hscd.system.errors import InputError
-from hscd.system.paths import for_gdal, plain_folder, require_names, require_regular
+from hscd.system.paths import for_gdal, misplaced, plain_folder, require_names, require_regular
 
 ODD = (
     "a;b", "a!b", "a?b", "?", "a?", "a#b", "a%20b", "a|b", "a'b", 'a"b', "-a", ".a", "a.zip", "a.zip!b", "x:y", "file:",
@@ -110,3 +110,24 @@ def test_a_plain_folder_is_itself_and_links_do_not_stay(tmp_path, monkeypatch):
     with plain_folder(odd) as plain:
         assert "!" not in str(plain)
         assert plain.resolve() == odd
+
+
+def test_results_among_images_are_told_apart_from_those_beside_and_above(tmp_path):
+    images = [("images", tmp_path / "images"), ("image", tmp_path / "one/a.tif")]
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one/a.tif").touch()
+    for folder, said in (
+        ("images", "r: is the folder of images; results would be taken for images, give them another"),
+        ("images/x/y", f"r: found {str(tmp_path / 'images/x/y')!r}, inside that of images; results would be taken"),
+        ("x/../one", "r: is the folder in which image lies; results would be taken for images, give another"),
+    ):
+        (found,) = misplaced([("r", tmp_path / folder)], images)
+        assert found.startswith(said)
+    for folder in (".", "images2", "one/x"):
+        assert misplaced([("r", tmp_path / folder)], images) == []
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b"])
+def test_a_path_that_is_none_is_not_among_results(tmp_path, name):
+    assert misplaced([("r", tmp_path / "r"), ("s", tmp_path)], [("i", tmp_path / name)]) == []
+    assert misplaced([("r", tmp_path / name)], [("i", tmp_path / "i")]) == []

@@ -7,6 +7,7 @@ import pickletools
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,8 @@ from hscd.heads.spectral_angle import SAM
 from hscd.system import storage
 from hscd.system.errors import InputError
 
+# What the files may name here, and under which name.
+FUNCTIONS = {"siamese.euclidean_dist": euclidean_dist, "siamese.SAM": SAM}
 PARAMETERS = {
     "dropout_rate": 0.125,
     "dropout_rate_1": 0.25,
@@ -196,6 +199,44 @@ def test_without_locks_nothing_is_swept(tmp_path, monkeypatch):
     assert names_in(tmp_path) == ["quick.bin", "slow.bin"]
 
 
+@pytest.fixture
+def synced(monkeypatch):
+    """What is flushed to the disk, moved and closed, in that order, by the numbers of files (inodes)."""
+    steps = []
+    fsync, replace = os.fsync, Path.replace
+
+    def recorded_fsync(descriptor):
+        steps.append(("fsync", os.fstat(descriptor).st_ino, os.fstat(descriptor).st_size))
+        fsync(descriptor)
+
+    def recorded_replace(source, target):
+        steps.append(("move", source.stat().st_ino, str(target)))
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", recorded_fsync)
+    monkeypatch.setattr(Path, "replace", recorded_replace)
+    return steps
+
+
+def write_by_path(path):
+    with storage.atomic_path(path) as temporary:
+        temporary.write_bytes(b"content")
+
+
+# A power cut just after the move must not leave an empty file under the name: the content is on the disk before, all of
+# it, and then the folder with the new name.
+@pytest.mark.skipif(os.name != "posix", reason="folders are flushed on POSIX only")
+@pytest.mark.parametrize("write", [lambda path: storage.write_bytes(path, b"content"), write_by_path])
+def test_the_content_is_on_the_disk_before_the_move_and_the_name_after_it(tmp_path, synced, write):
+    path = tmp_path / "result.bin"
+    path.write_bytes(b"old")
+    write(path)
+    file, folder = path.stat().st_ino, tmp_path.stat().st_ino
+    assert [(what, inode) for what, inode, _ in synced] == [("fsync", file), ("move", file), ("fsync", folder)]
+    assert synced[0][2] == len(b"content")
+    assert synced[1][2] == str(path)
+
+
 # --- exclusive -------------------------------------------------------------------------------------------------------
 
 HOLD = """
@@ -295,8 +336,8 @@ def globals_of(path):
 @pytest.mark.parametrize("function", [euclidean_dist, SAM])
 def test_parameters_come_back_with_their_distance_function(tmp_path, function):
     parameters = PARAMETERS | {"score_function": function}
-    storage.write_pickle(tmp_path / "m_param.pickle", parameters)
-    found = storage.read_pickle(tmp_path / "m_param.pickle")
+    storage.write_pickle(tmp_path / "m_param.pickle", parameters, FUNCTIONS)
+    found = storage.read_pickle(tmp_path / "m_param.pickle", FUNCTIONS)
     assert found == parameters
     assert found["score_function"] is function
     assert list(found) == list(parameters)
@@ -305,13 +346,13 @@ def test_parameters_come_back_with_their_distance_function(tmp_path, function):
 # The guide's program unpickles a function by importing it from its own module, `siamese`.
 @pytest.mark.parametrize(("function", "name"), [(euclidean_dist, "euclidean_dist"), (SAM, "SAM")])
 def test_distance_function_is_stored_as_a_global_of_siamese(tmp_path, function, name):
-    storage.write_pickle(tmp_path / "m_param.pickle", PARAMETERS | {"score_function": function})
+    storage.write_pickle(tmp_path / "m_param.pickle", PARAMETERS | {"score_function": function}, FUNCTIONS)
     assert globals_of(tmp_path / "m_param.pickle") == {f"siamese {name}"}
 
 
 # Its TensorFlow 2.4 runs on Python 3.6 to 3.8, which read protocols up to 3 (3.6, 3.7: 4).
 def test_protocol_is_one_that_old_programs_read(tmp_path):
-    storage.write_pickle(tmp_path / "m_param.pickle", PARAMETERS)
+    storage.write_pickle(tmp_path / "m_param.pickle", PARAMETERS, FUNCTIONS)
     assert (tmp_path / "m_param.pickle").read_bytes()[:2] == b"\x80\x03"
 
 
@@ -330,15 +371,33 @@ print(content.pop("score_function")(1, 2), content["other"](1, 2), sorted(conten
 
 def test_a_program_with_its_own_siamese_module_reads_parameters(tmp_path):
     path = tmp_path / "m_param.pickle"
-    storage.write_pickle(path, {"score_function": SAM, "other": euclidean_dist, "layer": 224})
+    storage.write_pickle(path, {"score_function": SAM, "other": euclidean_dist, "layer": 224}, FUNCTIONS)
     done = subprocess.run([sys.executable, "-c", OLD_PROGRAM, path], capture_output=True, text=True, check=False)
     assert done.stdout == "SAM of the old program ED of the old program ['layer', 'other'] 224\n", done.stderr
 
 
 def test_one_function_under_several_keys(tmp_path):
     content = {"a": SAM, "b": "text", "c": SAM, "d": euclidean_dist, "e": SAM}
-    storage.write_pickle(tmp_path / "f.pickle", content)
-    assert storage.read_pickle(tmp_path / "f.pickle") == content
+    storage.write_pickle(tmp_path / "f.pickle", content, FUNCTIONS)
+    assert storage.read_pickle(tmp_path / "f.pickle", FUNCTIONS) == content
+
+
+# A function that readers would not find under its name makes a file that nobody can read.
+@pytest.mark.parametrize("functions", [None, {"siamese.SAM": SAM}])
+def test_functions_that_are_not_named_are_neither_written_nor_read(tmp_path, functions):
+    path = tmp_path / "f.pickle"
+    with pytest.raises(TypeError, match=r"euclidean_dist.* is not among the functions"):
+        storage.write_pickle(path, {"a": euclidean_dist}, functions)
+    assert names_in(tmp_path) == []
+    storage.write_pickle(path, {"a": euclidean_dist}, FUNCTIONS)
+    with pytest.raises(InputError, match=r"refers to siamese\.euclidean_dist, which is not allowed"):
+        storage.read_pickle(path, functions)
+
+
+def test_names_of_functions_are_the_callers(tmp_path):
+    storage.write_pickle(tmp_path / "f.pickle", {"a": SAM}, {"one.package.angle": SAM})
+    assert globals_of(tmp_path / "f.pickle") == {"one.package angle"}
+    assert storage.read_pickle(tmp_path / "f.pickle", {"one.package.angle": euclidean_dist}) == {"a": euclidean_dist}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -398,7 +457,7 @@ def test_a_failed_write_leaves_the_old_pickle(tmp_path):
 
 def test_writing_does_not_mutate_the_dict(tmp_path):
     parameters = dict(PARAMETERS)
-    storage.write_pickle(tmp_path / "f.pickle", parameters)
+    storage.write_pickle(tmp_path / "f.pickle", parameters, FUNCTIONS)
     assert parameters == PARAMETERS
     assert parameters["score_function"] is euclidean_dist
 
@@ -432,8 +491,8 @@ def the_same(found, expected):
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=_CONTENTS)
 def test_any_content_that_can_be_written_comes_back(tmp_path, content):
-    storage.write_pickle(tmp_path / "f.pickle", content)
-    found = storage.read_pickle(tmp_path / "f.pickle")
+    storage.write_pickle(tmp_path / "f.pickle", content, FUNCTIONS)
+    found = storage.read_pickle(tmp_path / "f.pickle", FUNCTIONS)
     assert list(found) == list(content)
     for key, expected in content.items():
         the_same(found[key], expected)

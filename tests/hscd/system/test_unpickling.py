@@ -16,6 +16,9 @@ from hscd.models import saved as models
 from hscd.system import storage
 from hscd.system.errors import InputError
 
+# What the files may name here: what hostile ones name besides is refused all the same.
+FUNCTIONS = {"siamese.euclidean_dist": euclidean_dist, "siamese.SAM": SAM}
+
 
 class _Runs:
     """Pickles as a call of `function` with `arguments`."""
@@ -43,7 +46,7 @@ def test_hostile_pickles_are_refused_and_nothing_is_run(tmp_path, protocol, wrap
     ):
         path.write_bytes(pickle.dumps(wrap(_Runs(function, *arguments)), protocol=protocol))
         with pytest.raises(InputError) as caught:
-            storage.read_pickle(path)
+            storage.read_pickle(path, FUNCTIONS)
         assert str(path) in str(caught.value)
         assert name in str(caught.value)
         assert not sentinel.exists()
@@ -138,7 +141,7 @@ def test_globals_other_than_the_allowed_ones_are_refused(tmp_path, name, data):
     path = tmp_path / "hostile.pickle"
     path.write_bytes(data)
     with pytest.raises(InputError, match="not allowed") as caught:
-        storage.read_pickle(path)
+        storage.read_pickle(path, FUNCTIONS)
     assert str(path) in str(caught.value)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -150,7 +153,7 @@ def test_a_pickle_cannot_change_a_distance_of_this_program(tmp_path, monkeypatch
     path = tmp_path / "hostile.pickle"
     path.write_bytes(b"csiamese\nSAM\n(N(S'__name__'\nS'renamed'\ndtb0(d.")
     with contextlib.suppress(InputError):
-        storage.read_pickle(path)
+        storage.read_pickle(path, FUNCTIONS)
     assert SAM.__name__ == "SAM"
 
 
@@ -161,18 +164,18 @@ def test_a_pickle_of_something_else_than_a_dict_is_an_error(tmp_path, content, k
     path = tmp_path / "other.pickle"
     path.write_bytes(b"csiamese\nSAM\n." if content is SAM else pickle.dumps(content))
     with pytest.raises(InputError, match=f"expected a dict, found {kind}") as caught:
-        storage.read_pickle(path)
+        storage.read_pickle(path, FUNCTIONS)
     assert str(path) in str(caught.value)
 
 
 def test_every_truncation_of_a_pickle_is_an_input_error(tmp_path):
     path = tmp_path / "p.pickle"
-    storage.write_pickle(path, {"threshold": 0.5, "distances": np.arange(5.0), "score_function": SAM})
+    storage.write_pickle(path, {"threshold": 0.5, "distances": np.arange(5.0), "score_function": SAM}, FUNCTIONS)
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
         with pytest.raises(InputError, match="not a usable pickle file") as caught:
-            storage.read_pickle(path)
+            storage.read_pickle(path, FUNCTIONS)
         assert str(path) in str(caught.value)
 
 
@@ -245,7 +248,7 @@ def test_missing_file_and_folder_are_input_errors(tmp_path):
 @needs_shared
 @pytest.mark.parametrize("name", ["BAEDotsu", "SBEDotsu"])
 def test_legacy_parameters_load(name):
-    found = storage.read_pickle(SHARED / "legacy" / f"{name}_param.pickle")
+    found = models.read_parameter_file(SHARED / "legacy" / f"{name}_param.pickle")
     assert set(found) == set(models.PARAMETERS)
     assert found["score_function"] is euclidean_dist
     assert (found["layer"], found["layer_1"], found["layer_2"], found["batch_size"]) == (224, 128, 64, 32)

@@ -7,7 +7,7 @@ from hscd.system.errors import InputError
 from hscd.thresholds import looks
 from hscd.thresholds.chi2 import chi2_cut
 from hscd.thresholds.floor import floor
-from hscd.thresholds.otsu import otsu, separability
+from hscd.thresholds.otsu import otsu, otsu_cut, separability
 from hscd.thresholds.otsu_clipped import otsu_clipped
 
 
@@ -90,3 +90,10 @@ def test_the_floor_is_the_larger_of_both():
     assert floor(both, degrees=2).value == pytest.approx(expected)
     assert floor(both, degrees=2).warnings == ()
     assert expected > 30
+
+
+def test_otsu_looks_at_the_scale_that_scores_ask_for():
+    scores = np.concatenate([np.random.default_rng(0).chisquare(6, 5000), np.full(500, 400.0)])
+    assert otsu_cut(scores).value == otsu(scores)
+    # The root of the scores is cut, and the cut is told in units of the score.
+    assert otsu_cut(scores, scale="root").value == pytest.approx(otsu(np.sqrt(scores)) ** 2)

@@ -14,6 +14,9 @@ _RIDGE = 1e-3
 _SHRINK = 0.05
 # A rare spectrum is allowed a larger residual, as in a multivariate t distribution of so many degrees of freedom.
 _ELLIPTIC = 60.0
+# Variance of a residual that is none, as a part of the variance of what is predicted; and how far statistics that are
+# nearly zero are stretched.
+_LEAST_NOISE, _LARGEST_FACTOR = 1e-5, 10.0
 # No pixel is left out entirely.
 _LEAST_WEIGHT = 1e-6
 _ROUNDS = 15
@@ -114,9 +117,9 @@ def fitted(features: list[np.ndarray], components: list[np.ndarray]) -> Both:
 
 
 def _factor(statistic: np.ndarray, median: float) -> float:
-    """What takes the median of a statistic to where it belongs."""
+    """What takes the median of a statistic to where it belongs; not all of the way where hardly anything is left."""
     found = float(np.median(statistic))
-    return median / found if found > 0 else 1.0
+    return min(median / found, _LARGEST_FACTOR) if found > 0 else 1.0
 
 
 def _direction(features: np.ndarray, predicting: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Direction:
@@ -128,6 +131,8 @@ def _direction(features: np.ndarray, predicting: np.ndarray, target: np.ndarray,
     offset = centre[count:] - slopes @ centre[:count]
     residual = target - (slopes.astype(np.float32) @ features + offset[:, None].astype(np.float32))
     _, noise = _moments([residual], weights)
+    # What rounding and the ridge leave of two images that are the same is no noise to measure change by.
+    noise += np.diag(_LEAST_NOISE * np.diag(covariance)[count:])
     whiten = _whitening((1 - _SHRINK) * noise + _SHRINK * np.trace(noise) / degrees * np.eye(degrees))
     middle, spread = _moments([predicting], weights)
     spread = _whitening(spread)

@@ -8,7 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from hscd.learn.epochs.batches import adds_losses
 from hscd.networks.dropout import dropout_layers
+from hscd.networks.siamese import with_embeddings
 from hscd.system.arrays import aligned_empty, is_aligned
 from hscd.system.backend import keras
 
@@ -16,25 +18,35 @@ from hscd.system.backend import keras
 # pairs that are predicted with it, as the order of the sums in a matrix product depends on how many rows it has.
 _PREDICTION_PAIRS = 1024
 
+# Values of the trained weights, of all other variables, and of the optimiser's.
 State = tuple[list[jax.Array], list[jax.Array], list[jax.Array]]
+# Distances and losses of pairs.
+Seen = tuple[jax.Array, jax.Array]
 
 
 class Epochs:
     """Compiled passes of one model; see the package."""
 
     def __init__(self, model: keras.Model) -> None:
-        self._model = model
-        # Data is always an argument: what a compiled function takes from around it is never freed.
+        self._model, self._whole = model, with_embeddings(model)
+        self._judged_by_batch = model.loss.needs_whole_batches or adds_losses(model)
+        # In an order that does not change when layers are frozen.
+        self._all = model.variables
+        # Data is always an argument, and so are the values of all variables: what a compiled function takes from around
+        # it is never freed, and does not change.
         self._batches = jax.jit(self._train_batches, donate_argnums=0)
         self._forward = jax.jit(self._predict_part)
+        self._judge_part = jax.jit(self._judgement)
 
     def hold(self, array: np.ndarray) -> jax.Array:
         """An array on the device: the same memory where alignment and device allow, a copy otherwise."""
         array = np.asarray(array, np.float32)
         return jax.numpy.asarray(array, copy=None if is_aligned(array) else True)
 
-    def train(self, pairs: jax.Array, labels: jax.Array, order: np.ndarray, batch_size: int) -> np.ndarray:
-        """Train on the pairs at the positions `order`, batch after batch."""
+    def train(
+        self, pairs: jax.Array, labels: jax.Array, order: np.ndarray, batch_size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train on the pairs at the positions `order`, batch after batch; their distances and losses."""
         state = self._state()
         masks = [layer.masks.value for layer in dropout_layers(self._model)]
         seen = []
@@ -43,16 +55,32 @@ class Epochs:
         for part, size in ((order[:full], batch_size), (order[full:], len(order) - full)):
             if len(part):
                 batches = part.reshape(-1, size).astype(np.int32)
-                state, distances = self._batches(state, masks, pairs, labels, batches)
-                seen.append(np.asarray(distances).ravel())
+                state, found = self._batches(state, masks, pairs, labels, batches)
+                seen.append([np.asarray(values).ravel() for values in found])
         for variables, values in zip(self._variables(), state, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
-        return np.concatenate(seen)
+        return _joined(seen)
+
+    def judge(
+        self, pairs: jax.Array, labels: jax.Array, order: np.ndarray, batch_size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Distances and losses of the pairs at the positions `order`."""
+        variables = [variable.value for variable in self._all]
+        size = batch_size if self._judged_by_batch else _PREDICTION_PAIRS
+        seen = []
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
+            # Padded, but not where a loss depends on all that is there.
+            padding = 0 if self._judged_by_batch else size - len(chosen)
+            spectra = jax.numpy.pad(pairs[chosen], [(0, padding), (0, 0), (0, 0)])
+            found = self._judge_part(variables, spectra, jax.numpy.pad(labels[chosen], (0, padding)))
+            seen.append([np.asarray(values)[: len(chosen)] for values in found])
+        return _joined(seen)
 
     def distances(self, pairs: Any, positions: np.ndarray | None = None) -> np.ndarray:
         """Distances of pixel pairs: an array, or what `hold` returned."""
-        weights = [variable.value for variable in self._model.trainable_variables]
+        variables = [variable.value for variable in self._all]
         count = len(pairs) if positions is None else len(positions)
         found = np.empty(count, np.float32)
         for start in range(0, count, _PREDICTION_PAIRS):
@@ -63,7 +91,7 @@ class Epochs:
                 padded[: len(part)], padded[len(part) :] = part, 0
                 part = padded
             part = self.hold(part) if isinstance(part, np.ndarray) else part
-            found[start:stop] = self._forward(weights, part)[: stop - start]
+            found[start:stop] = self._forward(variables, part)[: stop - start]
         return found
 
     def _variables(self) -> tuple[list[Any], list[Any], list[Any]]:
@@ -76,13 +104,13 @@ class Epochs:
 
     def _train_batches(
         self, state: State, masks: list[jax.Array], pairs: jax.Array, labels: jax.Array, batches: jax.Array
-    ) -> tuple[State, jax.Array]:
-        def step(state: State, batch: jax.Array) -> tuple[State, jax.Array]:
+    ) -> tuple[State, Seen]:
+        def step(state: State, batch: jax.Array) -> tuple[State, Seen]:
             trainable, others, optimizer = state
             loss = partial(self._loss, others=others, masks=masks, pairs=pairs[batch], labels=labels[batch])
-            (_, (others, distances)), gradients = jax.value_and_grad(loss, has_aux=True)(trainable)
+            (_, (others, seen)), gradients = jax.value_and_grad(loss, has_aux=True)(trainable)
             trainable, optimizer = self._model.optimizer.stateless_apply(optimizer, gradients, trainable)
-            return (trainable, others, optimizer), distances
+            return (trainable, others, optimizer), seen
 
         return jax.lax.scan(step, state, batches)
 
@@ -94,22 +122,34 @@ class Epochs:
         masks: list[jax.Array],
         pairs: jax.Array,
         labels: jax.Array,
-    ) -> tuple[jax.Array, tuple[list[jax.Array], jax.Array]]:
-        """Mean loss of a batch; with it the state of the random generators after it, and the distances."""
+    ) -> tuple[jax.Array, tuple[list[jax.Array], Seen]]:
+        """Mean loss of a batch; with it the other variables after it, and what was seen of its pairs."""
         model = self._model
         pool = [layer.masks for layer in dropout_layers(model)]
-        values = zip(
-            [*model.trainable_variables, *model.non_trainable_variables, *pool],
-            [*trainable, *others, *masks],
-            strict=True,
-        )
-        with keras.StatelessScope(state_mapping=list(values)) as scope:
-            distances = model(pairs, training=True)
-            loss = jax.numpy.mean(model.loss.call(labels, distances))
+        variables = [*model.trainable_variables, *model.non_trainable_variables, *pool]
+        values = zip(variables, [*trainable, *others, *masks], strict=True)
+        with keras.StatelessScope(list(values), collect_losses=True) as scope:
+            distances, losses = self._losses(pairs, labels, training=True)
         others = [scope.get_current_value(variable) for variable in model.non_trainable_variables]
-        return loss, (others, distances)
+        return jax.numpy.mean(losses), (others, (distances, losses))
 
-    def _predict_part(self, weights: list[jax.Array], pairs: jax.Array) -> jax.Array:
-        mapping = list(zip(self._model.trainable_variables, weights, strict=True))
-        with keras.StatelessScope(state_mapping=mapping):
+    def _losses(self, pairs: jax.Array, labels: jax.Array, *, training: bool) -> Seen:
+        """Distances of pairs and the losses that these make together, what layers add to them included."""
+        distances, embeddings = self._whole(pairs, training=training)
+        values = self._model.loss.values(labels, distances, embeddings)
+        for added in self._whole.losses:
+            values += jax.numpy.sum(added)
+        return distances, values
+
+    def _judgement(self, variables: list[jax.Array], pairs: jax.Array, labels: jax.Array) -> Seen:
+        with keras.StatelessScope(list(zip(self._all, variables, strict=True)), collect_losses=True):
+            return self._losses(pairs, labels, training=False)
+
+    def _predict_part(self, variables: list[jax.Array], pairs: jax.Array) -> jax.Array:
+        with keras.StatelessScope(list(zip(self._all, variables, strict=True))):
             return self._model(pairs, training=False)
+
+
+def _joined(seen: list[list[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    distances, losses = (np.concatenate(part) for part in zip(*seen, strict=True))
+    return distances, losses

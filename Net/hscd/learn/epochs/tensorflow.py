@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from hscd.learn.epochs.batches import adds_losses, keeps_statistics
+from hscd.networks.siamese import with_embeddings
 from hscd.system.arrays import aligned_empty, is_aligned
 from hscd.system.backend import keras, threads
 
@@ -29,27 +31,39 @@ class Epochs:
     """Compiled passes of one model; see the package."""
 
     def __init__(self, model: keras.Model) -> None:
-        self._model = model
+        self._model, self._whole = model, with_embeddings(model)
         self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
-        self._parts = 1 if self._on_gpu else min(threads(), _MOST_PARTS)
+        undivided = model.loss.needs_whole_batches or keeps_statistics(model)
+        self._parts = 1 if self._on_gpu or undivided else min(threads(), _MOST_PARTS)
+        self._judged_by_batch = model.loss.needs_whole_batches or adds_losses(model)
         # Data is always an argument: what a compiled function takes from around it is never freed.
         pairs = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
         labels, positions = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((None,), tf.int32)
-        batch_size = tf.TensorSpec((), tf.int32)
-        self._train = tf.function(self._training_epoch, input_signature=(pairs, labels, positions, batch_size))
+        some = (pairs, labels, positions, tf.TensorSpec((), tf.int32))
+        self._train = tf.function(self._training_epoch, input_signature=some)
+        self._judge = tf.function(self._judgement, input_signature=some)
         self._predict_all = tf.function(self._prediction, input_signature=(pairs,))
         self._predict_some = tf.function(self._prediction, input_signature=(pairs, positions))
 
-    def hold(self, pairs: np.ndarray) -> tf.Tensor:
-        """Pixel pairs as a tensor: the same memory where alignment and device allow, a copy otherwise."""
-        if _is_tensor_memory(pairs) and not self._on_gpu:
-            return tf.experimental.dlpack.from_dlpack(pairs.__dlpack__())
-        return tf.constant(np.asarray(pairs, np.float32))
+    def hold(self, array: np.ndarray) -> tf.Tensor:
+        """An array as a tensor: the same memory where alignment and device allow, a copy otherwise."""
+        if _is_tensor_memory(array) and not self._on_gpu:
+            return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+        return tf.constant(np.asarray(array, np.float32))
 
-    def train(self, pairs: tf.Tensor, labels: tf.Tensor, order: np.ndarray, batch_size: int) -> np.ndarray:
-        """Train on the pairs at the positions `order`, batch after batch."""
-        size = tf.constant(batch_size, tf.int32)
-        return self._train(pairs, labels, tf.constant(order, tf.int32), size).numpy()
+    def train(
+        self, pairs: tf.Tensor, labels: tf.Tensor, order: np.ndarray, batch_size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train on the pairs at the positions `order`, batch after batch; their distances and losses."""
+        seen = self._train(pairs, labels, tf.constant(order, tf.int32), tf.constant(batch_size, tf.int32))
+        return _columns(seen)
+
+    def judge(
+        self, pairs: tf.Tensor, labels: tf.Tensor, order: np.ndarray, batch_size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Distances and losses of the pairs at the positions `order`."""
+        size = batch_size if self._judged_by_batch else _PREDICTION_PART
+        return _columns(self._judge(pairs, labels, tf.constant(order, tf.int32), tf.constant(size, tf.int32)))
 
     def distances(self, pairs: Any, positions: np.ndarray | None = None) -> np.ndarray:
         """Distances of pixel pairs: an array, or what `hold` returned."""
@@ -71,7 +85,7 @@ class Epochs:
         self, pairs: tf.Tensor, labels: tf.Tensor, order: tf.Tensor, batch_size: tf.Tensor
     ) -> tf.Tensor:
         steps = -(-tf.size(order) // batch_size)
-        seen = tf.TensorArray(tf.float32, steps, infer_shape=False, element_shape=(None,))
+        seen = tf.TensorArray(tf.float32, steps, infer_shape=False, element_shape=(None, 2))
         for step in tf.range(steps):
             batch = order[step * batch_size : (step + 1) * batch_size]
             seen = seen.write(step, self._training_step(pairs, labels, batch))
@@ -83,13 +97,39 @@ class Epochs:
         with tf.GradientTape() as tape:
             for part in range(self._parts):
                 chosen = batch[size * part // self._parts : size * (part + 1) // self._parts]
-                distances = self._model(tf.gather(pairs, chosen), training=True)
-                losses.append(tf.reduce_sum(self._model.loss.call(tf.gather(labels, chosen), distances)))
-                seen.append(distances)
+                distances, values = self._losses(tf.gather(pairs, chosen), tf.gather(labels, chosen), training=True)
+                losses.append(tf.reduce_sum(values))
+                seen.append(tf.stack([distances, values], axis=1))
             loss = tf.add_n(losses) / tf.cast(size, tf.float32)
         weights = self._model.trainable_variables
         self._model.optimizer.apply(tape.gradient(loss, weights), weights)
         return tf.concat(seen, 0)
+
+    def _losses(self, pairs: tf.Tensor, labels: tf.Tensor, *, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        """Distances of pairs and the losses that these make together, what layers add to them included."""
+        distances, embeddings = self._whole(pairs, training=training)
+        values = self._model.loss.values(labels, distances, embeddings)
+        # Added to each pair: the parts of a batch then count by their sizes.
+        for added in self._whole.losses:
+            values += tf.reduce_sum(added)
+        return distances, values
+
+    def _judgement(self, pairs: tf.Tensor, labels: tf.Tensor, order: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        parts = -(-tf.size(order) // size)
+
+        def judge_part(part: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            chosen = order[part * size : (part + 1) * size]
+            spectra, targets = tf.gather(pairs, chosen), tf.gather(labels, chosen)
+            if not self._judged_by_batch:
+                missing = size - tf.size(chosen)
+                spectra, targets = tf.pad(spectra, [[0, missing], [0, 0], [0, 0]]), tf.pad(targets, [[0, missing]])
+            both = tf.stack(self._losses(spectra, targets, training=False), axis=1)
+            return part + 1, found.write(part, both[: tf.size(chosen)])
+
+        found = tf.TensorArray(tf.float32, parts, infer_shape=False, element_shape=(None, 2))
+        at_a_time = 1 if self._judged_by_batch else threads()
+        _, found = tf.while_loop(lambda part, _: part < parts, judge_part, (0, found), parallel_iterations=at_a_time)
+        return found.concat()
 
     def _prediction(self, pairs: tf.Tensor, positions: tf.Tensor | None = None) -> tf.Tensor:
         count = tf.shape(pairs)[0] if positions is None else tf.size(positions)
@@ -106,6 +146,12 @@ class Epochs:
         # The parts do not depend on each other: as many run at a time as there are threads.
         _, found = tf.while_loop(lambda part, _: part < parts, predict_part, (0, found), parallel_iterations=threads())
         return found.concat()[:count]
+
+
+def _columns(seen: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and losses, each in one piece."""
+    distances, losses = np.ascontiguousarray(seen.numpy().T)
+    return distances, losses
 
 
 def _is_tensor_memory(array: np.ndarray) -> bool:

@@ -14,10 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from hscd.records import Grid
-from hscd.reports.gis.polygons import write_polygons
-from hscd.reports.gis.rasters import write_change_map, write_distances
+from hscd.reports.gis.polygons import changed_areas, write_polygons
+from hscd.reports.gis.rasters import write_change_map, write_distances, write_scores
 
-__all__ = ["result_files", "write_change_map", "write_distances", "write_polygons", "write_results"]
+__all__ = [
+    "changed_areas",
+    "result_files",
+    "write_change_map",
+    "write_distances",
+    "write_polygons",
+    "write_results",
+    "write_scores",
+]
 
 
 def result_files(prefix: Path) -> list[Path]:

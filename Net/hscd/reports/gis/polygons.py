@@ -24,13 +24,21 @@ _BESIDE = ("-journal", "-wal", "-shm", ".aux.xml")
 _WGS84 = (6378137.0, 298.257223563)
 
 
-def write_polygons(path: Path, labels: np.ndarray, distances: np.ndarray, grid: Grid, min_area: float = 0.0) -> int:
+def write_polygons(
+    path: Path,
+    labels: np.ndarray,
+    distances: np.ndarray,
+    grid: Grid,
+    min_area: float = 0.0,
+    probability: np.ndarray | None = None,
+) -> int:
     """Write the changed regions as polygons of a GeoPackage, layer "changed".
 
     A region is changed pixels connected along their sides; its polygon runs along the sides of its pixels. Fields:
-    `area`, `mean_distance` (empty where a distance of the region is NaN) and `pixels`. The area is in m² where the
-    coordinate system is projected (in the plane of the projection) or geographic (on its ellipsoid), otherwise in
-    pixels; the description of the layer says which. Where nothing changed the layer is empty.
+    `area`, `mean_distance` (empty where a distance of the region is NaN), `pixels` and, if it is given, `probability`,
+    the mean of the region. The area is in m² where the coordinate system is projected (in the plane of the
+    projection) or geographic (on its ellipsoid), otherwise in pixels; the description of the layer says which. Where
+    nothing changed the layer is empty.
 
     Args:
         path: GeoPackage, written anew.
@@ -38,6 +46,7 @@ def write_polygons(path: Path, labels: np.ndarray, distances: np.ndarray, grid: 
         distances: (rows, columns).
         grid: where the pixels lie.
         min_area: regions smaller than this are left out; in the unit of `area`.
+        probability: (rows, columns) of change.
 
     Returns:
         Number of polygons.
@@ -50,7 +59,9 @@ def write_polygons(path: Path, labels: np.ndarray, distances: np.ndarray, grid: 
     regions = find_regions(labels, CHANGED)
     pixels = regions.pixels()
     areas, unit = _areas(regions, grid, crs)
-    means = regions.sums(distances) / pixels
+    values = {"area": areas, "mean_distance": regions.sums(distances) / pixels, "pixels": pixels}
+    if probability is not None:
+        values["probability"] = np.round(regions.sums(probability) / pixels, 3)
     kept = ~(areas < min_area)
     with (
         session(path),
@@ -58,14 +69,31 @@ def write_polygons(path: Path, labels: np.ndarray, distances: np.ndarray, grid: 
         plain_folder(written.parent) as folder,
     ):
         database = folder / written.name
-        _append(database, [], [areas[:0], means[:0], pixels[:0]], grid, unit)
+        _append(database, [], {name: column[:0] for name, column in values.items()}, grid, unit)
         for outlines in regions.outlines(kept):
             chosen = outlines.regions
-            _append(database, _wkb(outlines, grid), [areas[chosen], means[chosen], pixels[chosen]], grid)
+            _append(database, _wkb(outlines, grid), {name: column[chosen] for name, column in values.items()}, grid)
     return int(kept.sum())
 
 
-def _append(path: Path, polygons: list[bytes], fields: list[np.ndarray], grid: Grid, unit: str | None = None) -> None:
+def changed_areas(path: Path, labels: np.ndarray, grid: Grid) -> tuple[np.ndarray, str]:
+    """Areas of the changed regions, largest first, and their unit, "m²" or "pixels"; as `write_polygons` has them.
+
+    Args:
+        path: what an error names.
+        labels: (rows, columns) labels.
+        grid: where the pixels lie.
+
+    Raises:
+        InputError: if the coordinate system of the grid is not one.
+    """
+    areas, unit = _areas(find_regions(labels, CHANGED), grid, crs_of(path, grid))
+    return np.sort(areas)[::-1], unit
+
+
+def _append(
+    path: Path, polygons: list[bytes], fields: dict[str, np.ndarray], grid: Grid, unit: str | None = None
+) -> None:
     """Add polygons to the layer of a GeoPackage; with the unit of their areas, create both."""
     import pyogrio.raw
 
@@ -76,7 +104,7 @@ def _append(path: Path, polygons: list[bytes], fields: list[np.ndarray], grid: G
         description = f"changed regions, areas in {unit}"
         creation = {"dataset_options": {"VERSION": "1.2"}, "layer_options": {"DESCRIPTION": description}}
     pyogrio.raw.write(
-        path, geometry, fields, ["area", "mean_distance", "pixels"], layer=LAYER, driver="GPKG",
+        path, geometry, list(fields.values()), list(fields), layer=LAYER, driver="GPKG",
         geometry_type="Polygon", crs=_named_crs(grid), **creation,
     )  # fmt: skip
 

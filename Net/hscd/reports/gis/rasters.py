@@ -11,7 +11,7 @@ import numpy as np
 from hscd.labels import UNKNOWN
 from hscd.records import Grid
 from hscd.reports.gis.gdal import crs_of, session
-from hscd.reports.gis.styles import CLASSES, class_renderer, distance_renderer, write_style
+from hscd.reports.gis.styles import CLASSES, MAP_VALUES, class_renderer, distance_renderer, write_style
 from hscd.reports.maps import COLOURS
 from hscd.system import storage
 from hscd.system.hardware import threads
@@ -23,7 +23,7 @@ _BESIDE = (".aux.xml", ".ovr", ".msk")
 
 
 def write_change_map(path: Path, labels: np.ndarray, grid: Grid, tags: Mapping[str, object] | None = None) -> None:
-    """Write a change map as GeoTIFF with a colour table, and its style.
+    """Write a change map as GeoTIFF with a colour table, and its style: 1 changed, 0 unchanged, 255 unknown or masked.
 
     Overviews show the most frequent class; unknown pixels are "no data".
 
@@ -37,10 +37,11 @@ def write_change_map(path: Path, labels: np.ndarray, grid: Grid, tags: Mapping[s
         InputError: if the coordinate system of the grid is not one.
         OSError: if a file cannot be written; what was there before stays.
     """
-    names = {f"CLASS_{label}": name for label, name in CLASSES.items()}
-    colours = {label: (*bytes.fromhex(COLOURS[label][1:]), 255) for label in CLASSES}
+    names = {f"CLASS_{MAP_VALUES[label]}": name for label, name in CLASSES.items()}
+    colours = {MAP_VALUES[label]: (*bytes.fromhex(COLOURS[label][1:]), 255) for label in CLASSES}
+    values = np.array([MAP_VALUES[label] for label in sorted(CLASSES)], np.uint8)[labels]
     _write_raster(
-        path, labels, grid, np.dtype(np.uint8), UNKNOWN, "change map", {**names, **(tags or {})}, colours,
+        path, values, grid, np.dtype(np.uint8), MAP_VALUES[UNKNOWN], "change map", {**names, **(tags or {})}, colours,
         overview_resampling="MODE",
     )  # fmt: skip
     write_style(path, class_renderer())
@@ -77,26 +78,57 @@ def write_distances(
     write_style(path, distance_renderer(distances, threshold))
 
 
+def write_scores(
+    path: Path,
+    scores: np.ndarray,
+    probability: np.ndarray,
+    grid: Grid,
+    threshold: float,
+    tags: Mapping[str, object] | None = None,
+) -> None:
+    """Write scores and the probability of change as the two bands of a float32 GeoTIFF, and a style of the scores.
+
+    Args:
+        path: GeoTIFF; the style has the same name with the suffix .qml.
+        scores: (rows, columns) float32, NaN where masked.
+        probability: (rows, columns) float32 in [0, 1]; the same.
+        grid: where the pixels lie.
+        threshold: changed pixels have a greater score; also a tag of the file.
+        tags: what else the file shall say, by name.
+
+    Raises:
+        InputError: if the coordinate system of the grid is not one.
+        OSError: if a file cannot be written; what was there before stays.
+    """
+    _write_raster(
+        path, np.stack([scores, probability]), grid, np.dtype(np.float32), np.nan,
+        ("score (change grows upwards)", "probability of change"),
+        {"THRESHOLD": repr(float(threshold)), **(tags or {})}, overview_resampling="AVERAGE",
+        predictor="FLOATING_POINT", level="1",
+    )  # fmt: skip
+    write_style(path, distance_renderer(scores, threshold))
+
+
 def _write_raster(
     path: Path,
     values: np.ndarray,
     grid: Grid,
     dtype: np.dtype,
     nodata: float,
-    description: str,
+    descriptions: str | tuple[str, ...],
     tags: Mapping[str, object],
     colours: Mapping[int, tuple[int, ...]] | None = None,
     **options: str,
 ) -> None:
-    """Write one band as Cloud-Optimised GeoTIFF: tiles first, of which GDAL then makes overviews and puts all in order.
+    """Write bands as Cloud-Optimised GeoTIFF: tiles first, of which GDAL then makes overviews and puts all in order.
 
     Args:
         path: the file.
-        values: (rows, columns).
+        values: (rows, columns) of one band, (bands, rows, columns) of several.
         grid: where the pixels lie.
         dtype: type of the pixels in the file.
         nodata: value of pixels without data.
-        description: of the band.
+        descriptions: of the band, or of each.
         tags: of the file.
         colours: red, green, blue and opacity (0 to 255) by value.
         options: of GDAL's COG driver.
@@ -105,20 +137,22 @@ def _write_raster(
     import rasterio.shutil
     from rasterio.windows import Window
 
-    rows, columns = values.shape
+    bands = values.reshape(-1, *values.shape[-2:])
+    count, rows, columns = bands.shape
     crs = crs_of(path, grid)
     with session(path), storage.atomic_path(path, _BESIDE) as target, plain_folder(target.parent) as folder:
         written = folder / target.name
         tiles = written.with_name(f"{written.name}.tiles")
         with rasterio.open(
-            tiles, "w", driver="GTiff", width=columns, height=rows, count=1, dtype=dtype, nodata=nodata, crs=crs,
+            tiles, "w", driver="GTiff", width=columns, height=rows, count=count, dtype=dtype, nodata=nodata, crs=crs,
             transform=rasterio.Affine(*grid.transform), tiled=True, blockxsize=_TILE, blockysize=_TILE,
             bigtiff="IF_SAFER",
         ) as file:  # fmt: skip
             for row in range(0, rows, _TILE):
-                part = values[row : row + _TILE].astype(dtype, copy=False)
-                file.write(part, 1, window=Window(0, row, columns, len(part)))
-            file.set_band_description(1, description)
+                part = bands[:, row : row + _TILE].astype(dtype, copy=False)
+                file.write(part, window=Window(0, row, columns, part.shape[1]))
+            for band, description in enumerate(np.atleast_1d(descriptions), start=1):
+                file.set_band_description(band, str(description))
             file.update_tags(**{name: str(value) for name, value in tags.items()})
             if colours is not None:
                 file.write_colormap(1, colours)
@@ -126,14 +160,14 @@ def _write_raster(
             tiles, written, driver="COG", blocksize=_TILE, compress="DEFLATE", bigtiff="IF_SAFER",
             num_threads=threads(), **options,
         )  # fmt: skip
-        _check(written, path, values)
+        _check(written, path, bands)
 
 
 def _check(written: Path, path: Path, values: np.ndarray) -> None:
     """Read a raster back: on a full disk GDAL can leave a damaged one and report nothing.
 
     Raises:
-        OSError: if its pixels are not `values`, (rows, columns); or RasterioError: if it cannot be read.
+        OSError: if its pixels are not `values`, (bands, rows, columns); or RasterioError: if it cannot be read.
     """
     import rasterio
     from rasterio.windows import Window
@@ -143,9 +177,9 @@ def _check(written: Path, path: Path, values: np.ndarray) -> None:
     for level in range(-1, overviews):
         with rasterio.open(written, **({} if level < 0 else {"overview_level": level})) as file:
             for row in range(0, file.height, _TILE):
-                found = file.read(1, window=Window(0, row, file.width, min(_TILE, file.height - row)))
+                found = file.read(window=Window(0, row, file.width, min(_TILE, file.height - row)))
                 if level >= 0:  # an overview has only to be there
                     continue
-                expected = values[row : row + _TILE].astype(found.dtype, copy=False)
+                expected = values[:, row : row + _TILE].astype(found.dtype, copy=False)
                 if not np.array_equal(found, expected, equal_nan=found.dtype.kind == "f"):
                     raise OSError(errno.EIO, "cannot be written: what is read back is not the same", str(path))

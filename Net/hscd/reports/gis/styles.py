@@ -12,6 +12,8 @@ from hscd.reports.maps import COLOURS
 from hscd.system import storage
 
 CLASSES = {CHANGED: "changed", UNCHANGED: "unchanged", UNKNOWN: "unknown or masked"}
+# What stands for them in change maps: as users of GIS expect, who ask a map where it is 1.
+MAP_VALUES = {CHANGED: 1, UNCHANGED: 0, UNKNOWN: 255}
 
 # The colour scale ends at this percentile, as that of the heat maps; it is taken from so many pixels.
 _TOP_PERCENTILE = 99.5
@@ -53,7 +55,9 @@ def class_renderer() -> ElementTree.Element:
     renderer = _renderer("paletted", unknown)
     palette = ElementTree.SubElement(renderer, "colorPalette")
     for label, name in CLASSES.items():
-        ElementTree.SubElement(palette, "paletteEntry", value=str(label), color=COLOURS[label], alpha="255", label=name)
+        ElementTree.SubElement(
+            palette, "paletteEntry", value=str(MAP_VALUES[label]), color=COLOURS[label], alpha="255", label=name
+        )
     return renderer
 
 

@@ -1,0 +1,44 @@
+"""Script: what changed between two images, without labels, a model or a configuration file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from commandline import carry_out, guarded, parse
+from hscd.readers import name_of
+from hscd.system.errors import InputError
+from pipeline.detection import detect
+from settings.two_images import settings_for
+
+
+def run(arguments: Sequence[str] | None) -> None:
+    """Parse the command line and detect."""
+    parser = argparse.ArgumentParser(
+        description="Map what changed between two images of one place. No labels are needed.",
+        epilog="Keys for --set are those of [settings] and of a data set in net.conf: nodata=0, bands=1-50, "
+        "detector=irmad, threshold=otsu, memory_limit=2000.",
+    )
+    parser.add_argument("before", type=Path, help="image, .SAFE folder or folder of bands of the earlier date")
+    parser.add_argument("after", type=Path, help="the same of the later date")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="label map to judge by (with changedLabel, …)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="results (default: BEFORE_AFTER_change here)")
+    parser.add_argument(
+        "--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help="a setting; repeatable"
+    )
+    options = parse(parser, arguments)
+    for image in (options.before, options.after):
+        if not image.exists():
+            raise InputError(f"{image}: no such file or folder")
+    name = name_of(options.before)
+    out = options.out or Path(f"{name}_{name_of(options.after)}_change")
+    carry_out(settings_for(options.before, options.after, options.labels, out, options.overrides), detect)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return guarded(lambda: run(arguments))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,90 @@
+"""What changed between two arrays, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hscd.corrections import CORRECTIONS
+from hscd.detectors import DETECTORS, scored
+from hscd.evaluation.result import MapResult, mapped
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.scenes.image import Image
+from hscd.scenes.nodata import valid_pixels
+from hscd.scenes.scene import Scene
+from hscd.thresholds import THRESHOLDS, cut_scores
+
+_RADIUS = 3
+
+
+def detect(
+    before: np.ndarray,
+    after: np.ndarray,
+    *,
+    detector: str = "context_regression",
+    threshold: str = "floor",
+    correction: str = "none",
+    nodata: float | None = None,
+    truth: np.ndarray | None = None,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+) -> MapResult:
+    """Map what changed between two images, without labels.
+
+    Args:
+        before: (rows, columns, bands).
+        after: array of the same shape.
+        detector: a name of `hscd.detectors.DETECTORS`.
+        threshold: a name of `hscd.thresholds.THRESHOLDS`.
+        correction: a name of `hscd.corrections.CORRECTIONS`.
+        nodata: value of pixels without data; NaN and infinite pixels are masked in any case.
+        truth: (rows, columns) labels to count against, 0 changed, 1 unchanged, 2 unknown; None for none.
+        seed: of the samples that detectors are fitted to.
+        options: of the three methods, by name.
+
+    Returns:
+        Labels (`labels`, and `corrected`), scores (`score_map.scores`), threshold and its doubts (`cut`), and counts.
+
+    Raises:
+        ValueError: if the shapes are not those of one pair, or an option or a label is none.
+        KeyError: if there is no such method.
+        InputError: if no threshold can be found, as all pixels are the same.
+    """
+    if before.ndim != 3 or before.shape != after.shape:
+        raise ValueError(
+            f"two arrays of one (rows, columns, bands) expected, received {before.shape} and {after.shape}"
+        )
+    valid = valid_pixels([before, after], [nodata, nodata])
+    known = np.full(before.shape[:2], UNKNOWN) if truth is None else np.array(truth)
+    if known.shape != before.shape[:2] or not np.isin(known, (CHANGED, UNCHANGED, UNKNOWN)).all():
+        raise ValueError(f"truth of shape {before.shape[:2]} with the labels 0, 1 and 2 expected")
+    known = known.astype(np.uint8)
+    chosen: list[tuple[Any, str]] = [(DETECTORS, detector), (THRESHOLDS, threshold), (CORRECTIONS, correction)]
+    if valid is not None:
+        known[~valid] = UNKNOWN
+    scene = Scene("arrays", _image(before), _image(after), known, valid, None)
+
+    known_options = {option.name for family, name in chosen for option in family.options(name)}
+    if unknown := set(options or {}) - known_options:
+        raise ValueError(f"unknown options {', '.join(sorted(unknown))}; known: {', '.join(sorted(known_options))}")
+
+    def made(registry: Any, name: str) -> Any:
+        given = {option.name: option.default for option in registry.options(name)}
+        given |= {key: value for key, value in (options or {}).items() if key in given}
+        return partial(registry[name], **given)
+
+    score_map = scored(made(DETECTORS, detector)(), scene, np.random.default_rng(seed))
+    cut = cut_scores(score_map.scores, partial(made(THRESHOLDS, threshold), **score_map.said), scene.nothing_changed)
+    return mapped(scene.name, score_map, cut, partial(made(CORRECTIONS, correction), radius=_RADIUS), known)
+
+
+def _image(pixels: np.ndarray) -> Image:
+    rows, columns, bands = pixels.shape
+    return Image(
+        Path("array"), "array", (rows, columns, bands), pixels.dtype, (1, columns),
+        lambda part, across: pixels[part, across],
+    )  # fmt: skip

@@ -1,0 +1,129 @@
+"""What makes a change map doubtful, told without labels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hscd.scenes.scene import Scene
+
+# A sample is enough to see each of these.
+_SAMPLE = 20_000
+_BINS = 128
+# Height that a second mode has to have over the lowest place between the modes.
+_RISE = 1.05
+# Factor by which the share of change may grow when the threshold falls by a tenth.
+_GROWTH = 1.5
+# Part of the squared distances that one band may make.
+_ONE_BAND = 0.5
+# Shift of the mean of a band between the dates, in its standard deviations.
+_SHIFT = 0.5
+# Pixels of misregistration that no detector takes up, and length of the side of what is looked at.
+_PIXELS = 1.0
+_SIDE = 1024
+
+
+def of_threshold(scores: np.ndarray, threshold: float, modes: bool = True) -> list[str]:
+    """Doubts about a threshold: one mode only, or a share of change that hangs on it.
+
+    Args:
+        scores: any shape, >= 0, NaN where masked.
+        threshold: changed pixels have a greater score.
+        modes: whether to look for a second mode.
+    """
+    found: list[str] = []
+    sample = scores[np.isfinite(scores)]
+    sample = np.sqrt(np.maximum(sample[:: max(1, sample.size // (50 * _SAMPLE))], 0))
+    cut = float(np.sqrt(max(threshold, 0)))
+    changed = int(np.count_nonzero(sample > cut))
+    if not changed:
+        return found
+    if modes and not _second_mode(sample, cut):
+        found.append(
+            "the scores have no second mode above the threshold: changed and unchanged pixels are not clearly apart"
+        )
+    more = int(np.count_nonzero(sample > cut * np.sqrt(0.9)))
+    if more > _GROWTH * changed:
+        found.append(
+            f"the share of change hangs on the threshold: a tenth lower, it is {more / changed:.1f} times as much"
+        )
+    return found
+
+
+def _second_mode(values: np.ndarray, cut: float) -> bool:
+    """Whether the density of values rises again above a cut, on a logarithmic axis."""
+    from scipy.ndimage import gaussian_filter1d
+
+    positive = np.log(values[values > 0])
+    counts, edges = np.histogram(positive, _BINS)
+    smooth = gaussian_filter1d(counts.astype(float), 2)
+    at = int(np.searchsorted(edges, np.log(cut))) - 1
+    # The lowest place may lie a little beside the cut.
+    above = smooth[max(at - _BINS // 16, 0) :]
+    lowest = int(np.argmin(above[: _BINS // 8 + 1]))
+    return bool(above[lowest:].max() > _RISE * above[lowest] + 1)
+
+
+def of_spectra(scene: Scene, rng: np.random.Generator) -> list[str]:
+    """Doubts about distances of raw spectra: one band that makes most of them, and a shift between the dates.
+
+    Args:
+        scene: the pair.
+        rng: of the sample of pixels.
+    """
+    pairs = scene.take(_sample(scene, rng)).astype(float)
+    found = []
+    energy = ((pairs[:, 0] - pairs[:, 1]) ** 2).mean(axis=0)
+    bands = len(energy)
+    if bands > 2 and energy.max() > _ONE_BAND * energy.sum():
+        share = energy.max() / energy.sum()
+        band = scene.before.band_numbers[int(energy.argmax())]
+        found.append(f"band {band} makes {100 * share:.0f} % of the squared distances of {bands} bands")
+    shift = np.abs(pairs[:, 0].mean(axis=0) - pairs[:, 1].mean(axis=0))
+    spread = pairs.std(axis=0).mean(axis=0)
+    shifted = int(np.count_nonzero(shift > _SHIFT * np.where(spread > 0, spread, np.inf)))
+    if 2 * shifted > bands:
+        found.append(
+            f"the means of {shifted} of {bands} bands shift between the dates by more than {_SHIFT:g} standard "
+            "deviations: light or season, not change"
+        )
+    return found
+
+
+def _sample(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """Positions of valid pixels, at random."""
+    valid = np.arange(scene.truth.size) if scene.valid is None else np.flatnonzero(scene.valid)
+    return np.sort(rng.choice(valid, min(_SAMPLE, len(valid)), replace=False))
+
+
+def of_registration(scene: Scene) -> list[str]:
+    """A doubt where the two images are shifted against each other, by phase correlation of their middle.
+
+    References:
+        Guizar-Sicairos, Thurman, Fienup (2008), "Efficient subpixel image registration algorithms", Optics Letters 33.
+    """
+    from skimage.registration import phase_cross_correlation
+
+    from hscd.scenes.scene import Window
+
+    rows, columns = (
+        slice(max(0, (length - _SIDE) // 2), min(length, (length + _SIDE) // 2)) for length in scene.truth.shape
+    )
+    if min(rows.stop - rows.start, columns.stop - columns.start) < 16:
+        return []
+    pairs = scene.block(Window(rows, columns)).pairs
+    edges = [_edges(pairs[:, :, date]) for date in (0, 1)]
+    shift, _, _ = phase_cross_correlation(*edges, upsample_factor=10, normalization="phase")
+    down, right = (float(part) for part in shift)
+    if max(abs(down), abs(right)) <= _PIXELS:
+        return []
+    return [f"the images seem to be shifted by {abs(down):.1f} rows and {abs(right):.1f} columns against each other"]
+
+
+def _edges(image: np.ndarray) -> np.ndarray:
+    """Strength of the edges of the mean of all standardised bands, (rows, columns): light counts less in them."""
+    from scipy.ndimage import gaussian_gradient_magnitude
+
+    spread = image.std(axis=(0, 1))
+    mean = (image / np.where(spread > 0, spread, np.inf)).mean(axis=2)
+    edges = gaussian_gradient_magnitude(mean, 1.0)
+    return edges - edges.mean()

@@ -1,0 +1,97 @@
+"""Pixel pairs that are gathered when they are asked for, and what an epoch goes through: those, or an array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hscd.scenes.scene import Scene, pair_bytes
+from hscd.system.arrays import aligned_empty
+
+# Bytes of the pairs that are gathered at a time. Their pixels lie all over a scene, which is read through for them, so
+# it is better to do that seldom.
+_BLOCK_BYTES = 2**28
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Pixel pairs at some positions of some scenes, one scene after the other, numbered from 0.
+
+    Attributes:
+        scenes: of the same number of bands.
+        positions: for each scene the row-major positions of valid pixels.
+    """
+
+    scenes: Sequence[Scene]
+    positions: Sequence[np.ndarray]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(pairs, 2, bands): that of the array which `take` would give of all."""
+        return sum(map(len, self.positions)), 2, self.scenes[0].bands
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def take(self, numbers: np.ndarray) -> np.ndarray:
+        """The pixel pairs of some numbers, (numbers, 2, bands) float32 in that order."""
+        taken = aligned_empty((len(numbers), *self.shape[1:]))
+        start = 0
+        for scene, positions in zip(self.scenes, self.positions, strict=True):
+            here = np.flatnonzero((numbers >= start) & (numbers < start + len(positions)))
+            if len(here):
+                taken[here] = scene.take(positions[numbers[here] - start])
+            start += len(positions)
+        return taken
+
+    def within(self, room: int) -> np.ndarray | Samples:
+        """The array of all pairs, which is faster, where it fits into so many bytes; else the samples themselves."""
+        fits = len(self) * pair_bytes(self.shape[2]) <= room
+        return self.take(np.arange(len(self))) if fits else self
+
+
+class Passes:
+    """Passes of `Epochs` over labelled pairs: an array is handed over once, samples block by block.
+
+    Both give the same, bit for bit: a block holds whole batches.
+    """
+
+    def __init__(self, epochs: Any, pairs: np.ndarray | Samples, labels: np.ndarray) -> None:
+        """Hand over what can be.
+
+        Args:
+            epochs: of the model, `hscd.learn.epochs`.
+            pairs: (pairs, 2, bands) float32.
+            labels: (pairs,) float32.
+        """
+        self._epochs, self._pairs, self._labels = epochs, pairs, labels
+        if not isinstance(pairs, Samples):
+            self._held = epochs.hold(pairs), epochs.hold(labels)
+
+    def train(self, order: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+        """As `Epochs.train`."""
+        return self._over(self._epochs.train, order, batch_size)
+
+    def judge(self, order: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+        """As `Epochs.judge`."""
+        return self._over(self._epochs.judge, order, batch_size)
+
+    def _over(self, work: Callable, order: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+        if not isinstance(self._pairs, Samples):
+            return work(*self._held, order, batch_size)
+        seen = []
+        for chosen in self._blocks(self._pairs, order, batch_size):
+            held = self._epochs.hold(self._pairs.take(chosen)), self._epochs.hold(self._labels[chosen])
+            seen.append(work(*held, np.arange(len(chosen)), batch_size))
+        distances, losses = (np.concatenate(part) for part in zip(*seen, strict=True))
+        return distances, losses
+
+    @staticmethod
+    def _blocks(samples: Samples, order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+        """The order in parts of whole batches that together take little memory."""
+        size = max(1, _BLOCK_BYTES // (pair_bytes(samples.shape[2]) * batch_size)) * batch_size
+        for start in range(0, len(order), size):
+            yield order[start : start + size]

@@ -1,0 +1,160 @@
+"""A search from its record to its report: it goes on where it was interrupted, and keeps the best model saved."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hscd.models import weights
+from hscd.models.saved import model_files, save_model
+from hscd.records import Trial
+from hscd.reports import tables
+from hscd.search import engine
+from hscd.search.record import Finished, SearchRecord, digest
+from hscd.search.runners import InProcess, Runner, WorkerProcesses
+from hscd.search.trials import Trials, worker_count
+from hscd.system import messages, storage
+from hscd.system.errors import InputError
+from hscd.system.paths import require_regular
+
+
+def run(
+    search: Trials,
+    question: Mapping[str, Any],
+    max_evals: int,
+    prefix: Path,
+    report: Path,
+    *,
+    workers: int | None = None,
+    rescaled: bool | None = None,
+) -> list[Trial]:
+    """Run a search, or the rest of one that was interrupted.
+
+    Args:
+        search: its trials; `data` holds arrays, among them "train_set".
+        question: all that the result depends on, by name; plain values (`hscd.search.record`).
+        max_evals: number of trials.
+        prefix: common prefix of the files of the model, which is saved whenever a better one is found.
+        report: CSV file of all trials, written last.
+        workers: processes that run trials, 1 for this one alone; None for what is faster here.
+        rescaled: whether the bands are rescaled, which the saved model tells; None where that is not known.
+
+    Returns:
+        The trials.
+
+    Raises:
+        InputError: if every trial failed, or another process is searching for this model.
+    """
+    name, save = prefix.name, partial(save_model, prefix, rescaled=rescaled, bands=search.bands)
+    with storage.exclusive(prefix):
+        record = SearchRecord(prefix.with_name(f"{name}_search.json"), question, max_evals)
+        _tell(record)
+        record.workers = workers or record.workers or worker_count(max_evals, search.pairs)
+        if record.workers > 1:
+            search = search.shared()
+        try:
+            trials = _run_trials(search, record, max_evals, _saved_trial(record, prefix), save)
+        except KeyboardInterrupt:
+            after = "the same command goes on from here" if record.finished else "the search starts again"
+            messages.tell(f"{name}: {len(record.finished)} of {max_evals} trials are recorded; {after}")
+            raise
+        except InputError:  # all trials failed: whatever the cause was, the next search should try again
+            record.remove()
+            raise
+        rows = tables.trial_rows(trials, engine.best_trial(trials).trial_id, further=list(search.own))
+        storage.write_csv(report, rows)
+        record.remove()
+    return trials
+
+
+def _tell(record: SearchRecord) -> None:
+    """Say what became of the record that was found."""
+    if record.discarded:
+        what = f"the search of {record.found.name} goes on" if record.found else "a new search starts"
+        messages.warn(f"{record.kept}: this record {record.discarded}; {what}")
+    elif record.found:
+        messages.tell(f"resuming the search recorded in {record.found}")
+
+
+def _run_trials(
+    search: Trials, record: SearchRecord, max_evals: int, saved: int | None, save: Callable[..., None]
+) -> list[Trial]:
+    """Run the trials that are not recorded yet; record each, and save its model where it is the best of those at hand.
+
+    A recorded trial that is the best, but whose model is not the saved one, is repeated. Should it come out worse than
+    it was recorded, so may be the next best, until the saved model is that of the best trial.
+
+    Args:
+        search: the trials.
+        record: where they are recorded.
+        max_evals: number of trials.
+        saved: number of the trial whose model is the saved one; None if there is none.
+        save: saves a model, from parameters and weights by name.
+    """
+    finished = dict(record.finished)
+    with messages.progress(total=max_evals, desc="search", unit="trial") as bar:
+
+        def on_epoch(trial_id: int, epoch: int, val_loss: float) -> None:
+            bar.set_postfix_str(f"trial {trial_id}, epoch {epoch}, val_loss {val_loss:.5f}")
+
+        def on_trial(ended: Finished, trained: tuple[dict[str, Any], dict[str, np.ndarray]] | None) -> None:
+            nonlocal saved
+            trial = ended.trial
+            to_save = None
+            messages.detail(f"trial {trial.trial_id}: {trial.status} after {trial.seconds:.1f} s")
+            if trained is None:
+                messages.warn(f"trial {trial.trial_id} failed: {trial.error}")
+            elif saved is None or _best([ended, finished[saved]]) is trial:
+                to_save, ended = trained, dataclasses.replace(ended, model=digest(list(trained[1].values())))
+            finished[trial.trial_id] = ended
+            # Recorded first: a model that is not on the disk is noticed, a trial that is not recorded could turn out
+            # otherwise on another machine.
+            record.add(ended)
+            if to_save is not None:
+                save(*to_save)
+                saved = trial.trial_id
+            bar.update()
+            describe()
+
+        def describe() -> None:
+            best = _best(finished.values())
+            if best is not None:
+                bar.set_description_str(f"search, best val_loss {best.report['loss']:.5f}")
+
+        *_, space = search.translated(on_epoch)
+        with ExitStack() as stack:
+            workers = record.workers or 1
+            runner: Runner = (
+                InProcess(search, on_epoch)
+                if workers == 1
+                else stack.enter_context(WorkerProcesses(search, on_epoch, workers))
+            )
+            while True:
+                best = _best(finished.values())
+                if best is not None and best.trial_id != saved:
+                    del finished[best.trial_id]
+                bar.n = len(finished)
+                describe()
+                trials = engine.run(runner, space, max_evals, search.seed, on_trial, finished.copy())
+                if engine.best_trial(trials).trial_id == saved:
+                    return trials
+
+
+def _best(finished: Iterable[Finished]) -> Trial | None:
+    """The best of some trials; None if none succeeded."""
+    succeeded = [entry.trial for entry in finished if not entry.trial.error]
+    return engine.best_trial(succeeded) if succeeded else None
+
+
+def _saved_trial(record: SearchRecord, prefix: Path) -> int | None:
+    """Number of the recorded trial whose model is the saved one; None if there is none."""
+    with suppress(InputError), weights.open_file(require_regular(model_files(prefix)[0])) as stored:
+        saved = digest(stored.read())
+        return next((number for number, entry in record.finished.items() if entry.model == saved), None)
+    return None

@@ -1,0 +1,143 @@
+"""What the trials of a search share: the translated template, the data, and what each trial is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hscd.branches import BRANCHES, Branch, branch_of
+from hscd.learn import training
+from hscd.models.schema import COMMON
+from hscd.search.runners import Objective, Progress
+from hscd.search.template import objective_and_space
+from hscd.system import hardware
+from hscd.system.arrays import SharedArray
+from hscd.system.backend import keras, tensorboard
+
+# When a search runs in worker processes. A rough account of a trial on one core: building and compiling, and some
+# twenty-five epochs; two workers save about a third of it and take four seconds to start (benchmarks/search.py).
+_SECONDS_A_TRIAL = 1.5
+_PAIRS_A_SECOND = 2000
+_WORTH_WORKERS = 12.0
+# Each has TensorFlow in its memory, some 600 MB.
+_MOST_WORKERS = 8
+
+
+class Handover:
+    """What a template finds under the name `search`: the options of the search and the seed as attributes, and more.
+
+    Attributes:
+        trial_id: number of the trial that runs.
+        further: the model's parameters that the template does not name.
+    """
+
+    seed: int
+    rules: training.Rules
+    margin: float
+    batch_size: list[int]
+
+    def __init__(self, trials: Trials, on_epoch: Progress) -> None:
+        # An option of another branch is None.
+        options = {option.name: None for option in BRANCHES.all_options()} | dict(trials.choices)
+        self.__dict__.update(options, seed=trials.seed, rules=trials.rules, margin=trials.margin)
+        self.trial_id = 0
+        self.further: dict[str, Any] = {}
+        self._log_folder = trials.log_folder
+        self._on_epoch = on_epoch
+
+    def callbacks(self) -> list[keras.callbacks.Callback]:
+        """The Keras callbacks of a trial's training."""
+        return [
+            tensorboard(self._log_folder / f"trial_{self.trial_id}"),
+            training.TellEpochs(lambda epoch, logs: self._on_epoch(self.trial_id, epoch, logs["val_loss"])),
+        ]
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What all trials of a search share; in a worker process it becomes the objective.
+
+    Attributes:
+        template: Hyperas template of a trial.
+        data: the arrays that are its arguments, by name, or `SharedArray`s of them; "train_set" is among them.
+        score_function: distance that heads the network.
+        choices: values of the options of the search, by name.
+        seed: of the split and the training.
+        log_folder: of TensorBoard's records.
+        rules: of every training.
+        margin: distance beyond which a changed pair adds nothing to the loss.
+        fixed: parameters of the model that are not searched for, beside those of the template: "network", "loss" and
+            the options of the loss; none for the dense branch and the contrastive loss.
+    """
+
+    template: Callable
+    data: Mapping[str, Any]
+    score_function: Callable[[Any, Any], Any]
+    choices: Mapping[str, Any]
+    seed: int
+    log_folder: Path
+    rules: training.Rules
+    margin: float
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def branch(self) -> Branch:
+        """The branch that is searched for."""
+        return branch_of(self.fixed)
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The part of the space that the branch adds to that of the template."""
+        return self.branch.space(self.choices)
+
+    @property
+    def pairs(self) -> int:
+        """Number of pixel pairs to learn from."""
+        return self.data["train_set"].shape[0]
+
+    @property
+    def bands(self) -> int:
+        """Number of bands of a spectrum."""
+        return self.data["train_set"].shape[-1]
+
+    def shared(self) -> Trials:
+        """The same for worker processes; train and test set may be one array, which is shared once."""
+        parts = {id(part): SharedArray(part) for part in self.data.values()}
+        return replace(self, data={name: parts[id(part)] for name, part in self.data.items()})
+
+    def __call__(self, on_epoch: Progress) -> Objective:
+        search, objective, _ = self.translated(on_epoch)
+        own = self.own
+
+        def run_trial(trial_id: int, choice: dict[str, Any]) -> dict[str, Any]:
+            search.trial_id = trial_id
+            search.further = {**self.fixed, **{name: choice[name] for name in own}}
+            return objective(choice)
+
+        return run_trial
+
+    def translated(self, on_epoch: Progress) -> tuple[Handover, Callable, dict[str, Any]]:
+        """What the template is handed, and the objective and the space that are made of it."""
+        search = Handover(self, on_epoch)
+        data = {name: part.open() if isinstance(part, SharedArray) else part for name, part in self.data.items()}
+        names = {"search": search, "score_function": self.score_function, **data}
+        wanted = {parameter.name for parameter in (*self.branch.parameters, *COMMON)}
+        objective, space = objective_and_space(self.template, names, wanted)
+        own = self.own
+        if space.keys() & own.keys():
+            raise ValueError(f"template and branch both choose {', '.join(sorted(space.keys() & own.keys()))}")
+        return search, objective, {**space, **own}
+
+
+def worker_count(trials: int, pairs: int) -> int:
+    """How many processes make a search fastest; one where a GPU does the work.
+
+    A core of its own for each trial is worth more than all cores for one trial, but workers have to start first.
+    """
+    # Windows cannot map a file that is open elsewhere, which is how workers share the data.
+    if os.name == "nt" or training.on_gpu() or trials * (_SECONDS_A_TRIAL + pairs / _PAIRS_A_SECOND) < _WORTH_WORKERS:
+        return 1
+    return min(hardware.threads(), trials, _MOST_WORKERS)

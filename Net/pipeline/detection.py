@@ -1,0 +1,95 @@
+"""Stage: the change map of two images, without labels or a model, with all that is said about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hscd.corrections.spatial import spatial_correction
+from hscd.evaluation.confusion import changed_share
+from hscd.evaluation.probability import probability_of_change
+from hscd.evaluation.result import MapResult
+from hscd.labels import CHANGED, UNKNOWN
+from hscd.reports import gis, maps, tables
+from hscd.scenes.scene import Scene
+from hscd.system import messages
+from hscd.system.errors import InputError
+from hscd.system.paths import require_names
+from pair_finding import pair_files
+from pipeline.plan import Plan
+from pipeline.report import figures
+from pipeline.run_record import RunRecord, recorded
+from settings import Settings
+
+_FILES = ("change.tif", "score.tif", "changes.gpkg", "change.png", "score.png", "run.json")
+# Regions that the summary names.
+_LARGEST = 3
+# Probability from which on a changed pixel is called sure.
+_SURE = 0.9
+
+
+def detect(settings: Settings) -> None:
+    """Detect what changed in the one pair of `test_set`; write the maps, and tell a summary."""
+    from dataprocessing import scenes
+
+    folder = settings.stat_path
+    require_names([folder / name for name in _FILES])
+    pairs = pair_files(settings[settings.test_set])
+    if len(pairs) != 1:
+        raise InputError(f"found {len(pairs)} pairs of images; name one image of each date")
+    with recorded("detect", settings, [settings.test_set], folder / "run.json") as record:
+        record.add_inputs(pairs)
+        (scene,) = scenes(settings.test_set, settings)
+        plan = Plan(settings)
+        detector = plan.detector()
+        score_map = plan.score(detector, scene)
+        cut = plan.cut(score_map, scene, scene.name)
+        result = plan.map(score_map, cut, scene)
+        for doubt in plan.doubts(detector, score_map, cut, scene):
+            messages.warn(f"{scene.name}: {doubt}")
+        # Votes of 3 × 3 pixels: more would call thin changes improbable.
+        probability = probability_of_change(score_map.scores, spatial_correction(result.labels, 2))
+        _write(settings, result, probability)
+        _summarise(result, probability, scene, record, folder / "changes.gpkg")
+
+
+def _write(settings: Settings, result: MapResult, probability: np.ndarray) -> None:
+    folder, scores, grid = settings.stat_path, result.score_map.scores, result.score_map.grid
+    tags = {"DETECTOR": result.score_map.source, "THRESHOLD_BY": settings.threshold}
+    gis.write_change_map(folder / "change.tif", result.corrected, grid, tags)
+    gis.write_scores(folder / "score.tif", scores, probability, grid, result.cut.value, tags)
+    gis.write_polygons(folder / "changes.gpkg", result.corrected, scores, grid, settings.min_area, probability)
+    maps.write_classes(folder / "change.png", maps.prediction_panels(result.corrected, result.truth))
+    title = f"Scores of {result.name} by {result.score_map.source}"
+    maps.write_heatmap(folder / "score.png", scores, result.cut.value, title, "score")
+
+
+def _summarise(result: MapResult, probability: np.ndarray, scene: Scene, record: RunRecord, path: Path) -> None:
+    """Print how much changed, where most, and how sure that is; note it in the record."""
+    labels = result.corrected
+    changed = labels == CHANGED
+    pixels, share = int(np.count_nonzero(labels != UNKNOWN)), changed_share(labels)
+    areas, unit = gis.changed_areas(path, labels, scene.grid)
+    shown = [_area(area, unit) for area in areas[:_LARGEST]]
+    lines = [f"changed: {100 * share:.2f} % of {pixels:,} pixels, {_area(areas.sum(), unit)} in {len(areas):,} areas"]
+    if shown:
+        sure = float(np.mean(probability[changed] >= _SURE))
+        lines.append(f"largest areas: {', '.join(shown)}")
+        lines.append(f"sure: {100 * sure:.0f} % of the changed pixels have a probability of {_SURE:g} and more")
+    if result.counts.total:
+        lines.append(f"against the labels: {tables.summary(result.corrected_counts)}")
+    messages.result("\n".join(lines))
+    record.add_result(
+        result.name,
+        figures(result, "detection_time", {"changed_share": share, "changed_area": float(areas.sum()), "unit": unit}),
+    )
+
+
+def _area(area: float, unit: str) -> str:
+    """An area with three digits, in the unit that reads best."""
+    if unit == "pixels":
+        return f"{area:,.0f} pixels"
+    if area >= 1e5:
+        return f"{area / 1e6:,.3g} km²"
+    return f"{area / 1e4:,.3g} ha" if area >= 1e3 else f"{area:,.3g} m²"

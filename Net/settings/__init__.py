@@ -1,0 +1,14 @@
+"""net.conf read into checked settings.
+
+The keys of data sets (`data_set`), of [settings] and of searches (`records`) stand beside the fields that they fill;
+the options of methods, and the methods to choose from, come from the registries of the library (`families`). Nothing
+else lists keys: messages, `--help`, the tables of README.md and the comments of net.conf (`tables`) are made of them.
+"""
+
+from __future__ import annotations
+
+from settings.data_set import DataSet
+from settings.reader import data_set_of, read_settings, settings_of
+from settings.records import SearchSettings, Settings
+
+__all__ = ["DataSet", "SearchSettings", "Settings", "data_set_of", "read_settings", "settings_of"]

@@ -1,0 +1,264 @@
+"""Reads configuration files, and parsers that have read one, into checked settings."""
+
+from __future__ import annotations
+
+import configparser
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import config
+from hscd.heads import HEADS
+from hscd.registry import Option
+from hscd.system.errors import InputError
+from hscd.system.parsing import broken_lines
+from hscd.system.paths import require_regular
+from settings.checks import Checks
+from settings.data_set import DataSet
+from settings.families import BRANCHES, FAMILIES, NETWORKS, Family, is_needed
+from settings.keys import (
+    data_set_keys,
+    family_options,
+    fields_of,
+    network_options,
+    search_keys,
+    settings_keys,
+)
+from settings.presets import PRESETS
+from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION, SearchSettings, Settings, search_section
+
+_COMMENT = re.compile(r"(?:^|\s)[#;].*")
+
+
+def read_settings(file: str | Path | None = None, overrides: Iterable[str] = ()) -> Settings:
+    """Read and check a configuration file.
+
+    Args:
+        file: the file; relative paths in it are relative to its folder. None for that of `config`.
+        overrides: `SECTION.KEY=VALUE` texts that take the place of what the file says.
+
+    Raises:
+        InputError: with one line for every problem of the file and the overrides.
+    """
+    file = Path(config.DATA_CONFIG_PATH if file is None else file)
+    return _Reader(file, _parse(file), overrides).settings()
+
+
+def settings_of(conf: Settings | configparser.ConfigParser) -> Settings:
+    """The checked settings of a parser that has read a configuration file.
+
+    A parser does not know where its file lies: paths in it are relative to the folder of `config.DATA_CONFIG_PATH`.
+
+    Raises:
+        InputError: as `read_settings`.
+    """
+    if isinstance(conf, Settings):
+        return conf
+    return _Reader(config.DATA_CONFIG_PATH, _plain_copy(conf), ()).settings()
+
+
+def parser_settings(parser: configparser.ConfigParser, name: str) -> Settings:
+    """The checked settings of a parser whose paths are absolute; errors name them as `name`.
+
+    Raises:
+        InputError: as `read_settings`.
+    """
+    return _Reader(Path(name), parser, ()).settings()
+
+
+def data_set_of(section: DataSet | configparser.SectionProxy) -> DataSet:
+    """The checked data set of a section of a parser; as `settings_of`."""
+    if isinstance(section, DataSet):
+        return section
+    return _Reader(config.DATA_CONFIG_PATH, _plain_copy(section.parser), ()).data_set(section.name)
+
+
+def _parse(file: Path) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=("#", ";"))
+    try:
+        text = require_regular(file).read_text(encoding="utf-8-sig")
+        parser.read_string(text)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: not a text file in UTF-8: {error.reason}") from error
+    except configparser.Error as error:
+        raise InputError("\n".join(f"{file}: {said}" for said in broken_lines(error, text))) from error
+    return parser
+
+
+def _plain_copy(parser: configparser.RawConfigParser) -> configparser.ConfigParser:
+    """What a parser of any kind holds, without the comments that it may have taken for parts of values."""
+    copy = configparser.ConfigParser(interpolation=None)
+    for section in parser.sections():
+        copy.add_section(section)
+        for key, value in parser.items(section, raw=True):
+            lines = [_COMMENT.sub("", line).rstrip() for line in (value or "").splitlines()]
+            copy.set(section, key, "\n".join(lines))
+    return copy
+
+
+class _Reader(Checks):
+    """Reads the sections of one file and collects what is wrong with them."""
+
+    def __init__(self, file: Path, parser: configparser.ConfigParser, overrides: Iterable[str]) -> None:
+        super().__init__(file)
+        self.parser = parser
+        self.searches = {search_section(name): name for name in HEADS}
+        aliased = parser.has_section(SETTINGS_ALIAS)
+        if aliased and parser.has_section(SETTINGS_SECTION):
+            self.problem(f"[{SETTINGS_ALIAS}] is another spelling of [{SETTINGS_SECTION}]; keep one of the two")
+        self.settings_section = SETTINGS_ALIAS if aliased else SETTINGS_SECTION
+        for override in overrides:
+            self.override(override)
+
+    def keys_of(self, section: str) -> Sequence[Option]:
+        if section in (SETTINGS_SECTION, SETTINGS_ALIAS):
+            return settings_keys()
+        return search_keys() if section in self.searches else data_set_keys()
+
+    def override(self, text: str) -> None:
+        target, equals, value = text.partition("=")
+        section, dot, key = target.strip().rpartition(".")
+        if not (equals and dot):
+            self.problem(f"--set {text}: expected SECTION.KEY=VALUE")
+            return
+        if section in (SETTINGS_SECTION, SETTINGS_ALIAS):
+            section = self.settings_section
+        if not self.parser.has_section(section):
+            self.problem(f"--set {text}: no section [{section}]{_nearest(section, self.parser.sections())}")
+            return
+        names = [known.name for known in self.keys_of(section)]
+        if key.lower() not in (name.lower() for name in names):
+            self.problem(f"--set {text}: [{section}] has no key {key}{_nearest(key, names)}")
+            return
+        self.parser.set(section, key, value.strip())
+
+    def section(
+        self, section: str, families: tuple[Family, ...] = (), general: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The values of a section by key; what is wrong is noted and left out.
+
+        Args:
+            section: its name.
+            families: those whose options stand in it.
+            general: the values of [settings] by key, which say whose options are needed; None if they stand here.
+        """
+        keys = self.keys_of(section)
+        known = {key.name.lower(): key for key in keys}
+        if not self.parser.has_section(section):
+            self.problem(f"section [{section}] is missing{_nearest(section, self.parser.sections())}")
+            return {}
+        found = dict(self.parser.items(section))
+        for name in found:
+            if name not in known:
+                self.problem(f"[{section}] {name}: unknown key{_nearest(name, [key.name for key in keys])}")
+        values: dict[str, Any] = {}
+        for name, key in known.items():
+            if name not in found:
+                if key.default is not ...:
+                    values[key.name] = key.default
+                elif is_needed(key.name, families, values if general is None else general):
+                    self.problem(f"[{section}] {key.name}: missing; expected {key.allowed}")
+                continue
+            try:
+                values[key.name] = key.parse(found[name])
+            except (ValueError, OverflowError):
+                hint = "; an indented line goes on with the one before it" if "\n" in found[name] else ""
+                self.problem(f"[{section}] {key.name}: found {found[name]!r}; expected {key.allowed}{hint}")
+        return values
+
+    def apply_preset(self) -> None:
+        """Have the keys of [settings] that are not given be what the preset says."""
+        preset = self.parser.get(self.settings_section, "preset", fallback="")
+        for key, value in PRESETS.get(preset, {}).items():
+            if not self.parser.has_option(self.settings_section, key):
+                self.parser.set(self.settings_section, key, value)
+
+    def settings(self) -> Settings:
+        self.apply_preset()
+        general = self.section(self.settings_section, FAMILIES)
+        searches = {}
+        for section, distance in self.searches.items():
+            trained = general.get("training") and distance == general.get("distance")
+            if trained or self.parser.has_section(section):
+                network = general.get("network") if trained else self.network_of(section, general)
+                searches[distance] = self.section(section, (NETWORKS,), general | {"network": network})
+        data_sets = {
+            name: self.section(name)
+            for name in self.parser.sections()
+            if name not in (SETTINGS_SECTION, SETTINGS_ALIAS, *self.searches)
+        }
+        for name, values in data_sets.items():
+            self.check_data_set(name, values)
+        for key in ("train_set", "test_set"):
+            if key in general and general[key] not in data_sets:
+                self.problem(
+                    f"[{self.settings_section}] {key}: found {general[key]!r}; expected the name of a data set's "
+                    f"section: {', '.join(data_sets) or 'none is there'}"
+                )
+        self.raise_problems()
+        folder = self.folder
+        general |= {key: folder / general[key] for key in ("model_path", "stat_path")}
+        found = {name: _data_set(name, values, folder) for name, values in data_sets.items()}
+        self.check_results(general, found)
+        self.raise_problems()
+        return Settings(
+            file=self.file,
+            data_sets=found,
+            searches={distance: _search(values) for distance, values in searches.items()},
+            options=_options(general, family_options()),
+            **_by_field(Settings, general),
+        )
+
+    def network_of(self, section: str, general: dict[str, Any]) -> Any:
+        """The network that a section of a search is for: the chosen one if it can be, else one whose options it has."""
+        given = set(self.parser.options(section))
+        chosen = general.get("network")
+        has = [name for name in BRANCHES if given & {option.name.lower() for option in BRANCHES.options(name)}]
+        return chosen if chosen in has or not has else has[0]
+
+    def data_set(self, name: str) -> DataSet:
+        """One data set, whatever the rest of the file says."""
+        values = self.section(name)
+        self.check_data_set(name, values)
+        self.raise_problems()
+        return _data_set(name, values, self.folder)
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths are relative to."""
+        return self.file.resolve().parent
+
+    def raise_problems(self) -> None:
+        if self.problems:
+            raise InputError("\n".join(self.problems))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """A question after the nearest known name, whatever its case; nothing where none is near."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f"; did you mean {by_lower[near[0]]}?" if near else ""
+
+
+def _by_field(record: type, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a section by the fields of its record."""
+    return {name: values[key.name] for name, key in fields_of(record).items()}
+
+
+def _options(values: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in names}
+
+
+def _data_set(name: str, values: dict[str, Any], folder: Path) -> DataSet:
+    """The record of a section; paths are relative to a folder."""
+    fields = _by_field(DataSet, values)
+    paths = {field: folder / value for field, value in fields.items() if isinstance(value, Path)}
+    return DataSet(name=name, **fields | paths)
+
+
+def _search(values: dict[str, Any]) -> SearchSettings:
+    return SearchSettings(**_by_field(SearchSettings, values), options=_options(values, network_options()))

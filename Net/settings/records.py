@@ -1,0 +1,217 @@
+"""The checked settings, and the key that fills each field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import config
+from hscd import branches, losses
+from hscd.corrections import CORRECTIONS
+from hscd.detectors import DETECTORS
+from hscd.heads import HEADS
+from hscd.records import LARGEST_BATCH
+from hscd.selections import SELECTIONS
+from hscd.system import parsing
+from hscd.system.errors import InputError
+from hscd.system.hardware import BACKENDS
+from hscd.thresholds import THRESHOLDS
+from settings.data_set import DataSet
+from settings.declared import folder, key, member
+from settings.presets import PRESETS
+
+SETTINGS_SECTION = "settings"
+SETTINGS_ALIAS = "setting"
+_TRUE_FALSE = "True or False"
+
+
+# --- searches --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """A [hyperas settings …] section: the choices of the search; `options` are those of the network by key."""
+
+    batch_size: list[int] = field(
+        metadata=key(
+            "batch_size", lambda text: parsing.integers(text, LARGEST_BATCH),
+            f"a Python list of integers from 1 to {LARGEST_BATCH}, for example [32, 64]",
+            says="pixel pairs a training step: choices of the search",
+        )
+    )  # fmt: skip
+    max_evals: int = field(
+        default=config.MAX_EVALS,
+        metadata=key(
+            "max_evals", lambda text: parsing.integer(text, 1), "an integer >= 1", config.MAX_EVALS, "number of trials"
+        ),
+    )
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """What a search is to choose from, by key: all but the number of its trials."""
+        return {
+            name: value for name, value in vars(self).items() if name not in ("max_evals", "options")
+        } | self.options
+
+
+# --- [settings] ------------------------------------------------------------------------------------------------------
+
+
+def _data_set_name(name: str, says: str) -> dict[str, Any]:
+    return key(name, parsing.filled, "the name of a data set's section", says=says)
+
+
+def _fine_tuning(text: str) -> int:
+    """No fine-tuning, or the code of a selection."""
+    code = parsing.integer(text, config.NO_FINE_TUNING)
+    if code not in (config.NO_FINE_TUNING, *(selection.code for selection in SELECTIONS.values())):
+        raise ValueError
+    return code
+
+
+def _fine_tunings() -> str:
+    said = sorted((selection.code, selection.says) for selection in SELECTIONS.values())
+    every = [f"{config.NO_FINE_TUNING} (none)", *(f"{code} ({says})" for code, says in said)]
+    return f"{', '.join(every[:-1])} or {every[-1]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """A checked configuration file; `options` are those of the members of families by key."""
+
+    file: Path
+    train_set: str = field(
+        metadata=_data_set_name("train_set", "data set for training, pseudo-labels and the labelby scripts")
+    )
+    test_set: str = field(metadata=_data_set_name("test_set", "data set for testing"))
+    distance: str = field(
+        metadata=member(
+            "distance",
+            HEADS,
+            ...,
+            "Euclidean distance or spectral angle: head of the network, and source of pseudo-labels",
+        )
+    )
+    model_name: str = field(
+        metadata=key(
+            "model_name", parsing.file_name, "a name that can be part of a file name, without / or \\",
+            says="model to save or load",
+        )
+    )  # fmt: skip
+    apply_rescaling: bool = field(
+        metadata=key(
+            "apply_rescaling", parsing.boolean, _TRUE_FALSE,
+            says="min-max rescaling of each band to [0, 1] over all images of the data set",
+        )
+    )  # fmt: skip
+    training: bool = field(
+        metadata=key("training", parsing.boolean, _TRUE_FALSE, says="True: search and train; False: test a saved model")
+    )
+    fine_tuning: int = field(
+        metadata=key(
+            "fine_tuning", _fine_tuning, _fine_tunings(),
+            says="pseudo-labels that a model learns from before it is tested",
+        )
+    )  # fmt: skip
+    preset: str | None = field(
+        default=None,
+        metadata=key(
+            "preset", parsing.one_of(PRESETS), " or ".join(PRESETS), None,
+            "detector, threshold and correction in one word, where they are not given: for data without labels",
+        ),
+    )  # fmt: skip
+    detector: str | None = field(
+        default=None, metadata=member("detector", DETECTORS, None, "source of pseudo-labels; by default the distance")
+    )
+    threshold: str = field(
+        default="otsu",
+        metadata=member("threshold", THRESHOLDS, "otsu", "what splits scores into changed and unchanged"),
+    )
+    correction: str = field(
+        default="majority",
+        metadata=member("correction", CORRECTIONS, "majority", "what corrects labels by those around them"),
+    )
+    loss: str = field(
+        default=losses.DEFAULT, metadata=member("loss", losses.LOSSES, losses.DEFAULT, "what a training minimises")
+    )
+    network: str = field(
+        default=branches.DEFAULT,
+        metadata=member("network", branches.BRANCHES, branches.DEFAULT, "what both images go through"),
+    )
+    seed: int = field(
+        metadata=key(
+            "seed", lambda text: parsing.integer(text, 0, 2**32 - 1), "an integer from 0 to 4294967295", config.SEED,
+            "seed of every random choice; same seed, data, machine, workers and OMP_NUM_THREADS, same results",
+        )
+    )  # fmt: skip
+    backend: str = field(
+        metadata=key(
+            "backend", parsing.one_of(BACKENDS), " or ".join(BACKENDS), BACKENDS[0],
+            "what Keras runs on; jax needs pip install -r requirements-jax.txt",
+        )
+    )  # fmt: skip
+    workers: int | None = field(
+        metadata=key(
+            "workers", lambda text: parsing.integer(text, 1), "an integer >= 1", None,
+            "processes that run the trials of a search; by default as many as make it faster on this machine",
+        )
+    )  # fmt: skip
+    memory_limit: int | None = field(
+        metadata=key(
+            "memory_limit", lambda text: parsing.integer(text, 1), "an integer >= 1, in MiB", None,
+            "memory that images and maps may take, by default what is available; larger images are read window by "
+            "window, or refused where they cannot be",
+        )
+    )  # fmt: skip
+    min_area: float = field(
+        metadata=key(
+            "min_area", parsing.not_negative, "a number >= 0", 0.0,
+            "changed areas smaller than this are no polygons; in m², or pixels without a coordinate system",
+        )
+    )  # fmt: skip
+    model_path: Path = field(
+        metadata=folder("model_path", "MODEL_PATH", "saved models; relative to this file, and not among images")
+    )
+    stat_path: Path = field(
+        metadata=folder("stat_path", "STAT_PATH", "reports, maps and, under logs, TensorBoard's records; as model_path")
+    )
+    options: dict[str, Any] = field(default_factory=dict)
+    data_sets: dict[str, DataSet]
+    searches: dict[str, SearchSettings]
+
+    def __getitem__(self, name: str) -> DataSet:
+        """The data set of a name; `InputError` if there is none."""
+        try:
+            return self.data_sets[name]
+        except KeyError:
+            raise InputError(f"{self.file.name}: no section [{name}]; data sets: {', '.join(self.data_sets)}") from None
+
+    @property
+    def detector_name(self) -> str:
+        """The detector that makes pseudo-labels: unless one is given, the distance."""
+        return self.detector or self.distance
+
+    @property
+    def results(self) -> list[tuple[str, Path]]:
+        """The folders of results, each after the key that names it."""
+        return results_of(SETTINGS_SECTION, vars(self), self.data_sets)
+
+    def search(self, distance: str) -> SearchSettings:
+        """The search for a network of a distance; `InputError` if the file has none."""
+        try:
+            return self.searches[distance]
+        except KeyError:
+            raise InputError(f"{self.file}: section [{search_section(distance)}] is missing") from None
+
+
+def search_section(distance: str) -> str:
+    """The name of the section of the search for a network of a distance."""
+    return f"hyperas settings {distance}"
+
+
+def results_of(section: str, general: dict[str, Any], data_sets: dict[str, DataSet]) -> list[tuple[str, Path]]:
+    """The folders of results, each after the key that names it."""
+    results = [(f"[{section}] {key}", general[key]) for key in ("model_path", "stat_path")]
+    return results + [(f"[{name}] pseudoPath", data_set.pseudo_path) for name, data_set in data_sets.items()]

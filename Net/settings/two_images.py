@@ -1,0 +1,50 @@
+"""Settings for two images that are named on the command line, without a configuration file."""
+
+from __future__ import annotations
+
+import configparser
+from collections.abc import Iterable
+from pathlib import Path
+
+from hscd.system.errors import InputError
+from settings.keys import data_set_keys, settings_keys
+from settings.reader import parser_settings
+from settings.records import SETTINGS_SECTION, Settings
+
+# What messages call the two images.
+_NAME = "images"
+
+
+def settings_for(before: Path, after: Path, labels: Path | None, out: Path, overrides: Iterable[str] = ()) -> Settings:
+    """The checked settings of an unsupervised detection.
+
+    Args:
+        before: an image, or a folder of its bands.
+        after: the same.
+        labels: a label map; None without.
+        out: folder of the results.
+        overrides: `KEY=VALUE` texts, keys of [settings] or of a data set.
+
+    Raises:
+        InputError: with one line for every problem.
+    """
+    parser = configparser.ConfigParser(interpolation=None)
+    out = out.resolve()
+    parser[SETTINGS_SECTION] = {
+        "train_set": _NAME, "test_set": _NAME, "distance": "ED", "model_name": "none", "apply_rescaling": "False",
+        "training": "False", "fine_tuning": "-1", "pseudo_percentage": "0.4", "pseudo_radius": "3",
+        "preset": "unsupervised", "model_path": str(out), "stat_path": str(out),
+    }  # fmt: skip
+    parser[_NAME] = {"imgAPath": str(before.resolve()), "imgBPath": str(after.resolve()), "pseudoPath": str(out)}
+    if labels is not None:
+        parser[_NAME]["labelPath"] = str(labels.resolve())
+    keys = {key.name.lower(): SETTINGS_SECTION for key in settings_keys()}
+    keys |= {key.name.lower(): _NAME for key in data_set_keys()}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        section = keys.get(key.strip().lower())
+        if not equals or section is None:
+            known = ", ".join(key.name for key in (*settings_keys(), *data_set_keys()))
+            raise InputError(f"--set {override}: expected KEY=VALUE with one of the keys {known}")
+        parser[section][key.strip()] = value.strip()
+    return parser_settings(parser, "command line")

@@ -1,0 +1,96 @@
+"""What makes a map doubtful, on made scenes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hscd.evaluation import doubts
+from hscd.scenes.image import Image
+from hscd.scenes.scene import Scene
+
+
+def scene_of(before, after, valid=None):
+    def image(pixels):
+        return Image(
+            Path("a.npy"), "npy", pixels.shape, pixels.dtype, (1, pixels.shape[1]),
+            lambda rows, columns: pixels[rows, columns],
+        )  # fmt: skip
+
+    return Scene("town", image(before), image(after), np.full(before.shape[:2], 2, np.uint8), valid, None)
+
+
+def scores_of(unchanged, changed, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.concatenate([rng.gamma(2, 1, unchanged), rng.normal(30, 3, changed)]).astype(np.float32)
+
+
+def test_two_clear_modes_leave_no_doubt():
+    assert doubts.of_threshold(scores_of(100_000, 10_000), 16.0) == []
+
+
+def test_one_mode_is_doubted():
+    (one_mode,) = [said for said in doubts.of_threshold(scores_of(100_000, 0), 6.0) if "second mode" in said]
+    assert one_mode.startswith("the scores have no second mode above the threshold")
+
+
+def test_a_share_that_hangs_on_the_threshold_is_doubted():
+    scores = scores_of(100_000, 0)
+    # Gamma(2): P(x > t) = (1 + t) exp(−t), which for t = 9 is .00123, and for 8.1 .00276, 2.2 times as much.
+    (hangs,) = [said for said in doubts.of_threshold(scores, 9.0) if "hangs" in said]
+    # Of 123 and 276 expected pixels, give or take 11 and 17.
+    assert 1.9 < float(hangs.split("it is ")[1].split(" times")[0]) < 2.7
+
+
+def test_where_nothing_is_changed_there_is_nothing_to_doubt():
+    assert doubts.of_threshold(scores_of(1000, 0), 1e6) == []
+    assert doubts.of_threshold(np.full(10, np.nan, np.float32), 1.0) == []
+
+
+def noise(bands=6, seed=0, shape=(40, 30)):
+    return np.random.default_rng(seed).normal(0.5, 0.1, (*shape, bands)).astype(np.float32)
+
+
+def test_a_band_that_makes_most_of_the_distance_is_named():
+    before, after = noise(), noise(seed=1)
+    after[:, :, 2] += 1.0 * (np.arange(30) % 2)  # half of the pixels, so that the band's mean shifts too
+    (band, *_) = doubts.of_spectra(scene_of(before, after), np.random.default_rng(0))
+    # Squared distances: .02 in five bands, .02 + .5 in the sixth, of .62: 84 %.
+    assert band == "band 3 makes 84 % of the squared distances of 6 bands"
+
+
+def test_a_shift_of_most_bands_is_told_and_that_of_a_few_is_not():
+    before, after = noise(), noise(seed=1)
+    after[:, :, :2] += 0.1
+    assert doubts.of_spectra(scene_of(before, after), np.random.default_rng(0)) == []
+    after[:, :, 2:4] += 0.1  # one standard deviation
+    (shift,) = doubts.of_spectra(scene_of(before, after), np.random.default_rng(0))
+    assert shift.startswith("the means of 4 of 6 bands shift between the dates")
+
+
+def test_masked_pixels_have_no_part():
+    before, after = noise(), noise(seed=1)
+    valid = np.ones((40, 30), bool)
+    valid[:20] = False
+    after[:20, :, 2] = 1000
+    assert doubts.of_spectra(scene_of(before, after, valid), np.random.default_rng(0)) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "said"), [(3, 0, "3.0 rows and 0.0 columns"), (0, 5, "0.0 rows and 5.0"), (0, 0, "")]
+)
+def test_a_shift_of_pixels_is_told(rows, columns, said):
+    from scipy.ndimage import gaussian_filter
+
+    large = gaussian_filter(np.random.default_rng(0).normal(size=(140, 150, 4)), (2, 2, 0)).astype(np.float32)
+    before = large[20:120, 20:120]
+    after = large[20 + rows : 120 + rows, 20 + columns : 120 + columns] * 1.3 + 0.2  # other light
+    found = doubts.of_registration(scene_of(before, after))
+    if said:
+        assert f"shifted by {said}" in found[0]
+    else:
+        assert found == []
+
+
+def test_a_small_image_tells_nothing_of_its_registration():
+    assert doubts.of_registration(scene_of(noise(shape=(12, 40)), noise(seed=1, shape=(12, 40)))) == []

@@ -1,0 +1,165 @@
+"""What a search may choose: the template's space for the dense branch, and that of any other branch."""
+
+import json
+
+import hyperopt
+import numpy as np
+import pytest
+
+import siamese
+from hscd.evaluation.confusion import Confusion
+from hscd.heads.euclidean import euclidean_dist
+from hscd.learn import training
+from hscd.models import saved as models
+from hscd.search import trials
+from hscd.search.template import objective_and_space
+from hscd.search.trials import Trials
+from hscd.system.backend import keras
+from small_search import CHOICES, labelled_pairs
+from toy_branch import FILTERED_SEARCH, Filtered
+from toy_branch import filtered as filtered  # a fixture
+
+with_filtered = pytest.mark.usefixtures("filtered")
+OF_TEMPLATE = ["dropout_rate", "dropout_rate_1", "lr", "layer", "layer_1", "layer_2", "batch_size"]
+# What the first version proposes of CHOICES with the seed 5.
+PROPOSED = {
+    "batch_size": 64.0, "dropout_rate": 0.05716, "dropout_rate_1": 0.103065, "layer": 8.0, "layer_1": 6.0,
+    "layer_2": 4.0, "lr": 0.00807,
+}  # fmt: skip
+
+
+def space_of(choices, tmp_path, fixed=None):
+    shared = Trials(
+        siamese.siamese_model,
+        {},
+        euclidean_dist,
+        choices.choices,
+        0,
+        tmp_path,
+        siamese.training_rules(),
+        1.0,
+        fixed or {},
+    )
+    *_, space = shared.translated(lambda *_: None)
+    return space
+
+
+def labels_of(space):
+    """The names under which Hyperopt knows the choices, in the order in which it draws them."""
+    return list(hyperopt.base.Domain(None, space, pass_expr_memo_ctrl=False).params)
+
+
+def test_workers_are_hired_where_they_pay(monkeypatch):
+    monkeypatch.setattr(trials.hardware, "threads", lambda: 4)
+    assert trials.worker_count(trials=1, pairs=10_000) == 1
+    assert trials.worker_count(trials=2, pairs=300) == 1
+    assert trials.worker_count(trials=3, pairs=19_000) == 3
+    assert trials.worker_count(trials=30, pairs=300) == 4
+    monkeypatch.setattr(trials.training, "on_gpu", lambda: True)
+    assert trials.worker_count(trials=30, pairs=100_000) == 1
+
+
+def test_the_space_of_the_dense_branch_is_that_of_the_template(tmp_path):
+    space = space_of(CHOICES, tmp_path)
+    assert list(space) == OF_TEMPLATE
+    assert sorted(labels_of(space)) == sorted(OF_TEMPLATE)
+    # The same seed has to propose the same trials for ever.
+    chosen = hyperopt.pyll.stochastic.sample(space, rng=np.random.default_rng(5))
+    assert {name: round(float(value), 6) for name, value in chosen.items()} == PROPOSED
+
+
+@with_filtered
+def test_an_option_that_is_added_elsewhere_changes_nothing(tmp_path):
+    space = space_of(CHOICES, tmp_path)
+    assert list(space) == OF_TEMPLATE
+
+
+@with_filtered
+def test_the_space_of_another_branch_has_its_parameters_and_those_of_every_model(tmp_path):
+    space = space_of(FILTERED_SEARCH, tmp_path, {"network": "filtered"})
+    assert sorted(space) == ["batch_size", "dropout_rate", "filters", "lr"]
+    chosen = [hyperopt.pyll.stochastic.sample(space, rng=np.random.default_rng(seed)) for seed in range(30)]
+    assert {choice["filters"] for choice in chosen} == {2, 3, 4}
+    assert all(0 <= choice["dropout_rate"] <= 0.2 for choice in chosen)
+
+
+@with_filtered
+def test_a_choice_has_one_owner(tmp_path, monkeypatch):
+    monkeypatch.setattr(Filtered, "space", lambda self, choices: {"lr": 1.0})
+    with pytest.raises(ValueError, match="template and branch both choose lr"):
+        space_of(FILTERED_SEARCH, tmp_path, {"network": "filtered"})
+
+
+def small_template(x):
+    """A template of two choices."""
+    size = {{choice([1, 2])}}  # noqa: F821
+    share = {{uniform(0, 1)}}  # noqa: F821
+    return {"loss": x, "size": size, "share": share}
+
+
+def test_what_is_not_wanted_of_a_template_is_none():
+    objective, space = objective_and_space(small_template, {"x": 3}, {"share"})
+    assert list(space) == ["share"]
+    assert objective({"share": 0.5}) == {"loss": 3, "size": None, "share": 0.5}
+    objective, space = objective_and_space(small_template, {"x": 3})
+    assert list(space) == ["size", "share"]
+    assert objective({"share": 0.5, "size": 2}) == {"loss": 3, "size": 2, "share": 0.5}
+
+
+def search_filtered(folder, **options):
+    pairs, labels = labelled_pairs()
+    return siamese.hyperparam_search(
+        pairs, labels, pairs, labels, euclidean_dist, "M", FILTERED_SEARCH,
+        model_path=folder, stat_path=folder, workers=1, fixed={"network": "filtered"}, **options,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def quick_trials(monkeypatch):
+    """Trials that are not trained: how good they are follows from what they try."""
+
+    def fit(model, *_, **__):
+        loss = abs(float(model.optimizer.learning_rate) - 3e-3)
+        return training.FitResult(1, loss, val_loss=loss, val_accuracy=0.5, epochs=3, reason="max_epochs")
+
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(siamese, "judge", lambda *_: (Confusion(1, 2, 3, 4), 0.5))
+    monkeypatch.setattr(keras.backend, "clear_session", lambda: None)
+
+
+@with_filtered
+def test_another_branch_is_searched_saved_reported_and_resumed(tmp_path, quick_trials, monkeypatch):
+    whole = search_filtered(tmp_path / "whole")
+    best = min(whole, key=lambda trial: trial.report["loss"])
+    parameters = models.read_parameters(tmp_path / "whole/M")
+    # The ten of every model: those that this branch does not have are None.
+    assert set(models.PARAMETERS) <= set(parameters)
+    assert [parameters[name] for name in ("layer", "layer_1", "layer_2", "dropout_rate_1", "fourth_layer")] == [
+        None
+    ] * 5
+    for name in ("filters", "lr", "batch_size", "dropout_rate"):
+        assert parameters[name] == best.report[name]
+    assert models.trained_bands(tmp_path / "whole/M") == 4
+    pairs, _ = labelled_pairs()
+    assert siamese.predict(models.load_model(tmp_path / "whole/M"), pairs).shape == (300,)
+    header, *rows = (tmp_path / "whole/M_stats.csv").read_text().splitlines()
+    assert header.split(",")[-2:] == ["filters", "best"]
+    assert [int(row.split(",")[-2]) for row in rows] == [trial.report["filters"] for trial in whole]
+
+    fit, calls = training.fit, []
+
+    def interrupted(*args, **kwargs):
+        calls.append(None)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return fit(*args, **kwargs)
+
+    monkeypatch.setattr(training, "fit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search_filtered(tmp_path / "cut")
+    record = json.loads((tmp_path / "cut/M_search.json").read_text(encoding="utf-8"))
+    assert record["question"]["network or loss"] == {"network": "filtered"}
+    found = search_filtered(tmp_path / "cut")
+    assert len(calls) == 4
+    assert [trial.report for trial in found] == [trial.report for trial in whole]
+    assert (tmp_path / "cut/M.h5").read_bytes() == (tmp_path / "whole/M.h5").read_bytes()

@@ -1,0 +1,178 @@
+"""detect.py: two images, no labels, no configuration."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pyogrio.raw
+import pytest
+import rasterio
+from PIL import Image
+
+import detect
+import hscd
+from conftest import PROJECT, make_pair
+from hscd.labels import CHANGED
+from hscd.system.errors import InputError
+from raster_scenes import opened
+
+FILES = ["change.png", "change.qml", "change.tif", "changes.gpkg", "run.json", "score.png", "score.qml", "score.tif"]
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Two GeoTIFFs of 40 × 60 pixels of 10 m, of which a rectangle changed."""
+    before, after, changed = make_pair(1, 40, 60)
+    for name, image in (("before", before), ("after", after)):
+        with rasterio.open(
+            tmp_path / f"{name}.tif", "w", driver="GTiff", height=40, width=60, count=5, dtype="uint16",
+            crs="EPSG:32633", transform=rasterio.Affine(10, 0, 366975, 0, -10, 5808045),
+        ) as file:  # fmt: skip
+            file.write(np.moveaxis(image, 2, 0))
+    return tmp_path, changed
+
+
+def run(*arguments):
+    return detect.main([str(argument) for argument in arguments])
+
+
+def test_two_files_give_maps_polygons_and_a_summary(pair, capsys):
+    folder, changed = pair
+    out = folder / "out"
+    assert run(folder / "before.tif", folder / "after.tif", "--out", out) == 0
+    assert sorted(path.name for path in out.iterdir()) == FILES
+    with opened(out / "change.tif") as file:
+        assert (file.nodata, file.crs.to_epsg(), file.transform.a) == (255, 32633, 10)
+        found = file.read(1) == 1
+    # The images differ in the rectangle by hundreds of counts, elsewhere by noise of 30. Of the two spectra that were
+    # there, the one that is more like the new one is not told apart.
+    assert found[changed].mean() > 0.4
+    assert found[~changed].mean() < 0.001
+    with opened(out / "score.tif") as file:
+        scores, probability = file.read()
+        assert file.descriptions == ("score (change grows upwards)", "probability of change")
+    assert ((probability >= 0) & (probability <= 1)).all()
+    assert probability[found].mean() > 0.4 > 0.1 > probability[~changed].mean()
+    assert np.median(scores[changed]) > np.median(scores[~changed])
+    meta, _, _, fields = pyogrio.raw.read(out / "changes.gpkg")
+    assert list(meta["fields"]) == ["area", "mean_distance", "pixels", "probability"]
+    assert fields[0].sum() == found.sum() * 100  # m²
+    said = capsys.readouterr()
+    assert said.out.startswith(f"changed: {100 * found.mean():.2f} % of 2,400 pixels, ")
+    assert "largest areas: " in said.out
+    assert said.out.endswith(f"results: {out}\n")
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert record["command"] == "detect"
+    assert record["results"]["before"]["changed_area"] == found.sum() * 100
+    assert record["warnings"] == [
+        line.removeprefix("warning: ") for line in said.err.splitlines() if line.startswith("warning: ")
+    ]
+
+
+def test_settings_and_labels_can_be_given(pair, capsys):
+    folder, changed = pair
+    Image.fromarray(np.where(changed, 1, 2).astype(np.uint8)).save(folder / "truth.png")
+    options = ["detector=SAM", "threshold=otsu", "bands=1-4", "changedLabel=1", "unchangedLabel=2"]
+    overrides = [word for option in options for word in ("--set", option)]
+    out = folder / "out"
+    images = folder / "before.tif", folder / "after.tif"
+    assert run(*images, "--labels", folder / "truth.png", "--out", out, *overrides) == 0
+    assert "against the labels: overall accuracy " in capsys.readouterr().out
+    settings = json.loads((out / "run.json").read_text(encoding="utf-8"))["settings"]
+    assert (settings["detector"], settings["threshold"], settings["correction"]) == ("SAM", "otsu", "none")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["before.tif", "nothing.tif"], "nothing.tif: no such file or folder"),
+        (
+            ["before.tif", "after.tif", "--set", "colour=red"],
+            "--set colour=red: expected KEY=VALUE with one of the keys ",
+        ),
+        (["before.tif", "after.tif", "--set", "detector=magic"], "detector: found 'magic'; expected "),
+        (["before.tif", "before.tif"], "both are "),
+    ],
+)
+def test_what_cannot_be_is_one_line(pair, capsys, monkeypatch, arguments, said):
+    monkeypatch.chdir(pair[0])
+    assert run(*arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+
+
+def test_folders_of_several_images_are_no_pair(tmp_path, capsys):
+    for folder in ("before", "after"):
+        (tmp_path / folder).mkdir()
+        for name in ("a.npy", "b.npy"):
+            np.save(tmp_path / folder / name, make_pair(1)[folder == "after"])
+    assert run(tmp_path / "before", tmp_path / "after", "--out", tmp_path / "out") == 2
+    assert capsys.readouterr().err == "error: found 2 pairs of images; name one image of each date\n"
+
+
+@pytest.mark.parametrize("name", ["settings", "DEFAULT", "hyperas settings ED", "50%"])
+def test_images_may_have_any_name(tmp_path, name):
+    before, after, _ = make_pair(1)
+    np.save(tmp_path / f"{name}.npy", before)
+    np.save(tmp_path / "after.npy", after)
+    assert run(tmp_path / f"{name}.npy", tmp_path / "after.npy", "--out", tmp_path / "out") == 0
+
+
+def test_of_two_images_that_are_the_same_nothing_changed():
+    before, _, _ = make_pair(1, 60, 70, 8)
+    result = hscd.detect(before, before.copy())
+    assert (result.labels == 1).all()
+    assert result.cut.warnings
+
+
+def test_it_needs_no_tensorflow(pair, tmp_path):
+    for package in ("tensorflow", "keras", "hyperopt", "hyperas"):
+        (tmp_path / "blocked").mkdir(exist_ok=True)
+        (tmp_path / f"blocked/{package}.py").write_text("raise SystemExit('a heavy import')\n")
+    command = [sys.executable, PROJECT / "Net/detect.py", pair[0] / "before.tif", pair[0] / "after.tif"]
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, cwd=tmp_path, check=False,
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "blocked")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "before_after_change/change.tif").is_file()
+
+
+# --- arrays ----------------------------------------------------------------------------------------------------------
+
+
+def test_arrays_give_what_files_give(pair, capsys):
+    folder, _ = pair
+    assert run(folder / "before.tif", folder / "after.tif", "--out", folder / "out") == 0
+    images = [rasterio.open(folder / f"{name}.tif").read().transpose(1, 2, 0) for name in ("before", "after")]
+    result = hscd.detect(*images)
+    with opened(folder / "out/change.tif") as file:
+        np.testing.assert_array_equal(result.corrected == CHANGED, file.read(1) == 1)
+    with opened(folder / "out/score.tif") as file:
+        np.testing.assert_array_equal(result.score_map.scores, file.read(1))
+
+
+def test_arrays_may_have_pixels_without_data_and_a_truth():
+    before, after, changed = make_pair(2)
+    before[0, :3] = 7
+    truth = np.where(changed, 0, 1)
+    result = hscd.detect(before, after, nodata=7, truth=truth, detector="ED", threshold="otsu")
+    assert np.isnan(result.score_map.scores[0, :3]).all()
+    assert (result.labels[0, :3] == 2).all()
+    assert result.counts.total == 600 - 3
+    assert result.counts.kappa > 0.9
+
+
+def test_arrays_of_two_shapes_are_refused():
+    before, after, _ = make_pair(3)
+    with pytest.raises(ValueError, match=r"received \(20, 30, 5\) and \(19, 30, 5\)"):
+        hscd.detect(before, after[1:])
+    with pytest.raises(ValueError, match=r"truth of shape \(20, 30\)"):
+        hscd.detect(before, after, truth=np.ones((3, 3)))
+    with pytest.raises(ValueError, match=r"unknown options chi_p; known: .*floor_p"):
+        hscd.detect(before, after, options={"chi_p": 0.3})
+    with pytest.raises(InputError, match="Otsu"):
+        hscd.detect(np.ones((4, 5, 3)), np.ones((4, 5, 3)), detector="ED", threshold="otsu")
