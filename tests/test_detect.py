@@ -92,6 +92,8 @@ def test_settings_and_labels_can_be_given(pair, capsys):
             ["before.tif", "after.tif", "--set", "colour=red"],
             "--set colour=red: expected KEY=VALUE with one of the keys ",
         ),
+        (["before.tif", "after.tif", "--set", "stat_path=x"], "--set stat_path=x: expected KEY=VALUE with one of "),
+        (["before.tif", "after.tif", "--set", "training=True"], "--set training=True: expected KEY=VALUE with one of "),
         (["before.tif", "after.tif", "--set", "detector=magic"], "detector: found 'magic'; expected "),
         (["before.tif", "before.tif"], "both are "),
     ],
@@ -102,6 +104,12 @@ def test_what_cannot_be_is_one_line(pair, capsys, monkeypatch, arguments, said):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert said in line
+
+
+def test_an_error_of_the_threshold_names_the_pair(pair, capsys):
+    images = pair[0] / "before.tif", pair[0] / "after.tif"
+    assert run(*images, "--out", pair[0] / "out", "--set", "detector=ED") == 2
+    assert "error: before: the scores have no chi-square distribution" in capsys.readouterr().err
 
 
 def test_folders_of_several_images_are_no_pair(tmp_path, capsys):

@@ -18,6 +18,9 @@ from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.scene import Scene
 from hscd.thresholds import THRESHOLDS, cut_scores
 
+# The methods for two images without labels: the best of one setting for all scenes of `benchmarks/accuracy.py`.
+UNSUPERVISED = {"detector": "context_regression", "threshold": "floor", "correction": "none"}
+
 _RADIUS = 3
 
 
@@ -25,9 +28,9 @@ def detect(
     before: np.ndarray,
     after: np.ndarray,
     *,
-    detector: str = "context_regression",
-    threshold: str = "floor",
-    correction: str = "none",
+    detector: str = UNSUPERVISED["detector"],
+    threshold: str = UNSUPERVISED["threshold"],
+    correction: str = UNSUPERVISED["correction"],
     nodata: float | None = None,
     truth: np.ndarray | None = None,
     seed: int = 0,

@@ -43,8 +43,11 @@ def detect(settings: Settings) -> None:
         (scene,) = scenes(settings.test_set, settings)
         plan = Plan(settings)
         detector = plan.detector()
-        score_map = plan.score(detector, scene)
-        cut = plan.cut(score_map, scene, scene.name)
+        try:
+            score_map = plan.score(detector, scene)
+            cut = plan.cut(score_map, scene, scene.name)
+        except InputError as error:
+            raise InputError(f"{scene.name}: {error}") from error
         result = plan.map(score_map, cut, scene)
         for doubt in plan.doubts(detector, score_map, cut, scene):
             messages.warn(f"{scene.name}: {doubt}")

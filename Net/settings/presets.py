@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from hscd.detection import UNSUPERVISED
+
 # What is not given is taken from here.
-PRESETS = {
-    "unsupervised": {"detector": "context_regression", "threshold": "floor", "correction": "none"},
-}
+PRESETS = {"unsupervised": UNSUPERVISED}

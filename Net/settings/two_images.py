@@ -13,6 +13,12 @@ from settings.records import SETTINGS_SECTION, Settings
 
 # What messages call the two images.
 _NAME = "images"
+# Keys that are the arguments of the command, or of networks, which have no part in it.
+_NOT_HERE = {
+    "train_set", "test_set", "distance", "model_name", "training", "fine_tuning", "pseudo_percentage", "pseudo_radius",
+    "model_path", "stat_path", "loss", "network", "backend", "workers", "imgAPath", "imgBPath", "labelPath",
+    "pseudoPath", "pairs", "split",
+}  # fmt: skip
 
 
 def settings_for(before: Path, after: Path, labels: Path | None, out: Path, overrides: Iterable[str] = ()) -> Settings:
@@ -23,7 +29,7 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
         after: the same.
         labels: a label map; None without.
         out: folder of the results.
-        overrides: `KEY=VALUE` texts, keys of [settings] or of a data set.
+        overrides: `KEY=VALUE` texts, keys of [settings] or of a data set that have a part in a detection.
 
     Raises:
         InputError: with one line for every problem.
@@ -38,13 +44,13 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
     parser[_NAME] = {"imgAPath": str(before.resolve()), "imgBPath": str(after.resolve()), "pseudoPath": str(out)}
     if labels is not None:
         parser[_NAME]["labelPath"] = str(labels.resolve())
-    keys = {key.name.lower(): SETTINGS_SECTION for key in settings_keys()}
-    keys |= {key.name.lower(): _NAME for key in data_set_keys()}
+    places = {key.name: SETTINGS_SECTION for key in settings_keys()} | {key.name: _NAME for key in data_set_keys()}
+    keys = {name.lower(): section for name, section in places.items() if name not in _NOT_HERE}
     for override in overrides:
         key, equals, value = override.partition("=")
         section = keys.get(key.strip().lower())
         if not equals or section is None:
-            known = ", ".join(key.name for key in (*settings_keys(), *data_set_keys()))
+            known = ", ".join(name for name in places if name not in _NOT_HERE)
             raise InputError(f"--set {override}: expected KEY=VALUE with one of the keys {known}")
         parser[section][key.strip()] = value.strip()
     return parser_settings(parser, "command line")

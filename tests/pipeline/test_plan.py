@@ -49,7 +49,8 @@ def test_the_threshold_is_the_one_that_is_configured(plan, monkeypatch):
     scene = type("Scene", (), {"nothing_changed": lambda self: False})()
     assert plan("threshold=new").cut(scores, scene, "there").warnings == ("scale", "degrees")
     assert plan("threshold=new", "shift=2").cut(scores, scene, "there").value == 4
-    assert 1 <= plan().cut(scores, scene, "there").value < 3
+    # Otsu's: the middle of the first of 256 bins from 1 to 3.
+    assert plan().cut(scores, scene, "there").value == 1 + 1 / 256
 
 
 def test_a_network_is_cut_by_otsu_where_the_threshold_needs_what_its_distances_lack(plan):
@@ -58,7 +59,7 @@ def test_a_network_is_cut_by_otsu_where_the_threshold_needs_what_its_distances_l
     with pytest.raises(InputError, match="no chi-square distribution"):
         plan("threshold=floor").cut(ScoreMap(values, PIXEL_GRID, "ED"), scene, "there")
     cut = plan("threshold=floor", "model_name=M").cut(ScoreMap(values, PIXEL_GRID, "M"), scene, "there")
-    assert 1 <= cut.value < 3
+    assert cut.value == 1 + 1 / 256  # as above
 
 
 def test_the_correction_is_the_one_that_is_configured(plan, monkeypatch):

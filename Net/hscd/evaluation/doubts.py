@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from hscd.scenes.scene import Scene
+from hscd.scenes.scene import Scene, Window, pair_bytes
 
 # A sample is enough to see each of these.
 _SAMPLE = 20_000
@@ -17,9 +19,9 @@ _GROWTH = 1.5
 _ONE_BAND = 0.5
 # Shift of the mean of a band between the dates, in its standard deviations.
 _SHIFT = 0.5
-# Pixels of misregistration that no detector takes up, and length of the side of what is looked at.
+# Pixels of misregistration that no detector takes up; side of what is looked at, and bytes that it may take.
 _PIXELS = 1.0
-_SIDE = 1024
+_SIDE, _BYTES = 1024, 2**26
 
 
 def of_threshold(scores: np.ndarray, threshold: float, modes: bool = True) -> list[str]:
@@ -103,10 +105,9 @@ def of_registration(scene: Scene) -> list[str]:
     """
     from skimage.registration import phase_cross_correlation
 
-    from hscd.scenes.scene import Window
-
+    side = min(_SIDE, math.isqrt(_BYTES // pair_bytes(scene.bands)))
     rows, columns = (
-        slice(max(0, (length - _SIDE) // 2), min(length, (length + _SIDE) // 2)) for length in scene.truth.shape
+        slice(max(0, (length - side) // 2), min(length, (length + side) // 2)) for length in scene.truth.shape
     )
     if min(rows.stop - rows.start, columns.stop - columns.start) < 16:
         return []

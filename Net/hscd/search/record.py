@@ -92,7 +92,7 @@ class SearchRecord:
                 file.unlink()
 
     def _of_this_search(self, file: Path, max_evals: int) -> _Parsed | str:
-        """What a record holds if it is of this search; otherwise why it is not."""
+        """The contents of a record of this search; of any other record, why it is not used."""
         try:
             old, _, finished = parsed = _parse(file.read_text(encoding="utf-8"))
         except _OtherVersionError:

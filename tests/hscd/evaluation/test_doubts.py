@@ -94,3 +94,13 @@ def test_a_shift_of_pixels_is_told(rows, columns, said):
 
 def test_a_small_image_tells_nothing_of_its_registration():
     assert doubts.of_registration(scene_of(noise(shape=(12, 40)), noise(seed=1, shape=(12, 40)))) == []
+
+
+def test_of_many_bands_a_smaller_part_is_looked_at(monkeypatch):
+    # 40 x 40 pixel pairs of 6 bands, 48 bytes each.
+    monkeypatch.setattr(doubts, "_BYTES", 40 * 40 * 48)
+    scene, asked = scene_of(noise(shape=(90, 80)), noise(seed=1, shape=(90, 80))), []
+    block = Scene.block
+    monkeypatch.setattr(Scene, "block", lambda self, window: asked.append(window) or block(self, window))
+    doubts.of_registration(scene)
+    assert asked == [(slice(25, 65), slice(20, 60))]
