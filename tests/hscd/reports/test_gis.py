@@ -320,7 +320,9 @@ def test_rasterised_polygons_are_the_mask(tmp_path, grid):
     assert fields["pixels"].sum() == (labels == 0).sum()
     for i in range(len(polygons)):
         assert (painted == i + 1).sum() == fields["pixels"][i]
-        assert distances[painted == i + 1].mean(dtype=float) == pytest.approx(fields["mean_distance"][i], rel=1e-12)
+        # Six digits: half a unit of the last one is at most 5e-6 of the value.
+        assert distances[painted == i + 1].mean(dtype=float) == pytest.approx(fields["mean_distance"][i], rel=5.001e-6)
+    assert fields["area"].tolist() == sorted(fields["area"], reverse=True)
     # Vertices are corners of pixels to the last bit: that of the row and column they are nearest to.
     vertices = np.array([vertex for rings in polygons for ring in rings for vertex in ring])
     a, b, c, d, e, f = grid.transform
@@ -345,9 +347,22 @@ def test_areas_of_the_polygons_are_those_of_the_fields(tmp_path, labels):
         assert enclosed == pytest.approx(area, rel=1e-6)
 
 
+def test_the_largest_comes_first_and_figures_are_rounded(tmp_path):
+    # Regions of 1, 2 and again 1 pixels of 100 / 9 m² each; in degrees of latitude they would differ in size.
+    labels = np.array([[0, 1, 0, 0, 1, 0]], np.uint8)
+    grid = Grid((10 / 3, 0.0, 0.0, 0.0, -10 / 3, 0.0), UTM)
+    scores = np.array([[1 / 3, 9, 1e-9, 3e-9, 9, 123456.7]], np.float32)
+    gis.write_polygons(tmp_path / "p.gpkg", labels, scores, grid, probability=np.array([[1, 0, 1, 0.9999, 0, 2 / 3]]))
+    polygons, fields = read_polygons(tmp_path / "p.gpkg")
+    assert fields["area"].tolist() == [22.22, 11.11, 11.11]
+    assert fields["mean_distance"].tolist() == [2e-9, 0.333333, 123457]
+    assert fields["probability"].tolist() == [1.0, 1.0, 0.667]
+    assert [rings[0][0][0] for rings in polygons] == pytest.approx([2 * 10 / 3, 0, 5 * 10 / 3])
+
+
 def test_small_regions_are_left_out(tmp_path):
     labels = np.array([[0, 1, 0, 0, 1, 0, 0, 0]], np.uint8)
-    for least, expected in ((0, [100, 200, 300]), (100, [100, 200, 300]), (100.5, [200, 300]), (301, [])):
+    for least, expected in ((0, [300, 200, 100]), (100, [300, 200, 100]), (100.5, [300, 200]), (301, [])):
         assert gis.write_polygons(tmp_path / "p.gpkg", labels, labels, GRIDS["north up"], least) == len(expected)
         assert read_polygons(tmp_path / "p.gpkg")[1]["area"].tolist() == expected
 
@@ -402,8 +417,11 @@ def test_many_regions_in_several_parts(tmp_path, monkeypatch):
 
 
 def area_of(tmp_path, grid, shape=(1, 1)):
-    gis.write_polygons(tmp_path / "p.gpkg", np.zeros(shape, np.uint8), np.zeros(shape), grid)
-    return read_polygons(tmp_path / "p.gpkg")[1]["area"].sum()
+    labels = np.zeros(shape, np.uint8)
+    gis.write_polygons(tmp_path / "p.gpkg", labels, np.zeros(shape), grid)
+    areas, _ = gis.changed_areas(tmp_path / "p.gpkg", labels, grid)
+    assert read_polygons(tmp_path / "p.gpkg")[1]["area"].tolist() == areas.round(2).tolist()
+    return areas.sum()
 
 
 # NAD83 / New York Long Island in US survey feet of 1200/3937 m: pixels of 100 ft × 100 ft.

@@ -34,11 +34,11 @@ def write_polygons(
 ) -> int:
     """Write the changed regions as polygons of a GeoPackage, layer "changed".
 
-    A region is changed pixels connected along their sides; its polygon runs along the sides of its pixels. Fields:
-    `area`, `mean_distance` (empty where a distance of the region is NaN), `pixels` and, if it is given, `probability`,
-    the mean of the region. The area is in m² where the coordinate system is projected (in the plane of the
-    projection) or geographic (on its ellipsoid), otherwise in pixels; the description of the layer says which. Where
-    nothing changed the layer is empty.
+    A region is changed pixels connected along their sides; its polygon runs along the sides of its pixels. The largest
+    comes first. Fields: `area` (two decimals), `mean_distance` (six digits; empty where a distance of the region is
+    NaN), `pixels` and, if it is given, `probability`, the mean of the region (three decimals). The area is in m² where
+    the coordinate system is projected (in the plane of the projection) or geographic (on its ellipsoid), otherwise in
+    pixels; the description of the layer says which. Where nothing changed the layer is empty.
 
     Args:
         path: GeoPackage, written anew.
@@ -57,9 +57,14 @@ def write_polygons(
     """
     crs = crs_of(path, grid)
     regions = find_regions(labels, CHANGED)
-    pixels = regions.pixels()
     areas, unit = _areas(regions, grid, crs)
-    values = {"area": areas, "mean_distance": regions.sums(distances) / pixels, "pixels": pixels}
+    regions, areas = regions.by_size(areas), np.sort(areas)[::-1]
+    pixels = regions.pixels()
+    values = {
+        "area": np.round(areas, 2),
+        "mean_distance": _six_digits(regions.sums(distances) / pixels),
+        "pixels": pixels,
+    }
     if probability is not None:
         values["probability"] = np.round(regions.sums(probability) / pixels, 3)
     kept = ~(areas < min_area)
@@ -74,6 +79,14 @@ def write_polygons(
             chosen = outlines.regions
             _append(database, _wkb(outlines, grid), {name: column[chosen] for name, column in values.items()}, grid)
     return int(kept.sum())
+
+
+def _six_digits(values: np.ndarray) -> np.ndarray:
+    """Values of any magnitude, rounded to the digits that distances in float32 have; NaN and infinity stay."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        magnitude = np.floor(np.log10(np.abs(values)))
+    unit = 10.0 ** np.where(np.isfinite(magnitude), 5 - magnitude, 0)
+    return np.round(values * unit) / unit
 
 
 def changed_areas(path: Path, labels: np.ndarray, grid: Grid) -> tuple[np.ndarray, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,7 +24,8 @@ class Regions:
     """The 4-connected regions of one label in a map of `shape` (rows, columns).
 
     Run i covers the row-major positions from `starts[i]` up to, not including, `stops[i]`, all in one row; it is a part
-    of region `of_run[i]`. Runs are in row-major order; the `count` regions are numbered by their first pixels in it.
+    of region `of_run[i]`. Runs are in row-major order; the `count` regions are numbered by their first pixels in it, as
+    they are found, or by their sizes.
     """
 
     shape: tuple[int, int]
@@ -60,6 +61,12 @@ class Regions:
             with np.errstate(invalid="ignore", over="ignore"):
                 of_runs[runs] = np.add.reduceat(flat, bounds[:-1] if bounds[-1] == flat.size else bounds)[::2]
         return self.add_up(of_runs)
+
+    def by_size(self, sizes: np.ndarray) -> Regions:
+        """The same regions numbered by falling size, (regions,); those of one size keep their order."""
+        number = np.empty(self.count, dtype=self.of_run.dtype)
+        number[np.argsort(-sizes, kind="stable")] = np.arange(self.count, dtype=self.of_run.dtype)
+        return replace(self, of_run=number[self.of_run])
 
     def outlines(self, kept: np.ndarray) -> Iterator[Outlines]:
         """Outlines of the regions where `kept`, (regions,) boolean, is True; some at a time, in order of their numbers.
