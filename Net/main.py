@@ -161,8 +161,11 @@ def test_pair(
     model = siamese.load_model(settings.model_path / settings.model_name, seed=settings.seed)
     record.add_model(**models.weight_counts(model))
     tuning = fine_tuned(settings, plan, model, scene, pseudo)
-    score_map = plan.score(TrainedNetwork(settings.model_name, model), scene)
-    result = plan.map(score_map, plan.cut(score_map, scene, f"[{settings.test_set}] {scene.name}"), scene)
+    where, network = f"[{settings.test_set}] {scene.name}", TrainedNetwork(settings.model_name, model)
+    score_map = plan.score(network, scene)
+    cut = plan.cut(score_map, scene, where)
+    plan.doubt(network, score_map, cut, scene, where)
+    result = plan.map(score_map, cut, scene)
     agreement: list[float | None] = [None, None]
     if pseudo is not None:
         reference = corrected_labels(pseudo, plan.correct)
@@ -173,8 +176,7 @@ def test_pair(
     )
     tags = {"MODEL": settings.model_name, "FINE_TUNING": plan.selection_label}
     report.write(files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags)
-    report.tell(f"{files.prefix.name} ({named(scene.before)})", result)
-    return row
+    return row | report.tell(files, named(scene.before), result)
 
 
 def fine_tuned(settings: Settings, plan: Plan, model: Any, scene: Scene, pseudo: PseudoLabels | None) -> tables.Row:

@@ -170,10 +170,13 @@ def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[
         for scene in bar:
             where = f"[{section_name}] {scene.name}"
             try:
-                score_map = plan.score(plan.detector(), scene)
-                found.append((scene, score_map, plan.cut(score_map, scene, where)))
+                detector = plan.detector()
+                score_map = plan.score(detector, scene)
+                cut = plan.cut(score_map, scene, where)
             except InputError as error:
                 raise InputError(f"{where}: {error}") from error
+            plan.doubt(detector, score_map, cut, scene, where)
+            found.append((scene, score_map, cut))
     return found
 
 
@@ -183,8 +186,7 @@ def report_pseudo_labels(settings: Settings, scene: Scene, result: MapResult) ->
     row = report.figures(result, time_column)
     tags = {"DISTANCE": result.score_map.source}
     report.write(files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags)
-    report.tell(f"{files.prefix.name} ({named(scene.before)})", result)
-    return row
+    return row | report.tell(files, named(scene.before), result)
 
 
 def _kind(settings: Settings) -> str:

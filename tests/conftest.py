@@ -136,6 +136,15 @@ def run_apart(script, *arguments, **environment):
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
+def warnings_of(stderr: str) -> list[str]:
+    """Lines that warn, but for those of what a map is worth: on scenes and models this small that is chance."""
+    doubts = (
+        "no better than chance", "of the squared distances", "no second mode", "hangs on the threshold", "bands shift",
+        "seem to be shifted", "disagrees with what it was", "was trained on",
+    )  # fmt: skip
+    return [line for line in stderr.splitlines() if "warning" in line and not any(said in line for said in doubts)]
+
+
 def without_times(table: Path) -> list[dict[str, str]]:
     """Rows of a CSV file without the columns that hold seconds."""
     with table.open(encoding="utf-8", newline="") as file:

@@ -17,8 +17,8 @@ from hscd.system import messages
 from hscd.system.errors import InputError
 from hscd.system.paths import require_names
 from pair_finding import pair_files
+from pipeline import report
 from pipeline.plan import Plan
-from pipeline.report import figures
 from pipeline.run_record import RunRecord, recorded
 from settings import Settings
 
@@ -49,8 +49,8 @@ def detect(settings: Settings) -> None:
         except InputError as error:
             raise InputError(f"{scene.name}: {error}") from error
         result = plan.map(score_map, cut, scene)
-        for doubt in plan.doubts(detector, score_map, cut, scene):
-            messages.warn(f"{scene.name}: {doubt}")
+        plan.doubt(detector, score_map, cut, scene, scene.name)
+        report.doubt(scene.name, result)
         # Votes of 3 × 3 pixels: more would call thin changes improbable.
         probability = probability_of_change(score_map.scores, spatial_correction(result.labels, 2))
         _write(settings, result, probability)
@@ -74,8 +74,8 @@ def _summarise(result: MapResult, probability: np.ndarray, scene: Scene, record:
     changed = labels == CHANGED
     pixels, share = int(np.count_nonzero(labels != UNKNOWN)), changed_share(labels)
     areas, unit = gis.changed_areas(path, labels, scene.grid)
-    shown = [_area(area, unit) for area in areas[:_LARGEST]]
-    lines = [f"changed: {100 * share:.2f} % of {pixels:,} pixels, {_area(areas.sum(), unit)} in {len(areas):,} areas"]
+    shown = [tables.area(area, unit) for area in areas[:_LARGEST]]
+    lines = [f"changed: {100 * share:.2f} % of {pixels:,} pixels, {tables.total(areas, unit)}"]
     if shown:
         sure = float(np.mean(probability[changed] >= _SURE))
         lines.append(f"largest areas: {', '.join(shown)}")
@@ -83,16 +83,4 @@ def _summarise(result: MapResult, probability: np.ndarray, scene: Scene, record:
     if result.counts.total:
         lines.append(f"against the labels: {tables.summary(result.corrected_counts)}")
     messages.result("\n".join(lines))
-    record.add_result(
-        result.name,
-        figures(result, "detection_time", {"changed_share": share, "changed_area": float(areas.sum()), "unit": unit}),
-    )
-
-
-def _area(area: float, unit: str) -> str:
-    """An area with three digits, in the unit that reads best."""
-    if unit == "pixels":
-        return f"{area:,.0f} pixels"
-    if area >= 1e5:
-        return f"{area / 1e6:,.3g} km²"
-    return f"{area / 1e4:,.3g} ha" if area >= 1e3 else f"{area:,.3g} m²"
+    record.add_result(result.name, report.figures(result, "detection_time", report.extent(result, areas, unit)))

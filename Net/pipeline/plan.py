@@ -64,13 +64,16 @@ class Plan:
             warn(f"{where}: {doubt}")
         return cut
 
-    def doubts(self, detector: Detector, score_map: ScoreMap, cut: Cut, scene: Scene) -> list[str]:
-        """What makes a map doubtful that no label can confirm."""
+    def doubt(self, detector: Detector, score_map: ScoreMap, cut: Cut, scene: Scene, where: str) -> None:
+        """Tell what makes a map doubtful, of `where`; labels have no part in it."""
         rng = np.random.default_rng(self._settings.seed)
         # Where the distribution of unchanged pixels is known, or a threshold looks at the modes itself, it has told.
         modes = score_map.degrees is None and not cut.warnings
         found = doubts.of_threshold(score_map.scores, cut.value, modes) + doubts.of_registration(scene)
-        return found + (doubts.of_spectra(scene, rng) if isinstance(detector, SpectralDistance) else [])
+        if isinstance(detector, SpectralDistance):
+            found += doubts.of_spectra(scene, rng)
+        for said in found:
+            warn(f"{where}: {said}")
 
     def map(self, score_map: ScoreMap, cut: Cut, scene: Scene) -> MapResult:
         """The change map of a scene, corrected and judged."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hscd.evaluation.confusion import PLAUSIBLE_SHARE, changed_share
+from hscd.evaluation.confusion import PLAUSIBLE_SHARE, Confusion, changed_share
 from hscd.evaluation.result import MapResult
 from hscd.labels import UNKNOWN
 from hscd.reports import gis, maps, tables
@@ -97,11 +97,33 @@ def write(
     )
 
 
-def tell(name: str, result: MapResult) -> None:
-    """Print what came out for a pair, before and after spatial correction; doubt what labels do not bear out."""
-    labels, counts = (result.labels, result.corrected), (result.counts, result.corrected_counts)
-    messages.result(f"{name}: {tables.outcome(labels, counts)}")
-    share = max(changed_share(of_map) for of_map in labels)
+def extent(result: MapResult, areas: np.ndarray, unit: str) -> tables.Row:
+    """What a run record says of how much changed, after correction: share in [0, 1], area and its unit, regions."""
+    share = changed_share(result.corrected)
+    return {"changed_share": share, "changed_area": float(areas.sum()), "unit": unit, "areas": len(areas)}
+
+
+def tell(files: ResultFiles, read: str, result: MapResult) -> tables.Row:
+    """Print what came out for a pair, before and after spatial correction; doubt what labels do not bear out.
+
+    Args:
+        files: whose name the pair goes by.
+        read: what was read, a file and its shape.
+        result: the map.
+
+    Returns:
+        `extent`, for the record.
+    """
+    name = f"{files.prefix.name} ({read})"
+    areas, unit = gis.changed_areas(files.all[-1], result.corrected, result.score_map.grid)
+    messages.result(f"{name}: {tables.outcome((result.labels, result.corrected), _both(result), areas, unit)}")
+    doubt(name, result)
+    return extent(result, areas, unit)
+
+
+def doubt(name: str, result: MapResult) -> None:
+    """Tell that much is called changed and no label bears it out, or that labels refute a map."""
+    share = max(changed_share(of_map) for of_map in (result.labels, result.corrected))
     if result.counts.total == 0 and share > PLAUSIBLE_SHARE:
         messages.warn(
             f"{name}: {100 * share:.0f} % of the pixels are called changed, which is rare, and no label tells whether "
@@ -109,7 +131,7 @@ def tell(name: str, result: MapResult) -> None:
         )
     refuted = [
         f"kappa {of_map.kappa:.3f}{when}"
-        for of_map, when in zip(counts, ("", " after correction"), strict=True)
+        for of_map, when in zip(_both(result), ("", " after correction"), strict=True)
         if of_map.is_chance
     ]
     if refuted:
@@ -117,3 +139,7 @@ def tell(name: str, result: MapResult) -> None:
             f"{name}: {', '.join(refuted)}: no better than chance; look at the map, and at which values of the labels "
             "are changed and unchanged"
         )
+
+
+def _both(result: MapResult) -> tuple[Confusion, Confusion]:
+    return result.counts, result.corrected_counts

@@ -43,16 +43,33 @@ def summary(counts: Confusion) -> str:
     return f"overall accuracy {counts.overall_accuracy:.2%}, kappa {kappa}, F1 {f1}"
 
 
-def outcome(maps: Sequence[np.ndarray], counts: Sequence[Confusion]) -> str:
+def area(value: float, unit: str) -> str:
+    """An area, in "m²" or "pixels", with three digits in the unit that reads best."""
+    if unit == "pixels":
+        return f"{value:,.0f} pixels"
+    if value >= 1e5:
+        return f"{value / 1e6:,.3g} km²"
+    return f"{value / 1e4:,.3g} ha" if value >= 1e3 else f"{value:,.3g} m²"
+
+
+def total(areas: np.ndarray, unit: str) -> str:
+    """How large changed regions are together, and how many they are."""
+    return f"{area(areas.sum(), unit)} in {len(areas):,} {'area' if len(areas) == 1 else 'areas'}"
+
+
+def outcome(maps: Sequence[np.ndarray], counts: Sequence[Confusion], areas: np.ndarray, unit: str) -> str:
     """What came out for a pair, in one line for the terminal: how much of it is changed, and how right that is.
 
     Args:
         maps: labels before and after spatial correction.
         counts: of both.
+        areas: those of the changed regions after correction.
+        unit: of them, "m²" or "pixels".
     """
     pixels = int(np.count_nonzero(maps[0] != UNKNOWN))
     changed = [f"changed {100 * changed_share(labels):.1f} %" for labels in maps]
     changed[0] += f" of {pixels:,} pixels"
+    changed[1] += f", {total(areas, unit)}"
     if counts[0].total == 0:
         return f"{changed[0]}; corrected: {changed[1]}; {summary(counts[0])}"
     said = [f"{share}, {summary(of_map)}" for share, of_map in zip(changed, counts, strict=True)]

@@ -121,14 +121,25 @@ def test_outcome_says_how_much_of_the_unmasked_pixels_is_changed():
     # 2 of 5 pixels that are not masked, then 1.
     raw, corrected = np.array([[0, 0, 1], [1, 1, 2]], np.uint8), np.array([[0, 1, 1], [1, 1, 2]], np.uint8)
     none, some = Confusion(0, 0, 0, 0), Confusion(1, 3, 1, 0)
-    assert tables.outcome((raw, corrected), (none, none)) == (
-        "changed 40.0 % of 5 pixels; corrected: changed 20.0 %; no pixel of known label, no metrics"
+    assert tables.outcome((raw, corrected), (none, none), np.ones(1), "pixels") == (
+        "changed 40.0 % of 5 pixels; corrected: changed 20.0 %, 1 pixels in 1 area; no pixel of known label, no metrics"
     )
     # Kappa: (4·5 − (2·1 + 3·4)) / (25 − 14) = 6/11; F1 2/3.
-    assert tables.outcome((raw, corrected), (some, Confusion(1, 4, 0, 0))) == (
+    assert tables.outcome((raw, corrected), (some, Confusion(1, 4, 0, 0)), np.array([300.0, 100]), "m²") == (
         "changed 40.0 % of 5 pixels, overall accuracy 80.00%, kappa 0.545, F1 0.667; "
-        "corrected: changed 20.0 %, overall accuracy 100.00%, kappa 1.000, F1 1.000"
+        "corrected: changed 20.0 %, 400 m² in 2 areas, overall accuracy 100.00%, kappa 1.000, F1 1.000"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (1234, "pixels", "1,234 pixels"), (0, "m²", "0 m²"), (999, "m²", "999 m²"), (1000, "m²", "0.1 ha"),
+        (99_000, "m²", "9.9 ha"), (100_000, "m²", "0.1 km²"), (12_345_678, "m²", "12.3 km²"),
+    ],
+)  # fmt: skip
+def test_areas_are_told_in_the_unit_that_reads_best(value, unit, said):
+    assert tables.area(value, unit) == said
 
 
 def test_trial_rows_have_the_columns_of_the_specification_in_order():
