@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from configparser import ConfigParser, SectionProxy
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.scenes.fingerprint import fingerprint, window_of
 from hscd.scenes.grids import RESAMPLED
 from hscd.scenes.image import Image, held
 from hscd.scenes.nodata import unmeasured, valid_pixels
@@ -130,8 +132,20 @@ def preprocessing(
     return pairs, np.concatenate(flat_labels)
 
 
-def labelled_pixels(name: str, conf: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel pairs and labels of the pixels of a data set whose label is known, for training.
+class Labelled(NamedTuple):
+    """The pixels of a data set whose label is known.
+
+    `pairs`, (pixels, 2, bands) float32, and `labels`, (pixels,), 0 changed, 1 unchanged, are those of `preprocessing`;
+    `places` tells the pairs of images that they are of from others (`hscd.scenes.fingerprint`).
+    """
+
+    pairs: np.ndarray
+    labels: np.ndarray
+    places: tuple[str, ...]
+
+
+def labelled_pixels(name: str, conf: Settings) -> Labelled:
+    """The pixels of a data set whose label is known, for training.
 
     Raises:
         InputError: as `load_dataset`; also if every pixel of a pair is masked, or no pixel is of one of the classes.
@@ -152,7 +166,11 @@ def labelled_pixels(name: str, conf: Settings) -> tuple[np.ndarray, np.ndarray]:
             f"[{name}]: train_set and test_set of a training need labelled pixels of both classes, found {changed} "
             f"changed and {unchanged} unchanged"
         )
-    return pairs, labels
+    places = tuple(
+        fingerprint(window_of(before), window_of(after), before.shape)
+        for before, after in zip(befores, afters, strict=True)
+    )
+    return Labelled(pairs, labels, places)
 
 
 def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:

@@ -14,11 +14,14 @@ import dataprocessing as dp
 import predutils as pu
 from commandline import run
 from hscd.detectors.network import TrainedNetwork
+from hscd.evaluation import doubts
 from hscd.evaluation.confusion import confusion
 from hscd.heads import HEADS, by_function
+from hscd.labels import UNKNOWN
 from hscd.models import saved as models
 from hscd.records import PseudoLabels
 from hscd.reports import tables
+from hscd.scenes.fingerprint import fingerprint
 from hscd.scenes.inspection import named
 from hscd.scenes.scene import Scene, pair_bytes
 from hscd.selections import corrected_labels
@@ -33,6 +36,7 @@ from pipeline import report
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord, recorded
+from pipeline.tuning import Untuned
 from settings import Settings
 
 # What a table says of a fine-tuning.
@@ -40,6 +44,10 @@ TUNING_COLUMNS = (
     "pseudo_qty", "extraction_time", "ft_epochs", "ft_best_epoch", "ft_stopped", "ft_time", "ft_loss", "ft_val_loss",
     "ft_val_acc",
 )  # fmt: skip
+
+# And of what it gave: agreement with the corrected pseudo-labels before and after correction, kappa with the map of the
+# model as it was.
+AGREEMENT_COLUMNS = ("pseudo_acc", "pseudo_acc_corrected", "agreement_before_after")
 
 
 def train(settings: Settings) -> None:
@@ -57,26 +65,28 @@ def train(settings: Settings) -> None:
     with recorded("training", settings, data_sets, run_file) as record:
         for name in dict.fromkeys(data_sets):
             record.add_inputs(pair_files(settings[name]))
-        train_set, train_labels = dp.labelled_pixels(settings.train_set, settings)
-        if settings.test_set == settings.train_set:
-            test_set, test_labels = train_set, train_labels
-        else:
-            test_set, test_labels = dp.labelled_pixels(settings.test_set, settings)
-        if train_set.shape[-1] != test_set.shape[-1]:
+        learned = dp.labelled_pixels(settings.train_set, settings)
+        same = settings.test_set == settings.train_set
+        judged = learned if same else dp.labelled_pixels(settings.test_set, settings)
+        if learned.pairs.shape[-1] != judged.pairs.shape[-1]:
             raise InputError(
-                f"train_set [{settings.train_set}] has {train_set.shape[-1]} bands, test_set [{settings.test_set}] has "
-                f"{test_set.shape[-1]}; a model fits one number of bands"
+                f"train_set [{settings.train_set}] has {learned.pairs.shape[-1]} bands, test_set [{settings.test_set}] "
+                f"has {judged.pairs.shape[-1]}; a model fits one number of bands"
             )
-        _search(settings, (train_set, train_labels, test_set, test_labels), record)
+        shared = len(set(learned.places) & set(judged.places))
+        for doubt in doubts.of_shared_pairs(shared, len(judged.places)):
+            warn(f"train_set [{settings.train_set}], test_set [{settings.test_set}]: {doubt}")
+        _search(settings, learned, judged, record)
 
 
-def _search(settings: Settings, data: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], record: RunRecord) -> None:
+def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, record: RunRecord) -> None:
     """Search for a model, and tell what came out."""
     import siamese
     from hscd.search.engine import best_trial
 
     trials = siamese.hyperparam_search(
-        *data,
+        *learned[:2],
+        *judged[:2],
         HEADS[settings.distance].function,
         settings.model_name,
         settings.search(settings.distance),
@@ -85,6 +95,7 @@ def _search(settings: Settings, data: tuple[np.ndarray, np.ndarray, np.ndarray, 
         seed=settings.seed,
         workers=settings.workers,
         rescaled=settings.apply_rescaling,
+        trained_on=learned.places,
         fixed=Plan(settings).fixed,
     )
     record.add_model(**models.weight_counts(siamese.load_model(settings.model_path / settings.model_name)))
@@ -135,7 +146,12 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> None:
     pseudo: dict[str, PseudoLabels] = {}
     if plan.selection is not None:
         pseudo = {scene.name: pu.load_pseudo_labels(section, scene.name, scene.truth.shape) for scene in scenes}
+    trained_on = models.trained_on(prefix)
     for scene in scenes:
+        if trained_on and (scene.truth != UNKNOWN).any():
+            place = fingerprint(scene.before.window, scene.after.window, scene.truth.shape)
+            for doubt in doubts.of_shared_pairs(int(place in trained_on), 1):
+                warn(f"[{section.name}] {scene.name}, model {settings.model_name}: {doubt}")
         try:
             record.add_result(scene.name, test_pair(settings, plan, scene, pseudo.get(scene.name), record))
         except InputError as error:
@@ -160,6 +176,7 @@ def test_pair(
         pseudo = {**pseudo, "distances": np.where(scene.valid.ravel(), pseudo["distances"], np.nan)}
     model = siamese.load_model(settings.model_path / settings.model_name, seed=settings.seed)
     record.add_model(**models.weight_counts(model))
+    untuned = None if pseudo is None else Untuned(plan, model, scene, settings.seed)
     tuning = fine_tuned(settings, plan, model, scene, pseudo)
     where, network = f"[{settings.test_set}] {scene.name}", TrainedNetwork(settings.model_name, model)
     score_map = plan.score(network, scene)
@@ -170,10 +187,12 @@ def test_pair(
     if pseudo is not None:
         reference = corrected_labels(pseudo, plan.correct)
         agreement = [confusion(labels, reference).overall_accuracy for labels in (result.labels, result.corrected)]
+    kept = None if untuned is None else untuned.agreement(result.labels)
+    for doubt in doubts.of_fine_tuning(kept):
+        warn(f"{where}: {doubt}")
     files, time_column = _files(settings, plan, scene.name), "prediction_time"
-    row = report.figures(
-        result, time_column, tuning | {"pseudo_acc": agreement[0], "pseudo_acc_corrected": agreement[1]}
-    )
+    agreements = zip(AGREEMENT_COLUMNS, (*agreement, kept), strict=True)
+    row = report.figures(result, time_column, tuning | dict(agreements))
     tags = {"MODEL": settings.model_name, "FINE_TUNING": plan.selection_label}
     report.write(files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags)
     return row | report.tell(files, named(scene.before), result)

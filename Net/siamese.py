@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -153,6 +153,7 @@ def hyperparam_search(
     seed: int = config.SEED,
     workers: int | None = None,
     rescaled: bool | None = None,
+    trained_on: Sequence[str] = (),
     fixed: Mapping[str, Any] | None = None,
 ) -> list[Trial]:
     """Search for the network of the lowest validation loss; save it when found, and the report of all trials last.
@@ -173,6 +174,7 @@ def hyperparam_search(
         seed: of the choices, the split and the training.
         workers: processes that run trials, 1 for this one alone; None for what is faster here.
         rescaled: whether the bands are rescaled, which the saved model tells; None where that is not known.
+        trained_on: `hscd.scenes.fingerprint` of the pairs that `train_set` is of, which the saved model tells.
         fixed: parameters of the model that are not searched for and that `siamese_model` does not name: "network",
             "loss" and the options of the loss. None for the dense branch and the contrastive loss.
 
@@ -204,7 +206,10 @@ def hyperparam_search(
         siamese_model, data, distance_function, choices, seed, log_folder, training_rules(), margin, dict(fixed or {})
     )
     report = stat_path / f"{name}_stats.csv"
-    return session.run(trials, question, max_evals, model_path / name, report, workers=workers, rescaled=rescaled)
+    return session.run(
+        trials, question, max_evals, model_path / name, report,
+        workers=workers, rescaled=rescaled, trained_on=trained_on,
+    )  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from breaking import TEST, B, change_mat, cut, expect, one_pixel, set_pixel
-from conftest import Workspace, make_pair, without_times
+from conftest import Workspace, make_pair, warnings_of, without_times
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_a_size_that_is_missing_follows_from_the_weights(ready: Workspace) -> No
     done = ready.call("main", TEST, place)
     assert done.returncode == 0, done.stderr
     # The saved network is 5-8-6-4.
-    told = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    told = warnings_of(done.stderr)
     assert [line.endswith("the weights or the distance, layer_2 = 4") for line in told] == [True]
     assert without_times(table) == whole
 

@@ -1,9 +1,11 @@
 """What makes a map doubtful, and how much it calls changed, is told by every script that makes one."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+import rasterio
 
 from conftest import ONE_PLACE, Workspace, warnings_of
 from hscd.models import saved as models
@@ -27,6 +29,27 @@ def space(tmp_path, undrawn):
     named = {f"w{i}": rng.uniform(0, 1, shape).astype(np.float32) for i, shape in enumerate(shapes)}
     models.save_model(tmp_path / "model/M", PARAMETERS | {"layer": 8, "layer_1": 6, "layer_2": 4}, named)
     return space
+
+
+@pytest.mark.parametrize("name", ["PLACE A", "ANOTHER NAME"])
+def test_a_search_that_is_judged_on_what_it_learns_from_says_so(space, monkeypatch, name):
+    learned = []
+    monkeypatch.setattr("main._search", lambda settings, *data: learned.extend(data[0].places))
+    section = space.text[space.text.index("[PLACE A]") : space.text.index("[PLACE B]")]
+    space.text += section.replace("PLACE A", "ANOTHER NAME") + section.replace("PLACE A", "NEW").replace(
+        "data/a", "new"
+    )
+    shutil.copytree(space.folder / "data/a", space.folder / "new")
+    change = rasterio.open(space.folder / "new/before/town.tif", "r+")
+    with change:
+        change.write(change.read() + 1)
+    said = f"train_set [PLACE A], test_set [{name}]: the model was trained on this pair"
+    done = space.call("main", f"settings.test_set={name}")
+    assert done.returncode == 0, done.stderr
+    assert f"warning: {said}" in done.stderr
+    assert len(learned) == 1
+    assert said in json.loads((space.folder / "stat/M_run.json").read_text(encoding="utf-8"))["warnings"][0]
+    assert "was trained on" not in space.call("main", "settings.test_set=NEW").stderr
 
 
 @pytest.mark.parametrize(("script", "overrides"), [("predutils", ()), ("main", ("settings.training=False",))])

@@ -47,7 +47,7 @@ PSEUDO_CORRECTED_COLUMNS = [
 ]
 TUNING_COLUMNS = [
     "pseudo_qty", "extraction_time", "ft_epochs", "ft_best_epoch", "ft_stopped", "ft_time", "ft_loss", "ft_val_loss",
-    "ft_val_acc", "pseudo_acc", "pseudo_acc_corrected",
+    "ft_val_acc", "pseudo_acc", "pseudo_acc_corrected", "agreement_before_after",
 ]  # fmt: skip
 TEST_COLUMNS = [
     *HEAD, *METRICS, "prediction_time", *CORRECTED, "correction_time", *TUNING_COLUMNS,
@@ -447,6 +447,7 @@ def check_test(runs: Runs, written: list[str], data_set: str, pairs: list[str], 
             assert row["ft_time"] > 0
             for column in ("ft_val_acc", "pseudo_acc", "pseudo_acc_corrected"):
                 assert 0 <= row[column] <= 1
+            assert -1 <= row["agreement_before_after"] <= 1
         check_heatmap(runs.space.folder / f"stat/{name}_heatmap.png")
         # The prediction itself may be of one colour; the ground truth beside it is not.
         for end in (".png", "_corrected.png"):
@@ -520,6 +521,35 @@ def test_a_test_with_another_rescaling_than_in_training_is_pointed_at(trained: R
     said = "M: trained with apply_rescaling = True, tested with False"
     assert said in space.call("main", *TEST, "settings.apply_rescaling=False").stderr
     assert "rescaling" not in space.call("main", *TEST).stderr
+
+
+def test_a_test_on_what_was_trained_on_is_pointed_at(tuned: Runs) -> None:
+    said = "PLACE A] town, model M: the model was trained on this pair; its accuracy here says nothing of places "
+    for selection in ("no fine tuning", "0.4"):
+        tuned("main", *on_a(selection))
+        assert said in tuned.said["main", *on_a(selection)].stderr
+    tuned("main", *TEST, "settings.fine_tuning=0")
+    assert "was trained on" not in tuned.said["main", *TEST, "settings.fine_tuning=0"].stderr
+    assert "was trained on" not in tuned.said["main", *TRAIN].stderr
+
+
+def test_the_agreement_with_the_model_as_it_was_is_that_of_both_maps(tuned: Runs) -> None:
+    from sklearn.metrics import cohen_kappa_score
+
+    tuned("main", *TEST, "settings.fine_tuning=-1")
+    tuned("main", *TEST, "settings.fine_tuning=0")
+    for pair in ("east", "west"):
+        before, after = (
+            np.asarray(Image.open(tuned.space.folder / f"stat/PLACE B_{pair}_on_M_{selection}.tif")).ravel()
+            for selection in ("no fine tuning", "all")
+        )
+        # Images this small are compared whole.
+        row = tuned.csv(f"PLACE B_{pair}_on_M_all.csv").iloc[0]
+        assert row["agreement_before_after"] == pytest.approx(cohen_kappa_score(before, after))
+        doubted = (
+            f"{pair}: the fine-tuned model disagrees" in tuned.said["main", *TEST, "settings.fine_tuning=0"].stderr
+        )
+        assert doubted == (row["agreement_before_after"] < 0.5)
 
 
 def test_a_test_after_fine_tuning_gives_what_it_gave_before(tuned: Runs) -> None:

@@ -48,17 +48,24 @@ class Plan:
         detail(f"{scene.name}: scores by {detector.name} in {score_map.seconds:.2f} s")
         return score_map
 
-    def cut(self, score_map: ScoreMap, scene: Scene, where: str) -> Cut:
-        """The threshold of scores; what makes it doubtful is told, of `where`."""
+    @property
+    def model_name(self) -> str:
+        """The name of the network, which is the source of the scores that it gives."""
+        return self._settings.model_name
+
+    def cut(self, score_map: ScoreMap, scene: Scene, where: str | None) -> Cut:
+        """The threshold of scores; what makes it doubtful is told, of `where`, or not told for None."""
         name = self._settings.threshold
         threshold = partial(THRESHOLDS[name], **self._options(THRESHOLDS, name), **score_map.said)
         try:
             cut = cut_scores(score_map.scores, threshold, scene.nothing_changed)
         except NoDistributionError:
-            if score_map.source != self._settings.model_name:
+            if score_map.source != self.model_name:
                 raise
             # It is meant for the pseudo-labels: the distances of a network have no known distribution.
             cut = cut_scores(score_map.scores, THRESHOLDS[_OF_NETWORKS], scene.nothing_changed)
+        if where is None:
+            return cut
         detail(f"{where}: threshold {cut.value:.6g}")
         for doubt in cut.warnings:
             warn(f"{where}: {doubt}")

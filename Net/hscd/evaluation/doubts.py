@@ -17,6 +17,8 @@ _RISE = 1.05
 _GROWTH = 1.5
 # Part of the squared distances that one band may make.
 _ONE_BAND = 0.5
+# Kappa between the maps of a model before and after its fine-tuning, from which on they agree.
+_AGREEMENT = 0.5
 # Shift of a band between the dates, in its standard deviations; of the median pixel, as change moves the mean too.
 _SHIFT = 0.5
 # Pixels of misregistration that no detector takes up; side of what is looked at, and bytes that it may take.
@@ -53,6 +55,33 @@ def of_threshold(scores: np.ndarray, threshold: float, modes: bool = True) -> li
             f"the share of change hangs on the threshold: a tenth lower, it is {more / changed:.1f} times as much"
         )
     return found
+
+
+def of_fine_tuning(agreement: float | None) -> list[str]:
+    """A doubt where a fine-tuned model and what it was before make two different maps.
+
+    Args:
+        agreement: Cohen's kappa between both; None where there is none.
+    """
+    if agreement is None or agreement >= _AGREEMENT:
+        return []
+    return [
+        f"the fine-tuned model disagrees with what it was before, kappa {agreement:.2f} between both maps: either that "
+        "model did not fit this place, or the pseudo-labels are wrong; look at both"
+    ]
+
+
+def of_shared_pairs(shared: int, pairs: int) -> list[str]:
+    """A doubt about figures that are counted on what was trained on.
+
+    Args:
+        shared: how many of the pairs that are judged were trained on.
+        pairs: how many are judged.
+    """
+    if not shared:
+        return []
+    of = "this pair" if pairs == 1 else f"{shared} of these {pairs} pairs"
+    return [f"the model was trained on {of}; its accuracy here says nothing of places that it has not seen"]
 
 
 def _second_mode(values: np.ndarray, cut: float) -> bool:

@@ -13,7 +13,7 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -95,6 +95,7 @@ def save_model(
     rescaled: bool | None = None,
     *,
     bands: int | None = None,
+    trained_on: Sequence[str] = (),
 ) -> None:
     """Save a model as `<path>.h5` and `<path>_param.pickle`, as the guide's program and Keras read them.
 
@@ -104,6 +105,7 @@ def save_model(
         named: weights by name, in the order of `named_weights`.
         rescaled: whether it was trained on rescaled bands; None where that is not known.
         bands: of a spectrum; None where the first weights are those of a dense layer, which tell.
+        trained_on: `scenes.fingerprint` of the pairs that it was trained on; none where these are not known.
 
     Raises:
         ValueError: if nothing tells the number of bands.
@@ -117,7 +119,7 @@ def save_model(
         _complete(parameter_file, old.parameters)
     digest = _digest(parameters)
     write_parameter_file(_pending(parameter_file, digest), parameters)
-    storage.write_bytes(weight_file, weights.packed(named, digest, rescaled, bands))
+    storage.write_bytes(weight_file, weights.packed(named, digest, rescaled, bands, trained_on))
     _complete(parameter_file, digest)
     prefix = _pending(parameter_file, "").name
     for abandoned in [file for file in path.parent.iterdir() if file.name.startswith(prefix)]:
@@ -209,6 +211,16 @@ def trained_rescaled(path: Path) -> bool | None:
     """
     with weights.open_file(require_regular(model_files(path)[0])) as stored:
         return stored.rescaled
+
+
+def trained_on(path: Path) -> frozenset[str]:
+    """Fingerprints of the pairs that a saved model was trained on; empty where its file does not say.
+
+    Raises:
+        InputError: if its weights are missing or unreadable.
+    """
+    with weights.open_file(require_regular(model_files(path)[0])) as stored:
+        return stored.trained_on
 
 
 def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:

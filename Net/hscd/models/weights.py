@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ _VERSION = "hscd_version"
 _BANDS = "hscd_bands"
 _PARAMETERS = "hscd_parameters"
 _RESCALED = "hscd_rescaled"
+_TRAINED_ON = "hscd_trained_on"
 
 
 def packed(
@@ -25,6 +26,7 @@ def packed(
     parameters: str = "",
     rescaled: bool | None = None,
     bands: int | None = None,
+    trained_on: Sequence[str] = (),
 ) -> bytes:
     """Weights as the content of a file.
 
@@ -33,6 +35,7 @@ def packed(
         parameters: digest of the parameters that belong to them; "" for none.
         rescaled: whether they were trained on rescaled bands; None where that is not known.
         bands: of a spectrum; None where that is not known.
+        trained_on: fingerprints of the pairs that they were trained on; none where these are not known.
     """
     import h5py  # here: --help has no use for it
 
@@ -48,6 +51,8 @@ def packed(
             h5.attrs[_PARAMETERS] = parameters
         if rescaled is not None:
             h5.attrs[_RESCALED] = str(rescaled)
+        if trained_on:
+            h5.attrs[_TRAINED_ON] = " ".join(trained_on)
         group = h5.create_group("branch")
         group.attrs["weight_names"] = np.array([name.encode() for name in weights])
         for name, values in weights.items():
@@ -64,6 +69,7 @@ class WeightFile:
         bands: of a spectrum; None where the file does not say.
         parameters: digest of the parameters that belong to the weights; "" where the file has none.
         rescaled: whether they were trained on rescaled bands; None where the file does not say.
+        trained_on: fingerprints of the pairs that they were trained on; empty where the file does not say.
     """
 
     def __init__(self, path: Path, file: hdf5.File) -> None:
@@ -84,6 +90,7 @@ class WeightFile:
             raise ValueError("it declares the same values several times")
         self.parameters = "".join(file.root.texts(_PARAMETERS) or ())
         self.rescaled = {"True": True, "False": False}.get("".join(file.root.texts(_RESCALED) or ()))
+        self.trained_on = frozenset("".join(file.root.texts(_TRAINED_ON) or ()).split())
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:

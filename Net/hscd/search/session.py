@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ def run(
     *,
     workers: int | None = None,
     rescaled: bool | None = None,
+    trained_on: Sequence[str] = (),
 ) -> list[Trial]:
     """Run a search, or the rest of one that was interrupted.
 
@@ -44,6 +45,7 @@ def run(
         report: CSV file of all trials, written last.
         workers: processes that run trials, 1 for this one alone; None for what is faster here.
         rescaled: whether the bands are rescaled, which the saved model tells; None where that is not known.
+        trained_on: fingerprints of the pairs that the trials learn from, which the saved model tells.
 
     Returns:
         The trials.
@@ -51,7 +53,8 @@ def run(
     Raises:
         InputError: if every trial failed, or another process is searching for this model.
     """
-    name, save = prefix.name, partial(save_model, prefix, rescaled=rescaled, bands=search.bands)
+    name = prefix.name
+    save = partial(save_model, prefix, rescaled=rescaled, bands=search.bands, trained_on=trained_on)
     with storage.exclusive(prefix):
         record = SearchRecord(prefix.with_name(f"{name}_search.json"), question, max_evals)
         _tell(record)

@@ -47,6 +47,20 @@ def test_where_nothing_is_changed_there_is_nothing_to_doubt():
     assert doubts.of_threshold(np.full(10, np.nan, np.float32), 1.0) == []
 
 
+@pytest.mark.parametrize(("agreement", "doubted"), [(0.4999, True), (-0.2, True), (0.5, False), (None, False)])
+def test_a_model_that_disagrees_with_what_it_was_is_doubted(agreement, doubted):
+    found = doubts.of_fine_tuning(agreement)
+    assert len(found) == doubted
+    assert all(f"kappa {agreement:.2f} between both maps" in said for said in found)
+
+
+def test_figures_of_pairs_that_were_trained_on_are_doubted():
+    assert doubts.of_shared_pairs(0, 3) == []
+    (said,) = doubts.of_shared_pairs(1, 1)
+    assert said.startswith("the model was trained on this pair; its accuracy here")
+    assert "trained on 2 of these 3 pairs;" in doubts.of_shared_pairs(2, 3)[0]
+
+
 def noise(bands=6, seed=0, shape=(40, 30)):
     return np.random.default_rng(seed).normal(0.5, 0.1, (*shape, bands)).astype(np.float32)
 

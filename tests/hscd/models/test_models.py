@@ -141,6 +141,12 @@ def test_a_half_moved_model_in_a_folder_that_cannot_be_written_is_read_all_the_s
     assert files_in(tmp_path) == ["M.h5", "M_param.pickle"]
 
 
+@pytest.mark.parametrize("places", [(), ("0123456789abcdef",), tuple(f"{number:016x}" for number in range(9000))])
+def test_a_model_tells_which_pairs_it_was_trained_on(tmp_path, places):
+    models.save_model(tmp_path / "M", OLD, some_weights(1), trained_on=places)
+    assert models.trained_on(tmp_path / "M") == set(places)
+
+
 @pytest.mark.parametrize("rescaled", [True, False, None])
 def test_a_model_tells_whether_it_was_trained_on_rescaled_bands(tmp_path, rescaled):
     models.save_model(tmp_path / "M", OLD, some_weights(1), rescaled)
