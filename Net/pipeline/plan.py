@@ -18,7 +18,8 @@ from hscd.records import PseudoLabels
 from hscd.registry import Registry
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
-from hscd.selections import SELECTIONS, Selected, by_code
+from hscd.selections import SELECTIONS, Selected, by_code, corrected_labels
+from hscd.selections.thinning import thinned
 from hscd.system.messages import detail, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 from settings import Settings
@@ -93,22 +94,32 @@ class Plan:
         return None if code == config.NO_FINE_TUNING else by_code(code)
 
     def select(self, pseudo: PseudoLabels) -> Selected:
-        """Positions and labels of the pseudo-labels that `fine_tuning` asks for."""
+        """Positions and labels of the pseudo-labels that `fine_tuning` asks for, no more than may be."""
         name = self.selection
         assert name is not None
-        return SELECTIONS[name].select(pseudo, self.correct, **self._options(SELECTIONS, name))
+        selected = SELECTIONS[name].select(pseudo, self.correct, **self._options(SELECTIONS, name))
+        limit = self._settings.pseudo_limit
+        if not self._settings.pseudo_natural_ratio and limit is None:
+            return selected
+        like = corrected_labels(pseudo, self.correct) if self._settings.pseudo_natural_ratio else None
+        return thinned(selected, np.random.default_rng(self._settings.seed), like=like, limit=limit)
 
     @property
     def is_choice(self) -> bool:
         """Whether the selection chooses among the pseudo-labels."""
-        name = self.selection
-        return name is not None and SELECTIONS[name].is_choice
+        name, settings = self.selection, self._settings
+        thins = settings.pseudo_natural_ratio or settings.pseudo_limit is not None
+        return name is not None and (SELECTIONS[name].is_choice or thins)
 
     @property
     def selection_label(self) -> str:
         """How file names call the fine-tuning."""
-        name = self.selection
-        return "no fine tuning" if name is None else SELECTIONS[name].label(**self._options(SELECTIONS, name))
+        name, limit = self.selection, self._settings.pseudo_limit
+        if name is None:
+            return "no fine tuning"
+        label = SELECTIONS[name].label(**self._options(SELECTIONS, name))
+        label += " natural" if self._settings.pseudo_natural_ratio else ""
+        return label if limit is None else f"{label} n={limit}"
 
     @property
     def fixed(self) -> dict[str, Any]:

@@ -115,6 +115,21 @@ class Settings:
             says="pseudo-labels that a model learns from before it is tested",
         )
     )  # fmt: skip
+    pseudo_natural_ratio: bool = field(
+        default=False,
+        metadata=key(
+            "pseudo_natural_ratio", parsing.boolean, _TRUE_FALSE, False,
+            "True: of the class that a selection favours, so many are left out at random that the classes have the "
+            "ratio of all pseudo-labels",
+        ),
+    )  # fmt: skip
+    pseudo_limit: int | None = field(
+        default=None,
+        metadata=key(
+            "pseudo_limit", lambda text: parsing.integer(text, 4), "an integer >= 4", None,
+            "number of selected pseudo-labels that a model learns from, drawn at random at their ratio; by default all",
+        ),
+    )  # fmt: skip
     preset: str | None = field(
         default=None,
         metadata=key(

@@ -17,7 +17,7 @@ _NAME = "images"
 _NOT_HERE = {
     "train_set", "test_set", "distance", "model_name", "training", "fine_tuning", "pseudo_percentage", "pseudo_radius",
     "model_path", "stat_path", "loss", "network", "backend", "workers", "imgAPath", "imgBPath", "labelPath",
-    "pseudoPath", "pairs", "split",
+    "pseudoPath", "pairs", "split", "pseudo_percentage_unchanged", "pseudo_natural_ratio", "pseudo_limit",
 }  # fmt: skip
 
 

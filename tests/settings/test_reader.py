@@ -49,6 +49,8 @@ REFUSED: dict[str, list[str]] = {
     "training": BOOLEAN,
     "fine_tuning": ["", "-2", "3", "0.5", "all", "True"],
     "pseudo_percentage": ["", "0", "-0.1", "1.0001", "40%", "nan", "inf"],
+    "pseudo_natural_ratio": BOOLEAN,
+    "pseudo_limit": ["", "0", "3", "-1", "4.5", "all"],
     "pseudo_radius": ["", "0", "-1", "2.5", "r"],
     "seed": ["", "-1", "4294967296", "1.5", "x"],
     "backend": ["", "torch", "TensorFlow", "tensorflow, jax"],
@@ -86,6 +88,8 @@ REFUSED: dict[str, list[str]] = {
 }
 # The values of the keys that may be left out; paths are relative to the file.
 DEFAULTS = {
+    "pseudo_natural_ratio": False,
+    "pseudo_limit": None,
     "preset": None,
     "detector": None,
     "threshold": "otsu",
@@ -177,6 +181,9 @@ training = True
 fine_tuning = 2
 pseudo_percentage = 0.4
 pseudo_radius = 5
+pseudo_percentage_unchanged = 0.8
+pseudo_natural_ratio = True
+pseudo_limit = 20000
 seed = 7
 backend = jax
 workers = 3
@@ -246,6 +253,8 @@ max_evals = 1
         apply_rescaling=False,
         training=True,
         fine_tuning=2,
+        pseudo_natural_ratio=True,
+        pseudo_limit=20_000,
         detector="ED",
         seed=7,
         backend="jax",
@@ -254,7 +263,7 @@ max_evals = 1
         min_area=2.5,
         model_path=tmp_path / "saved/models",
         stat_path=tmp_path / "reports",
-        options=OPTIONAL | {"pseudo_percentage": 0.4, "pseudo_radius": 5},
+        options=OPTIONAL | {"pseudo_percentage": 0.4, "pseudo_radius": 5, "pseudo_percentage_unchanged": 0.8},
         data_sets={
             "PLACE A": DataSet(
                 name="PLACE A",

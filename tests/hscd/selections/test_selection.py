@@ -159,6 +159,19 @@ def test_number_of_pixels_is_rounded_down_in_each_class(percentage, unchanged, c
     assert labels.tolist() == [1] * unchanged + [0] * changed
 
 
+# Unchanged 1 2 3 4 at 0 to 3, changed 6 7 8 9 at 4 to 7: int(0.5 · 4) = 2 of the changed, int(0.75 · 4) = 3 others.
+def test_the_classes_may_have_a_percentage_each():
+    pseudo_dict = pseudo([[1.0, 2, 3, 4], [6, 7, 8, 9]], 5.0)
+    assert_selects(labels_by_percentage(pseudo_dict, 0.5, of_unchanged=0.75), ([0, 1, 2, 7, 6], [1] * 3 + [0] * 2))
+    select = SELECTIONS["percentage"].select
+    found = select(pseudo_dict, None, pseudo_percentage=0.5, pseudo_percentage_unchanged=0.75)
+    assert_selects(found, ([0, 1, 2, 7, 6], [1] * 3 + [0] * 2))
+    assert_selects(select(pseudo_dict, None, pseudo_percentage=0.5), ([0, 1, 7, 6], [1] * 2 + [0] * 2))
+    for of_unchanged in (0, 1.5):
+        with pytest.raises(ValueError, match="percentage must be in"):
+            labels_by_percentage(pseudo_dict, 0.5, of_unchanged=of_unchanged)
+
+
 # Unchanged 1 1 1 at 0, 2, 4 and changed 9 9 9 at 1, 3, 5: of equal distances the first positions, int(0.7 · 3) = 2.
 def test_equal_distances_are_taken_by_position_in_both_classes():
     pseudo_dict = pseudo([[1.0, 9, 1], [9, 1, 9]], 5.0)
@@ -408,6 +421,9 @@ def test_codes_and_names_of_files_are_those_of_the_guide():
         by_code(3)
     assert SELECTIONS["all"].label() == "all"
     assert SELECTIONS["percentage"].label(pseudo_percentage=0.4) == "0.4"
+    both = {"pseudo_percentage": 0.7, "pseudo_percentage_unchanged": 0.85}
+    assert SELECTIONS["percentage"].label(**both) == "0.7-0.85"
+    assert SELECTIONS["percentage"].label(pseudo_percentage=0.4, pseudo_percentage_unchanged=None) == "0.4"
     assert SELECTIONS["neighborhood"].label(pseudo_radius=3) == "r=3"
 
 
