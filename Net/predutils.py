@@ -167,9 +167,10 @@ def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[
     """Scores of all scenes, and their thresholds."""
     found = []
     with progress(scenes, desc="pseudo-labels", unit="pair") as bar:
-        for scene in bar:
-            where = f"[{section_name}] {scene.name}"
+        for given in bar:
+            where = f"[{section_name}] {given.name}"
             try:
+                scene = plan.normalised(given)
                 detector = plan.detector()
                 score_map = plan.score(detector, scene)
                 cut = plan.cut(score_map, scene, where)

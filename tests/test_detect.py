@@ -15,6 +15,7 @@ import detect
 import hscd
 from conftest import PROJECT, make_pair
 from hscd.labels import CHANGED
+from hscd.normalisation import NORMALISATIONS
 from hscd.system.errors import InputError
 from raster_scenes import opened
 
@@ -161,6 +162,33 @@ def test_arrays_give_what_files_give(pair, capsys):
         np.testing.assert_array_equal(result.corrected == CHANGED, file.read(1) == 1)
     with opened(folder / "out/score.tif") as file:
         np.testing.assert_array_equal(result.score_map.scores, file.read(1))
+
+
+# All bands of the second date are twice as bright and 300 higher, which pseudo-invariant pixels undo exactly.
+def test_the_second_date_can_be_put_into_the_light_of_the_first(pair, capsys):
+    folder, changed = pair
+    with rasterio.open(folder / "after.tif", "r+") as file:
+        pixels = file.read()
+        pixels[:, :4, :9] = 0
+        file.write(2 * pixels + 300 * (pixels > 0).astype(np.uint16))
+    images = [rasterio.open(folder / f"{name}.tif").read().transpose(1, 2, 0) for name in ("before", "after")]
+    wanted, maps = {"detector": "ED", "threshold": "otsu", "nodata": 0}, {}
+    for name in NORMALISATIONS:
+        options = [f"{key}={value}" for key, value in (wanted | {"normalisation": name}).items()]
+        overrides = [word for option in options for word in ("--set", option)]
+        assert run(folder / "before.tif", folder / "after.tif", "--out", folder / name, *overrides) == 0
+        with opened(folder / name / "change.tif") as file:
+            maps[name] = file.read(1)
+        record = json.loads((folder / name / "run.json").read_text(encoding="utf-8"))
+        assert record["settings"]["normalisation"] == name
+        result = hscd.detect(*images, **wanted, normalisation=name)
+        np.testing.assert_array_equal(result.corrected == CHANGED, maps[name] == 1)
+    assert all((found[:4, :9] == 255).all() for found in maps.values())
+    inside = np.ones((40, 60), bool)
+    inside[:4, :9] = False
+    right = {name: ((found == 1) == changed)[inside].mean() for name, found in maps.items()}
+    assert right["none"] < 0.96
+    assert right["pif"] > 0.99
 
 
 def test_arrays_may_have_pixels_without_data_and_a_truth():

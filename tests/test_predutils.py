@@ -132,6 +132,17 @@ def test_parts_that_are_constant_each_are_varied_together() -> None:
     assert not same_and_varied([(one, one), (2 * one, one)])
 
 
+def test_the_after_image_is_put_into_the_light_of_the_before_image_first(workspace: Workspace) -> None:
+    before, after, _ = make_pair(1)
+    write_mat(workspace.folder / "data/a/after/town.mat", after.astype(np.float32) * 3 + 100)
+    unscaled = ("settings.apply_rescaling=False", "settings.normalisation=mean_std")
+    assert workspace.call("predutils", *unscaled).returncode == 0
+    found = pickle.loads((workspace.folder / "data/a/pseudo/town.pickle").read_bytes())["distances"]
+    matched = (after - after.mean((0, 1))) / after.std((0, 1)) * before.std((0, 1)) + before.mean((0, 1))
+    # Values of some thousands, whose float32 is off by 2e-4.
+    np.testing.assert_allclose(found, np.linalg.norm(matched - before, axis=2).ravel(), rtol=1e-3, atol=1e-2)
+
+
 # --- the saved file --------------------------------------------------------------------------------------------------
 
 

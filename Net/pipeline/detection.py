@@ -44,6 +44,7 @@ def detect(settings: Settings) -> None:
         plan = Plan(settings)
         detector = plan.detector()
         try:
+            scene = plan.normalised(scene)
             score_map = plan.score(detector, scene)
             cut = plan.cut(score_map, scene, scene.name)
         except InputError as error:

@@ -14,6 +14,7 @@ from hscd.detectors import DETECTORS, Detector, scored
 from hscd.detectors.spectral import SpectralDistance
 from hscd.evaluation import doubts
 from hscd.evaluation.result import MapResult, mapped
+from hscd.normalisation import NORMALISATIONS, normalised
 from hscd.records import PseudoLabels
 from hscd.registry import Registry
 from hscd.scenes.scene import Scene
@@ -42,6 +43,12 @@ class Plan:
         """The detector that makes pseudo-labels."""
         name = self._settings.detector_name
         return DETECTORS[name](**self._options(DETECTORS, name))
+
+    def normalised(self, scene: Scene) -> Scene:
+        """The scene as detectors get it: its after image in the radiometry of the before image, if so configured."""
+        name = self._settings.normalisation
+        rng = np.random.default_rng(self._settings.seed)
+        return normalised(scene, name, rng, **self._options(NORMALISATIONS, name))
 
     def score(self, detector: Detector, scene: Scene) -> ScoreMap:
         """Scores of a scene."""

@@ -11,6 +11,7 @@ from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
 from hscd.losses import LOSSES
+from hscd.normalisation import NORMALISATIONS
 from hscd.registry import Option, Registry
 from hscd.selections import SELECTIONS
 from hscd.thresholds import THRESHOLDS
@@ -34,6 +35,7 @@ class Family:
 FAMILIES = (
     Family("distance", HEADS),
     Family("fine_tuning", SELECTIONS, all_needed=True),  # the labelby scripts select whatever fine_tuning says
+    Family("normalisation", NORMALISATIONS),
     Family("detector", DETECTORS),
     Family("threshold", THRESHOLDS),
     Family("correction", CORRECTIONS),

@@ -11,6 +11,7 @@ from hscd import branches, losses
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
+from hscd.normalisation import NORMALISATIONS
 from hscd.records import LARGEST_BATCH
 from hscd.selections import SELECTIONS
 from hscd.system import parsing
@@ -137,6 +138,15 @@ class Settings:
             "detector, threshold and correction in one word, where they are not given: for data without labels",
         ),
     )  # fmt: skip
+    normalisation: str = field(
+        default="none",
+        metadata=member(
+            "normalisation",
+            NORMALISATIONS,
+            "none",
+            "the after image in the radiometry of the before image, for detectors; networks get it as it is",
+        ),
+    )
     detector: str | None = field(
         default=None, metadata=member("detector", DETECTORS, None, "source of pseudo-labels; by default the distance")
     )

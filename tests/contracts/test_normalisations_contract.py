@@ -76,3 +76,9 @@ def test_integers_and_hard_bands(name):
 def test_one_pixel(name):
     before, after = np.float32([[[1, 2]]]), np.float32([[[3, 5]]])
     assert np.isfinite(pairs_of(name, scene_of(before, after))).all()
+
+
+def test_two_images_that_are_the_same_stay_so(name):
+    before = np.random.default_rng(0).normal(0, 1, (9, 8, 4)).astype(np.float32)
+    found = pairs_of(name, scene_of(before, before.copy()))
+    np.testing.assert_array_equal(found[:, 0], found[:, 1])

@@ -7,15 +7,18 @@ import pytest
 
 import config
 from conftest import CONFIGURATION
+from detector_scenes import scene_of
 from hscd.branches import BRANCHES
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
 from hscd.losses import LOSSES
+from hscd.normalisation import NORMALISATIONS
 from hscd.records import PIXEL_GRID
 from hscd.registry import Option
 from hscd.scores import Cut, ScoreMap
 from hscd.system import parsing
 from hscd.system.errors import InputError
+from hscd.system.messages import collected
 from hscd.thresholds import THRESHOLDS
 from pipeline.plan import Plan
 from settings import read_settings
@@ -41,6 +44,28 @@ def test_the_detector_is_the_one_that_is_configured(plan, monkeypatch):
     assert plan("distance=SAM", "detector=ED").detector().name == "ED"
     add(monkeypatch, DETECTORS, lambda **options: options)
     assert plan("detector=new", "shift=2").detector() == {"shift": 2}
+
+
+def test_detectors_get_the_light_that_is_configured(plan, monkeypatch):
+    before = np.random.default_rng(0).normal(10, 1, (30, 40, 3)).astype(np.float32)
+    scene = scene_of(before, 2 * before + 5)
+    assert plan().normalised(scene) is scene
+    np.testing.assert_allclose(plan("normalisation=mean_std").normalised(scene).after.read(), before, rtol=1e-5)
+    assert "of 3 bands shift" in said_of(plan("normalisation=none"), scene)
+    assert said_of(plan("normalisation=mean_std"), scene) == ""
+    add(monkeypatch, NORMALISATIONS, lambda scene, rng, shift: lambda values: values + shift)
+    assert (
+        plan("normalisation=new", "shift=3").normalised(scene).after.read()[0, 0, 0] == scene.after.read()[0, 0, 0] + 3
+    )
+
+
+def said_of(plan, scene):
+    """What is told of the doubts about the distances of a scene."""
+    scene, detector = plan.normalised(scene), plan.detector()
+    score_map = plan.score(detector, scene)
+    with collected() as texts:
+        plan.doubt(detector, score_map, Cut(1e9), scene, "there")
+    return " ".join(texts)
 
 
 def test_the_threshold_is_the_one_that_is_configured(plan, monkeypatch):

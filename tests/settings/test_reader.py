@@ -39,6 +39,7 @@ REFUSED: dict[str, list[str]] = {
     "test_set": ["", "NOWHERE", "place a", "settings", "hyperas settings ED"],
     "distance": ["", "ed", "SID", "ED, SAM"],
     "preset": ["", "Unsupervised", "none"],
+    "normalisation": ["", "None", "mean"],
     "detector": ["", "ed", "SID", "none"],
     "threshold": ["", "Otsu", "0.5"],
     "correction": ["", "median", "None"],
@@ -91,6 +92,7 @@ DEFAULTS = {
     "pseudo_natural_ratio": False,
     "pseudo_limit": None,
     "preset": None,
+    "normalisation": "none",
     "detector": None,
     "threshold": "otsu",
     "correction": "majority",
@@ -174,6 +176,7 @@ def test_every_key_is_read_and_typed(tmp_path: Path) -> None:
 train_set = PLACE A
 test_set = Place b
 distance = SAM
+normalisation = histogram
 detector = ED
 model_name = best model.1
 apply_rescaling = False
@@ -255,6 +258,7 @@ max_evals = 1
         fine_tuning=2,
         pseudo_natural_ratio=True,
         pseudo_limit=20_000,
+        normalisation="histogram",
         detector="ED",
         seed=7,
         backend="jax",
