@@ -17,6 +17,7 @@ from conftest import PROJECT, make_pair
 from hscd.labels import CHANGED
 from hscd.normalisation import NORMALISATIONS
 from hscd.system.errors import InputError
+from hscd.system.progress import Whole
 from raster_scenes import opened
 
 FILES = ["change.png", "change.qml", "change.tif", "changes.gpkg", "run.json", "score.png", "score.qml", "score.tif"]
@@ -83,6 +84,16 @@ def test_settings_and_labels_can_be_given(pair, capsys):
     assert "against the labels: overall accuracy " in capsys.readouterr().out
     settings = json.loads((out / "run.json").read_text(encoding="utf-8"))["settings"]
     assert (settings["detector"], settings["threshold"], settings["correction"]) == ("SAM", "otsu", "none")
+
+
+def test_progress_goes_through_the_parts_of_a_detection(pair, monkeypatch):
+    begun, shares = [], []
+    monkeypatch.setattr(Whole, "begin", lambda self, name: begun.append(name))
+    monkeypatch.setattr(Whole, "report", lambda self, share: shares.append((begun[-1] if begun else "reading", share)))
+    assert run(pair[0] / "before.tif", pair[0] / "after.tif", "--out", pair[0] / "out") == 0
+    assert begun == ["fitting", "scoring", "mapping"]
+    assert ("reading", 1) in shares
+    assert ("scoring", 1) in shares
 
 
 @pytest.mark.parametrize(

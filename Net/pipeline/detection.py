@@ -13,7 +13,7 @@ from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.reports import gis, maps, tables
 from hscd.scenes.scene import Scene
-from hscd.system import messages
+from hscd.system import messages, progress
 from hscd.system.errors import InputError
 from hscd.system.paths import require_names
 from pair_finding import pair_files
@@ -23,6 +23,9 @@ from pipeline.run_record import RunRecord, recorded
 from settings import Settings
 
 _FILES = ("change.tif", "score.tif", "changes.gpkg", "change.png", "score.png", "run.json")
+# Seconds until something better is known: of the slow fits, which are to samples of one size; of a pixel that is
+# scored, cut and written.
+_FIT, _SCORE, _MAP = 10, 4e-6, 3e-6
 # Regions that the summary names.
 _LARGEST = 3
 # Probability from which on a changed pixel is called sure.
@@ -40,22 +43,29 @@ def detect(settings: Settings) -> None:
         raise InputError(f"found {len(pairs)} pairs of images; name one image of each date")
     with recorded("detect", settings, [settings.test_set], folder / "run.json") as record:
         record.add_inputs(pairs)
-        (scene,) = scenes(settings.test_set, settings)
-        plan = Plan(settings)
-        detector = plan.detector()
-        try:
-            scene = plan.normalised(scene)
-            score_map = plan.score(detector, scene)
-            cut = plan.cut(score_map, scene, scene.name)
-        except InputError as error:
-            raise InputError(f"{scene.name}: {error}") from error
-        result = plan.map(score_map, cut, scene)
-        plan.doubt(detector, score_map, cut, scene, scene.name)
-        report.doubt(scene.name, result)
-        # Votes of 3 × 3 pixels: more would call thin changes improbable.
-        probability = probability_of_change(score_map.scores, spatial_correction(result.labels, 2))
-        _write(settings, result, probability)
+        with messages.whole(reading=1, fitting=_FIT, scoring=1, mapping=1) as whole:
+            (scene,) = scenes(settings.test_set, settings)
+            whole.expect(scoring=scene.truth.size * _SCORE, mapping=scene.truth.size * _MAP)
+            result, probability = _mapped(Plan(settings), scene)
+            _write(settings, result, probability)
         _summarise(result, probability, scene, record, folder / "changes.gpkg")
+
+
+def _mapped(plan: Plan, scene: Scene) -> tuple[MapResult, np.ndarray]:
+    """The change map of a scene and its probability of change; what makes it doubtful is told."""
+    detector = plan.detector()
+    try:
+        scene = plan.normalised(scene)
+        score_map = plan.score(detector, scene)
+        progress.begin("mapping")
+        cut = plan.cut(score_map, scene, scene.name)
+    except InputError as error:
+        raise InputError(f"{scene.name}: {error}") from error
+    result = plan.map(score_map, cut, scene)
+    plan.doubt(detector, score_map, cut, scene, scene.name)
+    report.doubt(scene.name, result)
+    # Votes of 3 × 3 pixels: more would call thin changes improbable.
+    return result, probability_of_change(score_map.scores, spatial_correction(result.labels, 2))
 
 
 def _write(settings: Settings, result: MapResult, probability: np.ndarray) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hscd.system import progress as progress_of_whole
+
 _LOGGER = logging.getLogger("hscd")
 
 # Levels of what is shown: errors and warnings; what is done as well; details of it as well.
@@ -40,10 +42,23 @@ def detail(text: str) -> None:
 
 
 def progress(of: Iterable[Any] | None = None, **options: Any) -> Any:
-    """A bar of tqdm, which --quiet hides."""
+    """A bar of tqdm, which --quiet hides; inside of `whole` it moves that bar instead."""
+    if (outer := progress_of_whole.current()) is not None:
+        return progress_of_whole.Inside(outer, of, **options)
     from tqdm import tqdm  # --help has no use for it
 
     return tqdm(of, disable=not _LOGGER.isEnabledFor(logging.INFO), dynamic_ncols=True, **options)
+
+
+@contextmanager
+def whole(**expected: float) -> Iterator[progress_of_whole.Whole]:
+    """One bar for all that is done in the block, with the time that is left; --quiet hides it.
+
+    Args:
+        **expected: seconds that each part is expected to take, in their order (`system.progress`).
+    """
+    with progress_of_whole.whole(expected, _LOGGER.isEnabledFor(logging.INFO), tell) as present:
+        yield present
 
 
 class _StandardError(logging.Handler):

@@ -1,0 +1,173 @@
+"""The progress of a whole run of several parts in one bar, with the time that is left.
+
+What reports progress inside, with a bar of its own (`messages.progress`), moves the bar of the whole instead. Parts
+that report nothing move it with the time, up to what they are expected to take.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+# Seconds before a bar shows, between two looks at it, and between two lines where there is no terminal.
+_PATIENCE, _INTERVAL, _LINES = 2.0, 0.25, 30.0
+# A part that takes longer than expected is expected to take this much more of what it has taken.
+_OVERDUE = 0.2
+# Share of a part that has to be done before its end is told from it.
+_TOLD = 0.02
+
+
+class Whole:
+    """Parts that come one after the other, each with the seconds that it is expected to take.
+
+    Args:
+        expected: seconds by the name of the part, in their order.
+        clock: gives seconds.
+    """
+
+    def __init__(self, expected: Mapping[str, float], clock: Callable[[], float] = time.monotonic) -> None:
+        self._expected = dict(expected)
+        self._clock = clock
+        self._started = self._part_started = clock()
+        self.name = next(iter(self._expected))
+        self._done = 0.0
+        self._shown = 0.0
+
+    def begin(self, name: str) -> None:
+        """The part of a name begins, those before it are over."""
+        for before in list(self._expected):
+            if before == name:
+                break
+            del self._expected[before]
+        self._expected.setdefault(name, 0.0)
+        self.name, self._done, self._part_started = name, 0.0, self._clock()
+
+    def expect(self, **seconds: float) -> None:
+        """Better expectations of parts that are not over."""
+        self._expected |= {name: value for name, value in seconds.items() if name in self._expected}
+
+    def report(self, share: float) -> None:
+        """A share in [0, 1] of the present part is done."""
+        self._done = share
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return self._clock() - self._started
+
+    @property
+    def left(self) -> float:
+        """Seconds to the end, as far as that can be told."""
+        taken = self._clock() - self._part_started
+        others = sum(value for name, value in self._expected.items() if name != self.name)
+        if self._done > _TOLD:
+            return others + taken * (1 - self._done) / self._done
+        return others + max(self._expected[self.name] - taken, _OVERDUE * taken)
+
+    @property
+    def share(self) -> float:
+        """Share in [0, 1[ of the time that has passed; it never falls."""
+        self._shown = max(self._shown, self.seconds / max(self.seconds + self.left, 1e-9))
+        return self._shown
+
+
+class Inside:
+    """What a bar inside a whole is: it draws nothing, and reports to it."""
+
+    def __init__(self, whole: Whole, of: Iterable[Any] | None = None, total: float | None = None, **_: Any) -> None:
+        self._whole = whole
+        self._of = of
+        self.n = 0.0
+        self.total = len(of) if total is None and isinstance(of, Sized) else total
+
+    def __enter__(self) -> Inside:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in self._of or ():
+            yield item
+            self.update()
+
+    def update(self, count: float = 1) -> None:
+        self.n += count
+        if self.total:
+            self._whole.report(min(self.n / self.total, 1.0))
+
+    def set_postfix_str(self, text: str) -> None:
+        """What stands behind a bar has no place here."""
+
+    def set_description_str(self, text: str) -> None:
+        """Nor has what stands before it."""
+
+
+_CURRENT: ContextVar[Whole | None] = ContextVar("whole", default=None)
+
+
+def current() -> Whole | None:
+    """The whole that a bar would be inside of."""
+    return _CURRENT.get()
+
+
+def begin(part: str) -> None:
+    """A part of the present whole begins; nothing happens where there is none."""
+    whole = current()
+    if whole is not None:
+        whole.begin(part)
+
+
+@contextmanager
+def whole(expected: Mapping[str, float], shown: bool, say: Callable[[str], None]) -> Iterator[Whole]:
+    """Show the progress of what is done in the block.
+
+    On a terminal it is a bar; elsewhere, in a log, a line now and then.
+
+    Args:
+        expected: as of `Whole`.
+        shown: whether to show anything.
+        say: takes the lines.
+    """
+    present = Whole(expected)
+    token = _CURRENT.set(present)
+    over = threading.Event()
+    draw = _on_terminal if sys.stderr.isatty() else _in_log
+    drawing = threading.Thread(target=draw, args=(present, over, say), daemon=True)
+    try:
+        if shown:
+            drawing.start()
+        yield present
+    finally:
+        over.set()
+        _CURRENT.reset(token)
+        if shown:
+            drawing.join()
+
+
+def _on_terminal(present: Whole, over: threading.Event, say: Callable[[str], None]) -> None:
+    if over.wait(_PATIENCE):
+        return
+    from tqdm import tqdm
+
+    # The unit stands for the time left: what tqdm would tell from the share alone forgets what is known of the parts.
+    style = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {unit} left"
+    with tqdm(total=100, bar_format=style, dynamic_ncols=True, leave=False) as bar:
+        bar.start_t -= present.seconds  # it began before it was drawn
+        while not over.wait(_INTERVAL):
+            bar.n = 100 * present.share
+            bar.unit = tqdm.format_interval(round(present.left))
+            bar.set_description_str(present.name, refresh=False)
+            bar.refresh()
+
+
+def _in_log(present: Whole, over: threading.Event, say: Callable[[str], None]) -> None:
+    from tqdm import tqdm
+
+    while not over.wait(_LINES):
+        say(f"{present.name}: {100 * present.share:.0f} %, {tqdm.format_interval(round(present.left))} left")
