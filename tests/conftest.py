@@ -253,5 +253,5 @@ def undrawn() -> Iterator[Callable[..., None]]:
     """Maps are not drawn as pictures, half of the time of a small scene is theirs; the function that draws them."""
     with pytest.MonkeyPatch.context() as patch:
         drawn = maps.write_classes
-        patch.setattr(maps, "write_classes", lambda *_: None)
+        patch.setattr(maps, "write_classes", lambda *_, **__: None)
         yield drawn

@@ -1,6 +1,7 @@
 """Pseudo-labels: made by formula, saved, read back, refused, selected."""
 
 import dataclasses
+import json
 import math
 import pickle
 from pathlib import Path
@@ -13,6 +14,7 @@ from skimage.filters import threshold_otsu
 import dataprocessing as dp
 import predutils as pu
 from conftest import SHARED, Workspace, all_pairs, make_pair, needs_shared, write_mat
+from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
 from hscd.records import PseudoLabels
 from hscd.scenes.scene import same_and_varied
@@ -354,6 +356,34 @@ def test_fine_tuning_2_selects_pixels_of_a_uniform_neighbourhood(workspace: Work
     positions, labels = Plan(settings_of(workspace, "fine_tuning=2", "pseudo_radius=3")).select(PSEUDO)
     assert positions.tolist() == [0, 5, 10, 15, 20]
     assert labels.tolist() == [1] * 5
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_every_detector_is_a_source_of_pseudo_labels_that_can_be_selected(
+    workspace: Workspace, undrawn: object, detector: str
+) -> None:
+    before, after, changed = make_pair(5, 40, 50)
+    after[changed] += 2500  # as clear to one as to another
+    for part, image in (("before", before), ("after", after), ("label", np.where(changed, 1, 2).astype(np.uint8))):
+        write_mat(workspace.folder / f"data/a/{part}/town.mat", image)
+    keys = (f"detector={detector}", "apply_rescaling=False", "pseudo_radius=2")
+    done = workspace.call("predutils", *(f"settings.{key}" for key in keys))
+    assert done.returncode == 0, done.stderr
+    settings = settings_of(workspace, *keys)
+    found = pu.load_pseudo_labels(settings["PLACE A"], "town", (40, 50))
+    # A selection takes what is above the threshold for changed, whatever the scores mean.
+    truth = np.where(changed, 0, 1).ravel()
+    for code in range(3):
+        positions, labels = Plan(settings_of(workspace, *keys, f"fine_tuning={code}")).select(found)
+        assert set(labels.tolist()) == {0, 1}
+        assert (labels == truth[positions]).mean() > 0.8
+    for script, pictures in (("labelbyperc_generation", 9), ("labelbyneigh_generation", 1)):
+        done = workspace.call(script, *(f"settings.{key}" for key in keys))
+        assert done.returncode == 0, done.stderr
+        record = next((workspace.folder / "stat").glob(f"*_{'percentages' if pictures == 9 else 'radii'}_run.json"))
+        chosen = json.loads(record.read_text(encoding="utf-8"))["results"]["town"]["pixels"]
+        assert len(chosen) == pictures
+        assert all(chosen.values())
 
 
 @pytest.mark.parametrize("radius", [6, 10**6, 10**30])

@@ -43,7 +43,7 @@ def of_threshold(scores: np.ndarray, threshold: float, modes: bool = True) -> li
     sample = np.sqrt(np.maximum(sample[:: max(1, sample.size // (50 * _SAMPLE))], 0))
     cut = float(np.sqrt(max(threshold, 0)))
     changed = int(np.count_nonzero(sample > cut))
-    if not changed:
+    if not changed or not cut:  # of what is above 0 no part is nearer to it than another
         return found
     if modes and not _second_mode(sample, cut):
         found.append(

@@ -44,6 +44,7 @@ def test_a_share_that_hangs_on_the_threshold_is_doubted():
 
 def test_where_nothing_is_changed_there_is_nothing_to_doubt():
     assert doubts.of_threshold(scores_of(1000, 0), 1e6) == []
+    assert doubts.of_threshold(np.array([0.0] * 90 + [3.0] * 10, np.float32), 0.0) == []  # as k-means scores
     assert doubts.of_threshold(np.full(10, np.nan, np.float32), 1.0) == []
 
 
