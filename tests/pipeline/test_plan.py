@@ -74,6 +74,10 @@ def test_the_threshold_is_the_one_that_is_configured(plan, monkeypatch):
     scene = type("Scene", (), {"nothing_changed": lambda self: False})()
     assert plan("threshold=new").cut(scores, scene, "there").warnings == ("scale", "degrees")
     assert plan("threshold=new", "shift=2").cut(scores, scene, "there").value == 4
+    for where, told in (("there", ["there: scale", "there: degrees"]), (None, [])):
+        with collected() as texts:
+            plan("threshold=new").cut(scores, scene, where)
+        assert texts == told
     # Otsu's: the middle of the first of 256 bins from 1 to 3.
     assert plan().cut(scores, scene, "there").value == 1 + 1 / 256
 

@@ -28,8 +28,7 @@ NORMALISATIONS: Registry[Fit] = Registry("normalisation", __name__)
 def normalised(scene: Scene, name: str, rng: np.random.Generator, **options: Any) -> Scene:
     """The same scene, the values of its after image mapped as they are read.
 
-    Bands are scaled by the scene's ranges afterwards, which stay what they are. Two images that are the same are left
-    so: rounded values would differ.
+    Bands are scaled by the scene's ranges afterwards, which stay what they are.
 
     Args:
         scene: the scene.
@@ -40,8 +39,6 @@ def normalised(scene: Scene, name: str, rng: np.random.Generator, **options: Any
     Raises:
         InputError: if no pixel is valid.
     """
-    if scene.nothing_changed():
-        return scene
     mapping = NORMALISATIONS[name](replace(scene, ranges=None), rng, **options)
     if mapping is None:
         return scene
