@@ -6,6 +6,7 @@ It does what the other scripts do, step by step, in one process.
 from __future__ import annotations
 
 import csv
+import json
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -19,8 +20,11 @@ import labelbyperc_generation
 import main as main_script
 import predutils
 from commandline import run
+from hscd.system import storage
 from hscd.system.messages import result
+from pipeline import detection
 from settings import Settings
+from settings.presets import PRESETS
 
 # Fewer trials than a real search has.
 TRIALS = 3
@@ -34,9 +38,20 @@ TRAIN = {
     "model_name": "DEMO_ED",
     "apply_rescaling": True,
 }
+NO_LABELS = {"test_set": "DEMO B", "apply_rescaling": False} | PRESETS["unsupervised"]
+
+
+def detect(settings: Settings) -> None:
+    """What `detect.py` does, into a folder of its own: its files are not named after the pair."""
+    folder = settings.stat_path / f"{settings.test_set}_change"
+    storage.require_folder(folder)
+    detection.detect(replace(settings, stat_path=folder))
+
+
 STEPS: tuple[tuple[str, Callable[[Settings], None], dict[str, Any]], ...] = (
     ("Pseudo-labels of place B, plain Euclidean distance", predutils.generate, PSEUDO_ED),
     ("Pseudo-labels of place B, spectral angle", predutils.generate, PSEUDO_SAM),
+    ("Map of place B without labels (detect.py)", detect, NO_LABELS),
     ("Maps of the best pseudo-labels", labelbyperc_generation.generate, PSEUDO_SAM),
     ("Maps of neighbourhood-selected pseudo-labels", labelbyneigh_generation.generate, PSEUDO_SAM),
     ("Search for a model on place A", main_script.train, TRAIN),
@@ -80,12 +95,16 @@ def _files_since(folder: Path, moment: float) -> list[Path]:
 
 
 def _holds_accuracy(file: Path) -> bool:
-    return file.suffix == ".csv" and not file.stem.endswith(("_corrected", "_stats"))
+    """A table of a map, or the record of a detection, which writes no table."""
+    return file.name == "run.json" or (file.suffix == ".csv" and not file.stem.endswith(("_corrected", "_stats")))
 
 
 def _accuracy_line(title: str, file: Path) -> str:
-    with file.open(newline="", encoding="utf-8") as lines:
-        row = next(csv.DictReader(lines))
+    text = file.read_text(encoding="utf-8")
+    if file.suffix == ".json":
+        (row,) = json.loads(text)["results"].values()
+    else:
+        row = next(csv.DictReader(text.splitlines()))
     raw, corrected = (
         f"{float(row['overall_accuracy' + suffix]):.4f} / {float(row['kappa' + suffix]):.3f} / "
         f"{float(row['f1' + suffix]):.3f}"
