@@ -20,14 +20,13 @@ from hscd.models import saved as models
 from hscd.records import PseudoLabels
 from hscd.reports import tables
 from hscd.scenes.inspection import named
-from hscd.scenes.scene import Scene, pair_bytes
+from hscd.scenes.scene import Scene
 from hscd.selections import corrected_labels
 from hscd.system import storage
 from hscd.system.errors import InputError
-from hscd.system.hardware import available_memory
 from hscd.system.messages import result, tell, warn
 from hscd.system.paths import require_names
-from image_pairs import require_labels, require_room
+from image_pairs import require_labels
 from pair_finding import pair_files
 from pipeline import report
 from pipeline.plan import Plan
@@ -196,11 +195,9 @@ def fine_tuned(settings: Settings, plan: Plan, model: Any, scene: Scene, pseudo:
     started = time.perf_counter()
     positions, labels = plan.select(pseudo)
     extraction_time = time.perf_counter() - started if plan.is_choice else None
-    size = len(positions) * pair_bytes(scene.bands)
-    require_room(f"{len(positions):,} pixel pairs to fine-tune on", size, available_memory())
     batch_size = int(siamese.read_parameters(settings.model_path / settings.model_name)["batch_size"])
     tuned = siamese.fine_tune(
-        model, batch_size, scene.take(positions), labels, seed=settings.seed,
+        model, batch_size, dp.pairs_to_learn(scene, positions, settings), labels, seed=settings.seed,
         log_folder=_log_folder(settings, plan, scene.name) / f"{datetime.now():%Y%m%d-%H%M%S}",
     )  # fmt: skip
     fit = tuned.fit
