@@ -107,6 +107,31 @@ def test_workers_run_the_trials_of_one_process():
     assert sorted(epochs) == [(trial.trial_id, 1, trial.report["x"]) for trial in alone]
 
 
+def obedient(on_epoch):
+    """Ten epochs, or as many as it may have."""
+
+    def objective(trial_id, choice):
+        stopped = next((epoch for epoch in range(1, 11) if on_epoch(trial_id, epoch, choice["x"])), None)
+        return {"loss": choice["x"] ** 2, "model": None, "stopped": stopped}
+
+    return objective
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_trial_ends_after_the_epoch_that_it_is_told_to_wherever_it_runs(workers):
+    asked = []
+
+    def answer(trial_id, epoch, _):
+        asked.append((trial_id, epoch))
+        return epoch == 2 * trial_id + 1 if trial_id < 4 else None  # trial 4 may go on
+
+    trials = search(obedient, workers, 5, on_epoch=answer)
+    assert [trial.report["stopped"] for trial in trials] == [1, 3, 5, 7, None]
+    assert sorted(asked) == [
+        (trial, epoch) for trial, last in enumerate([1, 3, 5, 7, 10]) for epoch in range(1, last + 1)
+    ]
+
+
 def test_the_order_in_which_trials_finish_does_not_matter():
     # 20 trials of start-up and those that do not know 20 results yet: 2 workers + 2
     first, second = (search(slow_in_turn, 2, 32) for _ in range(2))
