@@ -72,8 +72,9 @@ def train(settings: Settings) -> None:
 def _search(settings: Settings, data: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], record: RunRecord) -> None:
     """Search for a model, and tell what came out."""
     import siamese
-    from hscd.search.engine import best_trial
+    from hscd.search.engines import best_trial
 
+    plan = Plan(settings)
     trials = siamese.hyperparam_search(
         *data,
         HEADS[settings.distance].function,
@@ -84,7 +85,9 @@ def _search(settings: Settings, data: tuple[np.ndarray, np.ndarray, np.ndarray, 
         seed=settings.seed,
         workers=settings.workers,
         rescaled=settings.apply_rescaling,
-        fixed=Plan(settings).fixed,
+        fixed=plan.fixed,
+        engine=settings.engine,
+        engine_options=plan.engine_options,
     )
     record.add_model(**models.weight_counts(siamese.load_model(settings.model_path / settings.model_name)))
     best = best_trial(trials)

@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from hscd.models.saved import load_model, named_weights, read_parameters, requir
 from hscd.networks.siamese import build_net
 from hscd.records import Trial
 from hscd.scores import classify
-from hscd.search import session
+from hscd.search import engines, session
 from hscd.search.record import digest
 from hscd.search.trials import Trials
 from hscd.system import messages
@@ -154,6 +155,8 @@ def hyperparam_search(
     workers: int | None = None,
     rescaled: bool | None = None,
     fixed: Mapping[str, Any] | None = None,
+    engine: str = engines.DEFAULT,
+    engine_options: Mapping[str, Any] | None = None,
 ) -> list[Trial]:
     """Search for the network of the lowest validation loss; save it when found, and the report of all trials last.
 
@@ -175,6 +178,8 @@ def hyperparam_search(
         rescaled: whether the bands are rescaled, which the saved model tells; None where that is not known.
         fixed: parameters of the model that are not searched for and that `siamese_model` does not name: "network",
             "loss" and the options of the loss. None for the dense branch and the contrastive loss.
+        engine: what runs the trials.
+        engine_options: its options by name.
 
     Returns:
         The trials.
@@ -197,14 +202,17 @@ def hyperparam_search(
         **dataclasses.asdict(training_rules()),
         **choices,
         **({"network or loss": dict(fixed)} if fixed else {}),
+        **({"engine": [engine, dict(engine_options or {})]} if engine != engines.DEFAULT else {}),
     }
     log_folder = stat_path / "logs" / name / f"{datetime.now():%Y%m%d-%H%M%S}"
     margin = config.MARGINS[by_function(distance_function).name]
     trials = Trials(
         siamese_model, data, distance_function, choices, seed, log_folder, training_rules(), margin, dict(fixed or {})
     )
-    report = stat_path / f"{name}_stats.csv"
-    return session.run(trials, question, max_evals, model_path / name, report, workers=workers, rescaled=rescaled)
+    report, run_trials = stat_path / f"{name}_stats.csv", partial(engines.ENGINES[engine], **(engine_options or {}))
+    return session.run(
+        trials, question, max_evals, model_path / name, report, run_trials, workers=workers, rescaled=rescaled
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
 from hscd.losses import LOSSES
 from hscd.registry import Option, Registry
+from hscd.search.engines import ENGINES
 from hscd.selections import SELECTIONS
 from hscd.thresholds import THRESHOLDS
 
@@ -38,6 +39,7 @@ FAMILIES = (
     Family("threshold", THRESHOLDS),
     Family("correction", CORRECTIONS),
     Family("loss", LOSSES),
+    Family("engine", ENGINES),
 )
 # Their options are searched: they stand in the sections of the searches.
 NETWORKS = Family("network", BRANCHES)

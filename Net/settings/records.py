@@ -12,6 +12,7 @@ from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
 from hscd.records import LARGEST_BATCH
+from hscd.search import engines
 from hscd.selections import SELECTIONS
 from hscd.system import parsing
 from hscd.system.errors import InputError
@@ -152,6 +153,15 @@ class Settings:
             "what Keras runs on; jax needs pip install -r requirements-jax.txt",
         )
     )  # fmt: skip
+    engine: str = field(
+        default=engines.DEFAULT,
+        metadata=member(
+            "engine",
+            engines.ENGINES,
+            engines.DEFAULT,
+            "what runs the trials of a search; local: Hyperopt, on this machine",
+        ),
+    )
     workers: int | None = field(
         metadata=key(
             "workers", lambda text: parsing.integer(text, 1), "an integer >= 1", None,

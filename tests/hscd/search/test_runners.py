@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from hscd.search import engine
+from hscd.search.engines import best_trial, local
 from hscd.search.runners import InProcess, WorkerProcesses
 from hscd.system.arrays import SharedArray
 from hscd.system.errors import InputError
@@ -71,10 +71,11 @@ def endless(on_epoch):
 def search(
     make_objective, workers, max_evals, on_trial=lambda trial, model: None, on_epoch=lambda *_: None, recorded=None
 ):
+    rest = SPACE, max_evals, 7, on_trial, recorded or {}
     if workers == 1:
-        return engine.run(InProcess(make_objective, on_epoch), SPACE, max_evals, 7, on_trial, recorded)
+        return local.run(InProcess(make_objective, on_epoch), *rest)
     with WorkerProcesses(make_objective, on_epoch, workers) as runner:
-        return engine.run(runner, SPACE, max_evals, 7, on_trial, recorded)
+        return local.run(runner, *rest)
 
 
 def test_one_worker_tries_what_hyperopt_tries():
@@ -174,7 +175,7 @@ def test_a_worker_that_dies_costs_its_trial_only():
 
 def test_workers_that_cannot_start_fail_their_trials(capfd):
     with pytest.raises(InputError, match="all 2 trials of the search failed; the last: its process ended with exit"):
-        search(unmakeable, 2, 2)
+        best_trial(search(unmakeable, 2, 2))
     assert "RuntimeError: no objective" in capfd.readouterr().err
 
 
@@ -194,7 +195,7 @@ def test_why_a_trial_failed_is_one_line_and_its_worker_leaves_no_files(tmp_path,
     monkeypatch.setattr(tempfile, "tempdir", None)
     errors = []
     with pytest.raises(InputError, match=r"^all 2 trials of the search failed; the last: RuntimeError: Graph exec.*$"):
-        search(wordy, workers, 2, lambda entry, model: errors.append(entry.trial.error))
+        best_trial(search(wordy, workers, 2, lambda entry, model: errors.append(entry.trial.error)))
     assert errors == ["RuntimeError: Graph execution error: Detected at node File x"] * 2
     assert len(list(tmp_path.iterdir())) == (2 if workers == 1 else 0)
 
