@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
+from configparser import SectionProxy
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from hyperopt import STATUS_OK
 
 import config
+from hscd import branches
 from hscd.evaluation.confusion import Confusion, confusion
 from hscd.heads import by_function
 from hscd.heads.euclidean import euclidean_dist
@@ -32,7 +34,7 @@ from hscd.system import messages
 from hscd.system.backend import keras, tensorboard
 from hscd.system.errors import InputError
 from hscd.thresholds.otsu import otsu
-from settings import SearchSettings
+from settings import SearchSettings, search_of
 
 __all__ = [
     "SAM",
@@ -146,9 +148,9 @@ def hyperparam_search(
     test_labels: np.ndarray,
     distance_function: Callable[[Any, Any], Any],
     name: str,
-    hyperas_sett: SearchSettings | None = None,
+    hyperas_sett: SearchSettings | SectionProxy | None = None,
     *,
-    hyperas_search: SearchSettings | None = None,
+    hyperas_search: SearchSettings | SectionProxy | None = None,
     model_path: Path = config.MODEL_PATH,
     stat_path: Path = config.STAT_PATH,
     seed: int = config.SEED,
@@ -169,7 +171,7 @@ def hyperparam_search(
         test_labels: their labels.
         distance_function: distance that heads the network.
         name: of the model.
-        hyperas_sett: choices of the search.
+        hyperas_sett: choices of the search, of the settings or a section of a parser.
         hyperas_search: another name of `hyperas_sett`, that of the guide's program.
         model_path: folder of the saved model.
         stat_path: folder of the report and, under `logs`, of TensorBoard's records.
@@ -186,11 +188,13 @@ def hyperparam_search(
 
     Raises:
         TypeError: if the choices of the search are not given once.
-        InputError: if a class is missing, every trial failed, or another process is searching for this model.
+        InputError: if a choice is missing or not allowed, a class is missing, every trial failed, or another process is
+            searching for this model.
     """
-    chosen = hyperas_sett or hyperas_search
-    if chosen is None or (hyperas_sett and hyperas_search):
+    given = [section for section in (hyperas_sett, hyperas_search) if section is not None]
+    if len(given) != 1:
         raise TypeError("expected the choices of the search once, as hyperas_sett or as hyperas_search")
+    chosen = search_of(given[0], (fixed or {}).get("network", branches.DEFAULT))
     training.check_classes(train_labels)
     choices, max_evals = chosen.choices, chosen.max_evals
     data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}

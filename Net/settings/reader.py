@@ -75,6 +75,13 @@ def data_set_of(section: DataSet | configparser.SectionProxy) -> DataSet:
     return _Reader(config.DATA_CONFIG_PATH, _plain_copy(section.parser), ()).data_set(section.name)
 
 
+def search_of(section: SearchSettings | configparser.SectionProxy, network: str) -> SearchSettings:
+    """The checked choices of a search, of a section of a parser for a branch network; as `settings_of`."""
+    if isinstance(section, SearchSettings):
+        return section
+    return _Reader(config.DATA_CONFIG_PATH, _plain_copy(section.parser), ()).search(section.name, network)
+
+
 def _parse(file: Path) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=("#", ";"))
     try:
@@ -226,6 +233,13 @@ class _Reader(Checks):
         self.check_data_set(name, values)
         self.raise_problems()
         return _data_set(name, values, self.folder)
+
+    def search(self, name: str, network: str) -> SearchSettings:
+        """The choices of one search, whatever the rest of the file says, and whatever distance its section names."""
+        self.searches.setdefault(name, "")
+        values = self.section(name, (NETWORKS,), {"network": network})
+        self.raise_problems()
+        return _search(values)
 
     @property
     def folder(self) -> Path:

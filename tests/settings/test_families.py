@@ -1,5 +1,6 @@
 """Keys that come from the members of families."""
 
+import configparser
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hscd.heads import HEADS, Head
 from hscd.registry import Option, Registry
 from hscd.system import parsing
 from hscd.system.errors import InputError
-from settings import families, read_settings
+from settings import families, read_settings, search_of
 from settings.families import FAMILIES, NETWORKS
 from settings.keys import search_keys, settings_keys
 
@@ -107,6 +108,20 @@ def test_options_of_networks_are_keys_of_their_searches(file, add):
     assert found.searches["SAM"].options["neurons"] == [8]
     with pytest.raises(InputError, match="SAM] neurons: found 'x'"):
         read_settings(file, ["settings.network=new", "hyperas settings ED.kernels=8", "hyperas settings SAM.neurons=x"])
+
+
+def test_a_section_of_a_parser_is_of_the_network_that_is_asked_for(add):
+    add(families.BRANCHES, "new", object(), number("kernels"), number("width", 3))
+    parser = configparser.ConfigParser()
+    parser.read_string("[search]\nbatch_size = [32]\nkernels = 8")
+    found = search_of(parser["search"], "new")
+    assert (found.options["kernels"], found.options["width"]) == (8, 3)
+    assert search_of(found, "dense") is found
+    with pytest.raises(InputError, match=r"^[^\n]*\[search\] neurons: missing"):
+        search_of(parser["search"], "dense")
+    del parser["search"]["kernels"]
+    with pytest.raises(InputError, match=r"^[^\n]*\[search\] kernels: missing[^\n]*$"):
+        search_of(parser["search"], "new")
 
 
 def test_another_head_makes_no_file_an_error(file, add):
