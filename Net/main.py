@@ -137,6 +137,8 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> None:
     pseudo: dict[str, PseudoLabels] = {}
     if plan.selection is not None:
         pseudo = {scene.name: pu.load_pseudo_labels(section, scene.name, scene.truth.shape) for scene in scenes}
+        for name in pseudo:
+            record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
     for scene in scenes:
         try:
             record.add_result(scene.name, test_pair(settings, plan, scene, pseudo.get(scene.name), record))
