@@ -28,7 +28,6 @@ from hscd.networks.siamese import build_net
 from hscd.records import Trial
 from hscd.scores import classify
 from hscd.search import engines, session
-from hscd.search.record import digest
 from hscd.search.trials import Trials
 from hscd.system import messages
 from hscd.system.backend import keras, tensorboard
@@ -61,9 +60,9 @@ def siamese_model(
 ) -> dict[str, Any]:
     """One trial of the search: build, train and test a network of chosen parameters.
 
-    This is a Hyperas template: `search`, the settings and hand-overs of the search, is put among its globals
-    (`hscd.search.trials.Handover`), and the expressions in double braces become the search space. A parameter that the
-    branch does not have is None, and those that it has beside them are in `search.further`.
+    This is a Hyperas template: the expressions in double braces become the search space, and `search`, a `Handover` of
+    `hscd.search.trials`, is put among its globals. A parameter that the branch does not have is None, and those that it
+    has beside them are in `search.further`.
 
     Args:
         train_set: (pixels, 2, bands) float32 pixel pairs; a part of them is held out for validation.
@@ -84,38 +83,20 @@ def siamese_model(
     layer_2 = {{choice(search.neurons_2)}}  # type: ignore  # noqa: F821
     batch_size = {{choice(search.batch_size)}}  # type: ignore  # noqa: F821
     parameters = {
-        "dropout_rate": dropout_rate,
-        "dropout_rate_1": dropout_rate_1,
-        "lr": lr,
-        "layer": layer,
-        "layer_1": layer_1,
-        "layer_2": layer_2,
-        "score_function": score_function,
-        "margin": search.margin,  # type: ignore  # noqa: F821
-        "fourth_layer": search.fourth_layer,  # type: ignore  # noqa: F821
-        "batch_size": batch_size,
-        **search.further,  # type: ignore  # noqa: F821
-    }
+        "dropout_rate": dropout_rate, "dropout_rate_1": dropout_rate_1, "lr": lr,
+        "layer": layer, "layer_1": layer_1, "layer_2": layer_2, "score_function": score_function,
+        "margin": search.margin, "fourth_layer": search.fourth_layer,  # type: ignore  # noqa: F821
+        "batch_size": batch_size, **search.further,  # type: ignore  # noqa: F821
+    }  # fmt: skip
+    rules, seed = search.rules, search.seed  # type: ignore  # noqa: F821
     keras.backend.clear_session()
     # Every trial starts from the seed of the search, whatever ran before it.
-    model = build_net(train_set.shape[2:], parameters, seed=search.seed)  # type: ignore  # noqa: F821
-    rules = search.rules  # type: ignore  # noqa: F821
-    train, validation = training.stratified_split(
-        train_labels,
-        search.seed,  # type: ignore  # noqa: F821
-        rules.validation_share,
-    )
+    model = build_net(train_set.shape[2:], parameters, seed=seed)
+    train, validation = training.stratified_split(train_labels, seed, rules.validation_share)
     best = training.fit(
-        model,
-        train_set,
-        train_labels,
-        train,
-        validation,
-        rules=rules,
-        batch_size=batch_size,  # type: ignore
-        seed=search.seed,  # type: ignore  # noqa: F821
-        callbacks=search.callbacks(),  # type: ignore  # noqa: F821
-    )
+        model, train_set, train_labels, train, validation, rules=rules, seed=seed,
+        batch_size=batch_size, callbacks=search.callbacks(),  # type: ignore  # noqa: F821
+    )  # fmt: skip
     return {
         "loss": best.val_loss,
         "status": STATUS_OK,
@@ -180,7 +161,7 @@ def hyperparam_search(
         rescaled: whether the bands are rescaled, which the saved model tells; None where that is not known.
         fixed: parameters of the model that are not searched for and that `siamese_model` does not name: "network",
             "loss" and the options of the loss. None for the dense branch and the contrastive loss.
-        engine: what runs the trials.
+        engine: what runs the trials, of `hscd.search.engines`.
         engine_options: its options by name.
 
     Returns:
@@ -191,32 +172,26 @@ def hyperparam_search(
         InputError: if a choice is missing or not allowed, a class is missing, every trial failed, or another process is
             searching for this model.
     """
-    given = [section for section in (hyperas_sett, hyperas_search) if section is not None]
+    chosen = _choices(hyperas_sett, hyperas_search, (fixed or {}).get("network", branches.DEFAULT))
+    training.check_classes(train_labels)
+    data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
+    log_folder = stat_path / "logs" / name / f"{datetime.now():%Y%m%d-%H%M%S}"
+    rest = training_rules(), config.MARGINS[by_function(distance_function).name], dict(fixed or {})
+    trials = Trials(siamese_model, data, distance_function, chosen.choices, seed, log_folder, *rest)
+    run_trials = partial(engines.ENGINES[engine], **(engine_options or {}))
+    question = trials.question | engines.question(engine, engine_options or {})
+    paths = model_path / name, stat_path / f"{name}_stats.csv"
+    return session.run(trials, question, chosen.max_evals, *paths, run_trials, workers=workers, rescaled=rescaled)
+
+
+def _choices(
+    sett: SearchSettings | SectionProxy | None, search: SearchSettings | SectionProxy | None, network: str
+) -> SearchSettings:
+    """The checked choices of a search for a branch network, that are given by one of two names; else a TypeError."""
+    given = [section for section in (sett, search) if section is not None]
     if len(given) != 1:
         raise TypeError("expected the choices of the search once, as hyperas_sett or as hyperas_search")
-    chosen = search_of(given[0], (fixed or {}).get("network", branches.DEFAULT))
-    training.check_classes(train_labels)
-    choices, max_evals = chosen.choices, chosen.max_evals
-    data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
-    question = {
-        "data": digest(list({id(part): part for part in data.values()}.values())),
-        "distance": by_function(distance_function).name,
-        "seed": seed,
-        "backend": keras.backend.backend(),
-        **dataclasses.asdict(training_rules()),
-        **choices,
-        **({"network or loss": dict(fixed)} if fixed else {}),
-        **({"engine": [engine, dict(engine_options or {})]} if engine != engines.DEFAULT else {}),
-    }
-    log_folder = stat_path / "logs" / name / f"{datetime.now():%Y%m%d-%H%M%S}"
-    margin = config.MARGINS[by_function(distance_function).name]
-    trials = Trials(
-        siamese_model, data, distance_function, choices, seed, log_folder, training_rules(), margin, dict(fixed or {})
-    )
-    report, run_trials = stat_path / f"{name}_stats.csv", partial(engines.ENGINES[engine], **(engine_options or {}))
-    return session.run(
-        trials, question, max_evals, model_path / name, report, run_trials, workers=workers, rescaled=rescaled
-    )
+    return search_of(given[0], network)
 
 
 @dataclasses.dataclass(frozen=True)

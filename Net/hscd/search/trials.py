@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hscd.branches import BRANCHES, Branch, branch_of
+from hscd.heads import by_function
 from hscd.learn import training
 from hscd.models.schema import COMMON
+from hscd.search.record import digest
 from hscd.search.runners import Objective, Progress
 from hscd.search.template import objective_and_space
 from hscd.system import hardware
@@ -102,6 +104,19 @@ class Trials:
     def bands(self) -> int:
         """Number of bands of a spectrum."""
         return self.data["train_set"].shape[-1]
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """All that the result depends on, by name; plain values (`hscd.search.record`)."""
+        return {
+            "data": digest(list({id(part): part for part in self.data.values()}.values())),
+            "distance": by_function(self.score_function).name,
+            "seed": self.seed,
+            "backend": keras.backend.backend(),
+            **asdict(self.rules),
+            **self.choices,
+            **({"network or loss": dict(self.fixed)} if self.fixed else {}),
+        }
 
     def shared(self) -> Trials:
         """The same for worker processes; train and test set may be one array, which is shared once."""

@@ -89,6 +89,11 @@ def finished(outcome: Outcome, choice: Mapping[str, Any], values: Mapping[str, A
     return Finished(trial, values, lost=outcome.lost), model
 
 
+def question(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record of a search says of its engine; nothing of the default one, as before there were others."""
+    return {} if name == DEFAULT and not options else {"engine": [name, dict(options)]}
+
+
 def best_trial(trials: Sequence[Trial]) -> Trial:
     """The trial of the lowest loss, the first of equal ones.
 
