@@ -29,6 +29,11 @@ def error(text: str) -> None:
     _LOGGER.error("%s", text)
 
 
+def ended(text: str) -> None:
+    """Tell how the program ended where that is no error of its own: one line, which --quiet shows too."""
+    _LOGGER.critical("%s", text)
+
+
 def tell(text: str) -> None:
     """Tell what is being done."""
     _LOGGER.info("%s", text)
@@ -47,11 +52,11 @@ def progress(of: Iterable[Any] | None = None, **options: Any) -> Any:
 
 
 class _StandardError(logging.Handler):
-    """Writes warnings and errors as `level: text`, and what is done as it is, to what is standard error then."""
+    """Writes warnings and errors as `level: text`, and all else as it is, to what is standard error then."""
 
     def emit(self, record: logging.LogRecord) -> None:
         line = record.getMessage()
-        if record.levelno >= logging.WARNING:
+        if record.levelno in (logging.WARNING, logging.ERROR):
             line = f"{record.levelname.lower()}: {line}"
         if "tqdm" in sys.modules:  # a progress bar may be on the last line
             from tqdm import tqdm
