@@ -21,7 +21,10 @@ S = TypeVar("S")
 class Option:
     """One key of the configuration: how its text is read, what is allowed, and what it is for.
 
-    `parse` raises ValueError for what is not allowed. An option without a default must be given.
+    `parse` raises ValueError for what is not allowed. An option without a default must be given. Where the default is
+    None, `otherwise` says what counts then.
+
+    Tables read "{help}: {allowed} (default: {default})", so `help` is what the value is, and `allowed` what it may be.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Option:
     allowed: str
     default: Any = ...
     help: str = ""
+    otherwise: str = ""
 
 
 class Registry(Mapping[str, T], Generic[T]):

@@ -390,8 +390,8 @@ LISTED = {"imgAPath": None, "imgBPath": None, "labelPath": None, "pairs": "a.csv
         ({"imgAPath": None, "imgBPath": None}, ["imgAPath: missing", "imgBPath: missing"]),
         ({"imgBPath": "data/a/before"}, ["imgAPath, imgBPath: both are data/a/before"]),
         ({"imgBPath": "data/a/before", "matLabelA": "T1", "matLabelB": "T1"}, ["imgAPath, imgBPath: both are"]),
-        (NO_LABELS | {"changedMask": "m"}, ["unchangedMask: missing; expected the folder of the masks of unch"]),
-        (NO_LABELS | {"unchangedMask": "m"}, ["changedMask: missing; expected the folder of the masks of changed"]),
+        (NO_LABELS | {"changedMask": "m"}, ["unchangedMask: missing; expected a folder, or one mask, as chang"]),
+        (NO_LABELS | {"unchangedMask": "m"}, ["changedMask: missing; expected a folder, or one mask, as unchan"]),
         ({"changedMask": "m", "unchangedMask": "n"},
          ["labelPath, changedLabel, unchangedLabel, unknownLabel: changedMask and unchangedMask say what changed"]),
         # What is to be left out is said once, and not what would then be missing.
@@ -519,7 +519,7 @@ def test_a_value_out_of_range_is_an_error(file: Path, section: str, key: str, va
 def test_a_path_holds_no_nul(file: Path) -> None:
     file.write_text(CONFIGURATION.replace("data/a/pseudo", "da\0ta"), encoding="utf-8")
     (line,) = problems(file)
-    assert "[PLACE A] pseudoPath: found 'da\\x00ta'; expected the folder of the pseudo-labels" in line
+    assert "[PLACE A] pseudoPath: found 'da\\x00ta'; expected a folder" in line
 
 
 def test_an_indented_line_does_not_become_a_part_of_the_path_before_it(file: Path) -> None:
