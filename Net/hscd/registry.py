@@ -2,6 +2,10 @@
 
 A family is a package with a `Registry`; a member is one file in it, which registers itself. There is no second list:
 the configuration, `--help`, the key tables of README.md and net.conf and the contract tests ask the registry.
+
+Members may share an option, be they of one family or of two: it is one key, whose one value each of them is told. That
+has to be meant, so they register the same `Option`. Two that differ, if only in the function that reads them, cannot
+have one name: those of one family are refused when they register, others when the keys are gathered (`settings.keys`).
 """
 
 from __future__ import annotations

@@ -90,6 +90,13 @@ def test_an_option_of_several_members_and_families_is_one_key(file, add):
     assert read_settings(file, ["settings.size=4"]).options["size"] == 4
 
 
+def test_one_name_of_two_families_cannot_mean_two_options(file, add):
+    add(families.THRESHOLDS, "new", object(), number("size", 2))
+    add(families.DETECTORS, "one", object(), number("size", 2))  # read by another function
+    with pytest.raises(ValueError, match="two different keys are named 'size'"):
+        read_settings(file)
+
+
 def test_options_of_networks_are_keys_of_their_searches(file, add):
     add(families.BRANCHES, "new", object(), number("kernels"), number("width", 3))
     assert names(search_keys())[-2:] == ["kernels", "width"]

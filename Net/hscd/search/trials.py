@@ -144,6 +144,9 @@ class Trials:
         own = self.own
         if space.keys() & own.keys():
             raise ValueError(f"template and branch both choose {', '.join(sorted(space.keys() & own.keys()))}")
+        # All end up in one file, and an option of the loss would take the place of a parameter of its name.
+        if wanted & self.fixed.keys():
+            raise ValueError(f"{', '.join(sorted(wanted & self.fixed.keys()))}: fixed, and parameters of the network")
         return search, objective, {**space, **own}
 
 

@@ -90,6 +90,12 @@ def test_a_choice_has_one_owner(tmp_path, monkeypatch):
         space_of(FILTERED_SEARCH, tmp_path, {"network": "filtered"})
 
 
+@pytest.mark.parametrize("name", ["lr", "margin", "layer"])
+def test_an_option_of_a_loss_takes_the_place_of_no_parameter(tmp_path, name):
+    with pytest.raises(ValueError, match=f"{name}: fixed, and parameters of the network"):
+        space_of(CHOICES, tmp_path, {"loss": "new", "weight": 1.0, name: 2})
+
+
 def small_template(x):
     """A template of two choices."""
     size = {{choice([1, 2])}}  # noqa: F821
