@@ -215,8 +215,8 @@ class _Reader(Checks):
         return Settings(
             file=self.file,
             data_sets=found,
-            searches={distance: _search(values) for distance, values in searches.items()},
-            options=_options(general, family_options()),
+            searches={distance: _search(values, folder) for distance, values in searches.items()},
+            options=_options(general, family_options(), folder),
             **_by_field(Settings, general),
         )
 
@@ -239,7 +239,7 @@ class _Reader(Checks):
         self.searches.setdefault(name, "")
         values = self.section(name, (NETWORKS,), {"network": network})
         self.raise_problems()
-        return _search(values)
+        return _search(values, self.folder)
 
     @property
     def folder(self) -> Path:
@@ -263,8 +263,10 @@ def _by_field(record: type, values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[key.name] for name, key in fields_of(record).items()}
 
 
-def _options(values: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name in names}
+def _options(values: dict[str, Any], names: set[str], folder: Path) -> dict[str, Any]:
+    """The values of options; paths are relative to a folder."""
+    found = {name: value for name, value in values.items() if name in names}
+    return {name: folder / value if isinstance(value, Path) else value for name, value in found.items()}
 
 
 def _data_set(name: str, values: dict[str, Any], folder: Path) -> DataSet:
@@ -274,5 +276,5 @@ def _data_set(name: str, values: dict[str, Any], folder: Path) -> DataSet:
     return DataSet(name=name, **fields | paths)
 
 
-def _search(values: dict[str, Any]) -> SearchSettings:
-    return SearchSettings(**_by_field(SearchSettings, values), options=_options(values, network_options()))
+def _search(values: dict[str, Any], folder: Path) -> SearchSettings:
+    return SearchSettings(**_by_field(SearchSettings, values), options=_options(values, network_options(), folder))

@@ -81,6 +81,15 @@ def test_an_option_without_a_default_has_to_be_given_where_its_member_is_chosen(
     assert found.options["components"] == 3
 
 
+def test_an_option_that_is_a_path_is_relative_to_the_file(file, add):
+    add(families.DETECTORS, "new", object(), Option("weights_file", parsing.path, "a file", None, "weights"))
+    add(families.BRANCHES, "new", object(), Option("start", parsing.path, "a file", Path("start.h5"), "weights"))
+    assert read_settings(file).options["weights_file"] is None
+    found = read_settings(file, ["settings.weights_file=nets/vgg.h5"])
+    assert found.options["weights_file"] == file.parent / "nets/vgg.h5"
+    assert found.searches["ED"].options["start"] == file.parent / "start.h5"
+
+
 def test_an_option_of_several_members_and_families_is_one_key(file, add):
     shared = number("size", 2)
     add(families.THRESHOLDS, "new", object(), shared)
