@@ -79,6 +79,20 @@ def cut_search(tmp_path, monkeypatch, call=4, **options):
             search(tmp_path, FIVE, **options)
 
 
+def test_a_search_goes_on_with_as_many_workers_as_it_began_with(tmp_path, quick_trials, monkeypatch):
+    seen = []
+
+    def watched(task):
+        seen.append(task.workers)
+        return ENGINES["local"](replace(task, workers=1))
+
+    monkeypatch.setitem(ENGINES._members, "watched", watched)
+    cut_search(tmp_path, monkeypatch, workers=3, engine="watched")
+    search(tmp_path, FIVE, workers=None, engine="watched")
+    search(tmp_path, FIVE, workers=None, engine="watched")  # another one, so small that one process is faster
+    assert seen == [3, 3, 1]
+
+
 def test_the_record_is_text(tmp_path, quick_trials, monkeypatch):
     cut_search(tmp_path, monkeypatch)
     record = json.loads((tmp_path / "model/M_search.json").read_text(encoding="utf-8"))

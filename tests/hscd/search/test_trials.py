@@ -1,6 +1,7 @@
 """What a search may choose: the template's space for the dense branch, and that of any other branch."""
 
 import json
+from dataclasses import replace
 
 import hyperopt
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import siamese
 from hscd.evaluation.confusion import Confusion
 from hscd.heads.euclidean import euclidean_dist
+from hscd.heads.spectral_angle import SAM
 from hscd.learn import training
 from hscd.models import saved as models
 from hscd.search import trials
@@ -66,6 +68,28 @@ def test_the_space_of_the_dense_branch_is_that_of_the_template(tmp_path):
     # The same seed has to propose the same trials for ever.
     chosen = hyperopt.pyll.stochastic.sample(space, rng=np.random.default_rng(5))
     assert {name: round(float(value), 6) for name, value in chosen.items()} == PROPOSED
+
+
+def test_the_question_is_all_that_the_result_depends_on(tmp_path, monkeypatch):
+    pairs, labels = np.zeros((4, 2, 3), np.float32), np.zeros(4, np.uint8)
+    data = {"train_set": pairs, "train_labels": labels, "test_set": pairs, "test_labels": labels}
+    rules = training.Rules(150, 1e-4, 10, 0.2)
+    asked = Trials(siamese.siamese_model, data, euclidean_dist, {"neurons": [8]}, 3, tmp_path, rules, 1.0)
+    others = [
+        replace(asked, data=data | {"train_set": pairs + 1}),
+        replace(asked, score_function=SAM),
+        replace(asked, choices={"neurons": [9]}),
+        replace(asked, seed=4),
+        *(replace(asked, rules=replace(rules, **{name: 5})) for name in vars(rules)),
+        replace(asked, fixed={"loss": "new"}),
+    ]
+    questions = [json.dumps(trials.question) for trials in (asked, *others)]
+    monkeypatch.setattr(keras.backend, "backend", lambda: "another")
+    questions.append(json.dumps(asked.question))
+    assert len(set(questions)) == 1 + 4 + 4 + 1 + 1
+    # The margin follows from the distance, and where the logs lie changes nothing.
+    monkeypatch.undo()
+    assert json.dumps(replace(asked, log_folder=tmp_path / "logs").question) == questions[0]
 
 
 @with_filtered
