@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from configparser import SectionProxy
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +142,6 @@ def hyperparam_search(
 ) -> list[Trial]:
     """Search for the network of the lowest validation loss; save it when found, and the report of all trials last.
 
-    A search that was interrupted goes on where it stopped when it is asked for again; see `hscd.search.record`.
-
     Args:
         train_set: (pixels, 2, bands) float32 pixel pairs to learn from.
         train_labels: (pixels,) labels, 0 changed, 1 unchanged.
@@ -165,7 +162,7 @@ def hyperparam_search(
         engine_options: its options by name.
 
     Returns:
-        The trials.
+        The trials. A search that was interrupted goes on where it stopped (`hscd.search.record`).
 
     Raises:
         TypeError: if the choices of the search are not given once.
@@ -175,13 +172,25 @@ def hyperparam_search(
     chosen = _choices(hyperas_sett, hyperas_search, (fixed or {}).get("network", branches.DEFAULT))
     training.check_classes(train_labels)
     data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
-    log_folder = stat_path / "logs" / name / f"{datetime.now():%Y%m%d-%H%M%S}"
-    rest = training_rules(), config.MARGINS[by_function(distance_function).name], dict(fixed or {})
-    trials = Trials(siamese_model, data, distance_function, chosen.choices, seed, log_folder, *rest)
-    run_trials = partial(engines.ENGINES[engine], **(engine_options or {}))
-    question = trials.question | engines.question(engine, engine_options or {})
+    trials = _trials(data, distance_function, chosen.choices, seed, stat_path / "logs" / name, fixed or {})
+    run_trials, of_engine = engines.chosen(engine, engine_options or {})
+    question = trials.question | of_engine
     paths = model_path / name, stat_path / f"{name}_stats.csv"
     return session.run(trials, question, chosen.max_evals, *paths, run_trials, workers=workers, rescaled=rescaled)
+
+
+def _trials(
+    data: Mapping[str, np.ndarray],
+    distance: Callable[[Any, Any], Any],
+    choices: Mapping[str, Any],
+    seed: int,
+    logs: Path,
+    fixed: Mapping[str, Any],
+) -> Trials:
+    """What the trials of a search share, by the constants of `config` as they are now."""
+    log_folder = logs / f"{datetime.now():%Y%m%d-%H%M%S}"
+    rest = training_rules(), config.MARGINS[by_function(distance).name], dict(fixed)
+    return Trials(siamese_model, data, distance, choices, seed, log_folder, *rest)
 
 
 def _choices(

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hscd.records import Trial
@@ -89,9 +90,10 @@ def finished(outcome: Outcome, choice: Mapping[str, Any], values: Mapping[str, A
     return Finished(trial, values, lost=outcome.lost), model
 
 
-def question(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """What the record of a search says of its engine; nothing of the default one, as before there were others."""
-    return {} if name == DEFAULT and not options else {"engine": [name, dict(options)]}
+def chosen(name: str, options: Mapping[str, Any]) -> tuple[Engine, dict[str, Any]]:
+    """An engine with its options, and what the record of a search says of it: nothing of the default one."""
+    said = {} if name == DEFAULT and not options else {"engine": [name, dict(options)]}
+    return partial(ENGINES[name], **options), said
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial:
