@@ -101,7 +101,7 @@ def _guarded(work: Callable[[], None]) -> int:
         messages.error(str(said))
         return 1
     except KeyboardInterrupt:
-        messages.tell("interrupted")
+        messages.ended("interrupted")
         return 130
     return 0
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.learn.samples import Samples
 from hscd.scenes.fingerprint import fingerprint, window_of
 from hscd.scenes.grids import RESAMPLED
 from hscd.scenes.image import Image, held
@@ -223,13 +224,28 @@ def _held(pairs: list[tuple[PairFiles, Image, Image]], conf: Settings) -> list[t
     pixels = [math.prod(before.shape[:2]) for _, before, _ in pairs]
     maps = _MAP_BYTES * max(pixels) + _KEPT_BYTES * (sum(pixels) - max(pixels))
     require_room(f"{conf.file}: memory_limit: the maps of all pairs", maps, room)
-    fits = _bytes(pairs) <= (room - maps) // (2 if conf.memory_limit is None else 1)
+    fits = _bytes(pairs) <= _to_fill(room - maps, conf)
 
     def of(image: Image) -> Image:
         packed = image.block == image.shape[:2]
         return held(image) if fits or packed else image
 
     return [(files, of(before), of(after)) for files, before, after in pairs]
+
+
+def pairs_to_learn(scene: Scene, positions: np.ndarray, conf: Settings) -> np.ndarray | Samples:
+    """Pixel pairs to train with at row-major positions of valid pixels of a scene, in that order.
+
+    Returns:
+        (positions, 2, bands) float32 array where there is room for it, else samples, with which a training ends in the
+        same weights but takes longer.
+    """
+    return Samples([scene], [positions]).within(_to_fill(memory_limit(conf), conf))
+
+
+def _to_fill(room: int, conf: Settings) -> int:
+    """The bytes of some room that one thing may take: of what is available half is left to all else."""
+    return room // (2 if conf.memory_limit is None else 1)
 
 
 def _bytes(pairs: list[tuple[PairFiles, Image, Image]]) -> int:

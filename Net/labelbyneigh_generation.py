@@ -37,6 +37,7 @@ def generate(settings: Settings) -> None:
     ):
         for name in bar:
             pseudo = pu.load_pseudo_labels(section, name)
+            record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
             chosen = {}
             for radius in range(FIRST_RADIUS, largest + 1):
                 positions, labels = pu.labels_by_neighborhood(pseudo, radius, correct)

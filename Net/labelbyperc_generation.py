@@ -29,6 +29,7 @@ def generate(settings: Settings) -> None:
     ):
         for name in bar:
             pseudo = pu.load_pseudo_labels(section, name)
+            record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
             chosen = {}
             for percentage in PERCENTAGES:
                 positions, labels = pu.labels_by_percentage(pseudo, percentage / 100)

@@ -23,14 +23,13 @@ from hscd.records import PseudoLabels
 from hscd.reports import tables
 from hscd.scenes.fingerprint import fingerprint
 from hscd.scenes.inspection import named
-from hscd.scenes.scene import Scene, pair_bytes
+from hscd.scenes.scene import Scene
 from hscd.selections import corrected_labels
 from hscd.system import storage
 from hscd.system.errors import InputError
-from hscd.system.hardware import available_memory
 from hscd.system.messages import result, tell, warn
 from hscd.system.paths import require_names
-from image_pairs import require_labels, require_room
+from image_pairs import require_labels
 from pair_finding import pair_files
 from pipeline import report
 from pipeline.plan import Plan
@@ -82,8 +81,9 @@ def train(settings: Settings) -> None:
 def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, record: RunRecord) -> None:
     """Search for a model, and tell what came out."""
     import siamese
-    from hscd.search.engine import best_trial
+    from hscd.search.engines import best_trial
 
+    plan = Plan(settings)
     trials = siamese.hyperparam_search(
         *learned[:2],
         *judged[:2],
@@ -96,7 +96,9 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, recor
         workers=settings.workers,
         rescaled=settings.apply_rescaling,
         trained_on=learned.places,
-        fixed=Plan(settings).fixed,
+        fixed=plan.fixed,
+        engine=settings.engine,
+        engine_options=plan.engine_options,
     )
     record.add_model(**models.weight_counts(siamese.load_model(settings.model_path / settings.model_name)))
     best = best_trial(trials)
@@ -146,6 +148,8 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> None:
     pseudo: dict[str, PseudoLabels] = {}
     if plan.selection is not None:
         pseudo = {scene.name: pu.load_pseudo_labels(section, scene.name, scene.truth.shape) for scene in scenes}
+        for name in pseudo:
+            record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
     trained_on = models.trained_on(prefix)
     for scene in scenes:
         if trained_on and (scene.truth != UNKNOWN).any():
@@ -217,11 +221,9 @@ def fine_tuned(settings: Settings, plan: Plan, model: Any, scene: Scene, pseudo:
     started = time.perf_counter()
     positions, labels = plan.select(pseudo)
     extraction_time = time.perf_counter() - started if plan.is_choice else None
-    size = len(positions) * pair_bytes(scene.bands)
-    require_room(f"{len(positions):,} pixel pairs to fine-tune on", size, available_memory())
     batch_size = int(siamese.read_parameters(settings.model_path / settings.model_name)["batch_size"])
     tuned = siamese.fine_tune(
-        model, batch_size, scene.take(positions), labels, seed=settings.seed,
+        model, batch_size, dp.pairs_to_learn(scene, positions, settings), labels, seed=settings.seed,
         log_folder=_log_folder(settings, plan, scene.name) / f"{datetime.now():%Y%m%d-%H%M%S}",
     )  # fmt: skip
     fit = tuned.fit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
+from configparser import SectionProxy
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from hyperopt import STATUS_OK
 
 import config
+from hscd import branches
 from hscd.evaluation.confusion import Confusion, confusion
 from hscd.heads import by_function
 from hscd.heads.euclidean import euclidean_dist
@@ -24,14 +26,13 @@ from hscd.models.saved import load_model, named_weights, read_parameters, requir
 from hscd.networks.siamese import build_net
 from hscd.records import Trial
 from hscd.scores import classify
-from hscd.search import session
-from hscd.search.record import digest
+from hscd.search import engines, session
 from hscd.search.trials import Trials
 from hscd.system import messages
 from hscd.system.backend import keras, tensorboard
 from hscd.system.errors import InputError
 from hscd.thresholds.otsu import otsu
-from settings import SearchSettings
+from settings import SearchSettings, search_of
 
 __all__ = [
     "SAM",
@@ -58,9 +59,9 @@ def siamese_model(
 ) -> dict[str, Any]:
     """One trial of the search: build, train and test a network of chosen parameters.
 
-    This is a Hyperas template: `search`, the settings and hand-overs of the search, is put among its globals
-    (`hscd.search.trials.Handover`), and the expressions in double braces become the search space. A parameter that the
-    branch does not have is None, and those that it has beside them are in `search.further`.
+    This is a Hyperas template: the expressions in double braces become the search space, and `search`, a `Handover` of
+    `hscd.search.trials`, is put among its globals. A parameter that the branch does not have is None, and those that it
+    has beside them are in `search.further`.
 
     Args:
         train_set: (pixels, 2, bands) float32 pixel pairs; a part of them is held out for validation.
@@ -81,38 +82,20 @@ def siamese_model(
     layer_2 = {{choice(search.neurons_2)}}  # type: ignore  # noqa: F821
     batch_size = {{choice(search.batch_size)}}  # type: ignore  # noqa: F821
     parameters = {
-        "dropout_rate": dropout_rate,
-        "dropout_rate_1": dropout_rate_1,
-        "lr": lr,
-        "layer": layer,
-        "layer_1": layer_1,
-        "layer_2": layer_2,
-        "score_function": score_function,
-        "margin": search.margin,  # type: ignore  # noqa: F821
-        "fourth_layer": search.fourth_layer,  # type: ignore  # noqa: F821
-        "batch_size": batch_size,
-        **search.further,  # type: ignore  # noqa: F821
-    }
+        "dropout_rate": dropout_rate, "dropout_rate_1": dropout_rate_1, "lr": lr,
+        "layer": layer, "layer_1": layer_1, "layer_2": layer_2, "score_function": score_function,
+        "margin": search.margin, "fourth_layer": search.fourth_layer,  # type: ignore  # noqa: F821
+        "batch_size": batch_size, **search.further,  # type: ignore  # noqa: F821
+    }  # fmt: skip
+    rules, seed = search.rules, search.seed  # type: ignore  # noqa: F821
     keras.backend.clear_session()
     # Every trial starts from the seed of the search, whatever ran before it.
-    model = build_net(train_set.shape[2:], parameters, seed=search.seed)  # type: ignore  # noqa: F821
-    rules = search.rules  # type: ignore  # noqa: F821
-    train, validation = training.stratified_split(
-        train_labels,
-        search.seed,  # type: ignore  # noqa: F821
-        rules.validation_share,
-    )
+    model = build_net(train_set.shape[2:], parameters, seed=seed)
+    train, validation = training.stratified_split(train_labels, seed, rules.validation_share)
     best = training.fit(
-        model,
-        train_set,
-        train_labels,
-        train,
-        validation,
-        rules=rules,
-        batch_size=batch_size,  # type: ignore
-        seed=search.seed,  # type: ignore  # noqa: F821
-        callbacks=search.callbacks(),  # type: ignore  # noqa: F821
-    )
+        model, train_set, train_labels, train, validation, rules=rules, seed=seed,
+        batch_size=batch_size, callbacks=search.callbacks(),  # type: ignore  # noqa: F821
+    )  # fmt: skip
     return {
         "loss": best.val_loss,
         "status": STATUS_OK,
@@ -145,9 +128,9 @@ def hyperparam_search(
     test_labels: np.ndarray,
     distance_function: Callable[[Any, Any], Any],
     name: str,
-    hyperas_sett: SearchSettings | None = None,
+    hyperas_sett: SearchSettings | SectionProxy | None = None,
     *,
-    hyperas_search: SearchSettings | None = None,
+    hyperas_search: SearchSettings | SectionProxy | None = None,
     model_path: Path = config.MODEL_PATH,
     stat_path: Path = config.STAT_PATH,
     seed: int = config.SEED,
@@ -155,10 +138,10 @@ def hyperparam_search(
     rescaled: bool | None = None,
     trained_on: Sequence[str] = (),
     fixed: Mapping[str, Any] | None = None,
+    engine: str = engines.DEFAULT,
+    engine_options: Mapping[str, Any] | None = None,
 ) -> list[Trial]:
     """Search for the network of the lowest validation loss; save it when found, and the report of all trials last.
-
-    A search that was interrupted goes on where it stopped when it is asked for again; see `hscd.search.record`.
 
     Args:
         train_set: (pixels, 2, bands) float32 pixel pairs to learn from.
@@ -167,7 +150,7 @@ def hyperparam_search(
         test_labels: their labels.
         distance_function: distance that heads the network.
         name: of the model.
-        hyperas_sett: choices of the search.
+        hyperas_sett: choices of the search, of the settings or a section of a parser.
         hyperas_search: another name of `hyperas_sett`, that of the guide's program.
         model_path: folder of the saved model.
         stat_path: folder of the report and, under `logs`, of TensorBoard's records.
@@ -177,39 +160,58 @@ def hyperparam_search(
         trained_on: `hscd.scenes.fingerprint` of the pairs that `train_set` is of, which the saved model tells.
         fixed: parameters of the model that are not searched for and that `siamese_model` does not name: "network",
             "loss" and the options of the loss. None for the dense branch and the contrastive loss.
+        engine: what runs the trials, of `hscd.search.engines`.
+        engine_options: its options by name.
 
     Returns:
-        The trials.
+        The trials. A search that was interrupted goes on where it stopped (`hscd.search.record`).
 
     Raises:
         TypeError: if the choices of the search are not given once.
-        InputError: if a class is missing, every trial failed, or another process is searching for this model.
+        InputError: if a choice is missing or not allowed, a class is missing, every trial failed, or another process is
+            searching for this model.
     """
-    chosen = hyperas_sett or hyperas_search
-    if chosen is None or (hyperas_sett and hyperas_search):
-        raise TypeError("expected the choices of the search once, as hyperas_sett or as hyperas_search")
+    chosen = _choices(hyperas_sett, hyperas_search, (fixed or {}).get("network", branches.DEFAULT))
     training.check_classes(train_labels)
-    choices, max_evals = chosen.choices, chosen.max_evals
     data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
-    question = {
-        "data": digest(list({id(part): part for part in data.values()}.values())),
-        "distance": by_function(distance_function).name,
-        "seed": seed,
-        "backend": keras.backend.backend(),
-        **dataclasses.asdict(training_rules()),
-        **choices,
-        **({"network or loss": dict(fixed)} if fixed else {}),
-    }
-    log_folder = stat_path / "logs" / name / f"{datetime.now():%Y%m%d-%H%M%S}"
-    margin = config.MARGINS[by_function(distance_function).name]
-    trials = Trials(
-        siamese_model, data, distance_function, choices, seed, log_folder, training_rules(), margin, dict(fixed or {})
-    )
-    report = stat_path / f"{name}_stats.csv"
+    trials = _trials(data, distance_function, chosen.choices, seed, stat_path / "logs" / name, fixed or {})
+    run_trials, of_engine = engines.chosen(engine, engine_options or {})
+    question = trials.question | of_engine
+    paths = model_path / name, stat_path / f"{name}_stats.csv"
     return session.run(
-        trials, question, max_evals, model_path / name, report,
-        workers=workers, rescaled=rescaled, trained_on=trained_on,
-    )  # fmt: skip
+        trials,
+        question,
+        chosen.max_evals,
+        *paths,
+        run_trials,
+        workers=workers,
+        rescaled=rescaled,
+        trained_on=trained_on,
+    )
+
+
+def _trials(
+    data: Mapping[str, np.ndarray],
+    distance: Callable[[Any, Any], Any],
+    choices: Mapping[str, Any],
+    seed: int,
+    logs: Path,
+    fixed: Mapping[str, Any],
+) -> Trials:
+    """What the trials of a search share, by the constants of `config` as they are now."""
+    log_folder = logs / f"{datetime.now():%Y%m%d-%H%M%S}"
+    rest = training_rules(), config.MARGINS[by_function(distance).name], dict(fixed)
+    return Trials(siamese_model, data, distance, choices, seed, log_folder, *rest)
+
+
+def _choices(
+    sett: SearchSettings | SectionProxy | None, search: SearchSettings | SectionProxy | None, network: str
+) -> SearchSettings:
+    """The checked choices of a search for a branch network, that are given by one of two names; else a TypeError."""
+    given = [section for section in (sett, search) if section is not None]
+    if len(given) != 1:
+        raise TypeError("expected the choices of the search once, as hyperas_sett or as hyperas_search")
+    return search_of(given[0], network)
 
 
 @dataclasses.dataclass(frozen=True)

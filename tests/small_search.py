@@ -22,7 +22,7 @@ def labelled_pairs(pixels: int = 300, bands: int = 4, seed: int = 0) -> tuple[np
     return (pairs + rng.normal(0, 0.02, pairs.shape)).astype(np.float32), labels
 
 
-def search(folder, choices=CHOICES, seed=0, workers=1, **data):
+def search(folder, choices=CHOICES, seed=0, workers=1, engine="local", **data):
     pairs, labels = labelled_pairs()
     arguments = {"train_set": pairs, "train_labels": labels, "test_set": pairs, "test_labels": labels} | data
     return siamese.hyperparam_search(
@@ -34,4 +34,5 @@ def search(folder, choices=CHOICES, seed=0, workers=1, **data):
         stat_path=folder / "stat",
         seed=seed,
         workers=workers,
+        engine=engine,
     )

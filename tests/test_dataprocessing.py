@@ -13,7 +13,9 @@ from scipy.io import savemat
 
 import config
 import dataprocessing as dp
+import image_pairs
 from conftest import Workspace, all_pairs, make_pair, write_bands, write_mat
+from hscd.learn.samples import Samples
 from hscd.system.errors import InputError
 from settings import DataSet, Settings, read_settings, settings_of
 
@@ -427,6 +429,31 @@ def test_scenes_keep_unknown_pixels_and_follow_apply_rescaling(workspace: Worksp
     np.testing.assert_array_equal(raw[:, 1], after.reshape(-1, 5))
     assert scaled.min() == 0
     assert scaled.max() == 1
+
+
+# 10 pairs of 5 bands are 10 · 2 · 5 · 4 bytes. Of what is available, half is left to all else.
+@pytest.mark.parametrize(("free", "whole"), [(799, False), (800, True)])
+def test_pairs_to_learn_are_an_array_where_half_of_the_memory_holds_them(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, free: int, whole: bool
+) -> None:
+    settings = read_settings(workspace.file)
+    (scene,) = dp.scenes("PLACE A", settings)
+    positions = np.array([7, 3, 599, 40, 41, 42, 100, 0, 1, 2])
+    monkeypatch.setattr(image_pairs, "available_memory", lambda: free)
+    found = dp.pairs_to_learn(scene, positions, settings)
+    assert isinstance(found, np.ndarray) == whole
+    taken = found if isinstance(found, np.ndarray) else found.take(np.arange(10))
+    np.testing.assert_array_equal(taken, all_pairs(scene)[positions])
+
+
+def test_pairs_to_learn_keep_to_the_memory_limit(workspace: Workspace) -> None:
+    # 2^20 / 40 = 26214.4 pairs
+    settings = read_settings(workspace.file, ["settings.memory_limit=1"])
+    (scene,) = dp.scenes("PLACE A", settings)
+    assert isinstance(dp.pairs_to_learn(scene, np.zeros(26214, int), settings), np.ndarray)
+    found = dp.pairs_to_learn(scene, np.zeros(26215, int), settings)
+    assert isinstance(found, Samples)
+    assert found.room == 2**20
 
 
 def test_labelled_pixels_are_those_of_known_label(workspace: Workspace) -> None:

@@ -33,10 +33,11 @@ FINE_TUNINGS = {-1: "no fine tuning", 0: "all", 2: "r=3"}  # 1, by percentage, w
 
 
 class Watched(NamedTuple):
-    """What is noted of a run: images that were put into memory, and the shapes of windows that were read."""
+    """What is noted of a run: images that were put into memory, the shapes of windows, the numbers of pairs."""
 
     held: list[Path]
     windows: list[tuple[int, int]]
+    gathered: list[int]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -90,8 +91,8 @@ def results(space: Workspace, fine_tunings: list[int], *overrides: str) -> dict[
 
 def in_windows(space: Workspace, fine_tunings: list[int]) -> tuple[dict[str, Any], Watched]:
     """`results` with tiny windows and little memory, and what went on."""
-    watched = Watched([], [])
-    fill, hold = scene.fill_pixels, image.held
+    watched = Watched([], [], [])
+    fill, hold, take = scene.fill_pixels, image.held, scene.Scene.take
 
     def watched_fill(target: np.ndarray, pixels: np.ndarray, *rest: Any) -> None:
         watched.windows.append(pixels.shape[:2])
@@ -101,8 +102,13 @@ def in_windows(space: Workspace, fine_tunings: list[int]) -> tuple[dict[str, Any
         watched.held.append(what.path)
         return hold(what)
 
+    def watched_take(of: scene.Scene, positions: np.ndarray) -> np.ndarray:
+        watched.gathered.append(len(positions))
+        return take(of, positions)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scene, "_WINDOW_BYTES", SMALL)
+        patch.setattr(scene.Scene, "take", watched_take)
         patch.setattr(scene, "fill_pixels", watched_fill)
         patch.setattr(dp, "held", watched_hold)
         return results(space, fine_tunings, LITTLE_MEMORY), watched
@@ -157,6 +163,9 @@ def test_window_by_window_it_is_the_same(
     space = make_space(tmp_path, whole[0].folder / "model", **layout)
     found, watched = in_windows(space, fine_tunings)
     assert_windows(watched)
+    # A MiB holds 2^20 / (2 · 52 · 4) = 2520 pairs. All 5200 are learned from in three parts, or judged by in one.
+    assert max(watched.gathered, default=0) <= 2520
+    assert len(watched.gathered) >= (3 if 0 in fine_tunings else 0)
     left_out = tuple(f"PLACE A_town_on_M_{FINE_TUNINGS[number]}" for number in FINE_TUNINGS.keys() - set(fine_tunings))
     assert_same(found, {name: content for name, content in whole[1].items() if not name.startswith(left_out)})
 

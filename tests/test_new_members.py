@@ -1,4 +1,4 @@
-"""A new distance, detector, threshold, loss or branch is one file, and goes through everything without another edit."""
+"""A new member of any family is one file, and goes through everything without another edit."""
 
 import json
 import os
@@ -99,12 +99,61 @@ class Normalised(Branch):
 
 BRANCHES.add("normalised", Normalised(), Option("widths", parsing.integers, "a Python list of integers"))
 ''',
+    "search/engines/drawn.py": '''
+"""Random choices, one trial after the other, of one learning rate."""
+from hscd.registry import Option
+from hscd.search.engines import ENGINES, finished
+from hscd.search.runners import attempt
+from hscd.system import parsing
+
+@ENGINES.register("drawn", Option("one_rate", lambda text: parsing.number(text, 0), "a number > 0", 0.001))
+def drawn(task, one_rate):
+    import hyperopt
+    import numpy as np
+
+    objective, trials = task.trials(task.on_epoch), []
+    for number in range(task.max_evals):
+        entry, model = task.recorded.get(number), None
+        if entry is None:
+            rng = np.random.default_rng([task.seed, number])
+            choice = hyperopt.pyll.stochastic.sample(task.space, rng=rng) | {"lr": one_rate}
+            entry, model = finished(attempt(objective, number, choice), choice, {})
+            task.on_trial(entry, model)
+        trials.append(entry.trial)
+    return trials
+''',
+    "selections/extremes.py": '''
+"""A number of pixels of each class: those of the largest and of the smallest distances."""
+import numpy as np
+from hscd.registry import Option
+from hscd.selections import SELECTIONS, Selection
+from hscd.system import parsing
+
+def select(pseudo, correct, *, of_each):
+    order = np.argsort(pseudo["distances"])
+    return np.concatenate([order[:of_each], order[-of_each:]]), np.repeat([1, 0], of_each)
+
+OF_EACH = Option("of_each", lambda text: parsing.integer(text, 1), "an integer >= 1", 50)
+SELECTIONS.add("extremes", Selection(9, "extremes", select, lambda of_each: f"extremes {of_each}"), OF_EACH)
+''',
+    "corrections/rim.py": '''
+"""Nothing changes at the rim of a scene."""
+from hscd.corrections import CORRECTIONS
+from hscd.registry import Option
+from hscd.system import parsing
+
+@CORRECTIONS.register("rim", Option("rim", lambda text: parsing.integer(text, 1), "an integer >= 1", 1))
+def rim(labels, scores, radius, rim):
+    corrected = labels.copy()
+    corrected[:rim] = corrected[-rim:] = corrected[:, :rim] = corrected[:, -rim:] = 1
+    return corrected
+''',
 }
 # What a folder in the package would be: each file is looked for beside those of its family.
 RUN = """
 import importlib, json, sys
 for family in {families!r}:
-    importlib.import_module("hscd." + family).__path__.append(sys.argv[1] + "/" + family)
+    importlib.import_module("hscd." + family.replace("/", ".")).__path__.append(sys.argv[1] + "/" + family)
 for script, *overrides in json.loads(sys.argv[3]):
     arguments = [word for override in overrides for word in ("--set", override)]
     status = importlib.import_module(script).main(["--config", sys.argv[2], *arguments])
@@ -113,9 +162,10 @@ for script, *overrides in json.loads(sys.argv[3]):
 OTHERS = [
     "settings.distance=COS", "settings.network=normalised", "settings.loss=neighbours", "settings.temperature=0.5",
     "settings.detector=local", "settings.threshold=quantile", "settings.changed_share=0.15", "settings.workers=1",
-    "settings.model_name=NEW", "settings.test_set=PLACE A",
+    "settings.model_name=NEW", "settings.test_set=PLACE A", "settings.engine=drawn", "settings.one_rate=0.004",
+    "settings.correction=rim", "settings.rim=9",
 ]  # fmt: skip
-SECTION = "\n[hyperas settings COS]\nbatch_size = [64]\nwidths = [6]\nmax_evals = 1\n"
+SECTION = "\n[hyperas settings COS]\nbatch_size = [64]\nwidths = [6]\nmax_evals = 2\n"
 
 
 def test_a_file_each_goes_through_configuration_search_fine_tuning_test_and_report(tmp_path):
@@ -128,9 +178,9 @@ def test_a_file_each_goes_through_configuration_search_fine_tuning_test_and_repo
     runs = [
         ["predutils", *OTHERS],
         ["main", *OTHERS, "settings.training=True"],
-        ["main", *OTHERS, "settings.training=False", "settings.fine_tuning=0"],
+        ["main", *OTHERS, "settings.training=False", "settings.fine_tuning=9", "settings.of_each=60"],
     ]
-    driver = RUN.format(families=[name.split("/")[0] for name in FILES])
+    driver = RUN.format(families=[name.rpartition("/")[0] for name in FILES])
     done = subprocess.run(
         [sys.executable, "-c", driver, str(tmp_path / "new"), str(space.file), json.dumps(runs)],
         capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(PROJECT / "Net")},
@@ -142,11 +192,18 @@ def test_a_file_each_goes_through_configuration_search_fine_tuning_test_and_repo
     pseudo = pd.read_csv(stat / "PLACE A_town_local_pseudo_rescaling_True.csv").iloc[0]
     assert abs(pseudo["true_positives_num"] + pseudo["false_positives_num"] - 90) <= 60  # of the known ones
     assert pseudo["kappa"] > 0.3
-    trial = pd.read_csv(stat / "NEW_stats.csv").iloc[0]
-    assert (trial["status"], trial["width"]) == ("ok", 6)
-    test = pd.read_csv(stat / "PLACE A_town_on_NEW_all.csv").iloc[0]
+    # What is 9 pixels from the border, 2 × 12 of 20 × 30, is left.
+    corrected = pd.read_csv(stat / "PLACE A_town_local_pseudo_rescaling_True_corrected.csv").iloc[0]
+    assert corrected["true_positives_num"] + corrected["false_positives_num"] <= 24
+    trials = pd.read_csv(stat / "NEW_stats.csv")
+    assert list(trials["status"]) == ["ok", "ok"]
+    assert list(trials["width"]) == [6, 6]
+    assert list(trials["learning_rate"]) == [0.004, 0.004]
+    test = pd.read_csv(stat / "PLACE A_town_on_NEW_extremes 60.csv").iloc[0]
+    assert test["pseudo_qty"] == 120
     assert test["ft_epochs"] >= test["ft_best_epoch"] >= 1
-    record = json.loads((stat / "PLACE A_on_NEW_all_run.json").read_text(encoding="utf-8"))
-    assert record["settings"]["loss"] == "neighbours"
+    assert test["true_positives_num_correction"] + test["false_positives_num_correction"] <= 24
+    record = json.loads((stat / "PLACE A_on_NEW_extremes 60_run.json").read_text(encoding="utf-8"))
+    assert (record["settings"]["loss"], record["settings"]["engine"]) == ("neighbours", "drawn")
     assert record["settings"]["options"]["temperature"] == 0.5
     assert record["results"]["town"]["kappa"] == test["kappa"]

@@ -9,6 +9,7 @@ import pytest
 import siamese
 from hscd.evaluation.confusion import Confusion
 from hscd.learn import training
+from hscd.search.engines import ENGINES
 from hscd.system import storage
 from hscd.system.backend import keras
 from hscd.system.errors import InputError
@@ -78,6 +79,20 @@ def cut_search(tmp_path, monkeypatch, call=4, **options):
             search(tmp_path, FIVE, **options)
 
 
+def test_a_search_goes_on_with_as_many_workers_as_it_began_with(tmp_path, quick_trials, monkeypatch):
+    seen = []
+
+    def watched(task):
+        seen.append(task.workers)
+        return ENGINES["local"](replace(task, workers=1))
+
+    monkeypatch.setitem(ENGINES._members, "watched", watched)
+    cut_search(tmp_path, monkeypatch, workers=3, engine="watched")
+    search(tmp_path, FIVE, workers=None, engine="watched")
+    search(tmp_path, FIVE, workers=None, engine="watched")  # another one, so small that one process is faster
+    assert seen == [3, 3, 1]
+
+
 def test_the_record_is_text(tmp_path, quick_trials, monkeypatch):
     cut_search(tmp_path, monkeypatch)
     record = json.loads((tmp_path / "model/M_search.json").read_text(encoding="utf-8"))
@@ -92,11 +107,13 @@ def test_the_record_is_text(tmp_path, quick_trials, monkeypatch):
         ({"choices": replace(FIVE, options=FIVE.options | {"neurons": [8, 13]})}, "neurons"),
         ({"train_set": labelled_pairs()[0] + np.float32(1e-6)}, "data"),
         ({"test_labels": 1 - labelled_pairs()[1]}, "data"),
+        ({"engine": "new"}, "engine"),
     ],
 )
 def test_other_data_or_settings_start_a_new_search_and_say_so(
     tmp_path, quick_trials, monkeypatch, capsys, options, named
 ):
+    monkeypatch.setitem(ENGINES._members, "new", ENGINES["local"])
     cut_search(tmp_path, monkeypatch)
     kept = (tmp_path / "model/M_search.json").read_bytes()
     options = {"choices": FIVE} | options

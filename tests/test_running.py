@@ -3,6 +3,7 @@
 import os
 import pickle
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import predutils
 from breaking import TEST, change_mat, expect
 from conftest import CONFIGURATION, ONE_PLACE, PROJECT, Workspace, make_pair, run_apart, write_bands
 from hscd.models import saved as models
@@ -64,6 +66,19 @@ def test_numbers_are_told_in_any_encoding(workspace: Workspace, monkeypatch: pyt
     done = workspace.run("inspect_data")
     assert done.returncode == 0, done.stderr
     assert r"town: 20 \xd7 30 pixels" in done.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("--quiet",)])
+def test_ctrl_c_is_told_in_one_line(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    def interrupted(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(predutils, "generate", interrupted)
+    assert predutils.main(["--config", str(workspace.file), *options]) == 130
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "interrupted\n")
 
 
 def test_work_goes_on_when_nobody_reads_any_more(space: Workspace) -> None:

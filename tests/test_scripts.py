@@ -288,12 +288,19 @@ def test_the_table_agrees_with_the_saved_pseudo_labels(runs: Runs) -> None:
 # --- labelby ---------------------------------------------------------------------------------------------------------
 
 
+def pseudo_label_inputs(runs: Runs, record: str) -> list[str]:
+    """The files of pseudo-labels that a run says it read."""
+    inputs = json.loads((runs.space.folder / "stat" / record).read_text(encoding="utf-8"))["inputs"]
+    return [Path(entry["pseudo_labels"]["path"]).name for entry in inputs if "pseudo_labels" in entry]
+
+
 def test_labelbyperc_writes_nine_maps_a_pair(tuned: Runs) -> None:
     written = tuned("labelbyperc_generation", "settings.train_set=PLACE B", alone=True)
     pictures = [
         f"stat/PLACE B_{pair}_{percentage}%.png" for pair in ("east", "west") for percentage in range(10, 100, 10)
     ]
     assert sorted(written) == sorted([*pictures, "stat/PLACE B_percentages_run.json"])
+    assert pseudo_label_inputs(tuned, "PLACE B_percentages_run.json") == ["east.pickle", "west.pickle"]
     for percentage in (10, 90):
         check_class_map(tuned.space.folder / f"stat/PLACE B_east_{percentage}%.png", unknown=True)
     # Of the share p kept, the three panels show the changed, the unchanged and both: 1 − 2p/3 of their area is
@@ -311,6 +318,7 @@ def test_labelbyneigh_writes_a_map_for_each_radius(tuned: Runs) -> None:
     written = tuned("labelbyneigh_generation", "settings.pseudo_radius=4", alone=True)
     pictures = [f"stat/PLACE A_town_radius{radius}.png" for radius in (2, 3, 4)]
     assert sorted(written) == ["stat/PLACE A_radii_run.json", *pictures]
+    assert pseudo_label_inputs(tuned, "PLACE A_radii_run.json") == ["town.pickle"]
     for radius in (2, 3):
         check_class_map(tuned.space.folder / f"stat/PLACE A_town_radius{radius}.png", unknown=True)
 
@@ -428,6 +436,8 @@ def check_test(runs: Runs, written: list[str], data_set: str, pairs: list[str], 
     assert sorted(written) == sorted([*expected, run_file])
     record = json.loads((runs.space.folder / run_file).read_text(encoding="utf-8"))
     assert sorted(record["results"]) == sorted(pairs)
+    read = [] if selection == "no fine tuning" else [f"{pair}.pickle" for pair in pairs]
+    assert pseudo_label_inputs(runs, run_file.removeprefix("stat/")) == read
     for name, pair in zip(names, pairs, strict=True):
         row = only_row(runs.csv(f"{name}.csv"), TEST_COLUMNS)
         assert record["results"][pair]["threshold"] == row["threshold"]

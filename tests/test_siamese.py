@@ -1,5 +1,6 @@
 """The network, its training and its search: against NumPy, against Keras itself, and against the guide's models."""
 
+import configparser
 import gc
 import pickle
 import weakref
@@ -344,6 +345,44 @@ def test_the_choices_go_by_both_of_their_names(tmp_path, short_training):
     for given in ({}, {"hyperas_sett": CHOICES, "hyperas_search": CHOICES}):
         with pytest.raises(TypeError, match="choices of the search once"):
             siamese.hyperparam_search(*arguments, **given)
+
+
+SECTION = """
+[my search]
+batch_size = [32, 64]  # pairs
+neurons = [8, 12]
+neurons_1 = [6]
+neurons_2 = [4]
+max_dropout = 0.2
+fourth_layer = False
+max_evals = 1
+"""
+
+
+def test_the_choices_may_be_a_section_of_a_parser(tmp_path, short_training):
+    parser = configparser.ConfigParser()
+    parser.read_string(SECTION)
+    pairs, labels = labelled_pairs()
+    found = []
+    for number, choices in enumerate((parser["my search"], replace(CHOICES, max_evals=1))):
+        paths = {"model_path": tmp_path / f"{number}", "stat_path": tmp_path / f"{number}", "workers": 1}
+        found.append(siamese.hyperparam_search(pairs, labels, pairs, labels, euclidean_dist, "M", choices, **paths))
+    assert [trial.report for trial in found[0]] == [trial.report for trial in found[1]]
+
+
+def test_the_section_of_a_parser_is_checked_as_a_file_is():
+    parser = configparser.ConfigParser()
+    parser.read_string(SECTION.replace("neurons_1 = [6]", "").replace("0.2", "2"))
+    pairs, labels = labelled_pairs()
+    arguments = (pairs, labels, pairs, labels, euclidean_dist, "M")
+    with pytest.raises(InputError) as caught:
+        siamese.hyperparam_search(*arguments, parser["my search"])
+    said = [line.partition(": ")[2] for line in str(caught.value).splitlines()]
+    assert said[0].startswith("[my search] neurons_1: missing; expected a Python list of integers")
+    assert said[1] == "[my search] max_dropout: found '2'; expected a number in ]0, 1["
+    parser.read_string("[none]")
+    with pytest.raises(InputError, match=r"\[none\] neurons: missing"):
+        siamese.hyperparam_search(*arguments, hyperas_search=parser["none"])
 
 
 def test_a_trial_reports_its_epochs_and_ends_when_it_is_told_to(tmp_path, short_training):

@@ -2,6 +2,10 @@
 
 A family is a package with a `Registry`; a member is one file in it, which registers itself. There is no second list:
 the configuration, `--help`, the key tables of README.md and net.conf and the contract tests ask the registry.
+
+Members may share an option, be they of one family or of two: it is one key, whose one value each of them is told. That
+has to be meant, so they register the same `Option`. Two that differ, if only in the function that reads them, cannot
+have one name: those of one family are refused when they register, others when the keys are gathered (`settings.keys`).
 """
 
 from __future__ import annotations
@@ -21,7 +25,10 @@ S = TypeVar("S")
 class Option:
     """One key of the configuration: how its text is read, what is allowed, and what it is for.
 
-    `parse` raises ValueError for what is not allowed. An option without a default must be given.
+    `parse` raises ValueError for what is not allowed. An option without a default must be given. Where the default is
+    None, `otherwise` says what counts then.
+
+    Tables read "{help}: {allowed} (default: {default})", so `help` is what the value is, and `allowed` what it may be.
     """
 
     name: str
@@ -29,6 +36,7 @@ class Option:
     allowed: str
     default: Any = ...
     help: str = ""
+    otherwise: str = ""
 
 
 class Registry(Mapping[str, T], Generic[T]):

@@ -19,6 +19,7 @@ from hscd.records import PseudoLabels
 from hscd.registry import Registry
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
+from hscd.search.engines import ENGINES
 from hscd.selections import SELECTIONS, Selected, by_code, corrected_labels
 from hscd.selections.thinning import thinned
 from hscd.system import progress
@@ -151,6 +152,11 @@ class Plan:
         network, loss = self._settings.network, self._settings.loss
         chosen = ({"network": network} if network != branches.DEFAULT else {}) | self._options(losses.LOSSES, loss)
         return chosen | ({"loss": loss} if loss != losses.DEFAULT else {})
+
+    @property
+    def engine_options(self) -> dict[str, Any]:
+        """Options of the engine that runs the trials of a search."""
+        return self._options(ENGINES, self._settings.engine)
 
     def _options(self, family: Registry[Any], name: str) -> dict[str, Any]:
         return {option.name: self._settings.options[option.name] for option in family.options(name)}

@@ -49,8 +49,12 @@ class RunRecord:
     def add_inputs(self, pairs: Sequence[PairFiles]) -> None:
         """Note the files of pairs, with their sizes and the times they were last changed."""
         for files in pairs:
-            paths = {name: value for name, value in files._asdict().items() if isinstance(value, Path)}
-            self._inputs.append({"pair": files.name} | {name: _file(path) for name, path in paths.items()})
+            self.add_files(files.name, **files._asdict())
+
+    def add_files(self, pair: str, **files: Any) -> None:
+        """Note files of a pair by what they are, as `add_inputs` does; what is no path is passed over."""
+        paths = {name: value for name, value in files.items() if isinstance(value, Path)}
+        self._inputs.append({"pair": pair} | {name: _file(path) for name, path in paths.items()})
 
     def add_result(self, name: str, figures: Mapping[str, Any]) -> None:
         """Note what came out for a pair, or for a search."""

@@ -8,7 +8,7 @@ else lists keys: messages, `--help`, the tables of README.md and the comments of
 from __future__ import annotations
 
 from settings.data_set import DataSet
-from settings.reader import data_set_of, read_settings, settings_of
+from settings.reader import data_set_of, read_settings, search_of, settings_of
 from settings.records import SearchSettings, Settings
 
-__all__ = ["DataSet", "SearchSettings", "Settings", "data_set_of", "read_settings", "settings_of"]
+__all__ = ["DataSet", "SearchSettings", "Settings", "data_set_of", "read_settings", "search_of", "settings_of"]

@@ -60,7 +60,7 @@ class Checks:
             return
         if len(masks) == 1:
             missing = next(key for key in MASK_KEYS if key not in given)
-            self.problem(f"[{name}] {missing}: missing; expected {_allowed(missing)}, as there is a {masks[0]}")
+            self.problem(f"[{name}] {missing}: missing; expected {_allowed(missing)}, as {masks[0]} is given")
         if len(masks) == 2 and values[masks[0]] == values[masks[1]]:
             self.problem(f"[{name}] {', '.join(masks)}: both are {values[masks[0]]}; expected two different masks")
         if ("labelPath" in given and "pairs" not in given) or ("pairs" in given and given & set(LABEL_KEYS)):

@@ -10,16 +10,16 @@ from hscd.scenes import band_choice
 from hscd.system import parsing
 from settings.declared import key
 
-_BANDS = "numbers of bands from 1 and ranges of them or of wavelengths, for example 1-50, 60, 430-900 nm"
-_VALUES = "a number, several (1, 2, 3) or colours (0xff0000)"
+_BANDS = "numbers from 1, and ranges of them or of wavelengths, for example 1-50, 60, 430-900 nm"
+_VALUES = "a number, several as 1, 2, 3, or colours as 0xff0000"
 
 
 def _place(name: str, of: str, says: str) -> dict[str, Any]:
-    return key(name, parsing.path, f"the folder of the {of}", None, says)
+    return key(name, parsing.path, f"a folder, or one {of}", None, says)
 
 
-def _variable(name: str, files: str, says: str) -> dict[str, Any]:
-    return key(name, parsing.filled, f"the name of the variable in the .mat files{files}", None, says)
+def _variable(name: str, says: str, otherwise: str = "") -> dict[str, Any]:
+    return key(name, parsing.filled, "the name of a variable", None, says, otherwise)
 
 
 def _labels(name: str, says: str) -> dict[str, Any]:
@@ -34,98 +34,93 @@ class DataSet:
     """
 
     name: str
-    img_a_path: Path | None = field(metadata=_place("imgAPath", "before images", "before images, or one of them"))
+    img_a_path: Path | None = field(metadata=_place("imgAPath", "image", "where the before images lie"))
     img_b_path: Path | None = field(
-        metadata=_place("imgBPath", "after images", "after images, of the same names, or one of them")
+        metadata=_place("imgBPath", "image", "where the after images lie, under the same names")
     )
     label_path: Path | None = field(
-        metadata=_place("labelPath", "label maps", "label maps, of the same names, or one of them; needed for training")
+        metadata=_place(
+            "labelPath", "label map", "where the label maps lie, under the same names (a training needs them)"
+        )
     )
     changed_mask: Path | None = field(
-        default=None,
-        kw_only=True,
+        default=None, kw_only=True,
         metadata=_place(
-            "changedMask", "masks of changed pixels", "masks that are not zero where pixels are changed, or one of them"
+            "changedMask", "mask",
+            "where the masks of changed pixels lie, which are not zero there (two masks take the place of labelPath)",
         ),
-    )
+    )  # fmt: skip
     unchanged_mask: Path | None = field(
-        default=None,
-        kw_only=True,
-        metadata=_place(
-            "unchangedMask",
-            "masks of unchanged pixels",
-            "the same of unchanged pixels; the two take the place of labelPath",
-        ),
-    )
+        default=None, kw_only=True,
+        metadata=_place("unchangedMask", "mask", "where the masks of unchanged pixels lie, which are not zero there"),
+    )  # fmt: skip
     pairs: Path | None = field(
         default=None, kw_only=True,
         metadata=key(
-            "pairs", parsing.path, "a CSV file that lists the pairs", None,
-            "names of pairs and of their files, in place of the paths above: columns name, before, after and, as they "
-            "apply, label, changed_mask and unchanged_mask, split",
+            "pairs", parsing.path, "a CSV file", None,
+            "list of the pairs and their files, in place of the paths above, with the columns name, before, after and, "
+            "as they apply, label, changed_mask, unchanged_mask and split",
         ),
     )  # fmt: skip
     split: str | None = field(
         default=None, kw_only=True,
-        metadata=key(
-            "split", parsing.filled, "a value of the column split of the list of pairs", None, "the rows to take"
-        ),
+        metadata=key("split", parsing.filled, "a value of its column split", None, "rows of that list to take", "all"),
     )  # fmt: skip
     pseudo_path: Path = field(
         metadata=key(
-            "pseudoPath",
-            parsing.path,
-            "the folder of the pseudo-labels",
-            says="pseudo-labels, which predutils.py writes",
+            "pseudoPath", parsing.path, "a folder", says="where the pseudo-labels lie, which predutils.py writes"
         )
     )
     mat_label: str | None = field(
-        metadata=_variable("matLabel", "", "variable that holds the data (.mat, .nc); needed where several fit")
+        metadata=_variable("matLabel", "variable that holds the data in .mat and .nc files (needed where several fit)")
     )
     mat_label_a: str | None = field(
-        default=None, kw_only=True, metadata=_variable("matLabelA", " of before images", "that of before images")
+        default=None,
+        kw_only=True,
+        metadata=_variable("matLabelA", "that of before images, where the names differ", "matLabel"),
     )
     mat_label_b: str | None = field(
-        default=None, kw_only=True, metadata=_variable("matLabelB", " of after images", "that of after images")
+        default=None, kw_only=True, metadata=_variable("matLabelB", "that of after images", "matLabel")
     )
     mat_label_truth: str | None = field(
-        default=None, kw_only=True, metadata=_variable("matLabelTruth", " of label maps", "that of label maps")
+        default=None, kw_only=True, metadata=_variable("matLabelTruth", "that of label maps", "matLabel")
     )
     changed_label: tuple[float, ...] | None = field(
-        metadata=_labels("changedLabel", "changed in the label maps; needed with labelPath")
+        metadata=_labels("changedLabel", "what stands for changed in the label maps (needed with labelPath)")
     )
     unchanged_label: tuple[float, ...] | None = field(
-        metadata=_labels("unchangedLabel", "unchanged in them; needed with labelPath")
+        metadata=_labels("unchangedLabel", "what stands for unchanged in the label maps (needed with labelPath)")
     )
     unknown_label: tuple[float, ...] | None = field(
         metadata=key(
             "unknownLabel", lambda text: parsing.label_values(text, parsing.number_or_nan), f"{_VALUES}, or nan", None,
-            "unknown in them, as is what they declare as nodata",
+            "what stands for unknown in the label maps, beside what they declare as nodata",
         )
     )  # fmt: skip
     nodata: float | None = field(
         default=None,
         metadata=key(
             "nodata", parsing.number_or_nan, "a number or nan", None,
-            "image pixels without data, which are masked; by default what the file declares",
+            "value of image pixels without data, which are masked", "what the file declares",
         ),
     )  # fmt: skip
     bands: band_choice.Choice | None = field(
-        default=None, metadata=key("bands", band_choice.parse_bands, _BANDS, None, "bands to use")
+        default=None, metadata=key("bands", band_choice.parse_bands, _BANDS, None, "bands to use", "all")
     )
     bad_bands: band_choice.Choice | None = field(
         default=None,
         metadata=key(
             "bad_bands", lambda text: band_choice.parse_bands(text, (band_choice.FILE, band_choice.WATER)),
             f"{_BANDS}, {band_choice.FILE} or {band_choice.WATER} among them", None,
-            "bands not to use; file: those on the file's own list; water: where water vapour absorbs",
+            "bands not to use (file is those on the file's own list, water those where water vapour absorbs)",
+            "none",
         ),
     )  # fmt: skip
     scale: float | None = field(
         default=None,
         metadata=key(
             "scale", lambda text: parsing.number(text, 0), "a number > 0", None,
-            "factor of the values in place of the file's own scale and offset",
+            "factor of the values, in place of the scale and offset of the file", "those of the file",
         ),
     )  # fmt: skip
 

@@ -14,18 +14,20 @@ from hscd.system import parsing
 OPTION = "option"
 
 
-def key(name: str, parse: Callable[[str], Any], allowed: str, default: Any = ..., says: str = "") -> dict[str, Any]:
+def key(
+    name: str, parse: Callable[[str], Any], allowed: str, default: Any = ..., says: str = "", otherwise: str = ""
+) -> dict[str, Any]:
     """Of a field's metadata: the key of the configuration that fills it."""
-    return {OPTION: Option(name, parse, allowed, default, says)}
+    return {OPTION: Option(name, parse, allowed, default, says, otherwise)}
 
 
-def member(name: str, family: Mapping[str, Any], default: Any, says: str) -> dict[str, Any]:
+def member(name: str, family: Mapping[str, Any], default: Any, says: str, otherwise: str = "") -> dict[str, Any]:
     """A key whose values are the members of a family, those that have registered when it is asked for."""
 
     def option() -> Option:
         *others, last = family
         allowed = f"{', '.join(others)} or {last}" if others else last
-        return Option(name, parsing.one_of(family), allowed, default, says)
+        return Option(name, parsing.one_of(family), allowed, default, says, otherwise)
 
     return {OPTION: option}
 

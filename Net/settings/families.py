@@ -13,6 +13,7 @@ from hscd.heads import HEADS
 from hscd.losses import LOSSES
 from hscd.normalisation import NORMALISATIONS
 from hscd.registry import Option, Registry
+from hscd.search.engines import ENGINES
 from hscd.selections import SELECTIONS
 from hscd.thresholds import THRESHOLDS
 
@@ -40,6 +41,7 @@ FAMILIES = (
     Family("threshold", THRESHOLDS),
     Family("correction", CORRECTIONS),
     Family("loss", LOSSES),
+    Family("engine", ENGINES),
 )
 # Their options are searched: they stand in the sections of the searches.
 NETWORKS = Family("network", BRANCHES)

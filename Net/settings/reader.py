@@ -75,6 +75,13 @@ def data_set_of(section: DataSet | configparser.SectionProxy) -> DataSet:
     return _Reader(config.DATA_CONFIG_PATH, _plain_copy(section.parser), ()).data_set(section.name)
 
 
+def search_of(section: SearchSettings | configparser.SectionProxy, network: str) -> SearchSettings:
+    """The checked choices of a search, of a section of a parser for a branch network; as `settings_of`."""
+    if isinstance(section, SearchSettings):
+        return section
+    return _Reader(config.DATA_CONFIG_PATH, _plain_copy(section.parser), ()).search(section.name, network)
+
+
 def _parse(file: Path) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=("#", ";"))
     try:
@@ -208,8 +215,8 @@ class _Reader(Checks):
         return Settings(
             file=self.file,
             data_sets=found,
-            searches={distance: _search(values) for distance, values in searches.items()},
-            options=_options(general, family_options()),
+            searches={distance: _search(values, folder) for distance, values in searches.items()},
+            options=_options(general, family_options(), folder),
             **_by_field(Settings, general),
         )
 
@@ -226,6 +233,13 @@ class _Reader(Checks):
         self.check_data_set(name, values)
         self.raise_problems()
         return _data_set(name, values, self.folder)
+
+    def search(self, name: str, network: str) -> SearchSettings:
+        """The choices of one search, whatever the rest of the file says, and whatever distance its section names."""
+        self.searches.setdefault(name, "")
+        values = self.section(name, (NETWORKS,), {"network": network})
+        self.raise_problems()
+        return _search(values, self.folder)
 
     @property
     def folder(self) -> Path:
@@ -249,8 +263,10 @@ def _by_field(record: type, values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[key.name] for name, key in fields_of(record).items()}
 
 
-def _options(values: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name in names}
+def _options(values: dict[str, Any], names: set[str], folder: Path) -> dict[str, Any]:
+    """The values of options; paths are relative to a folder."""
+    found = {name: value for name, value in values.items() if name in names}
+    return {name: folder / value if isinstance(value, Path) else value for name, value in found.items()}
 
 
 def _data_set(name: str, values: dict[str, Any], folder: Path) -> DataSet:
@@ -260,5 +276,5 @@ def _data_set(name: str, values: dict[str, Any], folder: Path) -> DataSet:
     return DataSet(name=name, **fields | paths)
 
 
-def _search(values: dict[str, Any]) -> SearchSettings:
-    return SearchSettings(**_by_field(SearchSettings, values), options=_options(values, network_options()))
+def _search(values: dict[str, Any], folder: Path) -> SearchSettings:
+    return SearchSettings(**_by_field(SearchSettings, values), options=_options(values, network_options(), folder))

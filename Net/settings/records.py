@@ -13,6 +13,7 @@ from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
 from hscd.normalisation import NORMALISATIONS
 from hscd.records import LARGEST_BATCH
+from hscd.search import engines
 from hscd.selections import SELECTIONS
 from hscd.system import parsing
 from hscd.system.errors import InputError
@@ -38,7 +39,7 @@ class SearchSettings:
         metadata=key(
             "batch_size", lambda text: parsing.integers(text, LARGEST_BATCH),
             f"a Python list of integers from 1 to {LARGEST_BATCH}, for example [32, 64]",
-            says="pixel pairs a training step: choices of the search",
+            says="choices of how many pixel pairs a training step has",
         )
     )  # fmt: skip
     max_evals: int = field(
@@ -92,7 +93,7 @@ class Settings:
             "distance",
             HEADS,
             ...,
-            "Euclidean distance or spectral angle: head of the network, and source of pseudo-labels",
+            "distance that heads the network and makes pseudo-labels, the Euclidean one or the spectral angle",
         )
     )
     model_name: str = field(
@@ -108,7 +109,12 @@ class Settings:
         )
     )  # fmt: skip
     training: bool = field(
-        metadata=key("training", parsing.boolean, _TRUE_FALSE, says="True: search and train; False: test a saved model")
+        metadata=key(
+            "training",
+            parsing.boolean,
+            _TRUE_FALSE,
+            says="whether to search for a model and train it, or to test a saved one",
+        )
     )
     fine_tuning: int = field(
         metadata=key(
@@ -148,7 +154,7 @@ class Settings:
         ),
     )
     detector: str | None = field(
-        default=None, metadata=member("detector", DETECTORS, None, "source of pseudo-labels; by default the distance")
+        default=None, metadata=member("detector", DETECTORS, None, "source of pseudo-labels", "the distance")
     )
     threshold: str = field(
         default="otsu",
@@ -168,39 +174,55 @@ class Settings:
     seed: int = field(
         metadata=key(
             "seed", lambda text: parsing.integer(text, 0, 2**32 - 1), "an integer from 0 to 4294967295", config.SEED,
-            "seed of every random choice; same seed, data, machine, workers and OMP_NUM_THREADS, same results",
+            "seed of every random choice (the same seed, data, machine, workers and OMP_NUM_THREADS give the same "
+            "results)",
         )
     )  # fmt: skip
     backend: str = field(
         metadata=key(
             "backend", parsing.one_of(BACKENDS), " or ".join(BACKENDS), BACKENDS[0],
-            "what Keras runs on; jax needs pip install -r requirements-jax.txt",
+            "what Keras runs on (jax needs pip install -r requirements-jax.txt)",
         )
     )  # fmt: skip
+    engine: str = field(
+        default=engines.DEFAULT,
+        metadata=member(
+            "engine",
+            engines.ENGINES,
+            engines.DEFAULT,
+            "what runs the trials of a search (local is Hyperopt on this machine)",
+        ),
+    )
     workers: int | None = field(
         metadata=key(
             "workers", lambda text: parsing.integer(text, 1), "an integer >= 1", None,
-            "processes that run the trials of a search; by default as many as make it faster on this machine",
+            "processes that run the trials of a search", "as many as make it faster on this machine",
         )
     )  # fmt: skip
     memory_limit: int | None = field(
         metadata=key(
             "memory_limit", lambda text: parsing.integer(text, 1), "an integer >= 1, in MiB", None,
-            "memory that images and maps may take, by default what is available; larger images are read window by "
-            "window, or refused where they cannot be",
+            "memory that images and maps may take (larger images are read window by window, or refused where they "
+            "cannot be)", "what is available",
         )
     )  # fmt: skip
     min_area: float = field(
         metadata=key(
             "min_area", parsing.not_negative, "a number >= 0", 0.0,
-            "changed areas smaller than this are no polygons; in m², or pixels without a coordinate system",
+            "least area of a polygon of what changed, in m², or in pixels where there is no coordinate system",
         )
     )  # fmt: skip
     model_path: Path = field(
-        metadata=folder("model_path", "MODEL_PATH", "saved models; relative to this file, and not among images")
+        metadata=folder(
+            "model_path", "MODEL_PATH", "where models are saved, relative to this file and not among images"
+        )
     )
     stat_path: Path = field(
-        metadata=folder("stat_path", "STAT_PATH", "reports, maps and, under logs, TensorBoard's records; as model_path")
+        metadata=folder(
+            "stat_path",
+            "STAT_PATH",
+            "where reports, maps and, under logs, TensorBoard's records are written, as model_path",
+        )
     )
     options: dict[str, Any] = field(default_factory=dict)
     data_sets: dict[str, DataSet]

@@ -36,7 +36,8 @@ def comments(kind: str) -> list[str]:
     lines = []
     for key in keys:
         start = f"#   {key.name}".ljust(indent)
-        text = f"{key.help} ({_values(key)})"
+        # A second colon would hide which one the values come after.
+        text = f"{key.help}{';' if ':' in key.help else ':'} {_values(key)}"
         lines += textwrap.wrap(text, _WIDTH, initial_indent=start, subsequent_indent="#".ljust(indent))
     return lines
 
@@ -82,16 +83,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _values(key: Option) -> str:
     default = _default(key, "")
     if default:
-        return f"{key.allowed}; default: {default}"
-    return key.allowed if key.default is ... else f"{key.allowed}; optional"
+        return f"{key.allowed} (default: {default})"
+    return key.allowed if key.default is ... else f"{key.allowed} (optional)"
 
 
 def _default(key: Option, nothing: str) -> str:
-    """The default as net.conf would spell it, or `nothing` if that is what it is; empty if the key must be given."""
+    """The default as net.conf would spell it, what counts in place of one, or `nothing`; empty if it must be given."""
     if key.default is ...:
         return ""
     if key.default is None:
-        return nothing
+        return key.otherwise or nothing
     if isinstance(key.default, float) and math.isfinite(key.default):
         return f"{key.default:.15g}"
     return key.default.as_posix() if isinstance(key.default, Path) else str(key.default)

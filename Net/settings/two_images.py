@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hscd.system.errors import InputError
+from settings.families import names, options_after
 from settings.keys import data_set_keys, settings_keys
 from settings.reader import parser_settings
 from settings.records import SETTINGS_SECTION, Settings
@@ -15,10 +16,12 @@ from settings.records import SETTINGS_SECTION, Settings
 _NAME = "images"
 # Keys that are the arguments of the command, or of networks, which have no part in it.
 _NOT_HERE = {
-    "train_set", "test_set", "distance", "model_name", "training", "fine_tuning", "pseudo_percentage", "pseudo_radius",
-    "model_path", "stat_path", "loss", "network", "backend", "workers", "imgAPath", "imgBPath", "labelPath",
-    "pseudoPath", "pairs", "split", "pseudo_percentage_unchanged", "pseudo_natural_ratio", "pseudo_limit",
+    "train_set", "test_set", "distance", "model_name", "training", "fine_tuning", "model_path", "stat_path", "loss",
+    "network", "backend", "engine", "workers", "imgAPath", "imgBPath", "labelPath", "pseudoPath", "pairs", "split",
+    "pseudo_natural_ratio", "pseudo_limit",
 }  # fmt: skip
+# Keys that choose a method among them: its options have no part either.
+_FAMILIES_NOT_HERE = ("fine_tuning", "loss", "engine")
 
 
 def settings_for(before: Path, after: Path, labels: Path | None, out: Path, overrides: Iterable[str] = ()) -> Settings:
@@ -45,12 +48,13 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
     if labels is not None:
         parser[_NAME]["labelPath"] = str(labels.resolve())
     places = {key.name: SETTINGS_SECTION for key in settings_keys()} | {key.name: _NAME for key in data_set_keys()}
-    keys = {name.lower(): section for name, section in places.items() if name not in _NOT_HERE}
+    left_out = _NOT_HERE.union(*(names(options_after(key)) for key in _FAMILIES_NOT_HERE))
+    keys = {name.lower(): section for name, section in places.items() if name not in left_out}
     for override in overrides:
         key, equals, value = override.partition("=")
         section = keys.get(key.strip().lower())
         if not equals or section is None:
-            known = ", ".join(name for name in places if name not in _NOT_HERE)
+            known = ", ".join(name for name in places if name not in left_out)
             raise InputError(f"--set {override}: expected KEY=VALUE with one of the keys {known}")
         parser[section][key.strip()] = value.strip()
     return parser_settings(parser, "command line")

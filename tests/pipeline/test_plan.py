@@ -16,6 +16,7 @@ from hscd.normalisation import NORMALISATIONS
 from hscd.records import PIXEL_GRID
 from hscd.registry import Option
 from hscd.scores import Cut, ScoreMap
+from hscd.search.engines import ENGINES
 from hscd.system import parsing
 from hscd.system.errors import InputError
 from hscd.system.messages import collected
@@ -126,3 +127,9 @@ def test_network_and_loss_of_a_model_are_those_that_are_configured(plan, monkeyp
         add(monkeypatch, family, object())
     assert plan("loss=new", "shift=2").fixed == {"loss": "new", "shift": 2}
     assert plan("network=new").fixed == {"network": "new"}
+
+
+def test_the_engine_of_a_search_is_told_its_options(plan, monkeypatch):
+    assert plan().engine_options == {}
+    add(monkeypatch, ENGINES, object())
+    assert plan("engine=new", "shift=2").engine_options == {"shift": 2}

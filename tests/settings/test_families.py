@@ -1,5 +1,6 @@
 """Keys that come from the members of families."""
 
+import configparser
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hscd.heads import HEADS, Head
 from hscd.registry import Option, Registry
 from hscd.system import parsing
 from hscd.system.errors import InputError
-from settings import families, read_settings
+from settings import families, read_settings, search_of
 from settings.families import FAMILIES, NETWORKS
 from settings.keys import search_keys, settings_keys
 
@@ -41,7 +42,7 @@ def names(keys):
     return [key.name for key in keys]
 
 
-@pytest.mark.parametrize("key", ["detector", "threshold", "correction", "loss", "network"])
+@pytest.mark.parametrize("key", ["detector", "threshold", "correction", "loss", "network", "engine"])
 def test_a_member_can_be_chosen_as_soon_as_it_is_registered(file, add, key):
     (family,) = (family for family in (*FAMILIES, NETWORKS) if family.key == key)
     override = f"settings.{key}=new"
@@ -80,6 +81,15 @@ def test_an_option_without_a_default_has_to_be_given_where_its_member_is_chosen(
     assert found.options["components"] == 3
 
 
+def test_an_option_that_is_a_path_is_relative_to_the_file(file, add):
+    add(families.DETECTORS, "new", object(), Option("weights_file", parsing.path, "a file", None, "weights"))
+    add(families.BRANCHES, "new", object(), Option("start", parsing.path, "a file", Path("start.h5"), "weights"))
+    assert read_settings(file).options["weights_file"] is None
+    found = read_settings(file, ["settings.weights_file=nets/vgg.h5"])
+    assert found.options["weights_file"] == file.parent / "nets/vgg.h5"
+    assert found.searches["ED"].options["start"] == file.parent / "start.h5"
+
+
 def test_an_option_of_several_members_and_families_is_one_key(file, add):
     shared = number("size", 2)
     add(families.THRESHOLDS, "new", object(), shared)
@@ -87,6 +97,13 @@ def test_an_option_of_several_members_and_families_is_one_key(file, add):
     add(families.DETECTORS, "two", object(), shared)
     assert names(settings_keys()).count("size") == 1
     assert read_settings(file, ["settings.size=4"]).options["size"] == 4
+
+
+def test_one_name_of_two_families_cannot_mean_two_options(file, add):
+    add(families.THRESHOLDS, "new", object(), number("size", 2))
+    add(families.DETECTORS, "one", object(), number("size", 2))  # read by another function
+    with pytest.raises(ValueError, match="two different keys are named 'size'"):
+        read_settings(file)
 
 
 def test_options_of_networks_are_keys_of_their_searches(file, add):
@@ -107,6 +124,20 @@ def test_options_of_networks_are_keys_of_their_searches(file, add):
     assert found.searches["SAM"].options["neurons"] == [8]
     with pytest.raises(InputError, match="SAM] neurons: found 'x'"):
         read_settings(file, ["settings.network=new", "hyperas settings ED.kernels=8", "hyperas settings SAM.neurons=x"])
+
+
+def test_a_section_of_a_parser_is_of_the_network_that_is_asked_for(add):
+    add(families.BRANCHES, "new", object(), number("kernels"), number("width", 3))
+    parser = configparser.ConfigParser()
+    parser.read_string("[search]\nbatch_size = [32]\nkernels = 8")
+    found = search_of(parser["search"], "new")
+    assert (found.options["kernels"], found.options["width"]) == (8, 3)
+    assert search_of(found, "dense") is found
+    with pytest.raises(InputError, match=r"^[^\n]*\[search\] neurons: missing"):
+        search_of(parser["search"], "dense")
+    del parser["search"]["kernels"]
+    with pytest.raises(InputError, match=r"^[^\n]*\[search\] kernels: missing[^\n]*$"):
+        search_of(parser["search"], "new")
 
 
 def test_another_head_makes_no_file_an_error(file, add):

@@ -45,6 +45,7 @@ REFUSED: dict[str, list[str]] = {
     "correction": ["", "median", "None"],
     "loss": ["", "hinge"],
     "network": ["", "2d"],
+    "engine": ["", "Local", "cluster"],
     "model_name": ["", "a/b", "..\\b", ".", ".."],
     "apply_rescaling": BOOLEAN,
     "training": BOOLEAN,
@@ -98,6 +99,7 @@ DEFAULTS = {
     "correction": "majority",
     "loss": "contrastive",
     "network": "dense",
+    "engine": "local",
     "seed": 0,
     "backend": "tensorflow",
     "workers": None,
@@ -170,8 +172,7 @@ def value_of(read: Settings, section: str, key: str) -> Any:
 # --- what is read ----------------------------------------------------------------------------------------------------
 
 
-def test_every_key_is_read_and_typed(tmp_path: Path) -> None:
-    text = """
+EVERY_KEY = """
 [settings]
 train_set = PLACE A
 test_set = Place b
@@ -244,8 +245,61 @@ max_dropout = 0.25
 fourth_layer = False
 max_evals = 1
 """
+
+
+def every_data_set(folder: Path) -> dict[str, DataSet]:
+    """Those of `EVERY_KEY`, whose file lies in a folder."""
+    return {
+        "PLACE A": DataSet(
+            name="PLACE A",
+            img_a_path=folder / "data/before",
+            img_b_path=folder / "data/after",
+            label_path=folder / "data/label",
+            pseudo_path=folder / "data/pseudo",
+            mat_label="HypeRvieW",
+            mat_label_a="T1",
+            mat_label_b="T2",
+            mat_label_truth="Binary",
+            changed_label=(1, 0xFF0000),
+            unchanged_label=(2.5,),
+            unknown_label=(-1,),
+            nodata=-32768,
+            bands=(BandRange(1, 3, False), BandRange(400, 500, True)),
+            bad_bands=("file", BandRange(2, 2, False)),
+            scale=1e-4,
+        ),
+        "Place b": DataSet(
+            name="Place b",
+            img_a_path=None,
+            img_b_path=None,
+            label_path=None,
+            pseudo_path=folder / "b4",
+            mat_label=None,
+            changed_label=(2,),
+            unchanged_label=(1,),
+            unknown_label=None,
+            pairs=folder / "lists/b.csv",
+            split="train",
+        ),
+        "Place c": DataSet(
+            name="Place c",
+            img_a_path=folder / "c1",
+            img_b_path=folder / "c2",
+            label_path=None,
+            pseudo_path=folder / "c5",
+            mat_label=None,
+            changed_label=None,
+            unchanged_label=None,
+            unknown_label=None,
+            changed_mask=folder / "c3",
+            unchanged_mask=folder / "c4",
+        ),
+    }
+
+
+def test_every_key_is_read_and_typed(tmp_path: Path) -> None:
     file = tmp_path / "net.conf"
-    file.write_text(text, encoding="utf-8")
+    file.write_text(EVERY_KEY, encoding="utf-8")
     read = read_settings(file)
     assert read == Settings(
         file=file,
@@ -268,52 +322,7 @@ max_evals = 1
         model_path=tmp_path / "saved/models",
         stat_path=tmp_path / "reports",
         options=OPTIONAL | {"pseudo_percentage": 0.4, "pseudo_radius": 5, "pseudo_percentage_unchanged": 0.8},
-        data_sets={
-            "PLACE A": DataSet(
-                name="PLACE A",
-                img_a_path=tmp_path / "data/before",
-                img_b_path=tmp_path / "data/after",
-                label_path=tmp_path / "data/label",
-                pseudo_path=tmp_path / "data/pseudo",
-                mat_label="HypeRvieW",
-                mat_label_a="T1",
-                mat_label_b="T2",
-                mat_label_truth="Binary",
-                changed_label=(1, 0xFF0000),
-                unchanged_label=(2.5,),
-                unknown_label=(-1,),
-                nodata=-32768,
-                bands=(BandRange(1, 3, False), BandRange(400, 500, True)),
-                bad_bands=("file", BandRange(2, 2, False)),
-                scale=1e-4,
-            ),
-            "Place b": DataSet(
-                name="Place b",
-                img_a_path=None,
-                img_b_path=None,
-                label_path=None,
-                pseudo_path=tmp_path / "b4",
-                mat_label=None,
-                changed_label=(2,),
-                unchanged_label=(1,),
-                unknown_label=None,
-                pairs=tmp_path / "lists/b.csv",
-                split="train",
-            ),
-            "Place c": DataSet(
-                name="Place c",
-                img_a_path=tmp_path / "c1",
-                img_b_path=tmp_path / "c2",
-                label_path=None,
-                pseudo_path=tmp_path / "c5",
-                mat_label=None,
-                changed_label=None,
-                unchanged_label=None,
-                unknown_label=None,
-                changed_mask=tmp_path / "c3",
-                unchanged_mask=tmp_path / "c4",
-            ),
-        },
+        data_sets=every_data_set(tmp_path),
         searches=read.searches,
     )
     names = ("batch_size", "neurons", "neurons_1", "neurons_2", "max_dropout", "fourth_layer")
@@ -394,8 +403,8 @@ LISTED = {"imgAPath": None, "imgBPath": None, "labelPath": None, "pairs": "a.csv
         ({"imgAPath": None, "imgBPath": None}, ["imgAPath: missing", "imgBPath: missing"]),
         ({"imgBPath": "data/a/before"}, ["imgAPath, imgBPath: both are data/a/before"]),
         ({"imgBPath": "data/a/before", "matLabelA": "T1", "matLabelB": "T1"}, ["imgAPath, imgBPath: both are"]),
-        (NO_LABELS | {"changedMask": "m"}, ["unchangedMask: missing; expected the folder of the masks of unch"]),
-        (NO_LABELS | {"unchangedMask": "m"}, ["changedMask: missing; expected the folder of the masks of changed"]),
+        (NO_LABELS | {"changedMask": "m"}, ["unchangedMask: missing; expected a folder, or one mask, as chang"]),
+        (NO_LABELS | {"unchangedMask": "m"}, ["changedMask: missing; expected a folder, or one mask, as unchan"]),
         ({"changedMask": "m", "unchangedMask": "n"},
          ["labelPath, changedLabel, unchangedLabel, unknownLabel: changedMask and unchangedMask say what changed"]),
         # What is to be left out is said once, and not what would then be missing.
@@ -523,7 +532,7 @@ def test_a_value_out_of_range_is_an_error(file: Path, section: str, key: str, va
 def test_a_path_holds_no_nul(file: Path) -> None:
     file.write_text(CONFIGURATION.replace("data/a/pseudo", "da\0ta"), encoding="utf-8")
     (line,) = problems(file)
-    assert "[PLACE A] pseudoPath: found 'da\\x00ta'; expected the folder of the pseudo-labels" in line
+    assert "[PLACE A] pseudoPath: found 'da\\x00ta'; expected a folder" in line
 
 
 def test_an_indented_line_does_not_become_a_part_of_the_path_before_it(file: Path) -> None:

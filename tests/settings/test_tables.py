@@ -24,24 +24,28 @@ def test_tables_and_comments_have_every_key_and_what_it_allows(monkeypatch: pyte
         Option("may", int, "an integer", None, "how many"),
         Option("place", Path, "a folder", Path("a/b"), "where"),
         Option("part", float, "a number", 0.0, "how much " + "of it " * 20),
+        Option("size", int, "an integer", None, "how large: in pixels", "what fits"),
     )
     monkeypatch.setitem(KINDS, "settings", lambda: keys)
-    assert tables.markdown("settings")[2:5] == [
+    table = tables.markdown("settings")
+    assert table[6] == "| `size` | how large: in pixels | an integer | what fits |"
+    assert table[2:5] == [
         "| `must` | what it is | a text |  |",
         "| `may` | how many | an integer | – |",
         "| `place` | where | a folder | a/b |",
     ]
     lines = tables.comments("settings")
     assert lines[:3] == [
-        "#   must   what it is (a text)",
-        "#   may    how many (an integer; optional)",
-        "#   place  where (a folder; default: a/b)",
+        "#   must   what it is: a text",
+        "#   may    how many: an integer (optional)",
+        "#   place  where: a folder (default: a/b)",
     ]
-    assert len(lines) == 5
+    assert len(lines) == 6
+    assert lines[5] == "#   size   how large: in pixels; an integer (default: what fits)"
     assert all(len(line) <= 120 for line in lines)
     assert lines[4].startswith("#          ")
-    assert lines[4].endswith("(a number; default: 0)")
-    assert tables.short_lines("settings")[1] == "  may    an integer; optional"
+    assert lines[4].endswith(": a number (default: 0)")
+    assert tables.short_lines("settings")[1] == "  may    an integer (optional)"
 
 
 def test_a_file_without_its_marks_is_an_error() -> None:

@@ -64,9 +64,14 @@ class Dense(Branch):
 BRANCHES.add(
     "dense",
     Dense(),
-    Option("neurons", parsing.integers, _INTEGERS, help="units of the first dense layer: choices of the search"),
-    Option("neurons_1", parsing.integers, _INTEGERS, help="units of the second dense layer: choices of the search"),
-    Option("neurons_2", parsing.integers, _INTEGERS, help="units of the third dense layer: choices of the search"),
+    Option("neurons", parsing.integers, _INTEGERS, help="choices of how many units the first dense layer has"),
+    Option("neurons_1", parsing.integers, _INTEGERS, help="choices of how many units the second dense layer has"),
+    Option("neurons_2", parsing.integers, _INTEGERS, help="choices of how many units the third dense layer has"),
     Option("max_dropout", _share, "a number in ]0, 1[", help="upper bound of both dropout rates"),
-    Option("fourth_layer", parsing.boolean, "True or False", help="a fourth dense layer, 512 units, sigmoid"),
+    Option(
+        "fourth_layer",
+        parsing.boolean,
+        "True or False",
+        help="whether there is a fourth dense layer, of 512 units and sigmoid",
+    ),
 )

@@ -26,7 +26,7 @@ _VARIANCE = 0.9
 @DETECTORS.register(
     "pca_kmeans",
     Option("pca_kmeans_radius", partial(parsing.integer, low=1, high=10), "an integer from 1 to 10", 3,
-           "radius of the blocks, the centre counted: 3 is 5 × 5"),
+           "radius of the blocks, the centre counted (3 is 5 × 5)"),
 )  # fmt: skip
 class PcaKmeans:
     """Blocks of the difference image around each pixel, on their principal components, in two clusters.

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from hscd.scenes.scene import Scene, pair_bytes
 from hscd.system.arrays import aligned_empty
-
-# Bytes of the pairs that are gathered at a time. Their pixels lie all over a scene, which is read through for them, so
-# it is better to do that seldom.
-_BLOCK_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -23,10 +19,13 @@ class Samples:
     Attributes:
         scenes: of the same number of bands.
         positions: for each scene the row-major positions of valid pixels.
+        room: bytes that the pairs may take that are gathered at a time. Their pixels lie all over a scene, which is
+            read through for them, so the fewer times the better.
     """
 
     scenes: Sequence[Scene]
     positions: Sequence[np.ndarray]
+    room: int = 2**28
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -38,6 +37,8 @@ class Samples:
 
     def take(self, numbers: np.ndarray) -> np.ndarray:
         """The pixel pairs of some numbers, (numbers, 2, bands) float32 in that order."""
+        if len(self.scenes) == 1:  # without a copy
+            return self.scenes[0].take(self.positions[0][numbers])
         taken = aligned_empty((len(numbers), *self.shape[1:]))
         start = 0
         for scene, positions in zip(self.scenes, self.positions, strict=True):
@@ -48,9 +49,9 @@ class Samples:
         return taken
 
     def within(self, room: int) -> np.ndarray | Samples:
-        """The array of all pairs, which is faster, where it fits into so many bytes; else the samples themselves."""
+        """The array of all pairs, which is faster, where it fits into so many bytes; else samples that keep to them."""
         fits = len(self) * pair_bytes(self.shape[2]) <= room
-        return self.take(np.arange(len(self))) if fits else self
+        return self.take(np.arange(len(self))) if fits else replace(self, room=room)
 
 
 class Passes:
@@ -82,16 +83,23 @@ class Passes:
     def _over(self, work: Callable, order: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
         if not isinstance(self._pairs, Samples):
             return work(*self._held, order, batch_size)
-        seen = []
-        for chosen in self._blocks(self._pairs, order, batch_size):
-            held = self._epochs.hold(self._pairs.take(chosen)), self._epochs.hold(self._labels[chosen])
-            seen.append(work(*held, np.arange(len(chosen)), batch_size))
+        seen = [
+            self._over_block(work, self._pairs, chosen, batch_size)
+            for chosen in self._blocks(self._pairs, order, batch_size)
+        ]
         distances, losses = (np.concatenate(part) for part in zip(*seen, strict=True))
         return distances, losses
 
+    def _over_block(
+        self, work: Callable, samples: Samples, chosen: np.ndarray, batch_size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Gather some pairs and work on them; they are gone before the next ones are gathered."""
+        pairs, labels = self._epochs.hold(samples.take(chosen)), self._epochs.hold(self._labels[chosen])
+        return work(pairs, labels, np.arange(len(chosen)), batch_size)
+
     @staticmethod
     def _blocks(samples: Samples, order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-        """The order in parts of whole batches that together take little memory."""
-        size = max(1, _BLOCK_BYTES // (pair_bytes(samples.shape[2]) * batch_size)) * batch_size
+        """The order in parts of whole batches for which there is room, of one batch at least."""
+        size = max(1, samples.room // (pair_bytes(samples.shape[2]) * batch_size)) * batch_size
         for start in range(0, len(order), size):
             yield order[start : start + size]

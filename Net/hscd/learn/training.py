@@ -130,10 +130,7 @@ def fit(
     Raises:
         TrainingDivergedError: if a loss or a weight is not finite.
     """
-    _prepare_optimizer(model)
-    for layer in dropout_layers(model):
-        layer.reserve(2 * min(batch_size, len(train)))
-    model.epochs = Epochs(model)
+    _prepare(model, min(batch_size, len(train)))
     targets = labels.astype(np.float32)
     with _memory_error():
         passes = Passes(model.epochs, pairs, targets)
@@ -148,12 +145,7 @@ def fit(
     for epoch in range(rules.max_epochs):
         with ctrl_c_heeded(), _memory_error():
             hooks.on_epoch_begin(epoch)
-            for layer in dropout_layers(model):
-                layer.redraw()
-            order = shuffle.permutation(train)
-            logs = _measured(model, targets[order], *passes.train(order, batch_size))
-            judged = _measured(model, targets[validation], *passes.judge(validation, batch_size))
-            logs |= {f"val_{name}": value for name, value in judged.items()}
+            logs = _epoch(model, passes, targets, shuffle.permutation(train), validation, batch_size)
             _check_finite(model, logs, epoch)
             history.append(logs)
             hooks.on_epoch_end(epoch, logs)
@@ -171,13 +163,30 @@ def fit(
     )
 
 
-def _prepare_optimizer(model: keras.Model) -> None:
-    """Have the optimiser know the weights to train; where it knows others, as layers were frozen, it starts anew."""
+def _epoch(
+    model: keras.Model, passes: Passes, targets: np.ndarray, order: np.ndarray, validation: np.ndarray, batch_size: int
+) -> dict[str, float]:
+    """Train on the pairs at the positions `order`, judge by those of the validation; loss and accuracy of both."""
+    for layer in dropout_layers(model):
+        layer.redraw()
+    logs = _measured(model, targets[order], *passes.train(order, batch_size))
+    judged = _measured(model, targets[validation], *passes.judge(validation, batch_size))
+    return logs | {f"val_{name}": value for name, value in judged.items()}
+
+
+def _prepare(model: keras.Model, largest_batch: int) -> None:
+    """Have a model be ready for its passes.
+
+    The optimiser has to know the weights to train; where it knows others, as layers were frozen, it starts anew.
+    """
     optimizer, weights = model.optimizer, model.trainable_variables
     known = optimizer._trainable_variables if optimizer.built else weights
     if [id(weight) for weight in known] != [id(weight) for weight in weights]:
         model.optimizer = optimizer = type(optimizer).from_config(optimizer.get_config())
     optimizer.build(weights)
+    for layer in dropout_layers(model):
+        layer.reserve(2 * largest_batch)
+    model.epochs = Epochs(model)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,8 @@ from hscd.records import Grid
 from hscd.scenes.image import Image
 from hscd.system.errors import InputError, brief
 
+# From rows and columns to the pixels there, (rows, columns, bands).
+ReadPart = Callable[[slice, slice], np.ndarray]
 # Part of a row or column that a pixel of another grid may be; what is less comes of damaged files.
 _SMALLEST_PART = 1e-6
 # Pixels around the part of an image that is read to interpolate others: what the kernel of two pixels may touch.
@@ -83,14 +86,7 @@ def onto(image: Image, grid: Grid, shape: tuple[int, int], dtype: Any, nodata: f
     bands = image.shape[2]
     declared = [value for value in image.nodata if value is not None]
     source_nodata = declared[0] if declared else math.nan if image.dtype.kind == "f" else None
-    try:
-        coarser = _coarsening(source_grid, image.shape[:2], grid, shape)
-    except Exception as error:  # of several types, by rasterio and GDAL
-        raise InputError(
-            f"{image.path}: its coordinate system cannot be transformed into the one that is needed: {brief(error)}"
-        ) from error
-    if min(coarser) < _SMALLEST_PART:
-        raise InputError(f"{image.path}: its pixels are a million times larger than those of the grid it is put on")
+    coarser = _usable_coarsening(image, source_grid, grid, shape)
     margin = _MARGIN + math.ceil(2 * max(coarser))
 
     def tile(rows: slice, columns: slice) -> np.ndarray:
@@ -119,8 +115,37 @@ def onto(image: Image, grid: Grid, shape: tuple[int, int], dtype: Any, nodata: f
                 )
         return np.moveaxis(pixels, 0, 2)
 
+    return replace(
+        image,
+        format=f"{image.format}, {RESAMPLED}",
+        shape=(*shape, bands),
+        dtype=np.dtype(dtype),
+        window=_of_tiles(tile, (*shape, bands), dtype),
+        grid=grid,
+        nodata=() if math.isnan(nodata) else (nodata,) * bands,
+        masked=math.isnan(nodata),
+        block=(min(_TILE, shape[0]), min(_TILE, shape[1])),
+    )
+
+
+def _usable_coarsening(image: Image, source_grid: Grid, grid: Grid, shape: tuple[int, int]) -> tuple[float, float]:
+    """`_coarsening` of an image of a grid on another one; `InputError` where there is none that is of use."""
+    try:
+        coarser = _coarsening(source_grid, image.shape[:2], grid, shape)
+    except Exception as error:  # of several types, by rasterio and GDAL
+        raise InputError(
+            f"{image.path}: its coordinate system cannot be transformed into the one that is needed: {brief(error)}"
+        ) from error
+    if min(coarser) < _SMALLEST_PART:
+        raise InputError(f"{image.path}: its pixels are a million times larger than those of the grid it is put on")
+    return coarser
+
+
+def _of_tiles(tile: ReadPart, shape: tuple[int, int, int], dtype: Any) -> ReadPart:
+    """What reads any window of an image, of what reads its tiles."""
+
     def window(rows: slice, columns: slice) -> np.ndarray:
-        found = np.empty((bands, rows.stop - rows.start, columns.stop - columns.start), dtype)
+        found = np.empty((shape[2], rows.stop - rows.start, columns.stop - columns.start), dtype)
         found = np.moveaxis(found, 0, 2)
         for down in _tiles(rows, shape[0]):
             for across in _tiles(columns, shape[1]):
@@ -129,17 +154,7 @@ def onto(image: Image, grid: Grid, shape: tuple[int, int], dtype: Any, nodata: f
                 found[rows_to, columns_to] = tile(down, across)[rows_of, columns_of]
         return found
 
-    return replace(
-        image,
-        format=f"{image.format}, {RESAMPLED}",
-        shape=(*shape, bands),
-        dtype=np.dtype(dtype),
-        window=window,
-        grid=grid,
-        nodata=() if math.isnan(nodata) else (nodata,) * bands,
-        masked=math.isnan(nodata),
-        block=(min(_TILE, shape[0]), min(_TILE, shape[1])),
-    )
+    return window
 
 
 def _shared(part: slice, tile: slice) -> tuple[slice, slice]:

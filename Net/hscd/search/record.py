@@ -58,11 +58,11 @@ class SearchRecord:
 
         Args:
             path: of the file. Records of other searches are kept beside it, for the day they are asked for again.
-            question: all that the result depends on, by name; plain values.
+            question: all that the result depends on, by name; values that are not plain count by their text.
             max_evals: number of trials; a search may be asked for more than when it was interrupted.
         """
         self._path = path
-        self._question = json.loads(json.dumps(question))
+        self._question = json.loads(json.dumps(question, default=_plain))
         self.finished: dict[int, Finished] = {}
         self.workers: int | None = None
         self.discarded = ""

@@ -26,8 +26,8 @@ from hscd.system.interrupts import ctrl_c_heeded
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 # From a trial's number and choice to its result.
 Objective = Callable[[int, dict[str, Any]], dict[str, Any]]
-# Told of every epoch: trial, epoch from 1, validation loss. The answer True ends the trial's training after that epoch;
-# only in this process, as nobody waits for an answer to what a worker tells.
+# Told of every epoch of a trial that runs: trial, epoch from 1, validation loss. The answer True ends the trial's
+# training after that epoch. It is asked in the main process, wherever the trial runs.
 Progress = Callable[[int, int, float], bool | None]
 # Makes the objective in the process it will run in; has to be picklable for workers.
 MakeObjective = Callable[[Progress], Objective]
@@ -145,7 +145,7 @@ class WorkerProcesses:
                     return outcome
 
     def _receive(self, worker: _Worker) -> Outcome | None:
-        """A message of a worker: the end of its trial, or None for that of an epoch."""
+        """A message of a worker: the end of its trial, or None for that of an epoch, which is answered."""
         assert worker.trial_id is not None
         try:
             message = worker.connection.recv()
@@ -160,7 +160,9 @@ class WorkerProcesses:
         if isinstance(message, Outcome):
             worker.trial_id = None
             return message
-        self._on_epoch(*message)
+        stop = bool(self._on_epoch(*message))
+        with suppress(OSError):  # the end of a worker that died is found where its answers are
+            worker.connection.send(stop)
         return None
 
     def _dismiss(self, worker: _Worker) -> None:
@@ -194,7 +196,12 @@ def _work(connection: Connection) -> None:
         make_objective: MakeObjective = connection.recv()
     except (EOFError, OSError):  # the main process is gone
         return
-    objective = make_objective(lambda *epoch: connection.send(epoch))
+
+    def ask(*epoch: Any) -> bool:
+        connection.send(epoch)
+        return connection.recv()  # waited for, so that a trial ends after the same epoch as in the main process
+
+    objective = make_objective(ask)
     with suppress(EOFError, OSError):
         while True:
             trial_id, choice = connection.recv()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from hscd.models import weights
 from hscd.models.saved import model_files, save_model
 from hscd.records import Trial
 from hscd.reports import tables
-from hscd.search import engine
+from hscd.search.engines import Engine, Task, best_trial
 from hscd.search.record import Finished, SearchRecord, digest
-from hscd.search.runners import InProcess, Runner, WorkerProcesses
 from hscd.search.trials import Trials, worker_count
 from hscd.system import messages, storage
 from hscd.system.errors import InputError
@@ -30,6 +29,7 @@ def run(
     max_evals: int,
     prefix: Path,
     report: Path,
+    engine: Engine,
     *,
     workers: int | None = None,
     rescaled: bool | None = None,
@@ -43,7 +43,8 @@ def run(
         max_evals: number of trials.
         prefix: common prefix of the files of the model, which is saved whenever a better one is found.
         report: CSV file of all trials, written last.
-        workers: processes that run trials, 1 for this one alone; None for what is faster here.
+        engine: runs the trials; with its options.
+        workers: trials that run at a time, 1 for those of this process alone; None for what is faster here.
         rescaled: whether the bands are rescaled, which the saved model tells; None where that is not known.
         trained_on: fingerprints of the pairs that the trials learn from, which the saved model tells.
 
@@ -59,10 +60,8 @@ def run(
         record = SearchRecord(prefix.with_name(f"{name}_search.json"), question, max_evals)
         _tell(record)
         record.workers = workers or record.workers or worker_count(max_evals, search.pairs)
-        if record.workers > 1:
-            search = search.shared()
         try:
-            trials = _run_trials(search, record, max_evals, _saved_trial(record, prefix), save)
+            trials = _run_trials(search, record, max_evals, _saved_trial(record, prefix), save, engine)
         except KeyboardInterrupt:
             after = "the same command goes on from here" if record.finished else "the search starts again"
             messages.tell(f"{name}: {len(record.finished)} of {max_evals} trials are recorded; {after}")
@@ -70,7 +69,7 @@ def run(
         except InputError:  # all trials failed: whatever the cause was, the next search should try again
             record.remove()
             raise
-        rows = tables.trial_rows(trials, engine.best_trial(trials).trial_id, further=list(search.own))
+        rows = tables.trial_rows(trials, best_trial(trials).trial_id, further=list(search.own))
         storage.write_csv(report, rows)
         record.remove()
     return trials
@@ -86,7 +85,7 @@ def _tell(record: SearchRecord) -> None:
 
 
 def _run_trials(
-    search: Trials, record: SearchRecord, max_evals: int, saved: int | None, save: Callable[..., None]
+    search: Trials, record: SearchRecord, max_evals: int, saved: int | None, save: Callable[..., None], engine: Engine
 ) -> list[Trial]:
     """Run the trials that are not recorded yet; record each, and save its model where it is the best of those at hand.
 
@@ -99,6 +98,7 @@ def _run_trials(
         max_evals: number of trials.
         saved: number of the trial whose model is the saved one; None if there is none.
         save: saves a model, from parameters and weights by name.
+        engine: runs them.
     """
     finished = dict(record.finished)
     with messages.progress(total=max_evals, desc="search", unit="trial") as bar:
@@ -131,28 +131,22 @@ def _run_trials(
                 bar.set_description_str(f"search, best val_loss {best.report['loss']:.5f}")
 
         *_, space = search.translated(on_epoch)
-        with ExitStack() as stack:
-            workers = record.workers or 1
-            runner: Runner = (
-                InProcess(search, on_epoch)
-                if workers == 1
-                else stack.enter_context(WorkerProcesses(search, on_epoch, workers))
-            )
-            while True:
-                best = _best(finished.values())
-                if best is not None and best.trial_id != saved:
-                    del finished[best.trial_id]
-                bar.n = len(finished)
-                describe()
-                trials = engine.run(runner, space, max_evals, search.seed, on_trial, finished.copy())
-                if engine.best_trial(trials).trial_id == saved:
-                    return trials
+        while True:
+            best = _best(finished.values())
+            if best is not None and best.trial_id != saved:
+                del finished[best.trial_id]
+            bar.n = len(finished)
+            describe()
+            rest = max_evals, search.seed, record.workers or 1, on_epoch, on_trial, finished.copy()
+            trials = engine(Task(search, space, *rest))
+            if best_trial(trials).trial_id == saved:
+                return trials
 
 
 def _best(finished: Iterable[Finished]) -> Trial | None:
     """The best of some trials; None if none succeeded."""
     succeeded = [entry.trial for entry in finished if not entry.trial.error]
-    return engine.best_trial(succeeded) if succeeded else None
+    return best_trial(succeeded) if succeeded else None
 
 
 def _saved_trial(record: SearchRecord, prefix: Path) -> int | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hscd.branches import BRANCHES, Branch, branch_of
+from hscd.heads import by_function
 from hscd.learn import training
 from hscd.models.schema import COMMON
+from hscd.search.record import digest
 from hscd.search.runners import Objective, Progress
 from hscd.search.template import objective_and_space
 from hscd.system import hardware
@@ -103,6 +105,19 @@ class Trials:
         """Number of bands of a spectrum."""
         return self.data["train_set"].shape[-1]
 
+    @property
+    def question(self) -> dict[str, Any]:
+        """All that the result depends on, by name; plain values (`hscd.search.record`)."""
+        return {
+            "data": digest(list({id(part): part for part in self.data.values()}.values())),
+            "distance": by_function(self.score_function).name,
+            "seed": self.seed,
+            "backend": keras.backend.backend(),
+            **asdict(self.rules),
+            **self.choices,
+            **({"network or loss": dict(self.fixed)} if self.fixed else {}),
+        }
+
     def shared(self) -> Trials:
         """The same for worker processes; train and test set may be one array, which is shared once."""
         parts = {id(part): SharedArray(part) for part in self.data.values()}
@@ -129,6 +144,9 @@ class Trials:
         own = self.own
         if space.keys() & own.keys():
             raise ValueError(f"template and branch both choose {', '.join(sorted(space.keys() & own.keys()))}")
+        # All end up in one file, and an option of the loss would take the place of a parameter of its name.
+        if wanted & self.fixed.keys():
+            raise ValueError(f"{', '.join(sorted(wanted & self.fixed.keys()))}: fixed, and parameters of the network")
         return search, objective, {**space, **own}
 
 

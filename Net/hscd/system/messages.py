@@ -31,6 +31,11 @@ def error(text: str) -> None:
     _LOGGER.error("%s", text)
 
 
+def ended(text: str) -> None:
+    """Tell how the program ended where that is no error of its own: one line, which --quiet shows too."""
+    _LOGGER.critical("%s", text)
+
+
 def tell(text: str) -> None:
     """Tell what is being done."""
     _LOGGER.info("%s", text)
@@ -62,11 +67,11 @@ def whole(**expected: float) -> Iterator[progress_of_whole.Whole]:
 
 
 class _StandardError(logging.Handler):
-    """Writes warnings and errors as `level: text`, and what is done as it is, to what is standard error then."""
+    """Writes warnings and errors as `level: text`, and all else as it is, to what is standard error then."""
 
     def emit(self, record: logging.LogRecord) -> None:
         line = record.getMessage()
-        if record.levelno >= logging.WARNING:
+        if record.levelno in (logging.WARNING, logging.ERROR):
             line = f"{record.levelname.lower()}: {line}"
         if "tqdm" in sys.modules:  # a progress bar may be on the last line
             from tqdm import tqdm

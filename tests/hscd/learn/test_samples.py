@@ -1,12 +1,13 @@
 """Pixel pairs on demand: those of the array, and a training on them that gives the same."""
 
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hscd.learn import samples, training
-from hscd.learn.samples import Samples
+from hscd.learn import training
+from hscd.learn.samples import Passes, Samples
 from hscd.networks.siamese import build_net
 from hscd.scenes.image import Image
 from hscd.scenes.scaling import band_ranges
@@ -59,18 +60,57 @@ def test_pairs_are_those_of_the_scenes_one_after_the_other(two_scenes):
     assert found.take(numbers[:0]).shape == (0, 2, BANDS)
 
 
+def test_of_one_scene_they_are_its_own(two_scenes):
+    found, _ = two_scenes
+    alone = Samples(found.scenes[1:], found.positions[1:])
+    numbers = np.array([83, 1, 3, 1])
+    np.testing.assert_array_equal(alone.take(numbers), found.take(117 + numbers))
+
+
 def test_an_array_is_made_where_there_is_room(two_scenes):
     found, _ = two_scenes
     size = 237 * 2 * BANDS * 4
-    assert found.within(size - 1) is found
+    assert found.within(size - 1) == replace(found, room=size - 1)
     np.testing.assert_array_equal(found.within(size), found.take(np.arange(237)))
 
 
+@dataclass
+class Taking:
+    """Stands for a scene, and for compiled passes over what it gives: the numbers of pairs that are held at a time."""
+
+    bands: int = BANDS
+    held: list[int] = field(default_factory=list)
+
+    def take(self, positions):
+        return np.empty((len(positions), 2, BANDS), np.float32)
+
+    def hold(self, array):
+        return array
+
+    def judge(self, pairs, labels, order, batch_size):
+        assert pairs.shape == (len(labels), 2, BANDS)
+        np.testing.assert_array_equal(order, np.arange(len(labels)))
+        self.held.append(len(pairs))
+        return labels, labels
+
+
+# 10 pairs a batch, of 2 · 4 · 4 bytes each.
+@pytest.mark.parametrize(
+    ("room", "blocks"), [(1, [10, 10, 10, 5]), (2 * 320 - 1, [10, 10, 10, 5]), (2 * 320, [20, 15]), (4 * 320, [35])]
+)
+def test_no_more_are_gathered_at_a_time_than_there_is_room_for(room, blocks):
+    taking, labels = Taking(), np.arange(40, dtype=np.float32)
+    order = np.random.default_rng(0).permutation(40)[:35]
+    distances, losses = Passes(taking, Samples([taking], [np.arange(40)], room), labels).judge(order, 10)
+    assert taking.held == blocks
+    np.testing.assert_array_equal([distances, losses], [labels[order]] * 2)
+
+
 # 32 pairs a batch, of 2 · 4 · 4 bytes: blocks of one batch, of three, and of all at once.
-@pytest.mark.parametrize("block_bytes", [1, 3 * 32 * 32 + 5, 2**20])
-def test_a_training_on_demand_equals_that_on_the_array(monkeypatch, two_scenes, block_bytes):
-    monkeypatch.setattr(samples, "_BLOCK_BYTES", block_bytes)
+@pytest.mark.parametrize("room", [1, 3 * 32 * 32 + 5, 2**20])
+def test_a_training_on_demand_equals_that_on_the_array(two_scenes, room):
     found, labels = two_scenes
+    found = replace(found, room=room)
     rules = training.Rules(max_epochs=3, min_delta=1e-4, patience=10, validation_share=0.2)
     split = training.stratified_split(labels, 0, 0.2)
     outcomes = []

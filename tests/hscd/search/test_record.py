@@ -50,6 +50,13 @@ def test_numbers_of_numpy_and_not_finite_losses(tmp_path):
     assert math.isnan(found.trial.report["loss"])
 
 
+def test_a_path_in_the_question_counts_by_its_text(tmp_path):
+    for path, found in (("a", 0), ("a", 1), ("b", 0)):
+        record = SearchRecord(tmp_path / "r.json", QUESTION | {"start": tmp_path / path, "share": np.float64(0.5)}, 1)
+        assert len(record.finished) == found
+        record.add(Finished(Trial(0, "ok", 0.1, {"loss": 0.5}), {}))
+
+
 def test_a_lost_trial_is_not_recorded(tmp_path):
     record = SearchRecord(tmp_path / "r.json", QUESTION, 1)
     record.add(Finished(Trial(0, "fail", 0.1, {}, "killed"), {}, lost=True))

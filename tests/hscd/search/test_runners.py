@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from hscd.search import engine
+from hscd.search.engines import best_trial, local
 from hscd.search.runners import InProcess, WorkerProcesses
 from hscd.system.arrays import SharedArray
 from hscd.system.errors import InputError
@@ -71,10 +71,11 @@ def endless(on_epoch):
 def search(
     make_objective, workers, max_evals, on_trial=lambda trial, model: None, on_epoch=lambda *_: None, recorded=None
 ):
+    rest = SPACE, max_evals, 7, on_trial, recorded or {}
     if workers == 1:
-        return engine.run(InProcess(make_objective, on_epoch), SPACE, max_evals, 7, on_trial, recorded)
+        return local.run(InProcess(make_objective, on_epoch), *rest)
     with WorkerProcesses(make_objective, on_epoch, workers) as runner:
-        return engine.run(runner, SPACE, max_evals, 7, on_trial, recorded)
+        return local.run(runner, *rest)
 
 
 def test_one_worker_tries_what_hyperopt_tries():
@@ -105,6 +106,31 @@ def test_workers_run_the_trials_of_one_process():
     # Both are started before the first result is waited for.
     assert len(processes) == 2
     assert sorted(epochs) == [(trial.trial_id, 1, trial.report["x"]) for trial in alone]
+
+
+def obedient(on_epoch):
+    """Ten epochs, or as many as it may have."""
+
+    def objective(trial_id, choice):
+        stopped = next((epoch for epoch in range(1, 11) if on_epoch(trial_id, epoch, choice["x"])), None)
+        return {"loss": choice["x"] ** 2, "model": None, "stopped": stopped}
+
+    return objective
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_trial_ends_after_the_epoch_that_it_is_told_to_wherever_it_runs(workers):
+    asked = []
+
+    def answer(trial_id, epoch, _):
+        asked.append((trial_id, epoch))
+        return epoch == 2 * trial_id + 1 if trial_id < 4 else None  # trial 4 may go on
+
+    trials = search(obedient, workers, 5, on_epoch=answer)
+    assert [trial.report["stopped"] for trial in trials] == [1, 3, 5, 7, None]
+    assert sorted(asked) == [
+        (trial, epoch) for trial, last in enumerate([1, 3, 5, 7, 10]) for epoch in range(1, last + 1)
+    ]
 
 
 def test_the_order_in_which_trials_finish_does_not_matter():
@@ -149,7 +175,7 @@ def test_a_worker_that_dies_costs_its_trial_only():
 
 def test_workers_that_cannot_start_fail_their_trials(capfd):
     with pytest.raises(InputError, match="all 2 trials of the search failed; the last: its process ended with exit"):
-        search(unmakeable, 2, 2)
+        best_trial(search(unmakeable, 2, 2))
     assert "RuntimeError: no objective" in capfd.readouterr().err
 
 
@@ -169,7 +195,7 @@ def test_why_a_trial_failed_is_one_line_and_its_worker_leaves_no_files(tmp_path,
     monkeypatch.setattr(tempfile, "tempdir", None)
     errors = []
     with pytest.raises(InputError, match=r"^all 2 trials of the search failed; the last: RuntimeError: Graph exec.*$"):
-        search(wordy, workers, 2, lambda entry, model: errors.append(entry.trial.error))
+        best_trial(search(wordy, workers, 2, lambda entry, model: errors.append(entry.trial.error)))
     assert errors == ["RuntimeError: Graph execution error: Detected at node File x"] * 2
     assert len(list(tmp_path.iterdir())) == (2 if workers == 1 else 0)
 

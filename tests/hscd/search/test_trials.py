@@ -1,6 +1,7 @@
 """What a search may choose: the template's space for the dense branch, and that of any other branch."""
 
 import json
+from dataclasses import replace
 
 import hyperopt
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import siamese
 from hscd.evaluation.confusion import Confusion
 from hscd.heads.euclidean import euclidean_dist
+from hscd.heads.spectral_angle import SAM
 from hscd.learn import training
 from hscd.models import saved as models
 from hscd.search import trials
@@ -68,6 +70,28 @@ def test_the_space_of_the_dense_branch_is_that_of_the_template(tmp_path):
     assert {name: round(float(value), 6) for name, value in chosen.items()} == PROPOSED
 
 
+def test_the_question_is_all_that_the_result_depends_on(tmp_path, monkeypatch):
+    pairs, labels = np.zeros((4, 2, 3), np.float32), np.zeros(4, np.uint8)
+    data = {"train_set": pairs, "train_labels": labels, "test_set": pairs, "test_labels": labels}
+    rules = training.Rules(150, 1e-4, 10, 0.2)
+    asked = Trials(siamese.siamese_model, data, euclidean_dist, {"neurons": [8]}, 3, tmp_path, rules, 1.0)
+    others = [
+        replace(asked, data=data | {"train_set": pairs + 1}),
+        replace(asked, score_function=SAM),
+        replace(asked, choices={"neurons": [9]}),
+        replace(asked, seed=4),
+        *(replace(asked, rules=replace(rules, **{name: 5})) for name in vars(rules)),
+        replace(asked, fixed={"loss": "new"}),
+    ]
+    questions = [json.dumps(trials.question) for trials in (asked, *others)]
+    monkeypatch.setattr(keras.backend, "backend", lambda: "another")
+    questions.append(json.dumps(asked.question))
+    assert len(set(questions)) == 1 + 4 + 4 + 1 + 1
+    # The margin follows from the distance, and where the logs lie changes nothing.
+    monkeypatch.undo()
+    assert json.dumps(replace(asked, log_folder=tmp_path / "logs").question) == questions[0]
+
+
 @with_filtered
 def test_an_option_that_is_added_elsewhere_changes_nothing(tmp_path):
     space = space_of(CHOICES, tmp_path)
@@ -88,6 +112,12 @@ def test_a_choice_has_one_owner(tmp_path, monkeypatch):
     monkeypatch.setattr(Filtered, "space", lambda self, choices: {"lr": 1.0})
     with pytest.raises(ValueError, match="template and branch both choose lr"):
         space_of(FILTERED_SEARCH, tmp_path, {"network": "filtered"})
+
+
+@pytest.mark.parametrize("name", ["lr", "margin", "layer"])
+def test_an_option_of_a_loss_takes_the_place_of_no_parameter(tmp_path, name):
+    with pytest.raises(ValueError, match=f"{name}: fixed, and parameters of the network"):
+        space_of(CHOICES, tmp_path, {"loss": "new", "weight": 1.0, name: 2})
 
 
 def small_template(x):

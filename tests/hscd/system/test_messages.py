@@ -10,6 +10,7 @@ from hscd.system.messages import (
     VERBOSE,
     collected,
     detail,
+    ended,
     error,
     progress,
     result,
@@ -29,16 +30,17 @@ def level_as_before():
 
 def say_all():
     result("kappa .9")
+    ended("interrupted")
     error("no such file")
     warn("5 % of it is odd")
     tell("making the demo data")
     detail("took 3 s")
 
 
-SAID = ["error: no such file", "warning: 5 % of it is odd", "making the demo data", "took 3 s"]
+SAID = ["interrupted", "error: no such file", "warning: 5 % of it is odd", "making the demo data", "took 3 s"]
 
 
-@pytest.mark.parametrize(("level", "lines"), [(QUIET, 2), (NORMAL, 3), (VERBOSE, 4)])
+@pytest.mark.parametrize(("level", "lines"), [(QUIET, 3), (NORMAL, 4), (VERBOSE, 5)])
 def test_a_level_shows_what_is_of_it_and_above(capsys, level, lines):
     show_messages(level)
     show_messages(level)  # a second run in one process does not say it twice
@@ -62,4 +64,4 @@ def test_warnings_alone_are_collected(capsys):
     with collected() as texts:
         say_all()
     warn("later")
-    assert texts == ["no such file", "5 % of it is odd"]
+    assert texts == ["interrupted", "no such file", "5 % of it is odd"]

@@ -1,0 +1,25 @@
+"""Settings of a detection between two images: the keys that have a part in it, and no others."""
+
+import pytest
+
+from hscd.losses import LOSSES
+from hscd.registry import Option
+from hscd.system.errors import InputError
+from settings.two_images import settings_for
+
+
+@pytest.mark.parametrize(
+    "key", ["engine", "workers", "loss", "fine_tuning", "pseudo_radius", "temperature", "imgAPath"]
+)
+def test_a_key_of_networks_or_of_the_command_itself_is_refused(tmp_path, monkeypatch, key):
+    monkeypatch.setitem(LOSSES._members, "new", object())
+    monkeypatch.setitem(LOSSES._options, "new", (Option("temperature", float, "a number", 1.0, "how warm"),))
+    with pytest.raises(InputError) as caught:
+        settings_for(tmp_path / "a", tmp_path / "b", None, tmp_path / "out", [f"{key}=1"])
+    assert str(caught.value).startswith(f"--set {key}=1: expected KEY=VALUE with one of the keys apply_rescaling, ")
+    assert f", {key}" not in str(caught.value)
+
+
+def test_an_option_of_a_method_is_a_key(tmp_path):
+    found = settings_for(tmp_path / "a", tmp_path / "b", None, tmp_path / "out", ["pca_variance=0.5"])
+    assert found.options["pca_variance"] == 0.5
