@@ -179,15 +179,9 @@ def hyperparam_search(
     question = trials.question | of_engine
     paths = model_path / name, stat_path / f"{name}_stats.csv"
     return session.run(
-        trials,
-        question,
-        chosen.max_evals,
-        *paths,
-        run_trials,
-        workers=workers,
-        rescaled=rescaled,
+        trials, question, chosen.max_evals, *paths, run_trials, workers=workers, rescaled=rescaled,
         trained_on=trained_on,
-    )
+    )  # fmt: skip
 
 
 def _trials(
