@@ -46,6 +46,15 @@ class _Components(NamedTuple):
         found = [linear(scaling, flat[:, date], self.vectors) for date, scaling in enumerate(self.scalings)]
         return np.stack(found).reshape(2, len(self.vectors), *pairs.shape[:-2])
 
+    @property
+    def dark(self) -> list[np.ndarray]:
+        """Components, (components,), of the dark objects of each date [6]: what the air adds where no light comes."""
+        found = []
+        for scaling in self.scalings:
+            span = (scaling.high - scaling.low) / (1 + 2 * _WIDEN)
+            found.append(self.vectors @ ((scaling.low + _WIDEN * span - scaling.mean) * scaling.factor))
+        return found
+
 
 class _Fit(NamedTuple):
     """A regression from some of the components, and its Fourier features: waves (features, components), phases.
@@ -93,7 +102,9 @@ class ContextRegression:
     derivatives at three scales, which absorb misregistration, and from random Fourier features [3], which make the
     regression nonlinear. Weights are the chance of no change, as in IR-MAD [4]. The score is the elliptical distance
     [5] of the residual, as a chi-square statistic: the mean of both directions and of several numbers of components,
-    its root smoothed as far as the two classes stay apart.
+    its root smoothed as far as the two classes stay apart. What is left of a pixel along its own spectrum counts less,
+    as far as the light varies from pixel to pixel (slopes, haze, thin cloud); how far is estimated with the regression,
+    from the dark objects [6] on.
 
     References:
         [1] Schaum, Stocker (1997), "Long-interval chronochrome target detection", ISSSR.
@@ -104,6 +115,8 @@ class ContextRegression:
             hyperspectral data", IEEE Trans. Image Processing 16(2).
         [5] Theiler, Scovel, Wohlberg, Foy (2010), "Elliptically contoured distributions for anomalous change detection
             in hyperspectral imagery", IEEE Geosci. Remote Sens. Letters 7(2).
+        [6] Chavez (1988), "An improved dark-object subtraction technique for atmospheric scattering correction of
+            multispectral data", Remote Sensing of Environment 24(3).
     """
 
     name = "context_regression"
@@ -127,7 +140,7 @@ class ContextRegression:
         fields = context_features.fields(scene, rng, components.of, self.halo)
         used = sorted({min(count, len(components.vectors)) for count in _COMPONENTS})
         self.degrees = float(used[len(used) // 2])
-        fits = _fits(*context_features.sampled(fields, rng, _FIT_PIXELS), used, rng)
+        fits = _fits(*context_features.sampled(fields, rng, _FIT_PIXELS), used, rng, components.dark)
         some = context_features.some_of(fields, rng, self.halo)
         sigma = _smoothing([(_roots(field, fits), field) for field in some])
 
@@ -157,7 +170,9 @@ def _principal(sample: np.ndarray) -> _Components:
     return _Components((first, second), vectors[:, ::-1][:, :count].T)
 
 
-def _fits(components: np.ndarray, context: np.ndarray, used: list[int], rng: np.random.Generator) -> list[_Fit]:
+def _fits(
+    components: np.ndarray, context: np.ndarray, used: list[int], rng: np.random.Generator, dark: list[np.ndarray]
+) -> list[_Fit]:
     """A regression for each number of components, fitted to a sample."""
     from scipy.stats import chi2
 
@@ -172,7 +187,7 @@ def _fits(components: np.ndarray, context: np.ndarray, used: list[int], rng: np.
         keep = min(_FOURIER, max(0, components.shape[2] // _PIXELS_EACH - others))
         waves, phases = waves[:keep], phases[:keep]
         features = [_features(waves, phases, components[date], context[date]) for date in range(2)]
-        both = fitted(features, list(components[:, :count]))
+        both = fitted(features, list(components[:, :count]), [start[:count] for start in dark])
         fits.append(_Fit(waves, phases, both, float(np.sqrt(middle / chi2.median(count)))))
     return fits
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,17 +21,28 @@ _LEAST_NOISE, _LARGEST_FACTOR = 1e-5, 10.0
 # No pixel is left out entirely.
 _LEAST_WEIGHT = 1e-6
 _ROUNDS = 15
+# Variance of the gain of light that the fit starts from, the least, and steps of its estimate in each round.
+_LIGHT, _LEAST_LIGHT, _LIGHT_STEPS = 0.05**2, 1e-9, 2
 # Mean change of the weights at which they have settled.
 _SETTLED = 2e-3
 # Pixels whose products are added up in single precision.
 _PART = 4096
 
 
+class Light(NamedTuple):
+    """How the light on the predicted date varies: `dark`, the spectrum without any, (components,), and the `variance`
+    of the gain."""
+
+    dark: np.ndarray
+    variance: float
+
+
 class Direction(NamedTuple):
     """One date predicted from the other. All float32; (outputs, …) × a feature or component vector, and offsets.
 
-    `features` and `target` make the whitened residual, `spread` whitens the predicting components; `factor` scales
-    the squared distance to the median of its distribution.
+    `features` and `target` make the whitened residual, `spread` whitens the predicting components; `dark` is the
+    whitened spectrum without light, `light` the variance of the gain of light; `factor` scales the squared distance to
+    the median of its distribution.
     """
 
     features: np.ndarray
@@ -38,6 +50,8 @@ class Direction(NamedTuple):
     offset: np.ndarray
     spread: np.ndarray
     centre: np.ndarray
+    dark: np.ndarray
+    light: float
     factor: float = 1.0
 
     def statistic(self, features: np.ndarray, predicting: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -48,13 +62,22 @@ class Direction(NamedTuple):
             predicting: (components, pixels) of it.
             target: (components, pixels) of the other date.
         """
+        predicted = self.features @ features
+        predicted += self.offset[:, None]
         residual = self.target @ target
-        residual -= self.features @ features
-        residual -= self.offset[:, None]
+        residual -= predicted
         depth = self.spread @ predicting
         depth -= self.centre[:, None]
         degrees = len(residual)
+        predicted -= self.dark[:, None]
+        along = (residual * predicted).sum(axis=0)
         distance = np.square(residual, out=residual).sum(axis=0)
+        # Where the residual is a gain of the light on the whole spectrum, its variance is that much larger.
+        size = np.square(predicted, out=predicted).sum(axis=0)
+        size *= np.float32(self.light)
+        size += 1
+        distance -= np.square(along, out=along) * np.float32(self.light) / size
+        np.maximum(distance, 0, out=distance)
         distance *= np.float32(self.factor * (_ELLIPTIC + degrees))
         distance /= np.float32(_ELLIPTIC) + np.square(depth, out=depth).sum(axis=0)
         return distance
@@ -88,22 +111,24 @@ def _means(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.sqrt(product), 2 * product / np.where(total > 0, total, np.float32(1))
 
 
-def fitted(features: list[np.ndarray], components: list[np.ndarray]) -> Both:
+def fitted(features: list[np.ndarray], components: list[np.ndarray], dark: Sequence[np.ndarray]) -> Both:
     """Fit both directions to a sample, most of which did not change.
 
     Args:
         features: (features, pixels) float32 of each date.
         components: (components, pixels) float32 of each date.
+        dark: (components,) of each date, a first guess at the spectrum without light.
     """
     from scipy.stats import chi2
 
     degrees, pixels = components[0].shape
     median = float(chi2.median(degrees))
     weights = np.ones(pixels)
+    lights = [Light(start.astype(np.float64), _LIGHT) for start in dark[::-1]]
     for _ in range(_ROUNDS):
         directions, found = [], []
-        for ours, predicting, target in zip(features, components, components[::-1], strict=True):
-            way = _direction(ours, predicting, target, weights)
+        for number, (ours, predicting, target) in enumerate(zip(features, components, components[::-1], strict=True)):
+            way, lights[number] = _direction(ours, predicting, target, weights, lights[number])
             distance = way.statistic(ours, predicting, target)
             factor = _factor(distance, median)
             directions.append(way._replace(factor=factor))
@@ -122,28 +147,64 @@ def _factor(statistic: np.ndarray, median: float) -> float:
     return min(median / found, _LARGEST_FACTOR) if found > 0 else 1.0
 
 
-def _direction(features: np.ndarray, predicting: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Direction:
-    """Weighted ridge regression, the covariance of its residuals, and that of the predicting components."""
+def _direction(
+    features: np.ndarray, predicting: np.ndarray, target: np.ndarray, weights: np.ndarray, light: Light
+) -> tuple[Direction, Light]:
+    """Weighted ridge regression, light and covariance of its residuals, and that of the predicting components."""
     count, degrees = len(features), len(target)
     centre, covariance = _moments([features, target], weights)
     ridge = covariance[:count, :count] + np.diag(_RIDGE * np.diag(covariance)[:count] + np.finfo(np.float64).tiny)
     slopes = np.linalg.solve(ridge, covariance[:count, count:]).T
     offset = centre[count:] - slopes @ centre[:count]
-    residual = target - (slopes.astype(np.float32) @ features + offset[:, None].astype(np.float32))
-    _, noise = _moments([residual], weights)
+    predicted = slopes.astype(np.float32) @ features + offset[:, None].astype(np.float32)
+    residual = target - predicted
+    light, noise = _lit(residual, predicted, weights, light)
     # What rounding and the ridge leave of two images that are the same is no noise to measure change by.
     noise += np.diag(_LEAST_NOISE * np.diag(covariance)[count:])
     whiten = _whitening((1 - _SHRINK) * noise + _SHRINK * np.trace(noise) / degrees * np.eye(degrees))
     middle, spread = _moments([predicting], weights)
     spread = _whitening(spread)
     single = np.float32
-    return Direction(
+    way = Direction(
         (whiten @ slopes).astype(single),
         whiten.astype(single),
         (whiten @ offset).astype(single),
         spread.astype(single),
         (spread @ middle).astype(single),
+        (whiten @ light.dark).astype(single),
+        light.variance,
     )
+    return way, light
+
+
+def _lit(residual: np.ndarray, predicted: np.ndarray, weights: np.ndarray, light: Light) -> tuple[Light, np.ndarray]:
+    """How the light varies, and the covariance of what is left of the residuals without it.
+
+    A residual is taken for gain · (predicted − dark) + noise, the gain normally distributed around 0: a factor analysis
+    with one factor, whose loading is the pixel's own spectrum. EM, as by Rubin and Thayer (1982), "EM algorithms for ML
+    factor analysis", Psychometrika 47(1).
+
+    Args:
+        residual: (components, pixels) float32.
+        predicted: (components, pixels) float32, what the residuals are of.
+        weights: (pixels,) chance of no change.
+        light: what was known of it.
+    """
+    dark, variance = light
+    _, noise = _moments([residual], weights)
+    shares = weights / weights.sum()
+    for _ in range(_LIGHT_STEPS):
+        spectrum = predicted - dark[:, None]
+        whiten = _whitening(noise)
+        whitened = whiten @ spectrum
+        spread = variance / (1 + variance * np.square(whitened).sum(axis=0))
+        gain = spread * (whiten @ residual * whitened).sum(axis=0)
+        square = np.square(gain) + spread
+        _, noise = _moments([(residual - gain * spectrum).astype(np.float32)], weights)
+        noise += (spectrum * (shares * spread)) @ spectrum.T
+        variance = max(float(square @ shares), _LEAST_LIGHT)
+        dark = (square * predicted - gain * residual) @ shares / variance
+    return Light(dark, variance), noise
 
 
 def _moments(parts: list[np.ndarray], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
