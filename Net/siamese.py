@@ -176,11 +176,10 @@ def hyperparam_search(
     data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
     trials = _trials(data, distance_function, chosen.choices, seed, stat_path / "logs" / name, fixed or {})
     run_trials, of_engine = engines.chosen(engine, engine_options or {})
-    question = trials.question | of_engine
     paths = model_path / name, stat_path / f"{name}_stats.csv"
     return session.run(
-        trials, question, chosen.max_evals, *paths, run_trials, workers=workers, rescaled=rescaled,
-        trained_on=trained_on,
+        trials, trials.question | of_engine, chosen.max_evals, *paths, run_trials, workers=workers,
+        rescaled=rescaled, trained_on=trained_on,
     )  # fmt: skip
 
 
