@@ -17,6 +17,7 @@ from rasterio.transform import Affine
 import config
 import dataprocessing as dp
 from conftest import ONE_PLACE, Workspace, make_pair, without_times
+from hscd.learn.samples import Samples
 from hscd.reports import maps
 from hscd.scenes import image, scene
 from raster_scenes import UTM, write_raster
@@ -92,7 +93,7 @@ def results(space: Workspace, fine_tunings: list[int], *overrides: str) -> dict[
 def in_windows(space: Workspace, fine_tunings: list[int]) -> tuple[dict[str, Any], Watched]:
     """`results` with tiny windows and little memory, and what went on."""
     watched = Watched([], [], [])
-    fill, hold, take = scene.fill_pixels, image.held, scene.Scene.take
+    fill, hold, take = scene.fill_pixels, image.held, Samples.take
 
     def watched_fill(target: np.ndarray, pixels: np.ndarray, *rest: Any) -> None:
         watched.windows.append(pixels.shape[:2])
@@ -102,13 +103,13 @@ def in_windows(space: Workspace, fine_tunings: list[int]) -> tuple[dict[str, Any
         watched.held.append(what.path)
         return hold(what)
 
-    def watched_take(of: scene.Scene, positions: np.ndarray) -> np.ndarray:
-        watched.gathered.append(len(positions))
-        return take(of, positions)
+    def watched_take(of: Samples, numbers: np.ndarray) -> np.ndarray:
+        watched.gathered.append(len(numbers))
+        return take(of, numbers)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scene, "_WINDOW_BYTES", SMALL)
-        patch.setattr(scene.Scene, "take", watched_take)
+        patch.setattr(Samples, "take", watched_take)
         patch.setattr(scene, "fill_pixels", watched_fill)
         patch.setattr(dp, "held", watched_hold)
         return results(space, fine_tunings, LITTLE_MEMORY), watched
