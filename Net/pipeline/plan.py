@@ -10,7 +10,7 @@ import numpy as np
 import config
 from hscd import branches, losses
 from hscd.corrections import CORRECTIONS, Correct
-from hscd.detectors import DETECTORS, Detector, Scorer, scored
+from hscd.detectors import DETECTORS, Detector, scored
 from hscd.detectors.spectral import SpectralDistance
 from hscd.evaluation import doubts
 from hscd.evaluation.result import MapResult, mapped
@@ -22,29 +22,12 @@ from hscd.scores import Cut, ScoreMap
 from hscd.search.engines import ENGINES
 from hscd.selections import SELECTIONS, Selected, by_code, corrected_labels
 from hscd.selections.thinning import thinned
-from hscd.system import progress
 from hscd.system.messages import detail, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 from settings import Settings
 
 # Threshold of a network's distances where the configured one cannot be.
 _OF_NETWORKS = "otsu"
-
-
-class _Announced:
-    """A detector that says where it is: it is fitted, then it scores."""
-
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._detector, name)
-
-    def fit(self, scene: Scene, rng: np.random.Generator) -> Scorer:
-        progress.begin("fitting")
-        scorer = self._detector.fit(scene, rng)
-        progress.begin("scoring")
-        return scorer
 
 
 class Plan:
@@ -70,7 +53,7 @@ class Plan:
 
     def score(self, detector: Detector, scene: Scene) -> ScoreMap:
         """Scores of a scene."""
-        score_map = scored(_Announced(detector), scene, np.random.default_rng(self._settings.seed))
+        score_map = scored(detector, scene, np.random.default_rng(self._settings.seed))
         detail(f"{scene.name}: scores by {detector.name} in {score_map.seconds:.2f} s")
         return score_map
 

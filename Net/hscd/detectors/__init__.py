@@ -22,6 +22,7 @@ import numpy as np
 from hscd.registry import Registry
 from hscd.scenes.scene import Block, Scene
 from hscd.scores import ScoreMap
+from hscd.system import progress
 
 # From a block to the scores of its inner pixels, (rows, columns) or flat.
 Scorer = Callable[[Block], np.ndarray]
@@ -56,7 +57,9 @@ def scored(detector: Detector, scene: Scene, rng: np.random.Generator) -> ScoreM
         InputError: if the score of a valid pixel is NaN or infinite.
     """
     started = time.perf_counter()
+    progress.begin("fitting")
     scorer = detector.fit(scene, rng)
+    progress.begin("scoring")
     scores = scene.score(scorer, detector.halo, detector.unit)
     seconds = time.perf_counter() - started
     return ScoreMap(scores, scene.grid, detector.name, seconds, detector.scale, detector.degrees)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from hscd.detectors.tools.samples import sampled_pairs
 from hscd.scenes.scene import Scene, Window, pair_bytes
 
 # A sample is enough to see each of these.
@@ -105,7 +106,7 @@ def of_spectra(scene: Scene, rng: np.random.Generator) -> list[str]:
         scene: the pair.
         rng: of the sample of pixels.
     """
-    pairs = scene.take(_sample(scene, rng)).astype(float)
+    pairs = sampled_pairs(scene, rng, _SAMPLE).astype(float)
     found = []
     energy = ((pairs[:, 0] - pairs[:, 1]) ** 2).mean(axis=0)
     bands = len(energy)
@@ -122,12 +123,6 @@ def of_spectra(scene: Scene, rng: np.random.Generator) -> list[str]:
             "changed or not: light or season"
         )
     return found
-
-
-def _sample(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Positions of valid pixels, at random."""
-    valid = np.arange(scene.truth.size) if scene.valid is None else np.flatnonzero(scene.valid)
-    return np.sort(rng.choice(valid, min(_SAMPLE, len(valid)), replace=False))
 
 
 def of_registration(scene: Scene) -> list[str]:

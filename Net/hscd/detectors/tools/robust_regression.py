@@ -30,8 +30,10 @@ _PART = 4096
 
 
 class Light(NamedTuple):
-    """How the light on the predicted date varies: `dark`, the spectrum without any, (components,), and the `variance`
-    of the gain."""
+    """How the light on the predicted date varies.
+
+    `dark`, (components,), is the spectrum without any; `variance` is that of its gain.
+    """
 
     dark: np.ndarray
     variance: float
@@ -76,7 +78,8 @@ class Direction(NamedTuple):
         size = np.square(predicted, out=predicted).sum(axis=0)
         size *= np.float32(self.light)
         size += 1
-        distance -= np.square(along, out=along) * np.float32(self.light) / size
+        # Divided before it is multiplied: the square of what is large would leave the range of float32.
+        distance -= along * (along / size * np.float32(self.light))
         np.maximum(distance, 0, out=distance)
         distance *= np.float32(self.factor * (_ELLIPTIC + degrees))
         distance /= np.float32(_ELLIPTIC) + np.square(depth, out=depth).sum(axis=0)
@@ -182,7 +185,8 @@ def _lit(residual: np.ndarray, predicted: np.ndarray, weights: np.ndarray, light
 
     A residual is taken for gain · (predicted − dark) + noise, the gain normally distributed around 0: a factor analysis
     with one factor, whose loading is the pixel's own spectrum. EM, as by Rubin and Thayer (1982), "EM algorithms for ML
-    factor analysis", Psychometrika 47(1).
+    factor analysis", Psychometrika 47(1); but the noise starts as all of the residual in every round, so that a part of
+    what the light could explain stays in it.
 
     Args:
         residual: (components, pixels) float32.
