@@ -257,7 +257,7 @@ def all_masked(name: str, section: DataSet) -> str:
     """What to say of a pair whose every pixel is masked."""
     nodata = "the nodata of its file" if section.nodata is None else f"nodata = {section.nodata:.15g}"
     return (
-        f"[{section.name}] {name}: no valid pixel in this pair: every one is NaN, infinite or {nodata} in a band of "
+        f"[{section.name}] {name}: no valid pixels: every pixel is NaN, infinite or {nodata} in a band of "
         "one of its images"
     )
 
