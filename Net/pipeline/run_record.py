@@ -32,11 +32,11 @@ class RunRecord:
 
     Args:
         command: what was run, "test" for example.
-        settings: the settings as they were resolved.
+        settings: the settings as they were resolved; of a script without a configuration, its options by name.
         data_sets: names of the data sets that it works on.
     """
 
-    def __init__(self, command: str, settings: Settings, data_sets: Sequence[str]) -> None:
+    def __init__(self, command: str, settings: Settings | Mapping[str, Any], data_sets: Sequence[str] = ()) -> None:
         self._command = command
         self._settings = settings
         self._data_sets = list(dict.fromkeys(data_sets))
@@ -66,16 +66,14 @@ class RunRecord:
 
     def write(self, path: Path, warnings: Sequence[str]) -> None:
         """Write the record as JSON; what is NaN becomes null."""
-        settings = {field.name: getattr(self._settings, field.name) for field in dataclasses.fields(self._settings)} | {
-            "data_sets": {name: self._settings.data_sets[name] for name in self._data_sets}
-        }
+        settings = _resolved(self._settings, self._data_sets)
         content = {
             "version": _VERSION,
             "command": self._command,
             "started": self._started.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - self._clock, 3),
             "settings": settings,
-            "seed": self._settings.seed,
+            "seed": settings.get("seed"),
             "machine": {"system": platform.platform(), "processor": platform.machine(), "threads": threads()},
             "versions": {"python": platform.python_version()} | _versions(),
             "inputs": self._inputs,
@@ -88,7 +86,9 @@ class RunRecord:
 
 
 @contextmanager
-def recorded(command: str, settings: Settings, data_sets: Sequence[str], path: Path) -> Iterator[RunRecord]:
+def recorded(
+    command: str, settings: Settings | Mapping[str, Any], data_sets: Sequence[str], path: Path
+) -> Iterator[RunRecord]:
     """A record of what is done in the block; it is written if the block ends without an error.
 
     Args:
@@ -101,6 +101,13 @@ def recorded(command: str, settings: Settings, data_sets: Sequence[str], path: P
     with collected() as warnings:
         yield record
     record.write(path, warnings)
+
+
+def _resolved(settings: Settings | Mapping[str, Any], data_sets: Sequence[str]) -> dict[str, Any]:
+    if isinstance(settings, Mapping):
+        return dict(settings)
+    fields = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    return fields | {"data_sets": {name: settings.data_sets[name] for name in data_sets}}
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Results that a geographic information system opens: change and distance maps, polygons of what changed.
+"""Results that a geographic information system opens: maps of change and distances, polygons, sample points.
 
 Maps are Cloud-Optimised GeoTIFFs (tiles of 512 pixels, overviews) on the grid of the input image, each with a style
-beside it that QGIS finds by its name; polygons are a GeoPackage. Beyond its arguments a function takes up to 200 MB.
-Polygons take 80 bytes a run of changed pixels if that is more, and 400 bytes a run of a region that has millions of
-them. rasterio and pyogrio, slow to import, come with the first call.
+beside it that QGIS finds by its name; polygons and points are GeoPackages. Beyond its arguments a function takes up to
+200 MB. Polygons take 80 bytes a run of changed pixels if that is more, and 400 bytes a run of a region that has
+millions of them. rasterio and pyogrio, slow to import, come with the first call.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from pathlib import Path
 import numpy as np
 
 from hscd.records import Grid
-from hscd.reports.gis.polygons import changed_areas, write_polygons
+from hscd.reports.gis.points import CLASS, read_points, write_points
+from hscd.reports.gis.polygons import changed_areas, mapped_area, write_polygons
 from hscd.reports.gis.rasters import write_change_map, write_distances, write_scores
 
 __all__ = [
+    "CLASS",
     "changed_areas",
+    "mapped_area",
+    "read_points",
     "result_files",
     "write_change_map",
     "write_distances",
+    "write_points",
     "write_polygons",
     "write_results",
     "write_scores",

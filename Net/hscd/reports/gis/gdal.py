@@ -65,3 +65,13 @@ def crs_of(path: Path, grid: Grid) -> Any:
             return rasterio.CRS.from_wkt(grid.crs)
     except CRSError as error:
         raise InputError(f"{path}: coordinate system of the image is not usable: {brief(grid.crs)}") from error
+
+
+def named_crs(grid: Grid) -> str | None:
+    """The coordinate system by its code where it has one, as GDAL finds it for the maps."""
+    import rasterio
+
+    if not grid.crs:
+        return None
+    code = rasterio.CRS.from_wkt(grid.crs).to_epsg()
+    return grid.crs if code is None else f"EPSG:{code}"

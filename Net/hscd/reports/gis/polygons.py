@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from hscd.labels import CHANGED
+from hscd.labels import CHANGED, UNKNOWN
 from hscd.records import Grid
-from hscd.reports.gis.gdal import crs_of, session
+from hscd.reports.gis.gdal import crs_of, named_crs, session
 from hscd.reports.gis.regions import Outlines, Regions, find_regions
 from hscd.system import storage
 from hscd.system.paths import plain_folder
@@ -104,6 +104,12 @@ def changed_areas(path: Path, labels: np.ndarray, grid: Grid) -> tuple[np.ndarra
     return np.sort(areas)[::-1], unit
 
 
+def mapped_area(path: Path, labels: np.ndarray, grid: Grid) -> tuple[float, str]:
+    """Area of all pixels that are not masked, and its unit, as `changed_areas` has them; arguments as of that."""
+    areas, unit = _areas(find_regions(labels == UNKNOWN, False), grid, crs_of(path, grid))
+    return float(areas.sum()), unit
+
+
 def _append(
     path: Path, polygons: list[bytes], fields: dict[str, np.ndarray], grid: Grid, unit: str | None = None
 ) -> None:
@@ -118,7 +124,7 @@ def _append(
         creation = {"dataset_options": {"VERSION": "1.2"}, "layer_options": {"DESCRIPTION": description}}
     pyogrio.raw.write(
         path, geometry, list(fields.values()), list(fields), layer=LAYER, driver="GPKG",
-        geometry_type="Polygon", crs=_named_crs(grid), **creation,
+        geometry_type="Polygon", crs=named_crs(grid), **creation,
     )  # fmt: skip
 
 
@@ -139,16 +145,6 @@ def _wkb(outlines: Outlines, grid: Grid) -> list[bytes]:
             begin += 16 * length
         polygons.append(b"".join(parts))
     return polygons
-
-
-def _named_crs(grid: Grid) -> str | None:
-    """The coordinate system by its code where it has one, as GDAL finds it for the maps."""
-    import rasterio
-
-    if not grid.crs:
-        return None
-    code = rasterio.CRS.from_wkt(grid.crs).to_epsg()
-    return grid.crs if code is None else f"EPSG:{code}"
 
 
 def _areas(regions: Regions, grid: Grid, crs: Any) -> tuple[np.ndarray, str]:

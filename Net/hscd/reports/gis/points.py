@@ -1,0 +1,109 @@
+"""Sample points in a GeoPackage: written to be labelled in a GIS, and read back."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hscd.records import Grid
+from hscd.reports.gis.gdal import crs_of, named_crs, session
+from hscd.system import native_stderr, storage
+from hscd.system.errors import InputError, brief
+from hscd.system.paths import plain_folder, require_regular
+
+LAYER = "sample"
+# The column that is filled in by hand.
+CLASS = "class"
+# How a GeoPackage begins, as any SQLite database: nothing else is handed to GDAL.
+_MAGIC = b"SQLite format 3\0"
+
+
+def write_points(
+    path: Path,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    grid: Grid,
+    fields: Mapping[str, np.ndarray],
+    told: Mapping[str, object],
+) -> None:
+    """Write pixels as points in their middle, layer "sample", with an empty integer column `class`.
+
+    Args:
+        path: GeoPackage, written anew.
+        rows: (points,) of the pixels.
+        columns: (points,) of the pixels.
+        grid: where the pixels lie.
+        fields: (points,) integers by column, put before `class`.
+        told: what the layer's metadata shall say, by name.
+
+    Raises:
+        InputError: if the coordinate system of the grid is not one.
+        OSError: if the file cannot be written.
+    """
+    import pyogrio.raw
+
+    crs_of(path, grid)
+    a, b, c, d, e, f = grid.transform
+    x, y = columns + 0.5, rows + 0.5
+    geometry = np.empty(len(rows), dtype=object)
+    # Well-known binary: little-endian, point.
+    geometry[:] = [
+        struct.pack("<BIdd", 1, 1, *place) for place in zip(a * x + b * y + c, d * x + e * y + f, strict=True)
+    ]
+    empty = np.ones(len(rows), dtype=bool)
+    columns_of = {**fields, CLASS: np.zeros(len(rows), np.int32)}
+    with session(path), storage.atomic_path(path) as written, plain_folder(written.parent) as folder:
+        pyogrio.raw.write(
+            folder / written.name, geometry, [values.astype(np.int32) for values in columns_of.values()],
+            list(columns_of), field_mask=[*[None] * len(fields), empty], layer=LAYER, driver="GPKG",
+            geometry_type="Point", crs=named_crs(grid), dataset_options={"VERSION": "1.2"},
+            layer_metadata={name: str(value) for name, value in told.items()},
+        )  # fmt: skip
+
+
+def read_points(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The columns of sample points, and what the metadata says.
+
+    Returns:
+        Columns, (points,) each, by name: numbers, NaN where empty, or objects; and the metadata by name.
+
+    Raises:
+        InputError: if it is missing, no GeoPackage, damaged, or has several layers and none called "sample".
+    """
+    import pyogrio
+    import pyogrio.raw
+
+    _require_database(path)
+    try:
+        with plain_folder(path.parent) as folder, native_stderr.collected():
+            file = folder / path.name
+            layer = _layer(path, [str(name) for name in pyogrio.list_layers(file)[:, 0]])
+            meta, _, _, values = pyogrio.raw.read(file, layer=layer, read_geometry=False)
+            told = pyogrio.read_info(file, layer=layer)["layer_metadata"] or {}
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # of several types where it is damaged
+        raise InputError(f"{path}: unreadable or damaged GeoPackage: {brief(error)}") from error
+    return dict(zip(map(str, meta["fields"]), values, strict=True)), dict(told)
+
+
+def _require_database(path: Path) -> None:
+    try:
+        with require_regular(path).open("rb") as file:
+            begin = file.read(len(_MAGIC))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    if begin != _MAGIC:
+        raise InputError(f"{path}: expected the GeoPackage that sample.py wrote, with its column {CLASS} filled in")
+
+
+def _layer(path: Path, layers: list[str]) -> Any:
+    if LAYER in layers:
+        return LAYER
+    if len(layers) != 1:
+        raise InputError(f"{path}: expected a layer {LAYER}, found {', '.join(map(brief, layers)) or 'none'}")
+    return layers[0]

@@ -1,0 +1,92 @@
+"""What a labelled sample says of a map: tables for CSV files, and lines for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from hscd.evaluation.stratified import Accuracy, Estimate
+from hscd.reports.tables import Row, area
+
+
+def matrix_rows(names: Sequence[str], counts: np.ndarray, pixels: np.ndarray, accuracy: Accuracy) -> list[Row]:
+    """The estimated error matrix, a row a class of the map.
+
+    Columns: `map_class`, its `pixels` and labelled `points`, how many of these are really of each class (`CLASS_num`),
+    and the matrix itself, in shares of the area (`CLASS`).
+    """
+    return [
+        {"map_class": name, "pixels": int(pixels[row]), "points": int(counts[row].sum())}
+        | {f"{other}_num": int(counts[row, column]) for column, other in enumerate(names)}
+        | {other: float(accuracy.matrix[row, column]) for column, other in enumerate(names)}
+        for row, name in enumerate(names)
+    ]
+
+
+def accuracy_rows(names: Sequence[str], accuracy: Accuracy, total: float, unit: str) -> list[Row]:
+    """Each estimate with its standard error and 95 % interval; accuracies as shares in [0, 1], areas in `unit`."""
+    rows = [_row("overall_accuracy", "all", accuracy.overall, ())]
+    measures = {
+        "users_accuracy": accuracy.users, "producers_accuracy": accuracy.producers, "area_share": accuracy.area,
+    }  # fmt: skip
+    for measure, estimate in measures.items():
+        rows += [_row(measure, name, estimate, (number,)) for number, name in enumerate(names)]
+    rows += [_row("area", name, accuracy.area, (number,), total, unit) for number, name in enumerate(names)]
+    return rows
+
+
+def _row(
+    measure: str, of: str, estimate: Estimate, index: tuple[int, ...], factor: float = 1.0, unit: str = "share"
+) -> Row:
+    low, high = estimate.interval
+    parts = {"estimate": estimate.value, "standard_error": estimate.error, "lower": low, "upper": high}
+    figures = {name: float(values[index]) * factor for name, values in parts.items()}
+    return {"measure": measure, "class": of} | figures | {"unit": unit}
+
+
+def lines(
+    names: Sequence[str], counts: np.ndarray, pixels: np.ndarray, accuracy: Accuracy, total: float, unit: str
+) -> str:
+    """The tables for the terminal: the error matrix, then accuracies and areas with half of their 95 % intervals.
+
+    Args:
+        names: of the classes.
+        counts: (map classes, true classes) labelled points.
+        pixels: (classes,) of the map.
+        accuracy: what is estimated from them.
+        total: the area of the map.
+        unit: of it, "m²" or "pixels".
+    """
+    weights = pixels / pixels.sum()
+    matrix = [["shares of the area", *(f"really {name}" for name in names), "points"]]
+    matrix += [
+        [f"{name} in the map", *(f"{value:.4f}" for value in accuracy.matrix[row]), f"{counts[row].sum():,.0f}"]
+        for row, name in enumerate(names)
+    ]
+    figures = [["", "user's accuracy", "producer's accuracy", "area", "area in the map"]]
+    for number, name in enumerate(names):
+        shares = accuracy.area.value[number], accuracy.area.margin[number]
+        extent, margin = (area(float(share) * total, unit) for share in shares)
+        figures.append([
+            name, _share(accuracy.users, number), _share(accuracy.producers, number), f"{extent} ± {margin}",
+            area(weights[number] * total, unit),
+        ])  # fmt: skip
+    overall = f"overall accuracy: {accuracy.overall.value:.3f} ± {accuracy.overall.margin:.3f}"
+    return "\n".join([*_columns(matrix), overall, *_columns(figures), "± is half of the 95 % interval"])
+
+
+def _share(estimate: Estimate, number: int) -> str:
+    value, margin = float(estimate.value[number]), float(estimate.margin[number])
+    return "undefined" if math.isnan(value) else f"{value:.3f} ± {margin:.3f}"
+
+
+def _columns(cells: list[list[str]]) -> list[str]:
+    """A table whose columns stand below each other, the first one to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    head, *others = widths
+    return [
+        "  ".join([row[0].ljust(head), *(cell.rjust(width) for cell, width in zip(row[1:], others, strict=True))])
+        for row in cells
+    ]

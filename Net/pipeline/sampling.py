@@ -1,0 +1,317 @@
+"""Stage: a stratified random sample of a change map, and what it says of the map once it is labelled."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hscd.evaluation import sampling, stratified
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
+from hscd.readers import label_map_of, name_of, open_label_map
+from hscd.records import PIXEL_GRID, Grid
+from hscd.reports import gis, sample_tables, tables
+from hscd.reports.gis.styles import CLASSES, MAP_VALUES
+from hscd.system import messages, storage
+from hscd.system.errors import InputError, brief
+from hscd.system.paths import require_names
+from pipeline.run_record import recorded
+
+_NAMES = {label: CLASSES[label] for label in (CHANGED, UNCHANGED)}
+# What a label may be written as.
+_WORDS = {"changed": CHANGED, "unchanged": UNCHANGED, "1": CHANGED, "0": UNCHANGED, "1.0": CHANGED, "0.0": UNCHANGED}
+_FIELDS = ("row", "column", "stratum", gis.CLASS)
+_MAP = "MAP"
+
+
+@dataclass(frozen=True)
+class ChangeMap:
+    """A change map: (rows, columns) labels, where its pixels lie, and how many are changed and unchanged."""
+
+    path: Path
+    labels: np.ndarray
+    grid: Grid
+    pixels: np.ndarray
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Shares of changed and unchanged pixels."""
+        return self.pixels / self.pixels.sum()
+
+    def area(self) -> tuple[float, str]:
+        """Of all pixels that are not masked, with its unit."""
+        return gis.mapped_area(self.path, self.labels, self.grid)
+
+
+@dataclass(frozen=True)
+class Design:
+    """How a sample is drawn.
+
+    `standard_error` is the one wanted of overall accuracy, `accuracies` the user's accuracies that are expected of
+    changed and unchanged; `size` takes the place of both. `minimum` is the least number of points of a class.
+    """
+
+    standard_error: float
+    accuracies: tuple[float, float]
+    minimum: int
+    size: int | None
+    seed: int
+
+
+def open_map(path: Path) -> ChangeMap:
+    """Read a change map of 1 changed, 0 unchanged and 255, or what it declares as nodata, unknown.
+
+    Raises:
+        InputError: as reading raises it; also if it holds other values, or nothing but nodata.
+    """
+    image = open_label_map(path)
+    values = label_map_of(image, (MAP_VALUES[CHANGED], MAP_VALUES[UNCHANGED]), (MAP_VALUES[UNKNOWN],)).values
+    try:
+        labels = remap(values, MAP_VALUES[CHANGED], MAP_VALUES[UNCHANGED], (MAP_VALUES[UNKNOWN], np.nan))
+    except InputError:
+        found = ", ".join(f"{value:.15g}" for value in np.unique(np.ma.getdata(values))[:10])
+        raise InputError(
+            f"{path}: expected a change map of 1 changed, 0 unchanged and 255 no data, found {found}"
+        ) from None
+    pixels = np.array([np.count_nonzero(labels == label) for label in _NAMES])
+    if not pixels.any():
+        raise InputError(f"{path}: holds no data: no pixel is changed (1) or unchanged (0)")
+    return ChangeMap(path, labels, image.grid or PIXEL_GRID, pixels)
+
+
+# --- drawing ---------------------------------------------------------------------------------------------------------
+
+
+def draw(path: Path, folder: Path | None, design: Design) -> Path:
+    """Draw a sample from a map, as MAP_sample.gpkg.
+
+    Args:
+        path: of the map.
+        folder: where the sample is written; None for that of the map.
+        design: how it is drawn.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: if the map cannot be used, is too small, or the sample is there already, perhaps with labels.
+    """
+    folder = path.parent if folder is None else folder
+    target, record_path = (folder / f"{name_of(path)}_sample{ending}" for ending in (".gpkg", "_run.json"))
+    if target.exists():
+        raise InputError(
+            f"{target}: is there already, and a new sample would take its labels away; give another folder with --out, "
+            "or remove it"
+        )
+    storage.require_folder(folder)
+    require_names([target, record_path])
+    change_map = open_map(path)
+    with recorded("sample", vars(design), [], record_path) as record:
+        record.add_files(name_of(path), map=path)
+        points = _allocated(change_map, design)
+        rng = np.random.default_rng(design.seed)
+        chosen = {label: int(count) for label, count in zip(_NAMES, points, strict=True) if count}
+        rows, columns = sampling.draw(change_map.labels, chosen, rng)
+        fields = {
+            "id": np.arange(1, len(rows) + 1), "row": rows, "column": columns,
+            "stratum": _values(change_map.labels[rows, columns]),
+        }  # fmt: skip
+        told = {_MAP: _relative(path, folder), "SEED": design.seed}
+        gis.write_points(target, rows, columns, change_map.grid, fields, told)
+        record.add_result(name_of(path), _tell(change_map, points, design))
+    return folder
+
+
+def _values(labels: np.ndarray) -> np.ndarray:
+    """Labels as change maps write them."""
+    return np.array([MAP_VALUES[label] for label in (CHANGED, UNCHANGED, UNKNOWN)])[labels]
+
+
+def _allocated(change_map: ChangeMap, design: Design) -> np.ndarray:
+    size = design.size
+    if size is None:
+        size = sampling.sample_size(change_map.weights, np.array(design.accuracies), design.standard_error)
+    strata, pixels = int(np.count_nonzero(change_map.pixels)), int(change_map.pixels.sum())
+    least = min(sampling.LEAST * strata, pixels)
+    if strata == 1:
+        only = "unchanged" if change_map.pixels[CHANGED] == 0 else "changed"
+        messages.warn(f"{change_map.path}: all pixels are {only}: the sample is drawn from all of them alike")
+    if design.size is not None and not least <= size <= pixels:
+        raise InputError(f"--size {size}: expected {least} to {pixels} points, as the map has {pixels:,} pixels")
+    return sampling.allocation(change_map.pixels, min(max(size, least), pixels), design.minimum)
+
+
+def _tell(change_map: ChangeMap, points: np.ndarray, design: Design) -> tables.Row:
+    """Print what was drawn and what it will be good for; the same for the record."""
+    error = sampling.expected_error(change_map.weights, np.array(design.accuracies), points)
+    total, unit = change_map.area()
+    margin, share = stratified.Z * error, float(change_map.weights[CHANGED])
+    messages.result(
+        f"{points.sum():,} points: {points[CHANGED]:,} of {change_map.pixels[CHANGED]:,} changed and "
+        f"{points[UNCHANGED]:,} of {change_map.pixels[UNCHANGED]:,} unchanged pixels, in random order\n"
+        f"to be expected, with user's accuracies of {design.accuracies[CHANGED]:g} and "
+        f"{design.accuracies[UNCHANGED]:g}: overall accuracy to ± {margin:.3f}, area of change to ± "
+        f"{tables.area(margin * total, unit)} (95 % interval; the map has {tables.area(share * total, unit)})\n"
+        f"label them in a GIS: {gis.CLASS} = 1 where it really changed, 0 where not, without a look at the map; then "
+        "python sample.py --labelled FILE"
+    )
+    if margin > share > 0:
+        messages.warn(
+            "the area of change would be uncertain by more than what the map calls changed: draw more points "
+            "(--size, or a smaller --standard-error)"
+        )
+    return {
+        "points": int(points.sum()), "expected_standard_error": error,
+        "strata": {
+            name: {"pixels": int(change_map.pixels[label]), "points": int(points[label])}
+            for label, name in _NAMES.items()
+        },
+    }  # fmt: skip
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """A path as seen from a folder, so that both can be moved together."""
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # on Windows, on another drive
+        return str(path.resolve())
+
+
+# --- estimating ------------------------------------------------------------------------------------------------------
+
+
+def estimate(path: Path, map_path: Path | None, folder: Path | None) -> Path:
+    """Estimate accuracy and area from a labelled sample.
+
+    Files: SAMPLE_accuracy.csv, SAMPLE_matrix.csv and SAMPLE_accuracy_run.json.
+
+    Args:
+        path: of the sample.
+        map_path: of the map that it was drawn from; None for the one that it names.
+        folder: where tables are written; None for that of the sample.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: if sample or map cannot be used, do not belong together, or a class has fewer than two labels.
+    """
+    folder = path.parent if folder is None else folder
+    name = path.stem
+    table, matrix, record_path = (
+        folder / f"{name}_{ending}" for ending in ("accuracy.csv", "matrix.csv", "accuracy_run.json")
+    )
+    storage.require_folder(folder)
+    require_names([table, matrix, record_path])
+    fields, told = gis.read_points(path)
+    map_path = map_path or _recorded_map(path, told)
+    change_map = open_map(map_path)
+    with recorded("sample", {"labelled": path, "map": map_path}, [], record_path) as record:
+        record.add_files(name, sample=path, map=map_path)
+        counts = _counted(path, fields, change_map)
+        accuracy = stratified.estimated(counts, change_map.pixels)
+        total, unit = change_map.area()
+        names = list(_NAMES.values())
+        rows = sample_tables.accuracy_rows(names, accuracy, total, unit)
+        matrix_rows = sample_tables.matrix_rows(names, counts, change_map.pixels, accuracy)
+        storage.write_csv(table, rows)
+        storage.write_csv(matrix, matrix_rows)
+        messages.result(sample_tables.lines(names, counts, change_map.pixels, accuracy, total, unit))
+        _doubt(counts, change_map.pixels, float(accuracy.area.margin[CHANGED]))
+        unlabelled = len(fields[gis.CLASS]) - int(counts.sum())
+        record.add_result(name, {"unlabelled": unlabelled, "error_matrix": matrix_rows, "estimates": rows})
+    return folder
+
+
+def _recorded_map(path: Path, told: dict[str, str]) -> Path:
+    said = told.get(_MAP)
+    if not said:
+        raise InputError(f"{path}: does not name its map; name it: sample.py MAP --labelled {path.name}")
+    found = path.parent / said
+    if not found.exists():
+        raise InputError(f"{path}: its map {brief(said)} is not there; name it: sample.py MAP --labelled {path.name}")
+    return found
+
+
+def _counted(path: Path, fields: dict[str, np.ndarray], change_map: ChangeMap) -> np.ndarray:
+    """Labelled points by class in the map and class by hand, (2, 2).
+
+    Raises:
+        InputError: as of `estimate`.
+    """
+    missing = [name for name in _FIELDS if name not in fields]
+    if missing:
+        raise InputError(f"{path}: expected the columns {', '.join(_FIELDS)}, {', '.join(missing)} is missing")
+    mapped = _classes_of_map(path, fields, change_map)
+    given = _labels(path, fields[gis.CLASS])
+    counts = np.array([
+        [np.count_nonzero((mapped == row) & (given == column)) for column in _NAMES] for row in _NAMES
+    ])  # fmt: skip
+    unlabelled = int(np.count_nonzero(given == UNKNOWN))
+    if unlabelled:
+        messages.warn(
+            f"{path}: {unlabelled} of {len(given)} points are not labelled yet; the estimates hold only if it is "
+            "chance which ones, not that they were hard to tell"
+        )
+    for label, name in _NAMES.items():
+        points, pixels = int(counts[label].sum()), int(change_map.pixels[label])
+        if points < min(sampling.LEAST, pixels):
+            raise InputError(
+                f"{path}: {points} of the points on {name} pixels are labelled, at least {sampling.LEAST} are needed; "
+                f"fill in the column {gis.CLASS}"
+            )
+    return counts
+
+
+def _classes_of_map(path: Path, fields: dict[str, np.ndarray], change_map: ChangeMap) -> np.ndarray:
+    """(points,) labels of the map where the points are; they must be those that the sample was drawn by."""
+    numbers = []
+    for name in ("row", "column", "stratum"):
+        values = fields[name]
+        if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+            raise InputError(f"{path}: expected a whole number in each {name}")
+        numbers.append(values.astype(np.int64))
+    rows, columns, strata = numbers
+    height, width = change_map.labels.shape
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    mapped = np.full(len(rows), UNKNOWN, np.uint8)
+    mapped[inside] = change_map.labels[rows[inside], columns[inside]]
+    other = int(np.count_nonzero(_values(mapped) != strata))
+    if other:
+        raise InputError(
+            f"{change_map.path}: {other} of {len(mapped)} points of {path.name} are of another class here: they were not "
+            "drawn from this map, or it was made anew since; a sample judges the map that it was drawn from"
+        )
+    if len(np.unique(rows * width + columns)) < len(rows):
+        raise InputError(f"{path}: holds points twice; remove the copies")
+    return mapped
+
+
+def _labels(path: Path, values: np.ndarray) -> np.ndarray:
+    """(points,) labels that were given by hand, unknown where there is none."""
+    labels, wrong = np.full(len(values), UNKNOWN, np.uint8), []
+    for number, value in enumerate(values.tolist()):
+        text = "" if value is None or value != value else str(value).strip().lower()
+        if text in _WORDS:
+            labels[number] = _WORDS[text]
+        elif text:
+            wrong.append(text)
+    if wrong:
+        shown = ", ".join(brief(text, 20) for text in sorted(set(wrong))[:10])
+        raise InputError(
+            f"{path}: {len(wrong)} points have a {gis.CLASS} that is not known: {shown}; expected 1 or changed, 0 or "
+            "unchanged, or nothing"
+        )
+    return labels
+
+
+def _doubt(counts: np.ndarray, pixels: np.ndarray, margin: float) -> None:
+    """Tell which errors the sample has not met, where they could be more than the interval of the area of change."""
+    for (row, column), share in stratified.unseen(counts, pixels).items():
+        if share > margin:
+            messages.warn(
+                f"none of the {counts[row].sum()} labelled points on {_NAMES[row]} pixels is {_NAMES[column]}: up to "
+                f"{100 * share:.2g} % of the map may yet be, which the intervals do not tell; label more points there"
+            )

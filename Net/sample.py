@@ -1,0 +1,78 @@
+"""Script: points of a change map to label by hand, and the accuracy and area of change that the labels give."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import config
+from commandline import guarded, parse
+from hscd.evaluation.sampling import LEAST
+from hscd.system import messages, parsing
+from hscd.system.errors import InputError
+from hscd.system.interrupts import ctrl_c_heeded
+from pipeline.sampling import Design, draw, estimate
+
+
+def run(arguments: Sequence[str] | None) -> None:
+    """Parse the command line; draw a sample or evaluate a labelled one."""
+    options = _parsed(arguments)
+    if options.map is None and options.labelled is None:
+        raise InputError("expected a change map to draw a sample from, or --labelled with a sample")
+    for path in (options.map, options.labelled):
+        if path is not None and not path.exists():
+            raise InputError(f"{path}: no such file")
+    with ctrl_c_heeded():
+        if options.labelled is not None:
+            folder = estimate(options.labelled, options.map, options.out)
+        else:
+            accuracies = options.changed_accuracy, options.unchanged_accuracy
+            design = Design(options.standard_error, accuracies, options.minimum, options.size, options.seed)
+            folder = draw(options.map, options.out, design)
+    messages.result(f"results: {folder}")
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Draw points of a change map, by lot within what it calls changed and unchanged, to be labelled in "
+        "a GIS; and estimate accuracy and area of change from them.",
+        epilog="Labels that were not drawn by lot, as a mask of known pixels, tell how right the map is there, not how "
+        "right it is or how much changed.",
+    )
+    parser.add_argument("map", type=Path, nargs="?", help="change map: 1 changed, 0 unchanged, 255 no data")
+    parser.add_argument(
+        "--labelled", type=Path, metavar="FILE", help="the sample with its column class filled in: estimate from it"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="results (default: where the map, or the sample, is)"
+    )
+    share = partial(parsing.number, low=0, high=1)
+    _add(parser, "--standard-error", share, 0.01, "wanted of overall accuracy and of the share of change")
+    _add(parser, "--changed-accuracy", share, 0.7, "expected share of what the map calls changed that really is")
+    _add(parser, "--unchanged-accuracy", share, 0.95, "expected share of what it calls unchanged that really is")
+    _add(parser, "--minimum", partial(parsing.integer, low=LEAST), 75, "least number of points of each of both classes")
+    _add(parser, "--size", partial(parsing.integer, low=LEAST), None, "number of points, in place of what these give")
+    _add(parser, "--seed", partial(parsing.integer, low=0, high=2**32 - 1), config.SEED, "of the lot")
+    return parse(parser, arguments)
+
+
+def _add(parser: argparse.ArgumentParser, name: str, read: Callable[[str], Any], default: object, what: str) -> None:
+    def value(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"found {text!r}") from None
+
+    said = what if default is None else f"{what} (default: {default})"
+    parser.add_argument(name, type=value, default=default, metavar="N", help=said)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return guarded(lambda: run(arguments))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
