@@ -86,6 +86,18 @@ def test_settings_and_labels_can_be_given(pair, capsys):
     assert (settings["detector"], settings["threshold"], settings["correction"]) == ("SAM", "otsu", "none")
 
 
+def test_labels_of_some_pixels_are_no_probability_sample(pair, capsys):
+    folder, changed = pair
+    labels = np.where(changed, 1, 2).astype(np.uint8)
+    labels[:10] = 0  # 600 of 2,400 pixels
+    Image.fromarray(labels).save(folder / "truth.png")
+    options = ["--set", "changedLabel=1", "--set", "unchangedLabel=2", "--set", "unknownLabel=0"]
+    images = folder / "before.tif", folder / "after.tif"
+    assert run(*images, "--labels", folder / "truth.png", "--out", folder / "out", *options) == 0
+    said = "against the labels (1,800 pixels, no probability sample: sample.py draws one): overall accuracy "
+    assert said in capsys.readouterr().out
+
+
 def test_progress_goes_through_the_parts_of_a_detection(pair, monkeypatch):
     begun, shares = [], []
     monkeypatch.setattr(Whole, "begin", lambda self, name: begun.append(name))

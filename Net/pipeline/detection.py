@@ -92,6 +92,12 @@ def _summarise(result: MapResult, probability: np.ndarray, scene: Scene, record:
         lines.append(f"largest areas: {', '.join(shown)}")
         lines.append(f"sure: {100 * sure:.0f} % of the changed pixels have a probability of {_SURE:g} and more")
     if result.counts.total:
-        lines.append(f"against the labels: {tables.summary(result.corrected_counts)}")
+        lines.append(f"against the labels{_of(result, pixels)}: {tables.summary(result.corrected_counts)}")
     messages.result("\n".join(lines))
     record.add_result(result.name, report.figures(result, "detection_time", report.extent(result, areas, unit)))
+
+
+def _of(result: MapResult, pixels: int) -> str:
+    """Which labels those are, where they are a part of the pixels: nobody drew that part by lot."""
+    known = result.corrected_counts.total
+    return "" if known == pixels else f" ({known:,} pixels, no probability sample: sample.py draws one)"

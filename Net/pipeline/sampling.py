@@ -249,12 +249,6 @@ def _counted(path: Path, fields: dict[str, np.ndarray], change_map: ChangeMap) -
     counts = np.array([
         [np.count_nonzero((mapped == row) & (given == column)) for column in _NAMES] for row in _NAMES
     ])  # fmt: skip
-    unlabelled = int(np.count_nonzero(given == UNKNOWN))
-    if unlabelled:
-        messages.warn(
-            f"{path}: {unlabelled} of {len(given)} points are not labelled yet; the estimates hold only if it is "
-            "chance which ones, not that they were hard to tell"
-        )
     for label, name in _NAMES.items():
         points, pixels = int(counts[label].sum()), int(change_map.pixels[label])
         if points < min(sampling.LEAST, pixels):
@@ -262,6 +256,12 @@ def _counted(path: Path, fields: dict[str, np.ndarray], change_map: ChangeMap) -
                 f"{path}: {points} of the points on {name} pixels are labelled, at least {sampling.LEAST} are needed; "
                 f"fill in the column {gis.CLASS}"
             )
+    unlabelled = int(np.count_nonzero(given == UNKNOWN))
+    if unlabelled:
+        messages.warn(
+            f"{path}: {unlabelled} of {len(given)} points are not labelled yet; the estimates hold only if it is "
+            "chance which ones, not that they were hard to tell"
+        )
     return counts
 
 
@@ -281,8 +281,8 @@ def _classes_of_map(path: Path, fields: dict[str, np.ndarray], change_map: Chang
     other = int(np.count_nonzero(_values(mapped) != strata))
     if other:
         raise InputError(
-            f"{change_map.path}: {other} of {len(mapped)} points of {path.name} are of another class here: they were not "
-            "drawn from this map, or it was made anew since; a sample judges the map that it was drawn from"
+            f"{change_map.path}: {other} of {len(mapped)} points of {path.name} are of another class here: they were "
+            "not drawn from this map, or it was made anew since; a sample judges the map that it was drawn from"
         )
     if len(np.unique(rows * width + columns)) < len(rows):
         raise InputError(f"{path}: holds points twice; remove the copies")

@@ -7,7 +7,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from hscd.system.errors import InputError, brief
@@ -114,19 +114,28 @@ def for_gdal(path: Path) -> str:
     return f"/.{whole}" if str(whole).startswith("/vsi") else str(whole)
 
 
+def plain_folder(folder: Path) -> AbstractContextManager[Path]:
+    """`plain_path` of a folder."""
+    return plain_path(folder, "folder")
+
+
 @contextmanager
-def plain_folder(folder: Path) -> Iterator[Path]:
-    """A path of a folder in which no program finds a meaning.
+def plain_path(path: Path, name: str) -> Iterator[Path]:
+    """A path of a file or folder in which no program finds a meaning.
 
     pyogrio takes paths for addresses: what follows `!` for a file in an archive, what follows `;` for parameters. Where
-    it would, the folder is given by a link of a plain name.
+    it would, the file or folder is given by a link of a plain name.
+
+    Args:
+        path: of what is there.
+        name: of the link.
 
     Raises:
         OSError: if there is no room for a link.
     """
     from pyogrio.util import vsi_path
 
-    whole = Path(os.path.abspath(folder))  # noqa: PTH100
+    whole = Path(os.path.abspath(path))  # noqa: PTH100
 
     def is_plain(path: Path) -> bool:
         return _is_utf8(path) and not str(path).startswith("/vsi") and vsi_path(str(path / "x")) == str(path / "x")
@@ -137,10 +146,10 @@ def plain_folder(folder: Path) -> Iterator[Path]:
     usual = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))
     place = next((place for place in usual if is_plain(place) and os.access(place, os.W_OK | os.X_OK)), None)
     if place is None:
-        raise OSError(errno.EIO, "cannot be written under this name: there is no temporary folder", str(folder))
+        raise OSError(errno.EIO, "cannot be written under this name: there is no temporary folder", str(path))
     with tempfile.TemporaryDirectory(prefix="hscd-", dir=place) as links:
-        link = Path(links) / "folder"
-        link.symlink_to(whole, target_is_directory=True)
+        link = Path(links) / name
+        link.symlink_to(whole, target_is_directory=whole.is_dir())
         yield link
 
 

@@ -14,6 +14,8 @@ from hscd.records import Grid
 from hscd.system import native_stderr
 from hscd.system.errors import InputError, brief
 
+# What GIS programs keep beside a GeoPackage: changes not yet in the database, statistics.
+BESIDE_DATABASE = ("-journal", "-wal", "-shm", ".aux.xml")
 _CACHE_BYTES = 32 << 20
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from hscd.records import Grid
-from hscd.reports.gis.gdal import crs_of, named_crs, session
+from hscd.reports.gis.gdal import BESIDE_DATABASE, crs_of, named_crs, session
 from hscd.system import native_stderr, storage
 from hscd.system.errors import InputError, brief
-from hscd.system.paths import plain_folder, require_regular
+from hscd.system.paths import plain_folder, plain_path, require_regular
 
 LAYER = "sample"
 # The column that is filled in by hand.
@@ -30,7 +31,9 @@ def write_points(
     fields: Mapping[str, np.ndarray],
     told: Mapping[str, object],
 ) -> None:
-    """Write pixels as points in their middle, layer "sample", with an empty integer column `class`.
+    """Write pixels as points in their middle, layer "sample", with an empty column `class`.
+
+    It is one of texts: GDAL reads a word in a column of numbers as 0, without a warning.
 
     Args:
         path: GeoPackage, written anew.
@@ -54,12 +57,11 @@ def write_points(
     geometry[:] = [
         struct.pack("<BIdd", 1, 1, *place) for place in zip(a * x + b * y + c, d * x + e * y + f, strict=True)
     ]
-    empty = np.ones(len(rows), dtype=bool)
-    columns_of = {**fields, CLASS: np.zeros(len(rows), np.int32)}
-    with session(path), storage.atomic_path(path) as written, plain_folder(written.parent) as folder:
+    columns_of = {name: values.astype(np.int32) for name, values in fields.items()}
+    columns_of[CLASS] = np.full(len(rows), None, dtype=object)
+    with session(path), storage.atomic_path(path, BESIDE_DATABASE) as written, plain_folder(written.parent) as folder:
         pyogrio.raw.write(
-            folder / written.name, geometry, [values.astype(np.int32) for values in columns_of.values()],
-            list(columns_of), field_mask=[*[None] * len(fields), empty], layer=LAYER, driver="GPKG",
+            folder / written.name, geometry, list(columns_of.values()), list(columns_of), layer=LAYER, driver="GPKG",
             geometry_type="Point", crs=named_crs(grid), dataset_options={"VERSION": "1.2"},
             layer_metadata={name: str(value) for name, value in told.items()},
         )  # fmt: skip
@@ -79,8 +81,8 @@ def read_points(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
     _require_database(path)
     try:
-        with plain_folder(path.parent) as folder, native_stderr.collected():
-            file = folder / path.name
+        with plain_path(path, "sample.gpkg") as file, native_stderr.collected(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what GDAL finds odd in a damaged file
             layer = _layer(path, [str(name) for name in pyogrio.list_layers(file)[:, 0]])
             meta, _, _, values = pyogrio.raw.read(file, layer=layer, read_geometry=False)
             told = pyogrio.read_info(file, layer=layer)["layer_metadata"] or {}

@@ -11,15 +11,13 @@ import numpy as np
 
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.records import Grid
-from hscd.reports.gis.gdal import crs_of, named_crs, session
+from hscd.reports.gis.gdal import BESIDE_DATABASE, crs_of, named_crs, session
 from hscd.reports.gis.regions import Outlines, Regions, find_regions
 from hscd.system import storage
 from hscd.system.paths import plain_folder
 
 LAYER = "changed"
 
-# What GIS programs keep beside a GeoPackage: changes not yet in the database, statistics.
-_BESIDE = ("-journal", "-wal", "-shm", ".aux.xml")
 # Semi-major axis (m) and inverse flattening of WGS 84, for a coordinate system that does not say.
 _WGS84 = (6378137.0, 298.257223563)
 
@@ -70,7 +68,7 @@ def write_polygons(
     kept = ~(areas < min_area)
     with (
         session(path),
-        storage.atomic_path(path, _BESIDE) as written,
+        storage.atomic_path(path, BESIDE_DATABASE) as written,
         plain_folder(written.parent) as folder,
     ):
         database = folder / written.name
