@@ -37,6 +37,9 @@ VALIDATION_SPLIT = 0.2
 # Distance beyond which a changed pair adds nothing to the loss, by the distance's name.
 MARGINS = {name: head.margin for name, head in HEADS.items()}
 
+# Where the key parts divides a data set: pixels that are so near to another part are in none.
+PARTS_GUARD = 2
+
 # --- pseudo-labels ---------------------------------------------------------------------------------------------------
 
 CORRECTION_RADIUS = 3  # the centre counted: 5 × 5 pixels

@@ -12,7 +12,7 @@ import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.learn.samples import Samples
-from hscd.scenes.fingerprint import fingerprint, window_of
+from hscd.scenes.fingerprint import fingerprint, part_of, window_of
 from hscd.scenes.grids import RESAMPLED
 from hscd.scenes.image import Image, held
 from hscd.scenes.nodata import unmeasured, valid_pixels
@@ -32,7 +32,8 @@ from image_pairs import (
     require_labels,
     require_room,
 )
-from pair_finding import PairFiles, pair_files
+from pair_finding import PairFiles
+from pipeline import parts
 from settings import DataSet, Settings, data_set_of, settings_of
 
 Images = list[np.ndarray]
@@ -60,9 +61,20 @@ def load_dataset(name: str, conf: Settings | ConfigParser) -> tuple[Images, Imag
             if a label value is not configured, or if there are NaN or infinite pixels and no `nodata` is configured.
     """
     conf = settings_of(conf)
-    section = conf[name]
-    pairs = open_pairs(section, conf)
+    return _loaded(_opened(name, conf), conf[name], conf)
+
+
+def _opened(name: str, conf: Settings) -> list[tuple[PairFiles, Image, Image]]:
+    """The pairs of a data set, if all their images fit into memory."""
+    pairs = open_pairs(conf[name], conf)
     require_room(f"{conf.file}: memory_limit: all images of [{name}]", _bytes(pairs), memory_limit(conf))
+    return pairs
+
+
+def _loaded(
+    pairs: list[tuple[PairFiles, Image, Image]], section: DataSet, conf: Settings
+) -> tuple[Images, Images, Images, list[str]]:
+    """What `load_dataset` returns of opened pairs."""
     return (
         [before.read() for _, before, _ in pairs],
         [after.read() for _, _, after in pairs],
@@ -137,27 +149,39 @@ class Labelled(NamedTuple):
     """The pixels of a data set whose label is known.
 
     `pairs`, (pixels, 2, bands) float32, and `labels`, (pixels,), 0 changed, 1 unchanged, are those of `preprocessing`;
-    `places` tells the pairs of images that they are of from others (`hscd.scenes.fingerprint`).
+    `places` tells the pairs of images that they are of from others (`hscd.scenes.fingerprint`). `held_out`, (pixels,)
+    boolean, are those of the validation part; None where the data set has none.
     """
 
     pairs: np.ndarray
     labels: np.ndarray
     places: tuple[str, ...]
+    held_out: np.ndarray | None = None
 
 
-def labelled_pixels(name: str, conf: Settings) -> Labelled:
+def labelled_pixels(name: str, conf: Settings, *, judged: bool = False) -> Labelled:
     """The pixels of a data set whose label is known, for training.
+
+    Args:
+        name: the data set's section.
+        conf: checked settings.
+        judged: of a data set that is divided into parts, take the test part; else the train and the validation part.
 
     Raises:
         InputError: as `load_dataset`; also if every pixel of a pair is masked, or no pixel is of one of the classes.
     """
     section = conf[name]
     require_labels(section, conf)
-    befores, afters, label_maps, _ = load_dataset(name, conf)
+    opened = _opened(name, conf)
+    befores, afters, label_maps, _ = _loaded(opened, section, conf)
     valid = [valid_pixels(images, [None, None]) for images in zip(befores, afters, strict=True)]  # masked is NaN by now
-    for files, mask in zip(pair_files(section), valid, strict=True):
+    for (files, *_), mask in zip(opened, valid, strict=True):
         if mask is not None and not mask.any():
             raise InputError(nothing_left(files, section, conf))
+    divided = _divided(opened, label_maps, valid, section, conf) if section.parts else []
+    wanted = (parts.TEST,) if judged else (parts.TRAIN, parts.VALIDATION)
+    if divided:
+        label_maps = [parts.only(values, of, wanted) for values, (of, _) in zip(label_maps, divided, strict=True)]
     pairs, labels = preprocessing(
         befores, afters, label_maps, section, False, conf.apply_rescaling, valid, available_memory()
     )
@@ -165,13 +189,35 @@ def labelled_pixels(name: str, conf: Settings) -> Labelled:
     if not (changed and unchanged):
         raise InputError(
             f"[{name}]: train_set and test_set of a training need labelled pixels of both classes, found {changed} "
-            f"changed and {unchanged} unchanged"
+            f"changed and {unchanged} unchanged{' in that part' if divided else ''}"
         )
     places = tuple(
         fingerprint(window_of(before), window_of(after), before.shape)
         for before, after in zip(befores, afters, strict=True)
     )
-    return Labelled(pairs, labels, places)
+    if not divided:
+        return Labelled(pairs, labels, places)
+    places = tuple(part_of(place, of) for place, (of, _) in zip(places, divided, strict=True))
+    held_out = np.concatenate([of[known & np.isin(of, wanted)] == parts.VALIDATION for of, known in divided])
+    return Labelled(pairs, labels, places, parts.validated(section, labels, held_out))
+
+
+def _divided(
+    opened: list[tuple[PairFiles, Image, Image]],
+    label_maps: Images,
+    valid: Sequence[np.ndarray | None],
+    section: DataSet,
+    conf: Settings,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Of each pair the parts of its pixels, and whether their label is known, (rows, columns) each."""
+    found = []
+    for (files, before, after), values, mask in zip(opened, label_maps, valid, strict=True):
+        labels = relabel(values, section)
+        if mask is not None:
+            labels[~mask] = UNKNOWN
+        of = parts.part_map(section, conf, files.name, labels, before.grid or after.grid)
+        found.append((of, labels != UNKNOWN))
+    return found
 
 
 def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:

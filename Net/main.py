@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from hscd.labels import UNKNOWN
 from hscd.models import saved as models
 from hscd.records import PseudoLabels
 from hscd.reports import tables
-from hscd.scenes.fingerprint import fingerprint
+from hscd.scenes.fingerprint import fingerprint, learned_from, part_of
 from hscd.scenes.inspection import named
 from hscd.scenes.scene import Scene
 from hscd.selections import corrected_labels
@@ -31,7 +32,7 @@ from hscd.system.messages import result, tell, warn
 from hscd.system.paths import require_names
 from image_pairs import require_labels
 from pair_finding import pair_files
-from pipeline import report
+from pipeline import parts, report
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord, recorded
@@ -65,14 +66,14 @@ def train(settings: Settings) -> None:
         for name in dict.fromkeys(data_sets):
             record.add_inputs(pair_files(settings[name]))
         learned = dp.labelled_pixels(settings.train_set, settings)
-        same = settings.test_set == settings.train_set
-        judged = learned if same else dp.labelled_pixels(settings.test_set, settings)
+        same = settings.test_set == settings.train_set and settings[settings.train_set].parts is None
+        judged = learned if same else dp.labelled_pixels(settings.test_set, settings, judged=True)
         if learned.pairs.shape[-1] != judged.pairs.shape[-1]:
             raise InputError(
                 f"train_set [{settings.train_set}] has {learned.pairs.shape[-1]} bands, test_set [{settings.test_set}] "
                 f"has {judged.pairs.shape[-1]}; a model fits one number of bands"
             )
-        shared = len(set(learned.places) & set(judged.places))
+        shared = sum(learned_from(place, learned.places) for place in judged.places)
         for doubt in doubts.of_shared_pairs(shared, len(judged.places)):
             warn(f"train_set [{settings.train_set}], test_set [{settings.test_set}]: {doubt}")
         _search(settings, learned, judged, record)
@@ -99,17 +100,19 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, recor
         fixed=plan.fixed,
         engine=settings.engine,
         engine_options=plan.engine_options,
+        held_out=learned.held_out,
     )
     record.add_model(**models.weight_counts(siamese.load_model(settings.model_path / settings.model_name)))
     best = best_trial(trials)
     counts = best.report["test"][0]
+    where = f"{'' if settings[settings.test_set].parts is None else 'the test part of '}{settings.test_set}"
     record.add_result(
         "best trial",
         {"trial_id": best.trial_id, "trials": len(trials), "val_loss": best.report["loss"]} | tables.metrics(counts),
     )
     result(
         f"{settings.model_name}: best trial {best.trial_id} of {len(trials)}, validation loss "
-        f"{best.report['loss']:.5f}; on {settings.test_set}: {tables.summary(counts)} "
+        f"{best.report['loss']:.5f}; on {where}: {tables.summary(counts)} "
         "(thresholded on the labelled pixels alone; a test may differ)"
     )
 
@@ -152,14 +155,27 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> None:
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
     trained_on = models.trained_on(prefix)
     for scene in scenes:
-        if trained_on and (scene.truth != UNKNOWN).any():
-            place = fingerprint(scene.before.window, scene.after.window, scene.truth.shape)
-            for doubt in doubts.of_shared_pairs(int(place in trained_on), 1):
+        if (scene.truth != UNKNOWN).any():
+            scene, place = _to_judge(settings, scene, record)
+            for doubt in doubts.of_shared_pairs(int(learned_from(place, trained_on)), 1):
                 warn(f"[{section.name}] {scene.name}, model {settings.model_name}: {doubt}")
         try:
             record.add_result(scene.name, test_pair(settings, plan, scene, pseudo.get(scene.name), record))
         except InputError as error:
             raise InputError(f"[{section.name}] {scene.name}, model {settings.model_name}: {error}") from error
+
+
+def _to_judge(settings: Settings, scene: Scene, record: RunRecord) -> tuple[Scene, str]:
+    """A scene with the labels that a model is judged by, those of the test part if there are parts; its fingerprint."""
+    section = settings[settings.test_set]
+    place = fingerprint(scene.before.window, scene.after.window, scene.truth.shape)
+    if section.parts is None:
+        return scene, place
+    of = parts.part_map(section, settings, scene.name, scene.truth, scene.grid)
+    truth = np.where(of == parts.TEST, scene.truth, np.uint8(UNKNOWN))
+    record.add_files(scene.name, parts=parts.parts_file(section, settings, scene.name))
+    tell(f"[{section.name}] {scene.name}: judged by the {np.count_nonzero(truth != UNKNOWN):,} labels of its test part")
+    return replace(scene, truth=truth), part_of(place, of)
 
 
 def test_pair(

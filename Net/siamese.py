@@ -91,7 +91,7 @@ def siamese_model(
     keras.backend.clear_session()
     # Every trial starts from the seed of the search, whatever ran before it.
     model = build_net(train_set.shape[2:], parameters, seed=seed)
-    train, validation = training.stratified_split(train_labels, seed, rules.validation_share)
+    train, validation = search.split(train_labels)  # type: ignore  # noqa: F821
     best = training.fit(
         model, train_set, train_labels, train, validation, rules=rules, seed=seed,
         batch_size=batch_size, callbacks=search.callbacks(),  # type: ignore  # noqa: F821
@@ -140,6 +140,7 @@ def hyperparam_search(
     fixed: Mapping[str, Any] | None = None,
     engine: str = engines.DEFAULT,
     engine_options: Mapping[str, Any] | None = None,
+    held_out: np.ndarray | None = None,
 ) -> list[Trial]:
     """Search for the network of the lowest validation loss; save it when found, and the report of all trials last.
 
@@ -162,6 +163,7 @@ def hyperparam_search(
             "loss" and the options of the loss. None for the dense branch and the contrastive loss.
         engine: what runs the trials, of `hscd.search.engines`.
         engine_options: its options by name.
+        held_out: (pixels,) boolean, those of `train_set` to validate on; None for a random part of each class.
 
     Returns:
         The trials. A search that was interrupted goes on where it stopped (`hscd.search.record`).
@@ -174,7 +176,7 @@ def hyperparam_search(
     chosen = _choices(hyperas_sett, hyperas_search, (fixed or {}).get("network", branches.DEFAULT))
     training.check_classes(train_labels)
     data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
-    trials = _trials(data, distance_function, chosen.choices, seed, stat_path / "logs" / name, fixed or {})
+    trials = _trials(data, distance_function, chosen.choices, seed, stat_path / "logs" / name, fixed or {}, held_out)
     run_trials, of_engine = engines.chosen(engine, engine_options or {})
     paths = model_path / name, stat_path / f"{name}_stats.csv"
     return session.run(
@@ -190,10 +192,11 @@ def _trials(
     seed: int,
     logs: Path,
     fixed: Mapping[str, Any],
+    held_out: np.ndarray | None,
 ) -> Trials:
     """What the trials of a search share, by the constants of `config` as they are now."""
     log_folder = logs / f"{datetime.now():%Y%m%d-%H%M%S}"
-    rest = training_rules(), config.MARGINS[by_function(distance).name], dict(fixed)
+    rest = training_rules(), config.MARGINS[by_function(distance).name], dict(fixed), held_out
     return Trials(siamese_model, data, distance, choices, seed, log_folder, *rest)
 
 

@@ -457,7 +457,7 @@ def test_pairs_to_learn_keep_to_the_memory_limit(workspace: Workspace) -> None:
 
 
 def test_labelled_pixels_are_those_of_known_label(workspace: Workspace) -> None:
-    pairs, labels, _ = dp.labelled_pixels("PLACE A", read_settings(workspace.file, ["settings.apply_rescaling=False"]))
+    pairs, labels, *_ = dp.labelled_pixels("PLACE A", read_settings(workspace.file, ["settings.apply_rescaling=False"]))
     before, _, changed = make_pair(1)
     # 20 × 30 pixels, of which the last four rows are unknown.
     assert pairs.shape == (480, 2, 5)
@@ -521,7 +521,7 @@ def test_scenes_carry_the_mask_and_know_nothing_of_masked_pixels(torn: Workspace
 
 
 def test_labelled_pixels_are_not_masked(torn: Workspace) -> None:
-    pairs, labels, _ = dp.labelled_pixels("PLACE A", read_settings(torn.file, [NAN_IS_NODATA]))
+    pairs, labels, *_ = dp.labelled_pixels("PLACE A", read_settings(torn.file, [NAN_IS_NODATA]))
     known = ~masked_of_torn()
     known[-4:] = False
     # 600 − 4 · 30 unknown − 2 · 30 − 1 masked.

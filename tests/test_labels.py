@@ -65,7 +65,7 @@ def test_what_is_unknown(space: Workspace, labels: np.ndarray, keys: str, nodata
     assert line.startswith(COUNTS)
     assert warnings == ""
     # Pixels without ground truth have no part in a training: 480 are left, half of each class.
-    _, found, _ = dp.labelled_pixels("PLACE A", read_settings(space.file))
+    _, found, *_ = dp.labelled_pixels("PLACE A", read_settings(space.file))
     assert np.bincount(found).tolist() == [240, 240]
 
 
@@ -139,7 +139,7 @@ def test_two_masks_are_a_label_map(masked: Workspace) -> None:
     line = "labels: changed 63 (10.5%), unchanged 417 (69.5%), unknown 120 (20.0%)"
     assert told(masked)[0].startswith(line)
     settings = read_settings(masked.file)
-    _, labels, _ = dp.labelled_pixels("PLACE A", settings)
+    _, labels, *_ = dp.labelled_pixels("PLACE A", settings)
     assert np.bincount(labels).tolist() == [63, 417]
     (scene,) = dp.scenes("PLACE A", settings)
     assert np.bincount(scene.truth.ravel()).tolist() == [63, 417, 120]

@@ -96,6 +96,31 @@ def test_the_size_follows_from_the_standard_error(place, capsys):
     assert f"overall accuracy to ± {1.96 * error:.3f}" in out
 
 
+def test_the_size_is_at_least_what_is_needed_and_at_most_what_there_is(place, capsys):
+    assert run(place / "change.tif", "--standard-error", 0.9, "--out", place / "a") == 0
+    assert capsys.readouterr().out.startswith("4 points: 2 of ")
+    assert run(place / "change.tif", "--standard-error", 1e-4, "--out", place / "b") == 0
+    assert capsys.readouterr().out.startswith("7,920 points: ")
+
+
+def test_a_sample_that_is_too_small_for_rare_change_is_told(tmp_path, capsys):
+    labels = np.ones((100, 100), np.uint8)
+    labels[:10, :10] = 0  # 1 %, of which 50 points would tell the share to ± 6 %
+    gis.write_change_map(tmp_path / "change.tif", labels, UTM)
+    assert run(tmp_path / "change.tif", "--size", 50) == 0
+    assert "the area of change would be uncertain by more than what the map calls changed" in capsys.readouterr().err
+
+
+def test_a_map_of_numbers_with_nan_and_a_relative_path(tmp_path, monkeypatch, capsys):
+    values = np.array([[1, 0, np.nan], [255, 0, 1]], np.float32)
+    (tmp_path / "maps").mkdir()
+    np.save(tmp_path / "maps" / "m.npy", values)
+    monkeypatch.chdir(tmp_path / "maps")
+    assert run("m.npy", "--size", 4, "--out", tmp_path / "work") == 0
+    assert "4 points: 2 of 2 changed and 2 of 2 unchanged pixels" in capsys.readouterr().out
+    assert points(tmp_path / "work" / "m_sample.gpkg")[1]["MAP"] == "../maps/m.npy"
+
+
 def test_the_same_seed_draws_the_same_sample(place):
     drawn = []
     for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -194,6 +219,21 @@ def test_labels_may_be_words_and_missing(place, capsys):
     assert "labelled points on unchanged pixels is changed: up to " in said.err
 
 
+def test_labels_may_be_numbers_of_another_column_and_what_is_unlikely_to_be_missed_is_not_told(place, capsys):
+    """All that is mapped changed is; of the others a third: what is missed there is less than the interval."""
+    file = labelled(place, as_mapped)
+    with sqlite3.connect(file) as database:
+        database.execute('ALTER TABLE sample DROP COLUMN "class"')
+        database.execute('ALTER TABLE sample ADD COLUMN "class" REAL')
+    database.close()
+    label(file, lambda row, column, stratum: float(stratum or column % 3 == 0))
+    capsys.readouterr()
+    assert run("--labelled", file) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "changed      1.000 ± 0.000" in said.out
+
+
 def test_a_map_without_a_place_and_without_change(tmp_path, capsys):
     gis.write_change_map(tmp_path / "m.tif", np.ones((30, 40), np.uint8), PIXEL_GRID)
     assert run(tmp_path / "m.tif", "--size", 20) == 0
@@ -267,6 +307,8 @@ def test_a_sample_says_nothing_of_another_map(place, capsys):
         ('UPDATE sample SET "row" = NULL WHERE id = 4', "expected a whole number in each row"),
         ("UPDATE sample SET stratum = 1 - stratum WHERE id = 4", "1 of 120 points of "),
         ('UPDATE sample SET "row" = -1 WHERE id = 4', "1 of 120 points of "),
+        ('UPDATE sample SET "column" = 100 WHERE id = 4', "1 of 120 points of "),
+        ('UPDATE sample SET "row" = 80 WHERE id = 4', "1 of 120 points of "),
         (
             'UPDATE sample SET ("row", "column", stratum) = (SELECT "row", "column", stratum FROM sample WHERE id = 5) '
             "WHERE id = 4",

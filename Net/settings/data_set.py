@@ -22,6 +22,13 @@ def _variable(name: str, says: str, otherwise: str = "") -> dict[str, Any]:
     return key(name, parsing.filled, "the name of a variable", None, says, otherwise)
 
 
+def _parts(text: str) -> tuple[float, float, float]:
+    train, validation, test = (parsing.not_negative(part) for part in text.split(","))
+    if not (train and test):
+        raise ValueError
+    return train, validation, test
+
+
 def _labels(name: str, says: str) -> dict[str, Any]:
     return key(name, parsing.label_values, _VALUES, None, says)
 
@@ -65,6 +72,21 @@ class DataSet:
     split: str | None = field(
         default=None, kw_only=True,
         metadata=key("split", parsing.filled, "a value of its column split", None, "rows of that list to take", "all"),
+    )  # fmt: skip
+    parts: tuple[float, float, float] | None = field(
+        default=None, kw_only=True,
+        metadata=key(
+            "parts", _parts, "three numbers, for example 60, 10, 30", None,
+            "shares of the labelled pixels that a training learns from, is validated on (0: on a random part of the "
+            "first) and is tested on, drawn in blocks", "all of them for each",
+        ),
+    )  # fmt: skip
+    parts_block: int | None = field(
+        default=None, kw_only=True,
+        metadata=key(
+            "parts_block", lambda text: parsing.integer(text, 1), "an integer >= 1", None,
+            "side of these blocks in pixels", "a tenth of the shorter side of the image",
+        ),
     )  # fmt: skip
     pseudo_path: Path = field(
         metadata=key(

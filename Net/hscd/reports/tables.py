@@ -47,6 +47,8 @@ def area(value: float, unit: str) -> str:
     """An area, in "m²" or "pixels", with three digits in the unit that reads best."""
     if unit == "pixels":
         return f"{value:,.0f} pixels"
+    if value >= 1e9:
+        return f"{value / 1e6:,.0f} km²"
     if value >= 1e5:
         return f"{value / 1e6:,.3g} km²"
     return f"{value / 1e4:,.3g} ha" if value >= 1e3 else f"{value:,.3g} m²"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -34,3 +34,25 @@ def fingerprint(before: Window, after: Window, shape: tuple[int, ...]) -> str:
             pixel = np.asarray(window(slice(row, row + 1), slice(column, column + 1)), np.float64)
             found.update(np.where(np.isnan(pixel), np.nan, pixel).astype("<f8").tobytes())
     return found.hexdigest()
+
+
+def part_of(place: str, parts: np.ndarray) -> str:
+    """A fingerprint of a pair that also tells into which parts it was divided.
+
+    Args:
+        place: fingerprint of the pair.
+        parts: (rows, columns) uint8 numbers of the parts.
+    """
+    return f"{place}/{hashlib.blake2b(np.ascontiguousarray(parts).tobytes(), digest_size=8).hexdigest()}"
+
+
+def learned_from(place: str, trained_on: Collection[str]) -> bool:
+    """Whether a model may have learned from pixels that it is judged on.
+
+    Args:
+        place: fingerprint of a pair all of whose pixels are judged on, or, if it is that of `part_of`, those of its
+            test part.
+        trained_on: fingerprints of the pairs that it learned from, wholly or, likewise, from other parts than that.
+    """
+    pair, _, parts = place.partition("/")
+    return any(other.partition("/")[0] == pair and not (parts and other == place) for other in trained_on)

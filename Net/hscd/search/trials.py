@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hscd.branches import BRANCHES, Branch, branch_of
 from hscd.heads import by_function
 from hscd.learn import training
@@ -47,8 +49,14 @@ class Handover:
         self.__dict__.update(options, seed=trials.seed, rules=trials.rules, margin=trials.margin)
         self.trial_id = 0
         self.further: dict[str, Any] = {}
-        self._log_folder = trials.log_folder
+        self._log_folder, self._held_out = trials.log_folder, trials.held_out
         self._on_epoch = on_epoch
+
+    def split(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Positions of the pairs to train with and of those to validate on, of (pairs,) labels."""
+        if self._held_out is None:
+            return training.stratified_split(labels, self.seed, self.rules.validation_share)
+        return np.flatnonzero(~self._held_out), np.flatnonzero(self._held_out)
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
         """The Keras callbacks of a trial's training."""
@@ -73,6 +81,7 @@ class Trials:
         margin: distance beyond which a changed pair adds nothing to the loss.
         fixed: parameters of the model that are not searched for, beside those of the template: "network", "loss" and
             the options of the loss; none for the dense branch and the contrastive loss.
+        held_out: (pixels,) boolean, those of the training set to validate on; None for a random part of each class.
     """
 
     template: Callable
@@ -84,6 +93,7 @@ class Trials:
     rules: training.Rules
     margin: float
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    held_out: np.ndarray | None = None
 
     @property
     def branch(self) -> Branch:
@@ -116,6 +126,7 @@ class Trials:
             **asdict(self.rules),
             **self.choices,
             **({"network or loss": dict(self.fixed)} if self.fixed else {}),
+            **({} if self.held_out is None else {"held out": digest([self.held_out])}),
         }
 
     def shared(self) -> Trials:

@@ -14,8 +14,8 @@ WEIGHTS, ACCURACIES = np.array([0.02, 0.015, 0.32, 0.645]), np.array([0.7, 0.6, 
 def test_the_size_is_that_of_the_published_example():
     # √(0.7·0.3) = 0.458, 0.490, 0.3, 0.218; 0.00917 + 0.00735 + 0.096 + 0.14057 = 0.25309; (0.25309/0.01)² = 640.5
     assert sample_size(WEIGHTS, ACCURACIES, 0.01) == 641
-    assert sample_size(np.ones(1), np.array([0.5]), 0.05) == 100  # (0.5/0.05)², a whole number but for rounding
-    assert sample_size(np.ones(1), np.array([0.5]), 0.0499) == 101
+    assert sample_size(np.ones(1), np.array([0.1]), 0.03) == 100  # (0.3/0.03)², a whole number but for rounding
+    assert sample_size(np.ones(1), np.array([0.1]), 0.0299) == 101
 
 
 def test_the_error_that_is_expected():

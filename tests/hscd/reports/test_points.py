@@ -44,6 +44,12 @@ def test_points_lie_in_the_middle_of_their_pixels(tmp_path, capfd):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plain.gpkg", "rotated.gpkg", "utm.gpkg"]
 
 
+def test_a_coordinate_system_that_is_none_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match="coordinate system of the image is not usable: nonsense"):
+        write(tmp_path / "a.gpkg", Grid((10, 0, 0, 0, -10, 0), "nonsense"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_columns_and_what_is_told_are_read_back_and_the_class_is_empty(tmp_path):
     file = write(tmp_path / "a!b;c.gpkg")
     columns, told = read_points(file)

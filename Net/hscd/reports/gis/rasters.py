@@ -18,6 +18,8 @@ from hscd.system.hardware import threads
 from hscd.system.paths import plain_folder
 
 _TILE = 512
+# Blue, orange and green, which differ for the colour-blind too (Okabe and Ito).
+_PART_COLOURS = {1: (0, 114, 178, 255), 2: (230, 159, 0, 255), 3: (0, 158, 115, 255)}
 # What GIS programs keep beside a raster: statistics, overviews.
 _BESIDE = (".aux.xml", ".ovr", ".msk")
 
@@ -45,6 +47,25 @@ def write_change_map(path: Path, labels: np.ndarray, grid: Grid, tags: Mapping[s
         overview_resampling="MODE",
     )  # fmt: skip
     write_style(path, class_renderer())
+
+
+def write_parts(path: Path, parts: np.ndarray, grid: Grid, description: str) -> None:
+    """Write the parts of an image as GeoTIFF with a colour table: 1 train, 2 validation, 3 test, 0 (no data) none.
+
+    Args:
+        path: GeoTIFF.
+        parts: (rows, columns) uint8.
+        grid: where the pixels lie.
+        description: of its band.
+
+    Raises:
+        InputError: if the coordinate system of the grid is not one.
+        OSError: if the file cannot be written; what was there before stays.
+    """
+    names = {"CLASS_1": "train", "CLASS_2": "validation", "CLASS_3": "test"}
+    _write_raster(
+        path, parts, grid, np.dtype(np.uint8), 0, description, names, _PART_COLOURS, overview_resampling="MODE"
+    )
 
 
 def write_distances(

@@ -1,0 +1,85 @@
+"""Parts of an image to learn from and to judge by, drawn in blocks.
+
+Neighbouring pixels are alike: one whose neighbours were learned from says little of how right a model is elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+# Pixels of a drawn map that are in no part.
+NO_PART = 0
+# Blocks along the shorter side of an image where their size is not given.
+_ALONG = 10
+
+
+def block_side(shape: tuple[int, int]) -> int:
+    """The side in pixels of blocks of which the shorter side of an image has ten."""
+    return max(1, round(min(shape) / _ALONG))
+
+
+def drawn_parts(
+    shape: tuple[int, int],
+    side: int,
+    guard: int,
+    shares: Sequence[float],
+    rng: np.random.Generator,
+    classes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Divide an image into parts, block by block.
+
+    Blocks are taken in random order, each by the part that lacks most of what it holds, so that each part gets its
+    share of each class as nearly as whole blocks allow (iterative stratification, Sechidis et al. 2011).
+
+    Args:
+        shape: (rows, columns) of the image.
+        side: of the square blocks, in pixels; those at the right and lower border may be smaller.
+        guard: pixels that are as near to another part, diagonally too, are in no part; 0 for no such band.
+        shares: of the parts in the pixels that count, any positive numbers; a part of share 0 gets nothing.
+        rng: decides the order of the blocks.
+        classes: (rows, columns) class of each pixel that counts, from 0; other pixels have negative ones. None where
+            all pixels count alike.
+
+    Returns:
+        (rows, columns) uint8: the number of the part, from 1 in the order of the shares; 0 in none.
+    """
+    blocks = _blocks(shape, side)
+    wanted = np.asarray(shares, float) / np.sum(shares)
+    counts = _counts(blocks, np.zeros(shape, np.int64) if classes is None else classes)
+    part_of = np.empty(len(counts), np.uint8)
+    # What each part still lacks of each class.
+    lacks = np.repeat(wanted[:, None], counts.shape[1], axis=1)
+    for block in rng.permutation(len(counts)):
+        if counts[block].any():
+            gain = np.where(wanted > 0, lacks @ counts[block], -np.inf)
+            chosen = int(rng.choice(np.flatnonzero(gain == gain.max())))
+        else:
+            chosen = int(rng.choice(len(wanted), p=wanted))
+        lacks[chosen] -= counts[block]
+        part_of[block] = chosen + 1
+    parts = part_of[blocks]
+    return _guarded(parts, guard) if guard else parts
+
+
+def _blocks(shape: tuple[int, int], side: int) -> np.ndarray:
+    """(rows, columns) numbers of the blocks, in row-major order."""
+    rows, columns = (np.arange(length) // side for length in shape)
+    return rows[:, None] * (columns[-1] + 1) + columns
+
+
+def _counts(blocks: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """(blocks, classes) share of each class's pixels that lies in each block."""
+    number, known = int(blocks[-1, -1]) + 1, classes >= 0
+    kinds = int(classes.max()) + 1 if known.any() else 1
+    counts = np.bincount(blocks[known] * kinds + classes[known], minlength=number * kinds).reshape(number, kinds)
+    return counts / np.maximum(counts.sum(axis=0), 1)
+
+
+def _guarded(parts: np.ndarray, guard: int) -> np.ndarray:
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    # At the border the window is reflected into the image, and sees no pixel that is not in it.
+    lowest, highest = (filtered(parts, 2 * guard + 1) for filtered in (minimum_filter, maximum_filter))
+    return np.where(lowest == highest, parts, np.uint8(NO_PART))
