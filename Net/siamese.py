@@ -159,8 +159,7 @@ def hyperparam_search(
         workers: processes that run trials, 1 for this one alone; None for what is faster here.
         rescaled: whether the bands are rescaled, which the saved model tells; None where that is not known.
         trained_on: `hscd.scenes.fingerprint` of the pairs that `train_set` is of, which the saved model tells.
-        fixed: parameters of the model that are not searched for and that `siamese_model` does not name: "network",
-            "loss" and the options of the loss. None for the dense branch and the contrastive loss.
+        fixed: parameters that are not searched for and that `siamese_model` does not name (`Trials.fixed`).
         engine: what runs the trials, of `hscd.search.engines`.
         engine_options: its options by name.
         held_out: (pixels,) boolean, those of `train_set` to validate on; None for a random part of each class.
@@ -170,8 +169,7 @@ def hyperparam_search(
 
     Raises:
         TypeError: if the choices of the search are not given once.
-        InputError: if a choice is missing or not allowed, a class is missing, every trial failed, or another process is
-            searching for this model.
+        InputError: if a choice or a class is missing, every trial failed, or another process searches for this model.
     """
     chosen = _choices(hyperas_sett, hyperas_search, (fixed or {}).get("network", branches.DEFAULT))
     training.check_classes(train_labels)

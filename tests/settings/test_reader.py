@@ -68,6 +68,8 @@ REFUSED: dict[str, list[str]] = {
     "unchangedMask": [""],
     "pairs": [""],
     "split": [""],
+    "parts": ["", "60, 40", "60, 10, 30, 5", "0, 10, 30", "60, 10, 0", "60, -10, 30", "60 10 30", "nan, 1, 1"],
+    "parts_block": ["", "0", "-1", "2.5", "half"],
     "pseudoPath": [""],
     "matLabel": [""],
     "matLabelA": [""],
@@ -114,6 +116,8 @@ DEFAULTS = {
     "unchangedMask": None,
     "pairs": None,
     "split": None,
+    "parts": None,
+    "parts_block": None,
     "matLabel": None,
     "matLabelA": None,
     "matLabelB": None,
@@ -212,6 +216,8 @@ nodata = -32768
 bands = 1-3, 400-500 nm
 bad_bands = file, 2
 scale = 1e-4
+parts = 60, 0, 40.5
+parts_block = 16
 
 [Place b]
 pairs = lists/b.csv
@@ -267,6 +273,8 @@ def every_data_set(folder: Path) -> dict[str, DataSet]:
             bands=(BandRange(1, 3, False), BandRange(400, 500, True)),
             bad_bands=("file", BandRange(2, 2, False)),
             scale=1e-4,
+            parts=(60, 0, 40.5),
+            parts_block=16,
         ),
         "Place b": DataSet(
             name="Place b",

@@ -19,8 +19,8 @@ def test_lines_for_the_terminal():
         "changed in the map            0.0176            0.0024      75",
         "unchanged in the map          0.0060            0.9740     490",
         "overall accuracy: 0.992 ± 0.007",
-        "           user's accuracy  producer's accuracy                   area  area in the map",
-        "changed      0.880 ± 0.074        0.746 ± 0.213     212 km² ± 62.4 km²          180 km²",
+        "           user's accuracy  producer's accuracy                  area  area in the map",
+        "changed      0.880 ± 0.074        0.746 ± 0.215    212 km² ± 62.4 km²          180 km²",
         "unchanged    0.994 ± 0.007        0.998 ± 0.002  8,788 km² ± 62.4 km²        8,820 km²",
         "± is half of the 95 % interval",
     ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hscd.scenes.fingerprint import fingerprint, window_of
+from hscd.scenes.fingerprint import fingerprint, learned_from, part_of, window_of
 
 
 def of(before, after):
@@ -50,3 +50,17 @@ def test_dates_and_shape_count(pair):
 def test_images_of_few_pixels_are_told_apart_too(shape):
     first, second = np.random.default_rng(1).random((2, *shape))
     assert of(first, second) != of(second, first)
+
+
+def test_what_was_learned_from_is_told_from_what_was_kept_apart():
+    one, other = np.array([[1, 2], [3, 3]], np.uint8), np.array([[1, 2], [3, 0]], np.uint8)
+    parts, others = part_of("ab", one), part_of("ab", other)
+    assert parts == part_of("ab", one[:, :]) != others
+    assert parts.startswith("ab/")
+    assert not any(learned_from(place, ()) for place in ("ab", parts))
+    assert not any(learned_from(place, ["abc", part_of("abc", one)]) for place in ("ab", parts))
+    assert all(learned_from(place, ["cd", "ab"]) for place in ("ab", parts))  # all of it
+    # Parts: all pixels have some that were learned from, the same parts keep the test part out, others do not.
+    assert learned_from("ab", [parts])
+    assert not learned_from(parts, ["cd", parts])
+    assert learned_from(parts, [others])

@@ -82,14 +82,30 @@ def test_the_question_is_all_that_the_result_depends_on(tmp_path, monkeypatch):
         replace(asked, seed=4),
         *(replace(asked, rules=replace(rules, **{name: 5})) for name in vars(rules)),
         replace(asked, fixed={"loss": "new"}),
+        replace(asked, held_out=np.array([True, False, False, False])),
+        replace(asked, held_out=np.array([False, True, False, False])),
     ]
     questions = [json.dumps(trials.question) for trials in (asked, *others)]
     monkeypatch.setattr(keras.backend, "backend", lambda: "another")
     questions.append(json.dumps(asked.question))
-    assert len(set(questions)) == 1 + 4 + 4 + 1 + 1
+    assert len(set(questions)) == 1 + 4 + 4 + 1 + 2 + 1
     # The margin follows from the distance, and where the logs lie changes nothing.
     monkeypatch.undo()
     assert json.dumps(replace(asked, log_folder=tmp_path / "logs").question) == questions[0]
+
+
+def test_trials_validate_on_what_is_held_out_or_on_a_random_part_of_each_class(tmp_path):
+    labels = np.repeat(np.array([0, 1], np.uint8), [20, 30])
+    rules, held_out = training.Rules(150, 1e-4, 10, 0.2), np.arange(50) % 7 == 0
+    asked = Trials(siamese.siamese_model, {}, euclidean_dist, CHOICES.choices, 3, tmp_path, rules, 1.0)
+    search, *_ = asked.translated(lambda *_: None)
+    train, validation = search.split(labels)
+    assert sorted([*train, *validation]) == list(range(50))
+    assert np.bincount(labels[validation]).tolist() == [4, 6]
+    search, *_ = replace(asked, held_out=held_out).translated(lambda *_: None)
+    train, validation = search.split(labels)
+    assert validation.tolist() == [0, 7, 14, 21, 28, 35, 42, 49]
+    assert sorted([*train, *validation]) == list(range(50))
 
 
 @with_filtered
