@@ -272,6 +272,14 @@ def test_a_sample_finds_its_map_where_both_were_moved(place, capsys):
     assert run(place / "renamed.tif", "--labelled", file) == 0
 
 
+def test_a_folder_of_results_may_be_a_link(place):
+    (place / "far" / "away").mkdir(parents=True)
+    (place / "link").symlink_to(place / "far" / "away", target_is_directory=True)
+    assert run(place / "change.tif", "--size", 50, "--out", place / "link") == 0
+    label(place / "link" / "change_sample.gpkg", as_mapped)
+    assert run("--labelled", place / "link" / "change_sample.gpkg") == 0
+
+
 def test_a_sample_says_nothing_of_another_map(place, capsys):
     file = labelled(place, as_mapped)
     other = change_map(1)

@@ -41,7 +41,10 @@ class ChangeMap:
         return self.pixels / self.pixels.sum()
 
     def area(self) -> tuple[float, str]:
-        """Of all pixels that are not masked, with its unit."""
+        """Of all pixels that are not masked, with its unit.
+
+        A share of the pixels is taken for one of the area: also in degrees, pixels of a scene differ by little.
+        """
         return gis.mapped_area(self.path, self.labels, self.grid)
 
 

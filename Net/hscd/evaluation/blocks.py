@@ -31,7 +31,7 @@ def drawn_parts(
     """Divide an image into parts, block by block.
 
     Blocks are taken in random order, each by the part that lacks most of what it holds, so that each part gets its
-    share of each class as nearly as whole blocks allow (iterative stratification, Sechidis et al. 2011).
+    share of each class as nearly as whole blocks allow: iterative stratification.
 
     Args:
         shape: (rows, columns) of the image.
@@ -44,6 +44,11 @@ def drawn_parts(
 
     Returns:
         (rows, columns) uint8: the number of the part, from 1 in the order of the shares; 0 in none.
+
+    References:
+        Sechidis, Tsoumakas, Vlahavas (2011), "On the stratification of multi-label data", ECML PKDD.
+        Roberts et al. (2017), "Cross-validation strategies for data with temporal, spatial, hierarchical, or
+        phylogenetic structure", Ecography 40 (blocks).
     """
     blocks = _blocks(shape, side)
     wanted = np.asarray(shares, float) / np.sum(shares)
@@ -53,7 +58,7 @@ def drawn_parts(
     lacks = np.repeat(wanted[:, None], counts.shape[1], axis=1)
     for block in rng.permutation(len(counts)):
         if counts[block].any():
-            gain = np.where(wanted > 0, lacks @ counts[block], -np.inf)
+            gain = lacks @ counts[block]  # together more than 0: the largest is never that of a part of share 0
             chosen = int(rng.choice(np.flatnonzero(gain == gain.max())))
         else:
             chosen = int(rng.choice(len(wanted), p=wanted))
