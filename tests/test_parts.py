@@ -15,7 +15,7 @@ from raster_scenes import opened
 from settings import read_settings
 
 PARTS = "PLACE A.parts=60, 10, 30"
-BLOCK = "PLACE A.parts_block=10"
+BLOCK = "PLACE A.parts_block=9"
 UNSCALED = "settings.apply_rescaling=False"
 
 
@@ -74,10 +74,10 @@ def test_learned_and_judged_pixels_are_those_of_the_parts(space):
 def test_the_parts_are_those_of_the_seed_until_there_is_a_file_of_them(space, capsys):
     dp.labelled_pixels("PLACE A", of(space))
     first, how = saved(space)
-    assert how == "parts 60, 10, 30, blocks of 10, guard 2, seed 0"
+    assert how == "parts 60, 10, 30, blocks of 9, guard 2, seed 0"
     said = capsys.readouterr().err
     counts = [np.count_nonzero((first == 3) & (truth(space) == label)) for label in (0, 1)]
-    assert "[PLACE A] town: parts drawn in blocks of 10 pixels: train " in said
+    assert "[PLACE A] town: parts drawn in blocks of 9 pixels: train " in said
     assert f"; test {counts[0]:,} changed and {counts[1]:,} unchanged; " in said
     dp.labelled_pixels("PLACE A", of(space))
     assert capsys.readouterr().err == ""
@@ -85,8 +85,8 @@ def test_the_parts_are_those_of_the_seed_until_there_is_a_file_of_them(space, ca
     dp.labelled_pixels("PLACE A", of(space, "settings.seed=1"))
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith(
-        "PLACE A_town_parts.tif: drawn as parts 60, 10, 30, blocks of 10, guard 2, seed 0, not as configured "
-        "(parts 60, 10, 30, blocks of 10, guard 2, seed 1), and used as it is; remove it to have it drawn anew"
+        "PLACE A_town_parts.tif: drawn as parts 60, 10, 30, blocks of 9, guard 2, seed 0, not as configured "
+        "(parts 60, 10, 30, blocks of 9, guard 2, seed 1), and used as it is; remove it to have it drawn anew"
     )
     assert np.array_equal(saved(space)[0], first)
     file = space.folder / "stat/PLACE A_town_parts.tif"
@@ -113,6 +113,11 @@ def test_a_file_that_is_none_of_this_pair_is_refused(space, wrong):
     gis.write_parts(space.folder / "stat/PLACE A_town_parts.tif", wrong, PIXEL_GRID, "x")
     with pytest.raises(InputError, match="not the parts of an image of"):
         dp.labelled_pixels("PLACE A", of(space))
+
+
+def test_pixels_that_a_label_file_masks_stay_masked():
+    labels = np.ma.array([[5, 6, 7]], mask=[[False, True, False]])
+    assert parts.only(labels, np.array([[1, 1, 3]], np.uint8), (1, 2)).mask.tolist() == [[False, True, True]]
 
 
 def test_without_a_validation_part_there_is_none(space):

@@ -232,7 +232,7 @@ def _recorded_map(path: Path, told: dict[str, str]) -> Path:
     said = told.get(_MAP)
     if not said:
         raise InputError(f"{path}: does not name its map; name it: sample.py MAP --labelled {path.name}")
-    found = path.parent / said
+    found = (path.parent / said).resolve()  # GDAL would take ".." for the folder above a link
     if not found.exists():
         raise InputError(f"{path}: its map {brief(said)} is not there; name it: sample.py MAP --labelled {path.name}")
     return found
