@@ -11,6 +11,7 @@ from conftest import ONE_PLACE, Workspace, make_pair, write_mat
 from hscd.records import PIXEL_GRID
 from hscd.reports import gis
 from hscd.system.errors import InputError
+from pipeline import parts
 from raster_scenes import opened
 from settings import read_settings
 
@@ -65,7 +66,7 @@ def test_learned_and_judged_pixels_are_those_of_the_parts(space):
     for label in (0, 1):
         counts = np.bincount(found[labels == label], minlength=4)
         # Before the band of two pixels is left out, of which a small part has more than a large one.
-        assert counts[1:] / counts[1:].sum() == pytest.approx([0.6, 0.1, 0.3], abs=0.16)
+        assert counts[1:] / counts[1:].sum() == pytest.approx([0.6, 0.1, 0.3], abs=0.2)
         assert counts[0] < 0.6 * counts.sum()
     assert learned.places == judged.places
     assert "/" in learned.places[0]
