@@ -25,6 +25,21 @@ UNSUPERVISED = {"detector": "context_regression", "threshold": "floor", "correct
 _RADIUS = 3
 
 
+def natural_threshold(detector: str) -> str:
+    """The threshold that goes with a detector where none is chosen.
+
+    That of `UNSUPERVISED` for its detector. Else what the papers of the detectors take: Otsu's of distances, and two
+    means of the root of a statistic, as is usual of MAD and SFA (Wu et al. 2014, "Slow feature analysis for change
+    detection in multispectral imagery", IEEE TGRS 52(5)).
+
+    Args:
+        detector: a name of `hscd.detectors.DETECTORS`.
+    """
+    if detector == UNSUPERVISED["detector"]:
+        return UNSUPERVISED["threshold"]
+    return "otsu" if DETECTORS[detector]().scale == "linear" else "kmeans"
+
+
 def detect(
     before: np.ndarray,
     after: np.ndarray,

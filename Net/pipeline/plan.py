@@ -27,7 +27,7 @@ from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 from settings import Settings
 
 # Threshold of a network's distances where the configured one cannot be.
-_OF_NETWORKS = "otsu"
+OF_NETWORKS = "otsu"
 
 
 class Plan:
@@ -72,7 +72,7 @@ class Plan:
             if score_map.source != self.model_name:
                 raise
             # It is meant for the pseudo-labels: the distances of a network have no known distribution.
-            cut = cut_scores(score_map.scores, THRESHOLDS[_OF_NETWORKS], scene.nothing_changed)
+            cut = cut_scores(score_map.scores, THRESHOLDS[OF_NETWORKS], scene.nothing_changed)
         if where is None:
             return cut
         detail(f"{where}: threshold {cut.value:.6g}")

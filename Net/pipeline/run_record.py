@@ -75,7 +75,7 @@ class RunRecord:
             "settings": settings,
             "seed": settings.get("seed"),
             "machine": {"system": platform.platform(), "processor": platform.machine(), "threads": threads()},
-            "versions": {"python": platform.python_version()} | _versions(),
+            "versions": {"python": platform.python_version()} | versions(),
             "inputs": self._inputs,
             "model": self._model,
             "results": self._results,
@@ -116,15 +116,15 @@ def _file(path: Path) -> dict[str, Any]:
     return {"path": path, "bytes": None if path.is_dir() else found.st_size, "changed": changed}
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """Versions of the packages that are there and decide over results."""
-    versions = {}
+    found = {}
     for name in _PACKAGES:
         try:
-            versions[name] = metadata.version(name)
+            found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return versions
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from hscd.registry import Option
+from settings.comparison import CompareSettings
 from settings.data_set import DataSet
 from settings.declared import OPTION
 from settings.families import FAMILIES, NETWORKS, names, options_after
@@ -38,6 +39,11 @@ def search_keys() -> tuple[Option, ...]:
     return _each_once((*fields_of(SearchSettings).values(), *NETWORKS.registry.all_options()))
 
 
+def compare_keys() -> tuple[Option, ...]:
+    """The keys of the section [compare]."""
+    return tuple(fields_of(CompareSettings).values())
+
+
 def family_options() -> set[str]:
     """The names of the keys of [settings] that are options of members."""
     return names(tuple(option for family in FAMILIES for option in family.registry.all_options()))
@@ -53,6 +59,7 @@ KINDS: dict[str, Callable[[], tuple[Option, ...]]] = {
     "settings": settings_keys,
     "data set": data_set_keys,
     "search": search_keys,
+    "compare": compare_keys,
 }
 
 

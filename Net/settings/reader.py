@@ -16,9 +16,11 @@ from hscd.system.errors import InputError
 from hscd.system.parsing import broken_lines
 from hscd.system.paths import require_regular
 from settings.checks import Checks
+from settings.comparison import COMPARE_SECTION, CompareSettings
 from settings.data_set import DataSet
 from settings.families import BRANCHES, FAMILIES, NETWORKS, Family, is_needed
 from settings.keys import (
+    compare_keys,
     data_set_keys,
     family_options,
     fields_of,
@@ -124,6 +126,8 @@ class _Reader(Checks):
     def keys_of(self, section: str) -> Sequence[Option]:
         if section in (SETTINGS_SECTION, SETTINGS_ALIAS):
             return settings_keys()
+        if section == COMPARE_SECTION:
+            return compare_keys()
         return search_keys() if section in self.searches else data_set_keys()
 
     def override(self, text: str) -> None:
@@ -135,11 +139,11 @@ class _Reader(Checks):
         if section in (SETTINGS_SECTION, SETTINGS_ALIAS):
             section = self.settings_section
         if not self.parser.has_section(section):
-            self.problem(f"--set {text}: no section [{section}]{_nearest(section, self.parser.sections())}")
+            self.problem(f"--set {text}: no section [{section}]{nearest(section, self.parser.sections())}")
             return
         names = [known.name for known in self.keys_of(section)]
         if key.lower() not in (name.lower() for name in names):
-            self.problem(f"--set {text}: [{section}] has no key {key}{_nearest(key, names)}")
+            self.problem(f"--set {text}: [{section}] has no key {key}{nearest(key, names)}")
             return
         self.parser.set(section, key, value.strip())
 
@@ -156,12 +160,12 @@ class _Reader(Checks):
         keys = self.keys_of(section)
         known = {key.name.lower(): key for key in keys}
         if not self.parser.has_section(section):
-            self.problem(f"section [{section}] is missing{_nearest(section, self.parser.sections())}")
+            self.problem(f"section [{section}] is missing{nearest(section, self.parser.sections())}")
             return {}
         found = dict(self.parser.items(section))
         for name in found:
             if name not in known:
-                self.problem(f"[{section}] {name}: unknown key{_nearest(name, [key.name for key in keys])}")
+                self.problem(f"[{section}] {name}: unknown key{nearest(name, [key.name for key in keys])}")
         values: dict[str, Any] = {}
         for name, key in known.items():
             if name not in found:
@@ -196,15 +200,19 @@ class _Reader(Checks):
         data_sets = {
             name: self.section(name)
             for name in self.parser.sections()
-            if name not in (SETTINGS_SECTION, SETTINGS_ALIAS, *self.searches)
+            if name not in (SETTINGS_SECTION, SETTINGS_ALIAS, COMPARE_SECTION, *self.searches)
         }
+        compared = self.section(COMPARE_SECTION) if self.parser.has_section(COMPARE_SECTION) else {}
         for name, values in data_sets.items():
             self.check_data_set(name, values)
-        for key in ("train_set", "test_set"):
-            if key in general and general[key] not in data_sets:
+        named: list[tuple[str, str, Any]]
+        named = [(self.settings_section, key, general[key]) for key in ("train_set", "test_set") if key in general]
+        named += [(COMPARE_SECTION, "data", name) for name in compared.get("data") or ()]
+        for section, key, name in named:
+            if name not in data_sets:
                 self.problem(
-                    f"[{self.settings_section}] {key}: found {general[key]!r}; expected the name of a data set's "
-                    f"section: {', '.join(data_sets) or 'none is there'}"
+                    f"[{section}] {key}: found {name!r}; expected the name of a data set's section: "
+                    f"{', '.join(data_sets) or 'none is there'}"
                 )
         self.raise_problems()
         folder = self.folder
@@ -217,6 +225,7 @@ class _Reader(Checks):
             data_sets=found,
             searches={distance: _search(values, folder) for distance, values in searches.items()},
             options=_options(general, family_options(), folder),
+            compare=CompareSettings(**compared),
             **_by_field(Settings, general),
         )
 
@@ -251,7 +260,7 @@ class _Reader(Checks):
             raise InputError("\n".join(self.problems))
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """A question after the nearest known name, whatever its case; nothing where none is near."""
     by_lower = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1)

@@ -19,6 +19,7 @@ from hscd.system import parsing
 from hscd.system.errors import InputError
 from hscd.system.hardware import BACKENDS
 from hscd.thresholds import THRESHOLDS
+from settings.comparison import CompareSettings
 from settings.data_set import DataSet
 from settings.declared import folder, key, member
 from settings.presets import PRESETS
@@ -196,7 +197,8 @@ class Settings:
     workers: int | None = field(
         metadata=key(
             "workers", lambda text: parsing.integer(text, 1), "an integer >= 1", None,
-            "processes that run the trials of a search", "as many as make it faster on this machine",
+            "processes that run the trials of a search, or the parts of a comparison",
+            "as many as make it faster on this machine",
         )
     )  # fmt: skip
     memory_limit: int | None = field(
@@ -227,6 +229,7 @@ class Settings:
     options: dict[str, Any] = field(default_factory=dict)
     data_sets: dict[str, DataSet]
     searches: dict[str, SearchSettings]
+    compare: CompareSettings = field(default_factory=CompareSettings)
 
     def __getitem__(self, name: str) -> DataSet:
         """The data set of a name; `InputError` if there is none."""

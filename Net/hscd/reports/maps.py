@@ -23,6 +23,8 @@ Panels = dict[str, np.ndarray]
 
 _PANEL_INCHES = 4.5
 _MIN_DPI, _MAX_DPI = 110, 300
+# Of maps in several rows.
+_SMALL_INCHES, _SMALL_DPI = 3.2, 160
 # Rows or columns that are drawn at most.
 _LARGEST = 2048
 # The colour scale of a heat map ends here, so that a few extreme pixels do not darken all the others.
@@ -61,22 +63,27 @@ def selection_panels(positions: np.ndarray, labels: np.ndarray, shape: tuple[int
     }
 
 
-def write_classes(path: Path, panels: Panels, unknown: str = "unknown") -> None:
+def write_classes(path: Path, panels: Panels, unknown: str = "unknown", across: int | None = None) -> None:
     """Draw class maps side by side.
 
     Args:
         path: PNG file.
         panels: label maps (rows, columns) by title.
         unknown: what yellow means.
+        across: how many stand in a row, then as smaller maps; None for all of them.
     """
     from matplotlib.colors import ListedColormap
 
     panels = {title: thinned(labels) for title, labels in panels.items()}
     shape = next(iter(panels.values())).shape
-    figure, dpi = new_figure(shape, len(panels))
-    for axes, (title, labels) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+    figure, dpi = new_figure(shape, len(panels)) if across is None else _grid(shape, len(panels), across)
+    across = min(across or len(panels), len(panels))
+    places = figure.subplots(-(-len(panels) // across), across, squeeze=False).ravel()
+    for axes in places[len(panels) :]:
+        axes.set_axis_off()
+    for axes, (title, labels) in zip(places, panels.items(), strict=False):
         axes.imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, interpolation="nearest")
-        axes.set_title(title)
+        axes.set_title(title, parse_math=False)
         axes.set_xticks([])
         axes.set_yticks([])
     add_legend(figure, ("changed", "unchanged", unknown))
@@ -139,6 +146,17 @@ def thinned(pixels: np.ndarray) -> np.ndarray:
     """Every so manieth row and column of a large map: more than a picture shows of it."""
     step = math.ceil(max(pixels.shape[:2]) / _LARGEST)
     return pixels[::step, ::step]
+
+
+def _grid(shape: tuple[int, ...], panels: int, across: int) -> tuple[Figure, int]:
+    """A figure for rows of maps, `across` in each, and its resolution."""
+    from matplotlib.figure import Figure
+
+    rows, columns = shape
+    wide, down = min(across, panels), -(-panels // across)
+    height = min(max(_SMALL_INCHES * rows / columns, 1.2), 2 * _SMALL_INCHES)
+    figure = Figure(figsize=(wide * (_SMALL_INCHES + 0.2), down * (height + 0.6) + 0.5), layout="constrained")
+    return figure, min(max(_MIN_DPI, math.ceil(columns / _SMALL_INCHES)), _SMALL_DPI)
 
 
 def new_figure(shape: tuple[int, ...], panels: int) -> tuple[Figure, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -101,6 +101,12 @@ class Scene:
         """Windows that cover the pair."""
         return windows_of(self.before, self.after)
 
+    def part(self, window: Window) -> Scene:
+        """The pair cut to a window, as a scene by itself without a place; scaled as the whole is."""
+        valid = None if self.valid is None else self.valid[window]
+        images = [_part_of(image, window) for image in (self.before, self.after)]
+        return replace(self, before=images[0], after=images[1], truth=self.truth[window], valid=valid)
+
     def pairs(self, window: Window) -> np.ndarray:
         """Pixel pairs of a window, (pixels, 2, bands) float32 in row-major order."""
         rows, columns = window
@@ -192,6 +198,20 @@ class Scene:
         valid = None if self.valid is None else self.valid[window]
         for date, image in enumerate((self.before, self.after)):
             fill_pixels(pairs[:, date], image.window(*window), keep, self.ranges, valid)
+
+
+def _part_of(image: Image, window: Window) -> Image:
+    rows, columns = window
+
+    def read(down: slice, across: slice) -> np.ndarray:
+        return image.window(
+            slice(down.start + rows.start, down.stop + rows.start),
+            slice(across.start + columns.start, across.stop + columns.start),
+        )
+
+    shape = (rows.stop - rows.start, columns.stop - columns.start, image.shape[2])
+    block = min(image.block[0], shape[0]), min(image.block[1], shape[1])
+    return replace(image, shape=shape, block=block, window=read, grid=None)
 
 
 def same_and_varied(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> bool:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import multiprocessing
-import os
-import signal
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -22,8 +17,8 @@ from typing import Any, Protocol
 from hscd.system.errors import brief
 from hscd.system.hardware import threads
 from hscd.system.interrupts import ctrl_c_heeded
+from hscd.system.processes import ctrl_c_held_back, die_with_parent, environment
 
-_PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 # From a trial's number and choice to its result.
 Objective = Callable[[int, dict[str, Any]], dict[str, Any]]
 # Told of every epoch of a trial that runs: trial, epoch from 1, validation loss. The answer True ends the trial's
@@ -177,7 +172,7 @@ class WorkerProcesses:
         process = context.Process(target=_work, args=(theirs,), daemon=True)
         share = str(max(1, threads() // self.workers))
         resource_tracker.ensure_running()  # which would end what follows
-        with _environment(OMP_NUM_THREADS=share, NPROC=share, TMPDIR=self._temporary.name), _ctrl_c_held_back():
+        with environment(OMP_NUM_THREADS=share, NPROC=share, TMPDIR=self._temporary.name), ctrl_c_held_back():
             process.start()
         # Without this end closed, the death of the worker would not end the connection.
         theirs.close()
@@ -191,7 +186,7 @@ class WorkerProcesses:
 
 def _work(connection: Connection) -> None:
     """What a worker does until its connection ends."""
-    _die_with_parent()
+    die_with_parent()
     try:
         make_objective: MakeObjective = connection.recv()
     except (EOFError, OSError):  # the main process is gone
@@ -206,54 +201,3 @@ def _work(connection: Connection) -> None:
         while True:
             trial_id, choice = connection.recv()
             connection.send(attempt(objective, trial_id, choice))
-
-
-def _die_with_parent() -> None:
-    """End this process when its parent ends, also where that is killed and whatever goes on here.
-
-    Linux does it at once; elsewhere, and where it refuses, a thread waits for it, which a long call into C can hold up.
-    """
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.name == "posix" and os.getppid() != parent.pid:  # it ended before
-        os._exit(1)
-
-
-@contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    """Environment variables for the processes that are started meanwhile."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
-    """Ctrl-C goes to all processes of a terminal; those started here never get it, and are ended by the main process.
-
-    That gets it at the end of the block.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

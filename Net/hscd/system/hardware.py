@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 from hscd.system.errors import InputError
@@ -39,6 +41,17 @@ def available_memory() -> int:
         if allowed != resource.RLIM_INFINITY:
             free.append(allowed - psutil.Process().memory_info().vms)
     return max(0, min(free))
+
+
+def peak_memory() -> int:
+    """Largest resident size of this process so far, in bytes; 0 where the system does not tell."""
+    # Not getrusage where there is better: what it tells of a process may be the size of the one that started it.
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
+    if resource is None:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _free_of_control_group(root: Path = Path("/sys/fs/cgroup")) -> list[int]:

@@ -107,6 +107,14 @@ def filled(text: str) -> str:
     return text
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Names that are separated by commas or stand on lines of their own, each once."""
+    found = tuple(dict.fromkeys(name.strip() for name in text.replace("\n", ",").split(",") if name.strip()))
+    if not found or "\0" in text:
+        raise ValueError
+    return found
+
+
 def path(text: str) -> Path:
     """A path that is not empty."""
     return Path(filled(text))

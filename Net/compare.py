@@ -1,0 +1,108 @@
+"""Script: which method to take, on data sets of net.conf or on two images, with labels or without."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import config
+from commandline import carry_out, guarded, parse
+from hscd.readers import name_of
+from hscd.system import parsing
+from hscd.system.errors import InputError
+from pipeline.comparison import Request, compare
+from settings import Settings, read_settings
+from settings.two_images import settings_for
+
+
+def run(arguments: Sequence[str] | None) -> None:
+    """Parse the command line and compare."""
+    options = parse(_parser(), arguments)
+    settings, request = _of_files(options) if _names_files(options.data) else _of_sections(options)
+    if options.workers is not None:
+        settings = replace(settings, workers=options.workers)
+    carry_out(settings, partial(compare, request=request))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Compare methods: a ranking, which differences are larger than chance, maps and curves; without "
+        "labels, how far the methods agree and how stable they are. What is finished is not run again.",
+        epilog="A method is DETECTOR[+THRESHOLD[+CORRECTION]][:KEY=VALUE …], as context_regression, irmad+otsu or "
+        "ED+otsu+majority:normalisation=pif; the name of a saved model takes the place of a detector. Without "
+        "--methods and --data, what [compare] of net.conf says.",
+    )
+    parser.add_argument("--methods", nargs="+", metavar="METHOD", help="methods (default: every detector)")
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        metavar="NAME",
+        help="data sets of net.conf (default: test_set), or two images: BEFORE AFTER",
+    )
+    parser.add_argument(
+        "--labels", type=Path, metavar="FILE", help="label map of the two images (with changedLabel, …)"
+    )
+    parser.add_argument("--seeds", type=_count, metavar="N", help="runs of each method, with other seeds (default: 3)")
+    parser.add_argument("--workers", type=_count, metavar="N", help="runs side by side (default: one a core)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="results (default: stat/comparison)")
+    parser.add_argument(
+        "--config", type=Path, default=config.DATA_CONFIG_PATH, metavar="FILE",
+        help="configuration file (default: net.conf beside this script)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE",
+        help="a setting, of two images KEY=VALUE; repeatable",
+    )  # fmt: skip
+    return parser
+
+
+def _count(text: str) -> int:
+    try:
+        return parsing.integer(text, 1, 1000)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected an integer from 1 to 1000") from None
+
+
+def _names(given: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Names of the command line, each of which may be several."""
+    return None if given is None else parsing.names(",".join(given))
+
+
+def _names_files(data: Sequence[str] | None) -> bool:
+    """Whether data are two files or folders rather than data sets."""
+    return data is not None and len(data) == 2 and all(Path(name).exists() for name in data)
+
+
+def _of_files(options: argparse.Namespace) -> tuple[Settings, Request]:
+    before, after = (Path(name) for name in options.data)
+    out = options.out or Path(f"{name_of(before)}_{name_of(after)}_comparison")
+    settings = settings_for(before, after, options.labels, out, options.overrides)
+    settings = replace(settings, model_path=config.MODEL_PATH)
+    seeds = options.seeds or settings.compare.seeds
+    return settings, Request(_names(options.methods), [settings.test_set], seeds, settings.stat_path, named=False)
+
+
+def _of_sections(options: argparse.Namespace) -> tuple[Settings, Request]:
+    if options.labels is not None:
+        raise InputError("--labels: goes with --data BEFORE AFTER, two images; a data set has a labelPath")
+    overrides = [*options.overrides, *([f"settings.stat_path={options.out.resolve()}"] if options.out else [])]
+    settings = read_settings(options.config, overrides)
+    if options.out is None:
+        settings = replace(settings, stat_path=settings.stat_path / "comparison")
+    data = _names(options.data) or settings.compare.data or (settings.test_set,)
+    for name in data:
+        settings[name]  # where there is none, that is said now
+    seeds = options.seeds or settings.compare.seeds
+    methods = _names(options.methods) or settings.compare.methods
+    return settings, Request(methods, data, seeds, settings.stat_path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return guarded(lambda: run(arguments))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,188 @@
+"""What a comparison of methods comes to: tables for files and terminal, a report in Markdown, curves as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hscd.evaluation.comparison import Difference
+from hscd.evaluation.ranking import METRICS, Ranked
+from hscd.reports.tables import Row
+from hscd.system import storage
+
+_TITLES = {
+    "kappa": "kappa", "f1": "F1", "iou": "IoU", "overall_accuracy": "accuracy", "average_precision": "AP",
+    "auroc": "AUROC",
+}  # fmt: skip
+Table = tuple[list[str], list[list[str]]]
+
+READING = """\
+Figures are means over pairs; ± is the standard deviation over seeds of that mean. *seen* is what the method was
+told of change; figures of labels that it was trained on are given, but not ranked. *share* is that of pixels called
+changed, *agreement* the mean kappa with the maps of the methods that have another detector, *seeds* that between
+maps of different seeds, *halves*, of pairs without labels, that between the map and the one that both halves of the
+pair give by themselves. Seconds are those of normalisation, scores, threshold and correction on one core; memory is
+the most that the process took, the program and the images included."""
+
+CHANCE = """\
+Each method is compared with the best one. The interval is that of a block bootstrap: square blocks of pixels, as
+neighbours are alike, and seeds are drawn with replacement, the same for both methods; it holds for this ground. The
+p values are corrected for their number (Holm). A test over pairs of images, Wilcoxon's signed-rank test, is given
+from six pairs on, as fewer cannot show anything; it alone speaks of other scenes."""
+
+
+def csv_rows(rows: Sequence[Ranked]) -> list[Row]:
+    """A row a method, in full precision."""
+    return [
+        {"rank": row.rank, "method": row.method, "seen": row.seen}
+        | {
+            name + ending: values[name]
+            for name in (*METRICS, "share", "seconds")
+            for ending, values in (("", row.means), ("_sd", row.deviations))
+        }
+        | {
+            "memory_mib": row.memory, "agreement": row.agreement, "stability_seeds": row.seeds,
+            "stability_halves": row.halves, "failed": row.failed, "runs": row.runs, "reason": row.reason,
+        }
+        for row in rows
+    ]  # fmt: skip
+
+
+def ranking(rows: Sequence[Ranked], of_labels: bool) -> Table:
+    """The ranking as people read it: head and cells; metrics only where there are labels."""
+    metrics = METRICS if of_labels else ()
+    halves = any(np.isfinite(row.halves) for row in rows)
+    head = ["", "method", "seen", *(_TITLES[name] for name in metrics), "share", "agreement", "seeds"]
+    head += [*(["halves"] if halves else []), "seconds", "MiB"]
+    cells = []
+    for row in rows:
+        line = ["–" if row.rank is None else str(row.rank), row.method, row.seen]
+        line += [_with_deviation(row, name) for name in metrics]
+        line += [_percent(row.means["share"]), _number(row.agreement), _number(row.seeds)]
+        line += [_number(row.halves)] if halves else []
+        cells.append([*line, _number(row.means["seconds"], 1), _number(row.memory, 0)])
+    return head, cells
+
+
+def by_pair(rows: Sequence[Ranked], values: Mapping[str, Mapping[str, tuple[float, float]]]) -> Table:
+    """Kappa, or without labels the share of change, of each method on each pair.
+
+    Args:
+        rows: the methods.
+        values: kappa (NaN without labels) and share by method and pair.
+    """
+    pairs = list(dict.fromkeys(pair for of_method in values.values() for pair in of_method))
+    cells = []
+    for row in rows:
+        found = [values[row.method].get(pair, (np.nan, np.nan)) for pair in pairs]
+        cells.append([row.method, *(_number(kappa) or _percent(share) for kappa, share in found)])
+    return ["method", *pairs], cells
+
+
+def chance(best: str, found: Mapping[str, Difference], corrected: Mapping[str, float], level: float) -> Table:
+    """The differences to the best method."""
+    head = [f"kappa less that of {best}", "mean", "95 % interval", "p", "signed-rank p", "larger than chance"]
+    return head, [
+        [
+            name, f"{of.mean:+.3f}", f"{of.low:+.3f} … {of.high:+.3f}", _p(corrected[name]),
+            "" if of.rank_p is None else _p(of.rank_p), "yes" if corrected[name] < level else "no",
+        ]
+        for name, of in found.items()
+    ]  # fmt: skip
+
+
+def agreements(methods: Sequence[str], matrix: np.ndarray) -> Table:
+    """Kappa between the maps of each two methods."""
+    return ["", *methods], [
+        [name, *("" if one == other else _number(value) for other, value in enumerate(values))]
+        for one, (name, values) in enumerate(zip(methods, matrix, strict=True))
+    ]
+
+
+def failures(rows: Sequence[Ranked]) -> Table:
+    """The methods that failed, how often and why."""
+    return ["method", "failed", "reason"], [
+        [row.method, f"{row.failed} of {row.runs}", row.reason] for row in rows if row.failed
+    ]
+
+
+def markdown(table: Table) -> str:
+    """A table in Markdown."""
+    head, cells = table
+    lines = [head, ["---"] * len(head), *cells]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines) + "\n"
+
+
+def aligned(table: Table) -> str:
+    """A table for the terminal: columns of one width, numbers to the right."""
+    head, cells = table
+    widths = [max(len(line[column]) for line in (head, *cells)) for column in range(len(head))]
+    texts = {column for column, title in enumerate(head) if title in ("method", "seen", "reason")}
+
+    def line(of: list[str]) -> str:
+        return "  ".join(
+            cell.ljust(width) if column in texts else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(of, widths, strict=True))
+        ).rstrip()
+
+    return "\n".join(line(of) for of in (head, *cells))
+
+
+def write_curves(path: Path, curves: Mapping[str, Mapping[str, Any]], points: Mapping[str, tuple[float, float, float]],
+                 share: float) -> None:  # fmt: skip
+    """Draw precision–recall and ROC curves of the scores, and the points that thresholds choose on them.
+
+    Args:
+        path: PNG file.
+        curves: `recall`, `precision`, `false_positives`, `true_positives` and `label` by what gives the scores.
+        points: recall, precision and rate of false positives of a map, by what gives its scores and its threshold,
+            "SOURCE+…".
+        share: of changed pixels among those of known label: the precision of chance.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 5.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    colours = mpl.colormaps["tab20"](range(20))
+    for number, (source, curve) in enumerate(curves.items()):
+        style = {"color": colours[number % len(colours)], "linestyle": ("-", "--", ":")[number // len(colours) % 3]}
+        left.plot(curve["recall"], curve["precision"], label=curve["label"], drawstyle="steps-pre", **style)
+        right.plot(curve["false_positives"], curve["true_positives"], **style)
+        for name, (recall, precision, false) in points.items():
+            if name.split("+")[0] == source:
+                left.plot(recall, precision, "o", color=style["color"], markeredgecolor="black")
+                right.plot(false, recall, "o", color=style["color"], markeredgecolor="black")
+    left.axhline(share, color="0.6", linewidth=1, linestyle="--")
+    right.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--")
+    for axes, title, across, up in (
+        (left, "Precision and recall", "recall", "precision"),
+        (right, "ROC", "false positive rate", "true positive rate"),
+    ):
+        axes.set(title=title, xlabel=across, ylabel=up, xlim=(0, 1), ylim=(0, 1.02))
+        axes.grid(color="0.92")
+        axes.set_axisbelow(True)
+    figure.legend(loc="outside right center", frameon=False, title="points: the thresholds; dashed: chance")
+    storage.write_figure(path, figure, 110)
+
+
+def _with_deviation(row: Ranked, name: str) -> str:
+    mean, deviation = row.means[name], row.deviations[name]
+    if not np.isfinite(mean):
+        return ""
+    return f"{mean:.3f}" + (f" ± {deviation:.3f}" if np.isfinite(deviation) else "")
+
+
+def _number(value: float, digits: int = 3) -> str:
+    return f"{value:,.{digits}f}" if np.isfinite(value) else ""
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f} %" if np.isfinite(value) else ""
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,139 @@
+"""Stage: methods on data sets with several seeds, what is missing of them run, and all of it put together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hscd.labels import UNKNOWN
+from hscd.scenes.fingerprint import fingerprint
+from hscd.search.record import digest
+from hscd.system import messages, storage
+from hscd.system.hardware import cores
+from hscd.system.paths import require_names
+from hscd.system.processes import each_apart
+from image_pairs import label_map, memory_limit, open_pairs, relabel
+from pipeline import comparison_report
+from pipeline.cells import Cell, Outcome, Pair, cell_of, failed, read_record, run_cell
+from pipeline.methods import methods_of
+from pipeline.run_record import recorded
+from settings import Settings
+
+_MEBIBYTE = 2**20
+# Seconds a pixel and band until a method was seen at work, and of a cell whatever its size.
+_EXPECTED, _START = 2e-6, 2.0
+# Fields of a data set that say how its pixels are read.
+_READING = ("mat_label", "mat_label_a", "mat_label_b", "nodata", "bands", "bad_bands", "scale")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compare: texts of methods (None for the default), names of data sets, number of seeds, and where to."""
+
+    methods: Sequence[str] | None
+    data: Sequence[str]
+    seeds: int
+    folder: Path
+    named: bool = True  # whether the data sets have names that say anything
+
+
+def compare(settings: Settings, request: Request) -> None:
+    """Compare methods; cells that an earlier run finished are taken from its records."""
+    methods = methods_of(request.methods, settings)
+    folder = request.folder / "cells"
+    with recorded("compare", settings, request.data, request.folder / "run.json") as record:
+        pairs = [pair for name in request.data for pair in _pairs(name, settings, request.named)]
+        require_names([request.folder / name for name in comparison_report.files(pairs)])
+        record.add_inputs([pair.files for pair in pairs])
+        workers = min(settings.workers or cores(), len(pairs) * len(methods) * request.seeds)
+        base = replace(settings, memory_limit=max(1, memory_limit(settings) // workers // _MEBIBYTE))
+        # All methods with the first seed come first, so that a run that is cut short has all of them.
+        cells = [
+            cell_of(method, pair, settings.seed + seed, base, folder, halves=seed == 0 and not pair.labelled)
+            for seed in range(request.seeds)
+            for pair in pairs
+            for method in methods
+        ]
+        with storage.exclusive(request.folder / "comparison"):
+            outcomes = _outcomes(cells, workers)
+            comparison_report.report(request.folder, outcomes, record)
+
+
+def _pairs(name: str, settings: Settings, named: bool) -> list[Pair]:
+    """The pairs of a data set, with their labels."""
+    section = settings[name]
+    opened = open_pairs(section, settings)
+    places = tuple(fingerprint(before.window, after.window, before.shape) for _, before, after in opened)
+    read = {
+        field.name: str(getattr(section, field.name)) for field in dataclasses.fields(section) if field.name in _READING
+    }
+    found = []
+    for (files, before, _), place in zip(opened, places, strict=True):
+        truth = np.full(before.shape[:2], UNKNOWN, np.uint8)
+        if files.has_labels:
+            truth = relabel(label_map(files, before, section, settings), section)
+        depends = {"pixels": place, "labels": digest([truth]), "shape": list(before.shape), "read": read}
+        shown = name if len(opened) == 1 else f"{name} {files.name}"
+        found.append(Pair(name, shown if named else files.name, files, before.shape[2], place, places, truth, depends))
+    return found
+
+
+def _outcomes(cells: Sequence[Cell], workers: int) -> list[Outcome]:
+    """All cells with their records; those without one are run."""
+    records = {cell.record: record for cell in cells if (record := read_record(cell)) is not None}
+    missing = [cell for cell in cells if cell.record not in records]
+    if len(missing) < len(cells):
+        messages.tell(f"{len(cells) - len(missing)} of {len(cells)} runs are done, {len(missing)} are to be run")
+    pace = _Pace(workers)
+    for cell in cells:
+        if cell.record in records:
+            pace.seen(cell, records[cell.record])
+    with messages.whole(comparing=pace.left(missing)) as whole:
+        waiting, done = list(missing), 0.0
+        for position, status in each_apart(run_cell, missing, workers):
+            cell = missing[position]
+            record = read_record(cell, lasting=False)
+            if record is None:
+                record = failed(_ended(status), lasts=False)
+            records[cell.record] = record
+            pace.seen(cell, record)
+            waiting.remove(cell)
+            done += pace.left([cell])
+            whole.report(done / (done + pace.left(waiting)))
+    for cell in {(cell.method.name, cell.pair.name): cell for cell in cells if records[cell.record]["error"]}.values():
+        messages.warn(f"{cell.pair.name}, {cell.method.name}: no map: {records[cell.record]['error']}")
+    return [Outcome(cell, records[cell.record]) for cell in cells]
+
+
+def _ended(status: int) -> str:
+    """What became of a process that left no record."""
+    by = f"by signal {-status}, perhaps for want of memory" if status < 0 else f"with exit status {status}"
+    return f"its process ended {by}"
+
+
+class _Pace:
+    """How long cells take, told from those that are done: a method's time grows with pixels and bands."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._rates: dict[str, float] = {}
+
+    def seen(self, cell: Cell, record: dict[str, Any]) -> None:
+        """A cell is done."""
+        if not record["error"]:
+            self._rates[cell.method.name] = record["elapsed"] / self._size(cell)
+
+    def left(self, cells: Sequence[Cell]) -> float:
+        """Seconds that cells will take."""
+        usual = float(np.mean(list(self._rates.values()))) if self._rates else _EXPECTED
+        each = [_START + self._rates.get(cell.method.name, usual) * self._size(cell) for cell in cells]
+        return sum(each) / self._workers
+
+    @staticmethod
+    def _size(cell: Cell) -> int:
+        return cell.pair.truth.size * cell.pair.bands

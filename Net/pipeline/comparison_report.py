@@ -1,0 +1,237 @@
+"""Stage: what a comparison came to, as tables, pictures and lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hscd.detection import UNSUPERVISED
+from hscd.evaluation import recommendation
+from hscd.evaluation.comparison import Difference, agreement, block_counts, differences, holm
+from hscd.evaluation.ranking import METRICS, Ranked, Run, ranked
+from hscd.labels import CHANGED, UNKNOWN
+from hscd.reports import comparison as tables
+from hscd.reports import maps
+from hscd.system import messages, storage
+from pipeline.cells import Outcome, Pair, read_map
+from pipeline.methods import THESE_LABELS
+from pipeline.run_record import RunRecord
+
+_TABLES = ("ranking.csv", "ranking.md", "runs.csv", "agreement.csv", "differences.csv", "run.json")
+# Maps in a row of the picture.
+_ACROSS = 4
+
+
+def files(pairs: Sequence[Pair]) -> list[str]:
+    """Names of all files of a report."""
+    return [*_TABLES, *(f"{pair.name}_{what}.png" for pair in pairs for what in ("maps", "curves"))]
+
+
+class _Maps(NamedTuple):
+    """What is told from the maps: kappa between those of each two methods, that between seeds, and counts by blocks."""
+
+    between: np.ndarray
+    seeds: dict[str, float]
+    counts: dict[str, list[np.ndarray]]
+
+
+def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None:
+    """Write and tell what a comparison came to."""
+    runs = [_run(outcome) for outcome in outcomes]
+    of_labels = any(outcome.cell.pair.labelled for outcome in outcomes)
+    found = _of_maps(outcomes)
+    sources = {run.method: run.source for run in runs}
+    rows = ranked(runs, _with_others(found.between, sources), found.seeds, of_labels)
+    against = _differences(rows, found.counts)
+    corrected = dict(zip(against, holm([of.p for of in against.values()]), strict=True))
+    if of_labels:
+        pairs = {outcome.cell.pair.name for outcome in outcomes if outcome.cell.pair.of_both}
+        said = recommendation.by_labels(rows, against, corrected, len(pairs))
+    else:
+        said = recommendation.without_labels(rows, UNSUPERVISED["detector"])
+    _write_tables(folder, outcomes, rows, list(sources), found.between, against, corrected)
+    parts = _parts(rows, runs, of_labels, list(sources), found.between, against, corrected)
+    storage.write_bytes(folder / "ranking.md", _text(parts, said).encode())
+    for pair in {outcome.cell.pair.name: outcome.cell.pair for outcome in outcomes}.values():
+        _draw(folder, [outcome for outcome in outcomes if outcome.cell.pair.name == pair.name], rows)
+    for row in rows:
+        record.add_result(row.method, {"rank": row.rank, "seen": row.seen} | dict(row.means))
+    messages.result(tables.aligned(tables.ranking(rows, of_labels)) + "\n\n" + "\n".join(said))
+
+
+def _run(outcome: Outcome) -> Run:
+    cell, record = outcome
+    seen = cell.method.seen(cell.settings, cell.pair.place)
+    fair = seen != THESE_LABELS
+    return Run(
+        cell.method.name, cell.method.source, seen, fair, cell.pair.name, cell.seed, record["figures"],
+        tuple(record["doubts"]), record["error"],
+    )  # fmt: skip
+
+
+def _of_maps(outcomes: Sequence[Outcome]) -> _Maps:
+    """Look at the maps, those of one pair at a time."""
+    names = list(dict.fromkeys(outcome.cell.method.name for outcome in outcomes))
+    between: list[np.ndarray] = []
+    seeds: dict[str, list[float]] = {name: [] for name in names}
+    counts: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for pair in {outcome.cell.pair.name: outcome.cell.pair for outcome in outcomes}.values():
+        found: dict[str, list[np.ndarray | None]] = {name: [] for name in names}
+        for cell, record in outcomes:
+            if cell.pair.name == pair.name:
+                found[cell.method.name].append(None if record["error"] else read_map(cell))
+        for of_seed in zip(*found.values(), strict=True):
+            between.append(_matrix(of_seed))
+        for name, of_method in found.items():
+            known = [labels for labels in of_method if labels is not None]
+            seeds[name] += [agreement(known[0], labels) for labels in known[1:]]
+            if pair.of_both and len(known) == len(of_method):
+                counts[name].append(np.stack([block_counts(labels, pair.truth) for labels in known]))
+    known_seeds = {name: float(np.mean(values)) for name, values in seeds.items() if values}
+    return _Maps(_mean_of(between), known_seeds, counts)
+
+
+def _matrix(of_methods: Sequence[np.ndarray | None]) -> np.ndarray:
+    """Kappa between each two maps, NaN where one is missing."""
+    matrix = np.full((len(of_methods),) * 2, np.nan)
+    for one, first in enumerate(of_methods):
+        for other, second in enumerate(of_methods[:one]):
+            if first is not None and second is not None:
+                matrix[one, other] = matrix[other, one] = agreement(first, second)
+    return matrix
+
+
+def _mean_of(matrices: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean of each entry over those that are not NaN."""
+    stacked = np.array(matrices)
+    known = np.isfinite(stacked)
+    total = np.where(known, stacked, 0).sum(axis=0)
+    return total / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
+
+
+def _with_others(between: np.ndarray, sources: Mapping[str, str]) -> dict[str, float]:
+    """Mean kappa of each method's maps with those of others; not with those of its own scores, which are alike."""
+    found = {}
+    for (name, source), values in zip(sources.items(), between, strict=True):
+        others = np.array([other != source for other in sources.values()]) & np.isfinite(values)
+        if others.any():
+            found[name] = float(values[others].mean())
+    return found
+
+
+def _differences(rows: Sequence[Ranked], counts: Mapping[str, list[np.ndarray]]) -> dict[str, Difference]:
+    """The differences to the best method, of those that can be compared."""
+    compared = {row.method: counts[row.method] for row in rows if row.comparable and counts[row.method]}
+    return differences(next(iter(compared)), compared) if len(compared) > 1 else {}
+
+
+def _write_tables(
+    folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked], names: Sequence[str], between: np.ndarray,
+    against: Mapping[str, Difference], corrected: Mapping[str, float],
+) -> None:  # fmt: skip
+    storage.write_csv(folder / "ranking.csv", tables.csv_rows(rows))
+    figures = (*METRICS, "share", "threshold", "seconds", "memory", "halves")
+    storage.write_csv(
+        folder / "runs.csv",
+        [
+            {"data_set": cell.pair.section, "pair": cell.pair.files.name, "method": cell.method.name, "seed": cell.seed}
+            | {name: record["figures"].get(name) for name in figures}
+            | {"doubts": "; ".join(record["doubts"]), "error": record["error"], "map": f"cells/{cell.map.name}"}
+            for cell, record in outcomes
+        ],
+    )
+    matrix = [
+        {"method": name} | dict(zip(names, values, strict=True)) for name, values in zip(names, between, strict=True)
+    ]
+    storage.write_csv(folder / "agreement.csv", matrix)
+    found = [
+        {"method": name, "difference": of.mean, "low": of.low, "high": of.high, "p": of.p, "p_holm": corrected[name],
+         "signed_rank_p": of.rank_p, "larger_than_chance": corrected[name] < recommendation.LEVEL}
+        for name, of in against.items()
+    ]  # fmt: skip
+    if found:
+        storage.write_csv(folder / "differences.csv", found)
+    else:
+        (folder / "differences.csv").unlink(missing_ok=True)  # of an earlier comparison
+
+
+def _parts(
+    rows: Sequence[Ranked], runs: Sequence[Run], of_labels: bool, names: Sequence[str], between: np.ndarray,
+    against: Mapping[str, Difference], corrected: Mapping[str, float],
+) -> dict[str, tuple[str, tables.Table]]:  # fmt: skip
+    """The parts of the text by title, each with what is said of it and its table."""
+    parts = {"Ranking": (tables.READING, tables.ranking(rows, of_labels))}
+    if against:
+        best = next(row.method for row in rows if row.method not in against and row.comparable)
+        parts["Which differences are larger than chance"] = (
+            tables.CHANCE,
+            tables.chance(best, against, corrected, recommendation.LEVEL),
+        )
+    of_pairs = {row.method: _by_pair([run for run in runs if run.method == row.method]) for row in rows}
+    parts["By pair"] = (
+        "Kappa, or where there are no labels the share called changed.",
+        tables.by_pair(rows, of_pairs),
+    )
+    if len(names) > 1:
+        parts["Agreement"] = ("Kappa between the maps of each two methods.", tables.agreements(names, between))
+    if any(row.failed for row in rows):
+        parts["Without a map"] = ("", tables.failures(rows))
+    return parts
+
+
+def _by_pair(runs: Sequence[Run]) -> dict[str, tuple[float, float]]:
+    """Mean kappa and share of a method by pair."""
+    found = {}
+    for pair in dict.fromkeys(run.pair for run in runs):
+        values = [
+            [run.figures.get(name) for run in runs if run.pair == pair and run.figures.get(name) is not None]
+            for name in ("kappa", "share")
+        ]
+        kappa, share = (float(np.mean(of)) if of else np.nan for of in values)  # type: ignore[arg-type]
+        found[pair] = kappa, share
+    return found
+
+
+def _text(parts: Mapping[str, tuple[str, tables.Table]], said: Sequence[str]) -> str:
+    """The whole report in Markdown."""
+    lines = ["# Comparison of methods", "", " ".join(said), ""]
+    for title, (about, table) in parts.items():
+        lines += [f"## {title}", "", *([about, ""] if about else []), tables.markdown(table)]
+    return "\n".join(lines)
+
+
+def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked]) -> None:
+    """The maps of a pair side by side, and its curves, with the first seed."""
+    first = min(outcome.cell.seed for outcome in outcomes)
+    of_method = {
+        cell.method.name: (cell, record) for cell, record in outcomes if cell.seed == first and not record["error"]
+    }
+    shown = [of_method[row.method] for row in rows if row.method in of_method]
+    pair = outcomes[0].cell.pair
+    panels = {"Ground truth": pair.truth} if pair.labelled else {}
+    curves, points = {}, {}
+    for cell, record in shown:
+        labels, figures, name = read_map(cell), record["figures"], cell.method.name
+        if labels is None:
+            continue
+        kappa = figures["kappa"]
+        panels[f"{name}\n" + (f"{100 * figures['share']:.1f} % changed" if kappa is None else f"kappa {kappa:.3f}")] = (
+            labels
+        )
+        if record["curves"] and cell.method.source not in curves:
+            label = f"{cell.method.source} (AP {figures['average_precision']:.3f}, AUROC {figures['auroc']:.3f})"
+            curves[cell.method.source] = record["curves"] | {"label": label}
+        false = figures["false_positives_num"], figures["true_negatives_num"]
+        if record["curves"] and figures["precision"] is not None and figures["recall"] is not None:
+            points[name] = figures["recall"], figures["precision"], false[0] / sum(false)
+    if panels:
+        maps.write_classes(folder / f"{pair.name}_maps.png", panels, across=_ACROSS)
+    if curves:
+        known = pair.truth != UNKNOWN
+        ordered = dict(sorted(curves.items(), key=lambda item: item[1]["label"].split("AP ")[1], reverse=True))
+        tables.write_curves(
+            folder / f"{pair.name}_curves.png", ordered, points, float((pair.truth[known] == CHANGED).mean())
+        )
