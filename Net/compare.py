@@ -80,9 +80,8 @@ def _of_files(options: argparse.Namespace) -> tuple[Settings, Request]:
     before, after = (Path(name) for name in options.data)
     out = options.out or Path(f"{name_of(before)}_{name_of(after)}_comparison")
     settings = settings_for(before, after, options.labels, out, options.overrides)
-    settings = replace(settings, model_path=config.MODEL_PATH)
     seeds = options.seeds or settings.compare.seeds
-    return settings, Request(_names(options.methods), [settings.test_set], seeds, settings.stat_path, named=False)
+    return settings, Request(_names(options.methods), [settings.test_set], seeds, models=config.MODEL_PATH, named=False)
 
 
 def _of_sections(options: argparse.Namespace) -> tuple[Settings, Request]:
@@ -94,10 +93,14 @@ def _of_sections(options: argparse.Namespace) -> tuple[Settings, Request]:
         settings = replace(settings, stat_path=settings.stat_path / "comparison")
     data = _names(options.data) or settings.compare.data or (settings.test_set,)
     for name in data:
-        settings[name]  # where there is none, that is said now
+        if name not in settings.data_sets:
+            raise InputError(
+                f"--data {name}: neither a data set of {settings.file.name} nor one of two images that are there; "
+                f"data sets: {', '.join(settings.data_sets)}"
+            )
     seeds = options.seeds or settings.compare.seeds
     methods = _names(options.methods) or settings.compare.methods
-    return settings, Request(methods, data, seeds, settings.stat_path)
+    return settings, Request(methods, data, seeds, models=settings.model_path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

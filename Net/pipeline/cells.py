@@ -156,13 +156,13 @@ def read_map(cell: Cell) -> np.ndarray | None:
 
 def failed(reason: str, *, lasts: bool) -> dict[str, Any]:
     """The record of a cell without a map; it is tried again by the next run unless that would end alike."""
-    return {"error": reason, "lasts": lasts, "elapsed": 0.0, "figures": {}, "curves": {}, "doubts": []}
+    return {"error": reason, "lasts": lasts, "elapsed": 0.0, "figures": {}, "curves": {}, "doubts": [], "warnings": []}
 
 
 def run_cell(cell: Cell) -> None:
     """Run a cell and write its map and its record."""
     started = time.perf_counter()
-    with collected():  # what is told of a pair is told by the main process, of a map by the tables
+    with collected() as warnings:  # told once by the main process
         try:
             content, labels = _run(cell)
         except InputError as error:
@@ -174,7 +174,7 @@ def run_cell(cell: Cell) -> None:
     if labels is not None:
         with storage.atomic_file(cell.map) as file:
             np.savez_compressed(file, labels=labels)
-    content |= {"depends": cell.depends, "elapsed": time.perf_counter() - started}
+    content |= {"depends": cell.depends, "elapsed": time.perf_counter() - started, "warnings": warnings}
     storage.write_bytes(cell.record, json.dumps(content, indent=1).encode())
 
 

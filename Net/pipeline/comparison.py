@@ -33,35 +33,41 @@ _READING = ("mat_label", "mat_label_a", "mat_label_b", "nodata", "bands", "bad_b
 
 @dataclass(frozen=True)
 class Request:
-    """What to compare: texts of methods (None for the default), names of data sets, number of seeds, and where to."""
+    """What to compare: texts of methods, None for the default ones, names of data sets, and the number of seeds.
+
+    `models` is the folder of saved models; `named` says whether the data sets have names that tell something.
+    """
 
     methods: Sequence[str] | None
     data: Sequence[str]
     seeds: int
-    folder: Path
-    named: bool = True  # whether the data sets have names that say anything
+    models: Path
+    named: bool = True
 
 
 def compare(settings: Settings, request: Request) -> None:
     """Compare methods; cells that an earlier run finished are taken from its records."""
+    folder = settings.stat_path
+    settings = replace(settings, model_path=request.models)
     methods = methods_of(request.methods, settings)
-    folder = request.folder / "cells"
-    with recorded("compare", settings, request.data, request.folder / "run.json") as record:
-        pairs = [pair for name in request.data for pair in _pairs(name, settings, request.named)]
-        require_names([request.folder / name for name in comparison_report.files(pairs)])
+    with recorded("compare", settings, request.data, folder / "run.json") as record:
+        with messages.collected() as told:
+            pairs = [pair for name in request.data for pair in _pairs(name, settings, request.named)]
+        require_names([folder / name for name in comparison_report.files(pairs)])
         record.add_inputs([pair.files for pair in pairs])
         workers = min(settings.workers or cores(), len(pairs) * len(methods) * request.seeds)
         base = replace(settings, memory_limit=max(1, memory_limit(settings) // workers // _MEBIBYTE))
         # All methods with the first seed come first, so that a run that is cut short has all of them.
         cells = [
-            cell_of(method, pair, settings.seed + seed, base, folder, halves=seed == 0 and not pair.labelled)
+            cell_of(method, pair, settings.seed + seed, base, folder / "cells", seed == 0 and not pair.labelled)
             for seed in range(request.seeds)
             for pair in pairs
             for method in methods
         ]
-        with storage.exclusive(request.folder / "comparison"):
+        with storage.exclusive(folder / "comparison"):
             outcomes = _outcomes(cells, workers)
-            comparison_report.report(request.folder, outcomes, record)
+            _tell(outcomes, told)
+            comparison_report.report(folder, outcomes, record)
 
 
 def _pairs(name: str, settings: Settings, named: bool) -> list[Pair]:
@@ -86,9 +92,10 @@ def _pairs(name: str, settings: Settings, named: bool) -> list[Pair]:
 def _outcomes(cells: Sequence[Cell], workers: int) -> list[Outcome]:
     """All cells with their records; those without one are run."""
     records = {cell.record: record for cell in cells if (record := read_record(cell)) is not None}
-    missing = [cell for cell in cells if cell.record not in records]
-    if len(missing) < len(cells):
-        messages.tell(f"{len(cells) - len(missing)} of {len(cells)} runs are done, {len(missing)} are to be run")
+    # Two data sets may have the same pair.
+    missing = list({cell.record: cell for cell in cells if cell.record not in records}.values())
+    if records:
+        messages.tell(f"{len(records)} runs are done, {len(missing)} are to be run")
     pace = _Pace(workers)
     for cell in cells:
         if cell.record in records:
@@ -105,9 +112,17 @@ def _outcomes(cells: Sequence[Cell], workers: int) -> list[Outcome]:
             waiting.remove(cell)
             done += pace.left([cell])
             whole.report(done / (done + pace.left(waiting)))
-    for cell in {(cell.method.name, cell.pair.name): cell for cell in cells if records[cell.record]["error"]}.values():
-        messages.warn(f"{cell.pair.name}, {cell.method.name}: no map: {records[cell.record]['error']}")
     return [Outcome(cell, records[cell.record]) for cell in cells]
+
+
+def _tell(outcomes: Sequence[Outcome], told: Sequence[str]) -> None:
+    """Tell what was warned of while runs read their pairs, and why runs have no map, each once."""
+    found = {text: None for _, record in outcomes for text in record["warnings"] if text not in told}
+    for cell, record in outcomes:
+        if record["error"]:
+            found[f"{cell.pair.name}, {cell.method.name}: no map: {record['error']}"] = None
+    for text in found:
+        messages.warn(text)
 
 
 def _ended(status: int) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hscd.detection import UNSUPERVISED
 from hscd.evaluation import recommendation
-from hscd.evaluation.comparison import Difference, agreement, block_counts, differences, holm
+from hscd.evaluation.comparison import Difference, agreement, block_counts, differences
 from hscd.evaluation.ranking import METRICS, Ranked, Run, ranked
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.reports import comparison as tables
@@ -46,14 +46,13 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
     sources = {run.method: run.source for run in runs}
     rows = ranked(runs, _with_others(found.between, sources), found.seeds, of_labels)
     against = _differences(rows, found.counts)
-    corrected = dict(zip(against, holm([of.p for of in against.values()]), strict=True))
     if of_labels:
         pairs = {outcome.cell.pair.name for outcome in outcomes if outcome.cell.pair.of_both}
-        said = recommendation.by_labels(rows, against, corrected, len(pairs))
+        said = recommendation.by_labels(rows, against, len(pairs))
     else:
         said = recommendation.without_labels(rows, UNSUPERVISED["detector"])
-    _write_tables(folder, outcomes, rows, list(sources), found.between, against, corrected)
-    parts = _parts(rows, runs, of_labels, list(sources), found.between, against, corrected)
+    _write_tables(folder, outcomes, rows, list(sources), found.between, against)
+    parts = _parts(rows, of_labels, list(sources), found.between, against)
     storage.write_bytes(folder / "ranking.md", _text(parts, said).encode())
     for pair in {outcome.cell.pair.name: outcome.cell.pair for outcome in outcomes}.values():
         _draw(folder, [outcome for outcome in outcomes if outcome.cell.pair.name == pair.name], rows)
@@ -79,19 +78,22 @@ def _of_maps(outcomes: Sequence[Outcome]) -> _Maps:
     seeds: dict[str, list[float]] = {name: [] for name in names}
     counts: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for pair in {outcome.cell.pair.name: outcome.cell.pair for outcome in outcomes}.values():
-        found: dict[str, list[np.ndarray | None]] = {name: [] for name in names}
-        for cell, record in outcomes:
-            if cell.pair.name == pair.name:
-                found[cell.method.name].append(None if record["error"] else read_map(cell))
-        for of_seed in zip(*found.values(), strict=True):
-            between.append(_matrix(of_seed))
-        for name, of_method in found.items():
-            known = [labels for labels in of_method if labels is not None]
+        # Maps may be large: at a time those of all methods with one seed, then those of one method.
+        ours = [outcome for outcome in outcomes if outcome.cell.pair.name == pair.name]
+        for seed in dict.fromkeys(outcome.cell.seed for outcome in ours):
+            between.append(_matrix([_map(outcome) for outcome in ours if outcome.cell.seed == seed]))
+        for name in names:
+            of_method = [outcome for outcome in ours if outcome.cell.method.name == name]
+            known = [labels for outcome in of_method if (labels := _map(outcome)) is not None]
             seeds[name] += [agreement(known[0], labels) for labels in known[1:]]
             if pair.of_both and len(known) == len(of_method):
                 counts[name].append(np.stack([block_counts(labels, pair.truth) for labels in known]))
     known_seeds = {name: float(np.mean(values)) for name, values in seeds.items() if values}
     return _Maps(_mean_of(between), known_seeds, counts)
+
+
+def _map(outcome: Outcome) -> np.ndarray | None:
+    return None if outcome.record["error"] else read_map(outcome.cell)
 
 
 def _matrix(of_methods: Sequence[np.ndarray | None]) -> np.ndarray:
@@ -130,7 +132,7 @@ def _differences(rows: Sequence[Ranked], counts: Mapping[str, list[np.ndarray]])
 
 def _write_tables(
     folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked], names: Sequence[str], between: np.ndarray,
-    against: Mapping[str, Difference], corrected: Mapping[str, float],
+    against: Mapping[str, Difference],
 ) -> None:  # fmt: skip
     storage.write_csv(folder / "ranking.csv", tables.csv_rows(rows))
     figures = (*METRICS, "share", "threshold", "seconds", "memory", "halves")
@@ -148,8 +150,8 @@ def _write_tables(
     ]
     storage.write_csv(folder / "agreement.csv", matrix)
     found = [
-        {"method": name, "difference": of.mean, "low": of.low, "high": of.high, "p": of.p, "p_holm": corrected[name],
-         "signed_rank_p": of.rank_p, "larger_than_chance": corrected[name] < recommendation.LEVEL}
+        {"method": name, "difference": of.mean, "low": of.low, "high": of.high, "p": of.p,
+         "signed_rank_p": of.rank_p, "larger_than_chance": of.p < recommendation.LEVEL}
         for name, of in against.items()
     ]  # fmt: skip
     if found:
@@ -159,40 +161,28 @@ def _write_tables(
 
 
 def _parts(
-    rows: Sequence[Ranked], runs: Sequence[Run], of_labels: bool, names: Sequence[str], between: np.ndarray,
-    against: Mapping[str, Difference], corrected: Mapping[str, float],
+    rows: Sequence[Ranked], of_labels: bool, names: Sequence[str], between: np.ndarray,
+    against: Mapping[str, Difference],
 ) -> dict[str, tuple[str, tables.Table]]:  # fmt: skip
     """The parts of the text by title, each with what is said of it and its table."""
-    parts = {"Ranking": (tables.READING, tables.ranking(rows, of_labels))}
+    parts = {
+        "Ranking" if of_labels else "Methods, the most consistent first": (
+            tables.READING,
+            tables.ranking(rows, of_labels),
+        )
+    }
     if against:
         best = next(row.method for row in rows if row.method not in against and row.comparable)
         parts["Which differences are larger than chance"] = (
             tables.CHANCE,
-            tables.chance(best, against, corrected, recommendation.LEVEL),
+            tables.chance(best, against, recommendation.LEVEL),
         )
-    of_pairs = {row.method: _by_pair([run for run in runs if run.method == row.method]) for row in rows}
-    parts["By pair"] = (
-        "Kappa, or where there are no labels the share called changed.",
-        tables.by_pair(rows, of_pairs),
-    )
+    parts["By pair"] = (tables.BY_PAIR, tables.by_pair(rows))
     if len(names) > 1:
         parts["Agreement"] = ("Kappa between the maps of each two methods.", tables.agreements(names, between))
     if any(row.failed for row in rows):
         parts["Without a map"] = ("", tables.failures(rows))
     return parts
-
-
-def _by_pair(runs: Sequence[Run]) -> dict[str, tuple[float, float]]:
-    """Mean kappa and share of a method by pair."""
-    found = {}
-    for pair in dict.fromkeys(run.pair for run in runs):
-        values = [
-            [run.figures.get(name) for run in runs if run.pair == pair and run.figures.get(name) is not None]
-            for name in ("kappa", "share")
-        ]
-        kappa, share = (float(np.mean(of)) if of else np.nan for of in values)  # type: ignore[arg-type]
-        found[pair] = kappa, share
-    return found
 
 
 def _text(parts: Mapping[str, tuple[str, tables.Table]], said: Sequence[str]) -> str:
@@ -211,27 +201,21 @@ def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked]) -> 
     }
     shown = [of_method[row.method] for row in rows if row.method in of_method]
     pair = outcomes[0].cell.pair
-    panels = {"Ground truth": pair.truth} if pair.labelled else {}
-    curves, points = {}, {}
+    panels = {"Ground truth": maps.thinned(pair.truth)} if pair.labelled else {}
+    curves: dict[str, dict[str, Any]] = {}
     for cell, record in shown:
         labels, figures, name = read_map(cell), record["figures"], cell.method.name
-        if labels is None:
-            continue
+        assert labels is not None  # its record is there
         kappa = figures["kappa"]
-        panels[f"{name}\n" + (f"{100 * figures['share']:.1f} % changed" if kappa is None else f"kappa {kappa:.3f}")] = (
-            labels
-        )
-        if record["curves"] and cell.method.source not in curves:
-            label = f"{cell.method.source} (AP {figures['average_precision']:.3f}, AUROC {figures['auroc']:.3f})"
-            curves[cell.method.source] = record["curves"] | {"label": label}
-        false = figures["false_positives_num"], figures["true_negatives_num"]
-        if record["curves"] and figures["precision"] is not None and figures["recall"] is not None:
-            points[name] = figures["recall"], figures["precision"], false[0] / sum(false)
+        told = f"{100 * figures['share']:.1f} % changed" if kappa is None else f"kappa {kappa:.3f}"
+        panels[f"{name}\n{told}"] = maps.thinned(labels)
+        if record["curves"]:
+            curve = curves.setdefault(cell.method.scores, record["curves"] | {"points": []})
+            curve |= {what: figures[what] for what in ("average_precision", "auroc")}
+            false = figures["false_positives_num"], figures["true_negatives_num"]
+            curve["points"].append((figures["recall"], figures["precision"], false[0] / sum(false)))
     if panels:
         maps.write_classes(folder / f"{pair.name}_maps.png", panels, across=_ACROSS)
     if curves:
-        known = pair.truth != UNKNOWN
-        ordered = dict(sorted(curves.items(), key=lambda item: item[1]["label"].split("AP ")[1], reverse=True))
-        tables.write_curves(
-            folder / f"{pair.name}_curves.png", ordered, points, float((pair.truth[known] == CHANGED).mean())
-        )
+        chance = float((pair.truth[pair.truth != UNKNOWN] == CHANGED).mean())
+        tables.write_curves(folder / f"{pair.name}_curves.png", curves, chance)

@@ -35,11 +35,12 @@ _NORMALISATION, _RESCALING = "normalisation", "apply_rescaling"
 class Method:
     """A detector or a saved model, with all that it takes to make a map of its scores.
 
-    `name` is how tables call it; `detector` is None of a model, `model` of a detector. `options` are those of the
-    chosen members, by key.
+    `name` is how tables call it, `scores` how they call its scores, whatever the threshold; `detector` is None of a
+    model, `model` of a detector. `options` are those of the chosen members, by key.
     """
 
     name: str
+    scores: str
     detector: str | None
     model: str | None
     threshold: str
@@ -96,7 +97,7 @@ def methods_of(texts: Sequence[str] | None, base: Settings) -> list[Method]:
     """
     found = [_method(text, base) for text in (DETECTORS if texts is None else texts)]
     for number, method in enumerate(found):
-        same = [other for other in found[:number] if replace(other, name=method.name) == method]
+        same = [other for other in found[:number] if replace(other, name=method.name, scores=method.scores) == method]
         if same:
             raise InputError(f"{method.name}: the same method as {same[0].name}; leave out one of the two")
     return found
@@ -136,10 +137,19 @@ def _method(text: str, base: Settings) -> Method:
                 f"method {text!r}: {name} is no {family.family}{nearest(name, family)}; known: {', '.join(family)}"
             )
     shown = "+".join([source, threshold, *([correction] if len(rest) > 1 else [])])
+    later = {option.name for family, name in chosen[:2] for option in family.options(name)}
+    of_scores = [part for part in given if part.partition("=")[0].strip() not in later]
     return Method(
-        ":".join([shown, *given]), None if is_model else source, source if is_model else None, threshold, correction,
-        normalisation, rescaled, _options(text, chosen, values, base),
-    )  # fmt: skip
+        name=":".join([shown, *given]),
+        scores=":".join([source, *of_scores]),
+        detector=None if is_model else source,
+        model=source if is_model else None,
+        threshold=threshold,
+        correction=correction,
+        normalisation=normalisation,
+        rescaled=rescaled,
+        options=_options(text, chosen, values, base),
+    )
 
 
 def _given(text: str, parts: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,8 +27,8 @@ Counts = Sequence[np.ndarray]
 class Difference:
     """Mean kappa of one method less that of another.
 
-    `low` and `high` bound it at 95 % by the bootstrap, `p` is that of no difference, before correction for the number
-    of comparisons; `rank_p` is that of the signed-rank test over pairs, None where these are too few.
+    `low` and `high` bound it at 95 % by the bootstrap, `p` is that of no difference; `rank_p` is that of the
+    signed-rank test over pairs, None where these are too few. Both are corrected for the number of comparisons.
     """
 
     mean: float
@@ -99,7 +99,16 @@ def differences(best: str, methods: Mapping[str, Counts], seed: int = 0) -> dict
         smaller = min(np.count_nonzero(by_draw >= 0), np.count_nonzero(by_draw <= 0))
         p = min(1.0, 2 * (smaller + 1) / (by_draw.size + 1))
         found[name] = Difference(float(np.mean(by_pair)), float(low), float(high), p, _signed_rank(by_pair))
-    return found
+    return _corrected(found)
+
+
+def _corrected(found: Mapping[str, Difference]) -> dict[str, Difference]:
+    p = holm([of.p for of in found.values()])
+    ranks = [of.rank_p for of in found.values() if of.rank_p is not None]
+    rank_p = holm(ranks) if ranks else [None] * len(found)
+    return {
+        name: replace(of, p=one, rank_p=other) for (name, of), one, other in zip(found.items(), p, rank_p, strict=True)
+    }
 
 
 def _of_all(counts: np.ndarray) -> np.ndarray:
@@ -136,7 +145,7 @@ def holm(values: Sequence[float]) -> list[float]:
     order = np.argsort(values)
     found = np.empty(len(values))
     found[order] = np.maximum.accumulate(np.asarray(values, float)[order] * np.arange(len(values), 0, -1))
-    return np.minimum(found, 1).tolist()
+    return [float(value) for value in np.minimum(found, 1)]
 
 
 def agreement(first: np.ndarray, second: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -36,20 +36,22 @@ class Run:
 class Ranked:
     """A method over all pairs and seeds.
 
-    `rank` counts from 1 among those that can be compared: None where a cell failed, or the method was trained on what
-    it is judged by. `means` are over pairs, `deviations` those of the means of single seeds; NaN where undefined.
-    `agreement` is the mean kappa with the maps of others, `seeds` that between maps of different seeds, `halves` as
-    of `Run`; NaN where there is nothing to compare.
+    `rank` counts from 1 among those that can be compared: None where a run failed, the method was trained on what it
+    is judged by, or nothing judges. `means` are over pairs, `deviations` those of the means of single seeds; NaN where
+    undefined. `kappas` and `shares` are means over seeds by pair, `unfair` the pairs that it was trained on.
+    `agreement` is the mean kappa with the maps of others, `seeds` that between maps of different seeds, `halves` as of
+    `Run`; NaN where there is nothing to compare.
     """
 
     method: str
     source: str
     seen: str
-    fair: bool
     rank: int | None
     means: Mapping[str, float]
     deviations: Mapping[str, float]
+    kappas: Mapping[str, float]
     shares: Mapping[str, float]
+    unfair: frozenset[str]
     memory: float
     agreement: float
     seeds: float
@@ -58,6 +60,10 @@ class Ranked:
     failed: int
     runs: int
     reason: str
+
+    @property
+    def fair(self) -> bool:
+        return not self.unfair
 
     @property
     def comparable(self) -> bool:
@@ -74,7 +80,7 @@ def ranked(
 ) -> list[Ranked]:
     """The methods, best first: by kappa where there are labels, else by how consistent they are.
 
-    Those of which a cell failed come after the others, as their means are of other pairs, and those that were trained
+    Those of which a run failed come after the others, as their means are of other pairs, and those that were trained
     on what they are judged by come last.
 
     Args:
@@ -93,12 +99,8 @@ def ranked(
         return not row.fair, bool(row.failed), -np.nan_to_num(value, nan=-np.inf)
 
     found.sort(key=order)
-    places = {row.method: place for place, row in enumerate((row for row in found if row.comparable), start=1)}
-    return [_with_rank(row, places.get(row.method)) for row in found]
-
-
-def _with_rank(row: Ranked, rank: int | None) -> Ranked:
-    return Ranked(**{**vars(row), "rank": rank})
+    compared = [row.method for row in found if row.comparable and of_labels]
+    return [replace(row, rank=compared.index(row.method) + 1 if row.method in compared else None) for row in found]
 
 
 def _one(runs: Sequence[Run], agreement: float, seeds: float) -> Ranked:
@@ -110,11 +112,12 @@ def _one(runs: Sequence[Run], agreement: float, seeds: float) -> Ranked:
         method=runs[0].method,
         source=runs[0].source,
         seen=", ".join(dict.fromkeys(run.seen for run in runs)),
-        fair=all(run.fair for run in runs),
         rank=None,
         means={name: _mean(values) for name, values in by_seed.items()},
         deviations={name: _deviation(values) for name, values in by_seed.items()},
+        kappas={pair: _mean([_value(run, "kappa") for run in done if run.pair == pair]) for pair in pairs},
         shares={pair: _mean([_value(run, "share") for run in done if run.pair == pair]) for pair in pairs},
+        unfair=frozenset(run.pair for run in runs if not run.fair),
         memory=_over([_value(run, "memory") for run in done], max),
         agreement=agreement,
         seeds=seeds,

@@ -16,44 +16,60 @@ LEVEL = 0.05
 STABLE = 0.5
 
 
-def by_labels(rows: Sequence[Ranked], differences: Mapping[str, Difference], corrected: Mapping[str, float],
-              pairs: int) -> list[str]:  # fmt: skip
+def by_labels(rows: Sequence[Ranked], differences: Mapping[str, Difference], pairs: int) -> list[str]:
     """Sentences on which method to take where labels judge.
 
     Args:
         rows: the methods, best first.
         differences: of each other method to the best one.
-        corrected: p of these, corrected for their number.
         pairs: how many pairs of images have labels of both classes.
     """
     best = next((row for row in rows if row.comparable and np.isfinite(row.means["kappa"])), None)
     if best is None:
         return ["No method can be recommended: none ran on all pairs with a defined kappa."]
     said = [f"Take {best.method}: it has the highest mean kappa, {best.means['kappa']:.3f}, on {_pairs(pairs)}."]
-    alike = [name for name in differences if corrected[name] >= LEVEL]
-    rest = len(differences) - len(alike)
-    if alike:
-        fastest = min(
-            (row for row in rows if row.method in (best.method, *alike)), key=lambda row: row.means["seconds"]
-        )
-        said.append(
-            f"{_listed(alike)} {'is' if len(alike) == 1 else 'are'} not told apart from it: the difference may be "
-            "chance (block bootstrap, corrected p of 0.05 or more)."
-        )
-        if fastest is not best:
-            said.append(f"Of these, {fastest.method} is the fastest, {fastest.means['seconds']:.1f} s.")
-    if rest:
-        said.append(f"It is better than the other {rest} by more than chance, on this ground.")
+    said += _differing(rows, best, differences)
     if best.means["kappa"] < CHANCE_KAPPA:
         said.append("Even so, its kappa is hardly better than chance: none of these methods works here.")
     if pairs < LEAST_PAIRS:
         said.append(
             f"With {_pairs(pairs)} this says nothing of other scenes: a test over pairs needs {LEAST_PAIRS} or more."
         )
+    elif differences:
+        told = [name for name, of in differences.items() if of.rank_p is not None and of.rank_p < LEVEL]
+        of_them = "each" if len(told) == len(differences) else f"{len(told) or 'none'}"
+        said.append(
+            f"Taken as a sample of scenes, these pairs tell it from {of_them} of the other {len(differences)} "
+            "(signed-rank test)."
+        )
     said.append("Its kappa is that of the winner, chosen by these labels, so expect a little less on the next scene.")
     unfair = [row.method for row in rows if not row.fair]
     if unfair:
-        said.append(f"{_listed(unfair)} was trained on what it is judged by here and has no part in the ranking.")
+        was = "was trained on what it is judged by here and has" if len(unfair) == 1 else (
+            "were trained on what they are judged by here and have"
+        )  # fmt: skip
+        said.append(f"{_listed(unfair)} {was} no part in the ranking.")
+    return said
+
+
+def _differing(rows: Sequence[Ranked], best: Ranked, differences: Mapping[str, Difference]) -> list[str]:
+    """Which methods the best one is told apart from."""
+    alike = [name for name, of in differences.items() if of.p >= LEVEL]
+    rest = len(differences) - len(alike)
+    said = []
+    if alike:
+        said.append(
+            f"{_listed(alike)} {'is' if len(alike) == 1 else 'are'} not told apart from it: the difference may be "
+            f"chance (block bootstrap, corrected p of {LEVEL} or more)."
+        )
+        fastest = min(
+            (row for row in rows if row.method in (best.method, *alike)), key=lambda row: row.means["seconds"]
+        )
+        if fastest is not best:
+            said.append(f"Of these, {fastest.method} is the fastest, {fastest.means['seconds']:.1f} s.")
+    if rest:
+        others = f"the other {rest}" if rest > 1 else "the other one"
+        said.append(f"It is better than {others} by more than chance, on this ground.")
     return said
 
 
@@ -65,50 +81,43 @@ def without_labels(rows: Sequence[Ranked], default: str) -> list[str]:
         default: the detector that does best with one setting on scenes with labels.
     """
     said = ["There are no labels, so nothing here says how accurate a map is."]
-    against = {row.method: _against(row) for row in rows}
+    against = {row.method: found for row in rows if (found := _against(row))}
     usual = [row for row in rows if row.source == default]
-    sound = [row for row in rows if not against[row.method]]
-    chosen = next((row for row in usual if row in sound), None) or next(iter(sound), None)
+    sound = [row for row in rows if row.method not in against]
+    chosen = next((row for row in (*usual, *sound) if row in sound), None)
     if chosen is None:
-        return [
-            *said,
-            "No method can be recommended: " + "; ".join(f"{row.method}: {against[row.method]}" for row in rows),
-        ]
-    if chosen.source == default:
-        said.append(
-            f"Take {chosen.method}: it is the default, as it does best on scenes with labels (res/accuracy.md), and "
-            "nothing here speaks against it."
-        )
+        said.append("No method can be recommended.")
     else:
-        why = f"{usual[0].method}, the default, is out: {against[usual[0].method]}. " if usual else ""
-        said.append(
-            f"{why}Take {chosen.method}: of the methods that nothing speaks against, its maps are the most consistent."
-        )
-    said.append(f"It calls {_share(chosen)} changed{_facts(chosen)}.")
-    out = [f"{row.method}: {against[row.method]}" for row in rows if against[row.method] and row is not chosen]
-    if out:
-        said.append(f"Doubtful here: {'; '.join(out)}.")
-    if np.isfinite(chosen.agreement) and chosen.agreement < STABLE:
-        said.append("The methods disagree with each other, so look at the maps side by side before you trust any.")
-    for doubt in chosen.doubts:
-        said.append(f"A doubt about it remains: {doubt}.")
+        if chosen.source == default:
+            why = "it is the default, as it does best on scenes with labels (res/accuracy.md), and nothing here speaks "
+            why += "against it"
+        else:
+            why = "of the methods that nothing here speaks against, its maps are the most consistent"
+        said += [f"Take {chosen.method}: {why}.", f"It calls {_share(chosen)} changed{_facts(chosen)}."]
+    for reason in dict.fromkeys(reason for reason, _ in against.values()):
+        which = [f"{name}{detail}" for name, (of, detail) in against.items() if of == reason]
+        said.append(f"Doubtful here, {reason}: {_listed(which)}.")
+    if chosen is not None:
+        if chosen.agreement < STABLE:
+            said.append("The methods disagree with each other, so look at the maps side by side before you trust any.")
+        said += [f"A doubt about {chosen.method} remains: {doubt}." for doubt in chosen.doubts]
     return said
 
 
-def _against(row: Ranked) -> str:
-    """What speaks against a method where no label judges; empty if nothing does."""
-    if row.failed:
-        return f"failed in {row.failed} of {row.runs} runs"
+def _against(row: Ranked) -> tuple[str, str] | None:
+    """What speaks against a method where no label judges, a reason and its measure; None if nothing does."""
     shares = [share for share in row.shares.values() if np.isfinite(share)]
-    if not shares or min(shares) == 0:
-        return "finds no change at all on some pair" if shares else "gives no map"
+    if row.failed or not shares:
+        return "as there is no map", f" ({row.failed} of {row.runs} runs)"
+    if min(shares) == 0:
+        return "as nothing at all is called changed", ""
     if max(shares) > PLAUSIBLE_SHARE:
-        return f"calls {100 * max(shares):.0f} % changed, which is rare"
+        return "as much is called changed, which is rare", f" ({100 * max(shares):.0f} %)"
     if row.seeds < STABLE:
-        return f"its maps of different seeds disagree, kappa {row.seeds:.2f}"
+        return "as maps of different seeds disagree", f" (kappa {row.seeds:.2f})"
     if row.halves < STABLE:
-        return f"its map hangs on what else is in the image: kappa {row.halves:.2f} with that of both halves alone"
-    return ""
+        return "as the map hangs on what else is in the image", f" (kappa {row.halves:.2f} with that of its halves)"
+    return None
 
 
 def _share(row: Ranked) -> str:

@@ -27,6 +27,8 @@ maps of different seeds, *halves*, of pairs without labels, that between the map
 pair give by themselves. Seconds are those of normalisation, scores, threshold and correction on one core; memory is
 the most that the process took, the program and the images included."""
 
+BY_PAIR = "Kappa, or where there are no labels the share called changed; *trained on* marks what says nothing."
+
 CHANCE = """\
 Each method is compared with the best one. The interval is that of a block bootstrap: square blocks of pixels, as
 neighbours are alike, and seeds are drawn with replacement, the same for both methods; it holds for this ground. The
@@ -55,11 +57,20 @@ def ranking(rows: Sequence[Ranked], of_labels: bool) -> Table:
     """The ranking as people read it: head and cells; metrics only where there are labels."""
     metrics = METRICS if of_labels else ()
     halves = any(np.isfinite(row.halves) for row in rows)
-    head = ["", "method", "seen", *(_TITLES[name] for name in metrics), "share", "agreement", "seeds"]
+    head = [
+        *([""] if of_labels else []),
+        "method",
+        "seen",
+        *(_TITLES[name] for name in metrics),
+        "share",
+        "agreement",
+        "seeds",
+    ]
     head += [*(["halves"] if halves else []), "seconds", "MiB"]
     cells = []
     for row in rows:
-        line = ["–" if row.rank is None else str(row.rank), row.method, row.seen]
+        line = ["–" if row.rank is None else str(row.rank)] if of_labels else []
+        line += [row.method, row.seen]
         line += [_with_deviation(row, name) for name in metrics]
         line += [_percent(row.means["share"]), _number(row.agreement), _number(row.seeds)]
         line += [_number(row.halves)] if halves else []
@@ -67,28 +78,25 @@ def ranking(rows: Sequence[Ranked], of_labels: bool) -> Table:
     return head, cells
 
 
-def by_pair(rows: Sequence[Ranked], values: Mapping[str, Mapping[str, tuple[float, float]]]) -> Table:
-    """Kappa, or without labels the share of change, of each method on each pair.
-
-    Args:
-        rows: the methods.
-        values: kappa (NaN without labels) and share by method and pair.
-    """
-    pairs = list(dict.fromkeys(pair for of_method in values.values() for pair in of_method))
-    cells = []
-    for row in rows:
-        found = [values[row.method].get(pair, (np.nan, np.nan)) for pair in pairs]
-        cells.append([row.method, *(_number(kappa) or _percent(share) for kappa, share in found)])
-    return ["method", *pairs], cells
+def by_pair(rows: Sequence[Ranked]) -> Table:
+    """Kappa, or without labels the share of change, of each method on each pair; those trained on are marked."""
+    return ["method", *rows[0].kappas], [
+        [row.method]
+        + [
+            (_number(kappa) or _percent(row.shares[pair])) + (" (trained on)" if pair in row.unfair else "")
+            for pair, kappa in row.kappas.items()
+        ]
+        for row in rows
+    ]
 
 
-def chance(best: str, found: Mapping[str, Difference], corrected: Mapping[str, float], level: float) -> Table:
-    """The differences to the best method."""
+def chance(best: str, found: Mapping[str, Difference], level: float) -> Table:
+    """The differences to the best method; one is larger than chance where the corrected p is less than a level."""
     head = [f"kappa less that of {best}", "mean", "95 % interval", "p", "signed-rank p", "larger than chance"]
     return head, [
         [
-            name, f"{of.mean:+.3f}", f"{of.low:+.3f} … {of.high:+.3f}", _p(corrected[name]),
-            "" if of.rank_p is None else _p(of.rank_p), "yes" if corrected[name] < level else "no",
+            name, f"{of.mean:+.3f}", f"{of.low:+.3f} … {of.high:+.3f}", _p(of.p),
+            "" if of.rank_p is None else _p(of.rank_p), "yes" if of.p < level else "no",
         ]
         for name, of in found.items()
     ]  # fmt: skip
@@ -131,16 +139,15 @@ def aligned(table: Table) -> str:
     return "\n".join(line(of) for of in (head, *cells))
 
 
-def write_curves(path: Path, curves: Mapping[str, Mapping[str, Any]], points: Mapping[str, tuple[float, float, float]],
-                 share: float) -> None:  # fmt: skip
-    """Draw precision–recall and ROC curves of the scores, and the points that thresholds choose on them.
+def write_curves(path: Path, curves: Mapping[str, Mapping[str, Any]], chance: float) -> None:
+    """Draw precision–recall and ROC curves of scores, and the points that thresholds choose on them.
 
     Args:
         path: PNG file.
-        curves: `recall`, `precision`, `false_positives`, `true_positives` and `label` by what gives the scores.
-        points: recall, precision and rate of false positives of a map, by what gives its scores and its threshold,
-            "SOURCE+…".
-        share: of changed pixels among those of known label: the precision of chance.
+        curves: by what the scores are called: `recall`, `precision`, `false_positives` and `true_positives` of the
+            curves, `average_precision`, `auroc`, and `points`, a recall, precision (None where nothing is called
+            changed) and rate of false positives each.
+        chance: share of changed pixels among those of known label, the precision of scores drawn by lot.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -148,15 +155,17 @@ def write_curves(path: Path, curves: Mapping[str, Mapping[str, Any]], points: Ma
     figure = Figure(figsize=(13, 5.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     colours = mpl.colormaps["tab20"](range(20))
-    for number, (source, curve) in enumerate(curves.items()):
-        style = {"color": colours[number % len(colours)], "linestyle": ("-", "--", ":")[number // len(colours) % 3]}
-        left.plot(curve["recall"], curve["precision"], label=curve["label"], drawstyle="steps-pre", **style)
-        right.plot(curve["false_positives"], curve["true_positives"], **style)
-        for name, (recall, precision, false) in points.items():
-            if name.split("+")[0] == source:
-                left.plot(recall, precision, "o", color=style["color"], markeredgecolor="black")
-                right.plot(false, recall, "o", color=style["color"], markeredgecolor="black")
-    left.axhline(share, color="0.6", linewidth=1, linestyle="--")
+    ordered = sorted(curves.items(), key=lambda item: -item[1]["average_precision"])
+    for number, (name, curve) in enumerate(ordered):
+        colour, style = colours[number % len(colours)], ("-", "--", ":")[number // len(colours) % 3]
+        label = f"{name} (AP {curve['average_precision']:.3f}, AUROC {curve['auroc']:.3f})"
+        left.plot(curve["recall"], curve["precision"], style, color=colour, drawstyle="steps-pre", label=label)
+        right.plot(curve["false_positives"], curve["true_positives"], style, color=colour)
+        for recall, precision, false in curve["points"]:
+            right.plot(false, recall, "o", color=colour, markeredgecolor="black")
+            if precision is not None:
+                left.plot(recall, precision, "o", color=colour, markeredgecolor="black")
+    left.axhline(chance, color="0.6", linewidth=1, linestyle="--")
     right.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--")
     for axes, title, across, up in (
         (left, "Precision and recall", "recall", "precision"),
@@ -177,7 +186,7 @@ def _with_deviation(row: Ranked, name: str) -> str:
 
 
 def _number(value: float, digits: int = 3) -> str:
-    return f"{value:,.{digits}f}" if np.isfinite(value) else ""
+    return f"{round(value, digits) + 0.0:,.{digits}f}" if np.isfinite(value) else ""  # not -0.000
 
 
 def _percent(value: float) -> str:
