@@ -147,7 +147,7 @@ def read_record(cell: Cell, lasting: bool = True) -> dict[str, Any] | None:
 def read_map(cell: Cell) -> np.ndarray | None:
     """The labels of a cell, (rows, columns); None where they are not there."""
     try:
-        with np.load(cell.map, allow_pickle=False) as stored:
+        with cell.map.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             labels = stored["labels"]
     except Exception:  # a damaged archive raises whatever its broken part leads to
         return None

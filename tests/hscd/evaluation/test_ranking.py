@@ -1,0 +1,128 @@
+"""Runs put together, and what is recommended from them."""
+
+import numpy as np
+import pytest
+
+from hscd.evaluation.comparison import Difference
+from hscd.evaluation.ranking import Run, ranked
+from hscd.evaluation.recommendation import by_labels, without_labels
+
+
+def run(method, pair="p", seed=0, *, fair=True, error="", doubts=(), **figures):
+    return Run(method, method.split("+")[0], "no labels", fair, pair, seed, figures, doubts, error)
+
+
+def test_means_are_over_pairs_and_deviations_over_seeds():
+    # Seed 0: mean of .2 and .6 is .4; seed 1: of .4 and .8 is .6. Mean .5, sample deviation of .4 and .6: .1 · √2.
+    kappas = {("p", 0): 0.2, ("q", 0): 0.6, ("p", 1): 0.4, ("q", 1): 0.8}
+    runs = [run("a+x", pair, seed, kappa=value, share=0.1, memory=100 + seed) for (pair, seed), value in kappas.items()]
+    (row,) = ranked(runs, {"a+x": 0.7}, {}, True)
+    assert row.means["kappa"] == pytest.approx(0.5)
+    assert row.deviations["kappa"] == pytest.approx(0.1 * np.sqrt(2))
+    assert row.kappas == pytest.approx({"p": 0.3, "q": 0.7})
+    assert (row.memory, row.agreement, row.rank, row.runs, row.failed) == (101, 0.7, 1, 4, 0)
+    assert np.isnan(row.means["f1"])
+    assert np.isnan(row.seeds)
+
+
+def test_one_seed_has_no_deviation():
+    (row,) = ranked([run("a+x", kappa=0.5)], {}, {}, True)
+    assert np.isnan(row.deviations["kappa"])
+
+
+def test_the_best_come_first_then_what_failed_then_what_was_trained_on_it():
+    runs = [
+        run("seen+x", fair=False, kappa=0.99), run("low+x", kappa=0.1), run("part+x", "p", kappa=0.9),
+        run("part+x", "q", error="no distribution"), run("high+x", kappa=0.8), run("odd+x", kappa=None),
+    ]  # fmt: skip
+    rows = ranked(runs, {}, {}, True)
+    assert [(row.method, row.rank) for row in rows] == [
+        ("high+x", 1), ("low+x", 2), ("odd+x", 3), ("part+x", None), ("seen+x", None),
+    ]  # fmt: skip
+    assert (rows[3].failed, rows[3].runs, rows[3].reason) == (1, 2, "no distribution")
+    assert rows[4].unfair == {"p"}
+
+
+def test_without_labels_there_is_an_order_but_no_rank():
+    rows = ranked([run("a+x", halves=0.2), run("b+x", halves=0.9)], {"a+x": 0.5, "b+x": 0.5}, {}, False)
+    assert [(row.method, row.rank) for row in rows] == [("b+x", None), ("a+x", None)]
+    assert rows[0].consistency == pytest.approx(0.7)
+
+
+def difference(p, rank_p=None):
+    return Difference(-0.1, -0.2, -0.05, p, rank_p)
+
+
+def test_labels_recommend_the_best_and_name_what_is_not_told_apart():
+    rows = ranked(
+        [run("a+x", kappa=0.8, seconds=9.0), run("b+x", kappa=0.7, seconds=2.0), run("c+x", kappa=0.2, seconds=1.0),
+         run("m+x", kappa=0.9, fair=False)], {}, {}, True,
+    )  # fmt: skip
+    said = " ".join(by_labels(rows, {"b+x": difference(0.2), "c+x": difference(0.001)}, 1))
+    assert "Take a+x: it has the highest mean kappa, 0.800, on 1 labelled pair." in said
+    assert "b+x is not told apart from it" in said
+    assert "Of these, b+x is the fastest, 2.0 s." in said
+    assert "better than the other one by more than chance" in said
+    assert "says nothing of other scenes" in said
+    assert "m+x was trained on what it is judged by here and has no part" in said
+
+
+def test_with_six_pairs_the_test_over_pairs_is_told_and_a_kappa_of_chance_is_called_so():
+    rows = ranked([run("a+x", kappa=0.03), run("b+x", kappa=0.01), run("c+x", kappa=0.01)], {}, {}, True)
+    said = " ".join(by_labels(rows, {"b+x": difference(0.001, 0.03), "c+x": difference(0.001, 0.3)}, 6))
+    assert "tell it from 1 of the other 2 (signed-rank test)" in said
+    assert "none of these methods works here" in said
+    assert "nothing of other scenes" not in said
+
+
+def test_labels_that_leave_kappa_undefined_recommend_nothing():
+    assert "No method can be recommended" in by_labels(ranked([run("a+x")], {}, {}, True), {}, 0)[0]
+
+
+GOOD = {"share": 0.05, "halves": 0.9}
+
+
+def recommended(*runs, agreements=None, seeds=None):
+    rows = ranked(runs, agreements or {}, seeds or {}, False)
+    said = without_labels(rows, "usual")
+    assert said[0].startswith("There are no labels")
+    return " ".join(said)
+
+
+def test_without_labels_the_default_is_taken_where_nothing_speaks_against_it():
+    said = recommended(run("other+x", **GOOD | {"halves": 0.99}), run("usual+x", doubts=("rare",), **GOOD))
+    assert "Take usual+x: it is the default" in said
+    assert "It calls 5.00 % of the pixels changed; between the whole and its two halves mapped alone 0.90." in said
+    assert "A doubt about usual+x remains: rare." in said
+
+
+@pytest.mark.parametrize(
+    ("figures", "why"),
+    [
+        ({"share": 0.3}, "as much is called changed, which is rare: usual+x (30 %)"),
+        ({"share": 0.0}, "as nothing at all is called changed: usual+x"),
+        (
+            {"halves": 0.2},
+            "as the map hangs on what else is in the image: usual+x (kappa 0.20 with that of its halves)",
+        ),
+    ],
+)
+def test_without_labels_another_is_taken_where_something_does(figures, why):
+    said = recommended(run("usual+x", **GOOD | figures), run("b+x", **GOOD), run("c+x", **GOOD | {"halves": 0.95}))
+    assert "Take c+x: of the methods that nothing here speaks against, its maps are the most consistent." in said
+    assert f"Doubtful here, {why}." in said
+
+
+def test_without_labels_maps_that_depend_on_the_seed_and_methods_that_failed_are_not_taken():
+    said = recommended(
+        run("usual+x", **GOOD), run("b+x", error="why"), run("c+x", **GOOD), seeds={"usual+x": 0.3, "c+x": 1.0},
+        agreements={"c+x": 0.1},
+    )  # fmt: skip
+    assert "Take c+x" in said
+    assert "as maps of different seeds disagree: usual+x (kappa 0.30)" in said
+    assert "as there is no map: b+x (1 of 1 runs)" in said
+    assert "The methods disagree with each other" in said
+
+
+def test_without_labels_nothing_is_taken_where_all_are_doubtful():
+    assert "No method can be recommended." in recommended(run("usual+x", share=0.5), run("b+x", share=0.0))

@@ -1,0 +1,115 @@
+"""Methods of a comparison, from their texts."""
+
+from pathlib import Path
+
+import pytest
+
+from conftest import ONE_PLACE, Workspace
+from hscd.detection import UNSUPERVISED, natural_threshold
+from hscd.detectors import DETECTORS
+from hscd.models import saved as models
+from hscd.system.errors import InputError
+from hscd.thresholds import THRESHOLDS
+from pipeline.methods import NO_LABELS, OTHER_LABELS, THESE_LABELS, UNTOLD_LABELS, methods_of
+from settings import read_settings
+from tiny_model import PARAMETERS, WEIGHTS
+
+
+@pytest.fixture
+def base(tmp_path):
+    return read_settings(Workspace(tmp_path, text=ONE_PLACE).file)
+
+
+def test_without_texts_there_is_every_detector_with_its_threshold(base):
+    methods = methods_of(None, base)
+    assert [method.detector for method in methods] == list(DETECTORS)
+    assert all(method.threshold in THRESHOLDS for method in methods)
+    named = {method.detector: method.name for method in methods}
+    assert named["ED"] == "ED+otsu"
+    assert named["irmad"] == "irmad+kmeans"
+    assert named["context_regression"] == f"context_regression+{UNSUPERVISED['threshold']}"
+    assert {method.correction for method in methods} == {UNSUPERVISED["correction"]}
+
+
+def test_the_threshold_of_the_default_detector_is_that_of_the_preset(monkeypatch):
+    monkeypatch.setitem(UNSUPERVISED, "threshold", "li")
+    assert natural_threshold("context_regression") == "li"
+
+
+def test_a_text_names_threshold_correction_and_options(base):
+    (method,) = methods_of(
+        ["pca_kmeans + otsu+majority : pca_kmeans_radius=2: normalisation = pif:pif_chance=0.5"], base
+    )
+    assert (method.threshold, method.correction, method.normalisation) == ("otsu", "majority", "pif")
+    assert method.options == {"pca_kmeans_radius": 2, "pif_chance": 0.5}
+    assert method.name == "pca_kmeans+otsu+majority:pca_kmeans_radius=2:normalisation = pif:pif_chance=0.5"
+    settings = method.settings(base, 7)
+    assert (settings.detector_name, settings.threshold, settings.correction) == ("pca_kmeans", "otsu", "majority")
+    assert (settings.seed, settings.apply_rescaling, settings.normalisation) == (7, False, "pif")
+    assert settings.options["pca_kmeans_radius"] == 2
+
+
+def test_options_of_the_settings_count_where_the_text_has_none(tmp_path):
+    file = Workspace(tmp_path, text=ONE_PLACE).file
+    base = read_settings(file, ["settings.floor_p=0.25"])
+    methods = methods_of(["mad+floor", "mad+floor:floor_p=0.5"], base)
+    assert [method.options["floor_p"] for method in methods] == [0.25, 0.5]
+    # Scores are the same whatever the threshold; another detector's option is another score.
+    assert [method.scores for method in methods] == ["mad", "mad"]
+    assert methods_of(["pca_kmeans:pca_kmeans_radius=2"], base)[0].scores == "pca_kmeans:pca_kmeans_radius=2"
+
+
+def test_what_it_depends_on_is_what_bears_on_it(base):
+    first, second, third = methods_of(["ED", "ED+otsu+majority", "mad+floor"], base)
+    assert first.depends(base) != second.depends(base)
+    assert first.depends(base)["options"] == {}
+    assert third.depends(base)["options"] == {"floor_p": "1e-05"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("iramd", "iramd is neither a detector nor a model in {models}; did you mean irmad?; detectors: ED, "),
+        ("ED+otsuu", "otsuu is no threshold; did you mean otsu?; known: chi2, "),
+        ("ED+otsu+major", "major is no correction; did you mean majority?; known: majority, none"),
+        ("ED+otsu+none+x", "expected DETECTOR[+THRESHOLD[+CORRECTION]][:KEY=VALUE …]"),
+        ("+otsu", "expected DETECTOR"),
+        ("ED:radius", "found 'radius'; expected DETECTOR"),
+        ("ED:floor_p=1", "it has no option floor_p; known: normalisation, apply_rescaling"),
+        ("mad+floor:floor_p=2", "floor_p: found '2'; expected a number in ]0, 1["),
+        ("ED:apply_rescaling=maybe", "apply_rescaling: found 'maybe'; expected True or False"),
+        ("ED:normalisation=no", "no is no normalisation"),
+    ],
+)
+def test_what_is_no_method_is_refused_with_the_nearest_name(base, text, said):
+    with pytest.raises(InputError) as caught:
+        methods_of([text], base)
+    assert str(caught.value).startswith(f"method {text!r}: ")
+    assert said.format(models=base.model_path) in str(caught.value)
+
+
+def test_a_saved_model_is_a_method_rescaled_as_it_was_trained(base):
+    prefix = base.model_path / "MINE"
+    for rescaled in (True, False):
+        models.save_model(prefix, PARAMETERS, WEIGHTS, rescaled=rescaled, trained_on=["00ff"])
+        (method,) = methods_of(["MINE"], base)
+        assert (method.detector, method.model, method.name) == (None, "MINE", "MINE+otsu")
+        assert method.rescaled is rescaled
+        assert method.settings(base, 0).model_name == "MINE"
+    assert method.seen(base, "00ff") == THESE_LABELS
+    assert method.seen(base, "00fe") == OTHER_LABELS
+    assert methods_of(["ED"], base)[0].seen(base, "00ff") == NO_LABELS
+    before = method.depends(base)
+    models.save_model(prefix, PARAMETERS, WEIGHTS, rescaled=False)
+    assert method.seen(base, "00ff") == UNTOLD_LABELS
+    assert method.depends(base) != before
+    with pytest.raises(InputError, match="it has no option normalisation"):
+        methods_of(["MINE:normalisation=pif"], base)
+
+
+def test_an_option_that_is_a_path_is_relative_to_the_configuration(base, monkeypatch):
+    from hscd.registry import Option
+
+    monkeypatch.setitem(DETECTORS._options, "cva", (Option("weights", Path, "a file", None),))
+    (method,) = methods_of(["cva:weights=a/b"], base)
+    assert method.options["weights"] == base.file.resolve().parent / "a/b"

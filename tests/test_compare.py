@@ -1,0 +1,283 @@
+"""compare.py as a user runs it, on small scenes: its tables and pictures, what is run again, what it refuses."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+import compare
+import hscd
+from conftest import ONE_PLACE, Workspace, make_pair, write_bands
+from hscd.models import saved as models
+from hscd.scenes.fingerprint import fingerprint, window_of
+from hscd.system import processes
+from hscd.system.interrupts import ctrl_c_heeded
+from hscd.thresholds.otsu import otsu
+from pipeline import comparison
+from tiny_model import PARAMETERS, WEIGHTS
+
+METHODS = ["ED", "SAM+otsu+majority", "ED+chi2"]
+
+
+def run(*arguments):
+    return compare.main([str(argument) for argument in arguments])
+
+
+def table(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def without_measures(path):
+    """Rows without what each run measures anew."""
+    return [{key: value for key, value in row.items() if key not in ("seconds", "memory")} for row in table(path)]
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """Three methods on PLACE A with two seeds; one of the methods fails."""
+    space = Workspace(tmp_path_factory.mktemp("compare"), text=ONE_PLACE + "\n[compare]\nseeds = 2\n")
+    space.write_data()
+    arguments = ["--config", space.file, "--methods", *METHODS, "--out", space.folder / "out"]
+    assert run(*arguments) == 0
+    return arguments, space.folder / "out"
+
+
+@pytest.fixture
+def again(compared, tmp_path):
+    """The command and the folder of `compared`, in a copy that can be changed."""
+    arguments, folder = compared
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    return [*arguments[:-1], copy], copy
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """The cells that are run."""
+    found = []
+
+    def each_apart(work, tasks, workers):
+        for position, status in processes.each_apart(work, tasks, workers):
+            found.append(tasks[position])
+            yield position, status
+
+    monkeypatch.setattr(comparison, "each_apart", each_apart)
+    return found
+
+
+def test_the_files_are_there_and_the_ranking_is_that_of_the_maps(compared):
+    _, out = compared
+    assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == {
+        "ranking.csv", "ranking.md", "runs.csv", "agreement.csv", "differences.csv", "run.json", "cells",
+        "PLACE A_maps.png", "PLACE A_curves.png",
+    }  # fmt: skip
+    before, after, changed = make_pair(1)
+    truth = np.where(changed, 0, 1)
+    truth[-4:] = 2
+    expected = hscd.detect(before, after, detector="ED", threshold="otsu", correction="none", truth=truth)
+    rows = {(row["pair"], row["method"], row["seed"]): row for row in table(out / "runs.csv")}
+    assert set(rows) == {("town", name, seed) for name in ("ED+otsu", METHODS[1], METHODS[2]) for seed in "01"}
+    row = rows["town", "ED+otsu", "0"]
+    assert float(row["kappa"]) == pytest.approx(expected.counts.kappa)
+    assert float(row["share"]) == pytest.approx((expected.labels == 0).mean())
+    assert float(row["threshold"]) == pytest.approx(expected.cut.value)
+    assert 0 < float(row["average_precision"]) <= 1
+    assert float(row["memory"]) > 20
+    assert float(row["seconds"]) > 0
+    with np.load(out / row["map"]) as stored:
+        np.testing.assert_array_equal(stored["labels"], expected.labels)
+    ranking = table(out / "ranking.csv")
+    of_ed = next(row for row in ranking if row["method"] == "ED+otsu")
+    assert float(of_ed["kappa"]) == pytest.approx(expected.counts.kappa)
+    assert (of_ed["seen"], float(of_ed["kappa_sd"]), float(of_ed["stability_seeds"])) == ("no labels", 0, 1)
+    assert [row["rank"] for row in ranking] == ["1", "2", ""]
+
+
+def test_what_fails_is_a_row_with_its_reason(compared):
+    _, out = compared
+    failed = table(out / "ranking.csv")[2]
+    assert (failed["method"], failed["failed"], failed["runs"]) == ("ED+chi2", "2", "2")
+    assert failed["reason"].startswith("the scores have no chi-square distribution")
+    text = (out / "ranking.md").read_text(encoding="utf-8")
+    assert "| ED+chi2 | 2 of 2 | the scores have no chi-square distribution" in text
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert sum("ED+chi2: no map" in line for line in record["warnings"]) == 1
+
+
+def test_the_same_command_runs_what_is_missing_alone(again, begun, capsys):
+    arguments, out = again
+    before = without_measures(out / "runs.csv")
+    assert run(*arguments) == 0
+    assert begun == []
+    assert "6 runs are done, 0 are to be run" in capsys.readouterr().err
+    rows = table(out / "runs.csv")
+    assert [rows[at]["method"] for at in (0, 1)] == ["ED+otsu", "SAM+otsu+majority"]
+    (out / rows[0]["map"]).write_bytes(b"PK\x03\x04 damaged")
+    (out / rows[1]["map"]).with_suffix(".json").write_text("{")
+    assert run(*arguments) == 0
+    assert sorted((cell.method.name, cell.seed) for cell in begun) == [("ED+otsu", 0), ("SAM+otsu+majority", 0)]
+    assert without_measures(out / "runs.csv") == before
+
+
+def test_another_option_label_or_band_is_another_cell(again, begun):
+    arguments, _ = again
+    few = [*arguments[:2], *arguments[-2:], "--seeds", 1, "--methods"]
+    assert run(*few, "ED", "ED+otsu+majority", "--set", "settings.floor_p=0.5") == 0
+    assert [cell.method.name for cell in begun] == ["ED+otsu+majority"]
+    begun.clear()
+    assert run(*few, "ED", "--set", "PLACE A.changedLabel=2", "--set", "PLACE A.unchangedLabel=1") == 0
+    assert run(*few, "ED", "--set", "PLACE A.bands=1-3") == 0
+    assert [cell.pair.bands for cell in begun] == [5, 3]
+    begun.clear()
+    assert run(*few, "ED", "--set", "settings.seed=7") == 0
+    assert [cell.seed for cell in begun] == [7]
+
+
+def test_results_do_not_depend_on_the_workers(compared, tmp_path):
+    arguments, out = compared
+    assert run(*arguments[:-1], tmp_path / "again", "--workers", 1) == 0
+    for name in ("runs.csv", "agreement.csv", "differences.csv"):
+        assert without_measures(tmp_path / "again" / name) == without_measures(out / name)
+    for name in ("PLACE A_maps.png", "PLACE A_curves.png"):
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_pairs_of_a_data_set_are_compared_each(workspace):
+    assert run("--config", workspace.file, "--data", "PLACE B", "--methods", "ED", "--seeds", 1) == 0
+    out = workspace.folder / "stat" / "comparison"
+    rows = table(out / "runs.csv")
+    assert [row["pair"] for row in rows] == ["east", "west"]
+    (row,) = table(out / "ranking.csv")
+    assert float(row["kappa"]) == pytest.approx(np.mean([float(row["kappa"]) for row in rows]))
+    assert "| method | PLACE B east | PLACE B west |" in (out / "ranking.md").read_text(encoding="utf-8")
+    assert (out / "PLACE B west_maps.png").is_file()
+
+
+def test_an_interrupted_comparison_goes_on(space, monkeypatch, begun, capsys):
+    space.write_data()
+    arguments = ["--config", space.file, "--methods", "ED", "SAM", "--seeds", 1, "--workers", 1]
+    with monkeypatch.context() as patch:
+
+        def interrupted(work, tasks, workers):
+            yield next(iter(processes.each_apart(work, tasks, workers)))
+            with ctrl_c_heeded():
+                raise KeyboardInterrupt
+
+        patch.setattr(comparison, "each_apart", interrupted)
+        assert run(*arguments) == 130
+    assert not (space.folder / "stat/comparison/ranking.csv").exists()
+    assert run(*arguments) == 0
+    assert [cell.method.name for cell in begun] == ["SAM+otsu"]
+    assert len(table(space.folder / "stat/comparison/ranking.csv")) == 2
+
+
+def test_a_run_whose_process_dies_is_a_row_and_is_tried_again(space, monkeypatch, begun, capsys):
+    space.write_data()
+    arguments = ["--config", space.file, "--methods", "ED", "--seeds", 1]
+    with monkeypatch.context() as patch:
+        patch.setattr(comparison, "each_apart", lambda work, tasks, workers: ((at, -9) for at in range(len(tasks))))
+        assert run(*arguments) == 0
+    (row,) = table(space.folder / "stat/comparison/ranking.csv")
+    assert row["reason"] == "its process ended by signal 9, perhaps for want of memory"
+    assert "No method can be recommended" in capsys.readouterr().out
+    assert run(*arguments) == 0
+    assert len(begun) == 1
+    assert table(space.folder / "stat/comparison/ranking.csv")[0]["reason"] == ""
+
+
+def test_two_images_without_labels_are_told_of_agreement_and_stability(tmp_path, capsys):
+    before, after, _ = make_pair(1, 40, 60)
+    write_bands(tmp_path / "old.tif", before)
+    write_bands(tmp_path / "new.tif", after)
+    out = tmp_path / "out"
+    data = ["--data", tmp_path / "old.tif", tmp_path / "new.tif", "--seeds", 1, "--out", out]
+    assert run(*data, "--methods", "ED", "SAM", "ED+triangle", "--set", "nodata=0") == 0
+    said = capsys.readouterr().out
+    assert "There are no labels, so nothing here says how accurate a map is." in said
+    assert "kappa " not in said.split("There are no labels")[0]
+    rows = {row["method"]: row for row in table(out / "ranking.csv")}
+    assert set(rows) == {"ED+otsu", "SAM+otsu", "ED+triangle"}
+    maps = {}
+    for row in table(out / "runs.csv"):
+        with np.load(out / row["map"]) as stored:
+            maps[row["method"]] = stored["labels"]
+    # Agreement is with maps of other scores: ED with SAM, not with ED.
+    agreed = hscd.evaluation.comparison.agreement(maps["ED+otsu"], maps["SAM+otsu"])
+    assert float(rows["ED+otsu"]["agreement"]) == pytest.approx(agreed)
+    # The wider side is cut in two; each half is mapped by itself.
+    halves = np.concatenate(
+        [hscd.detect(before[:, part], after[:, part], detector="ED", threshold="otsu", correction="none").labels
+         for part in (slice(0, 30), slice(30, 60))], axis=1,
+    )  # fmt: skip
+    expected = hscd.evaluation.comparison.agreement(halves, maps["ED+otsu"])
+    assert float(rows["ED+otsu"]["stability_halves"]) == pytest.approx(expected)
+    assert rows["ED+otsu"]["kappa"] == rows["ED+otsu"]["rank"] == ""
+    names = {path.name for path in out.iterdir()}
+    assert "old_maps.png" in names
+    assert "old_curves.png" not in names
+    assert "differences.csv" not in names
+
+
+def test_two_images_with_labels(tmp_path):
+    before, after, changed = make_pair(1)
+    for name, image in (("old", before), ("new", after)):
+        savemat(tmp_path / f"{name}.mat", {"cube": image})
+    Image.fromarray(np.where(changed, 1, 2).astype(np.uint8)).save(tmp_path / "truth.png")
+    status = run(
+        "--data", tmp_path / "old.mat", tmp_path / "new.mat", "--labels", tmp_path / "truth.png", "--methods", "ED",
+        "--seeds", 1, "--out", tmp_path / "out", "--set", "changedLabel=1", "--set", "unchangedLabel=2",
+    )  # fmt: skip
+    assert status == 0
+    assert float(table(tmp_path / "out/ranking.csv")[0]["kappa"]) > 0.5
+
+
+def test_a_model_says_that_it_has_seen_the_scene(tmp_path):
+    from hscd.learn.training import predict
+
+    before, after, changed = (part[..., :2] if part.ndim == 3 else part for part in make_pair(1))
+    text = ONE_PLACE.replace("PLACE A", "SEEN").replace("data/a/before", "a.npy").replace("data/a/after", "b.npy")
+    text = text.replace("data/a/label", "t.npy").replace("matLabel = cube", "")
+    space = Workspace(tmp_path, text=text)
+    for file, array in (("a", before), ("b", after), ("t", np.where(changed, 1, 2).astype(np.uint8))):
+        np.save(tmp_path / f"{file}.npy", array)
+    place = fingerprint(window_of(before), window_of(after), before.shape)
+    models.save_model(tmp_path / "model" / "M", PARAMETERS, WEIGHTS, rescaled=True, trained_on=[place])
+    assert run("--config", space.file, "--seeds", 1, "--methods", "M") == 0
+    (row,) = table(tmp_path / "stat/comparison/ranking.csv")
+    assert (row["method"], row["seen"], row["rank"], row["failed"]) == ("M+otsu", "labels of this scene", "", "0")
+    # The scores are those of the model on rescaled bands, cut by Otsu's threshold.
+    low, high = (of(axis=(0, 1, 2)) for of in (np.stack([before, after]).min, np.stack([before, after]).max))
+    pairs = np.stack([before, after], axis=2).reshape(-1, 2, 2)
+    scores = predict(models.load_model(tmp_path / "model" / "M"), ((pairs - low) / (high - low)).astype(np.float32))
+    (of_run,) = table(tmp_path / "stat/comparison/runs.csv")
+    assert float(of_run["threshold"]) == pytest.approx(otsu(scores), rel=1e-3)
+    assert "(trained on) |" in (tmp_path / "stat/comparison/ranking.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--data", "PLACE C"], "--data PLACE C: neither a data set of net.conf nor one of two images that are there"),
+        (["--methods", "irmat"], "irmat is neither a detector nor a model in"),
+        (["--methods", "ED", "ED+otsu"], "ED+otsu: the same method as ED+otsu; leave out one of the two"),
+        (["--labels", "x.png"], "--labels: goes with --data BEFORE AFTER"),
+        (["--set", "compare.seeds=0"], "[compare] seeds: found '0'; expected an integer from 1 to 1000"),
+        (
+            ["--set", "compare.data=PLACE A, NOWHERE"],
+            "[compare] data: found 'NOWHERE'; expected the name of a data",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_one_line(workspace, capsys, arguments, said):
+    workspace.text += "\n[compare]\n"
+    file = workspace.file
+    before = workspace.contents()
+    assert run("--config", file, *arguments) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert workspace.contents() == before or not (workspace.folder / "stat/comparison/cells").exists()
