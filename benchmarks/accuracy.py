@@ -23,9 +23,9 @@ import measure
 import scenes
 from hscd.detectors import DETECTORS, scored
 from hscd.evaluation.confusion import changed_share, confusion
-from hscd.labels import CHANGED, UNKNOWN
+from hscd.evaluation.curves import curves
 from hscd.scenes.scene import Scene
-from hscd.scores import ScoreMap, classify
+from hscd.scores import classify
 from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
 
@@ -37,7 +37,8 @@ def rows_of(scene: Scene, detector_name: str, thresholds: Sequence[str], seed: i
     """A row for each threshold; one whose threshold is undefined for these scores is left out."""
     detector = DETECTORS[detector_name]()
     score_map = scored(detector, scene, np.random.default_rng(seed))
-    precision = average_precision(score_map, scene.truth)
+    ranking = curves(score_map.scores, scene.truth)
+    precision = float("nan") if ranking is None else ranking.average_precision
     for name in thresholds:
         try:
             cut = THRESHOLDS[name](score_map.scores, scale=detector.scale, degrees=detector.degrees)
@@ -48,16 +49,6 @@ def rows_of(scene: Scene, detector_name: str, thresholds: Sequence[str], seed: i
         values = (scene.name, detector_name, name, seed, counts.kappa, counts.f1, precision, changed_share(labels),
                   score_map.seconds)  # fmt: skip
         yield dict(zip(COLUMNS, values, strict=True))
-
-
-def average_precision(score_map: ScoreMap, truth: np.ndarray) -> float:
-    """Of the ranking, over the pixels of known label; NaN where none changed."""
-    from sklearn.metrics import average_precision_score
-
-    known = (truth != UNKNOWN) & np.isfinite(score_map.scores)
-    if not (truth[known] == CHANGED).any():
-        return float("nan")
-    return float(average_precision_score(truth[known] == CHANGED, score_map.scores[known]))
 
 
 def measured(

@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from scipy.io import savemat
 
 import compare
 import hscd
-from conftest import ONE_PLACE, Workspace, make_pair, write_bands
+from conftest import ONE_PLACE, PROJECT, Workspace, make_pair, write_bands
 from hscd.models import saved as models
 from hscd.scenes.fingerprint import fingerprint, window_of
 from hscd.system import processes
@@ -281,3 +284,15 @@ def test_what_cannot_be_compared_is_refused_in_one_line(workspace, capsys, argum
     assert said in error
     assert error.count("\n") == 1
     assert workspace.contents() == before or not (workspace.folder / "stat/comparison/cells").exists()
+
+
+def test_help_answers_at_once_without_tensorflow(tmp_path):
+    for package in ("tensorflow", "keras", "hyperopt", "matplotlib", "sklearn"):
+        (tmp_path / f"{package}.py").write_text("raise SystemExit('a heavy import')\n")
+    done = subprocess.run(
+        [sys.executable, str(PROJECT / "Net" / "compare.py"), "--help"], capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)}, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    for option in ("--methods", "--data", "--labels", "--seeds", "--workers", "--out", "--config", "--set"):
+        assert option in done.stdout

@@ -165,12 +165,8 @@ def _parts(
     against: Mapping[str, Difference],
 ) -> dict[str, tuple[str, tables.Table]]:  # fmt: skip
     """The parts of the text by title, each with what is said of it and its table."""
-    parts = {
-        "Ranking" if of_labels else "Methods, the most consistent first": (
-            tables.READING,
-            tables.ranking(rows, of_labels),
-        )
-    }
+    title, reading = ("Ranking", tables.READING) if of_labels else ("Methods", f"{tables.UNJUDGED} {tables.READING}")
+    parts = {title: (reading, tables.ranking(rows, of_labels))}
     if against:
         best = next(row.method for row in rows if row.method not in against and row.comparable)
         parts["Which differences are larger than chance"] = (

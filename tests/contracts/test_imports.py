@@ -87,7 +87,7 @@ def test_constants_import_the_library_alone():
 SLOW = ("tensorflow", "keras", "matplotlib", "skimage", "scipy.io", "hyperas", "hyperopt", "sklearn")
 QUICK = (
     "config", "settings", "settings.tables", "image_pairs", "dataprocessing", "main", "predutils",
-    "labelbyperc_generation", "labelbyneigh_generation", "inspect_data", "sample",
+    "labelbyperc_generation", "labelbyneigh_generation", "inspect_data", "detect", "compare", "sample",
 )  # fmt: skip
 IMPORT_ALL = f"""
 import importlib, sys

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from hscd.evaluation.confusion import PLAUSIBLE_SHARE
+
+# Kappa between two maps of one method that is too little to rely on it.
+STABLE = 0.5
 # Against labels, by the names of the figures; each grows with accuracy.
 METRICS = ("kappa", "f1", "iou", "overall_accuracy", "average_precision", "auroc")
 
@@ -74,6 +78,25 @@ class Ranked:
         """Mean of what is known of agreement and stability: how alike maps are, not how right."""
         return _mean([self.agreement, self.seeds, self.halves])
 
+    @property
+    def against(self) -> tuple[str, str] | None:
+        """What speaks against it where no label judges, a reason and its measure; None if nothing does."""
+        shares = [share for share in self.shares.values() if np.isfinite(share)]
+        if self.failed or not shares:
+            return "as there is no map", f" ({self.failed} of {self.runs} runs)"
+        if min(shares) == 0:
+            return "as nothing at all is called changed", ""
+        if max(shares) > PLAUSIBLE_SHARE:
+            return "as much is called changed, which is rare", f" ({100 * max(shares):.0f} %)"
+        if self.seeds < STABLE:
+            return "as maps of different seeds disagree", f" (kappa {self.seeds:.2f})"
+        if self.halves < STABLE:
+            return (
+                "as the map hangs on what else is in the image",
+                f" (kappa {self.halves:.2f} with that of its halves)",
+            )
+        return None
+
 
 def ranked(
     runs: Sequence[Run], agreements: Mapping[str, float], seeds: Mapping[str, float], of_labels: bool
@@ -81,7 +104,7 @@ def ranked(
     """The methods, best first: by kappa where there are labels, else by how consistent they are.
 
     Those of which a run failed come after the others, as their means are of other pairs, and those that were trained
-    on what they are judged by come last.
+    on what they are judged by come last. Without labels those that something speaks against come after the others.
 
     Args:
         runs: all of them.
@@ -96,7 +119,8 @@ def ranked(
 
     def order(row: Ranked) -> tuple[bool, bool, float]:
         value = row.means["kappa"] if of_labels else row.consistency
-        return not row.fair, bool(row.failed), -np.nan_to_num(value, nan=-np.inf)
+        behind = bool(row.failed) if of_labels else row.against is not None
+        return not row.fair, behind, -np.nan_to_num(value, nan=-np.inf)
 
     found.sort(key=order)
     compared = [row.method for row in found if row.comparable and of_labels]

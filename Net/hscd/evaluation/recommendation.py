@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hscd.evaluation.comparison import LEAST_PAIRS, Difference
-from hscd.evaluation.confusion import CHANCE_KAPPA, PLAUSIBLE_SHARE
-from hscd.evaluation.ranking import Ranked
+from hscd.evaluation.confusion import CHANCE_KAPPA
+from hscd.evaluation.ranking import STABLE, Ranked
 
 # Corrected p from which on a difference may be chance.
 LEVEL = 0.05
-# Kappa between two maps of one method that is too little to rely on it.
-STABLE = 0.5
 
 
 def by_labels(rows: Sequence[Ranked], differences: Mapping[str, Difference], pairs: int) -> list[str]:
@@ -77,11 +75,11 @@ def without_labels(rows: Sequence[Ranked], default: str) -> list[str]:
     """Sentences on which method to take where no label judges: the default one, unless this scene speaks against it.
 
     Args:
-        rows: the methods, the most consistent first.
+        rows: the methods, of those that nothing speaks against the most consistent first.
         default: the detector that does best with one setting on scenes with labels.
     """
     said = ["There are no labels, so nothing here says how accurate a map is."]
-    against = {row.method: found for row in rows if (found := _against(row))}
+    against = {row.method: row.against for row in rows if row.against is not None}
     usual = [row for row in rows if row.source == default]
     sound = [row for row in rows if row.method not in against]
     chosen = next((row for row in (*usual, *sound) if row in sound), None)
@@ -102,22 +100,6 @@ def without_labels(rows: Sequence[Ranked], default: str) -> list[str]:
             said.append("The methods disagree with each other, so look at the maps side by side before you trust any.")
         said += [f"A doubt about {chosen.method} remains: {doubt}." for doubt in chosen.doubts]
     return said
-
-
-def _against(row: Ranked) -> tuple[str, str] | None:
-    """What speaks against a method where no label judges, a reason and its measure; None if nothing does."""
-    shares = [share for share in row.shares.values() if np.isfinite(share)]
-    if row.failed or not shares:
-        return "as there is no map", f" ({row.failed} of {row.runs} runs)"
-    if min(shares) == 0:
-        return "as nothing at all is called changed", ""
-    if max(shares) > PLAUSIBLE_SHARE:
-        return "as much is called changed, which is rare", f" ({100 * max(shares):.0f} %)"
-    if row.seeds < STABLE:
-        return "as maps of different seeds disagree", f" (kappa {row.seeds:.2f})"
-    if row.halves < STABLE:
-        return "as the map hangs on what else is in the image", f" (kappa {row.halves:.2f} with that of its halves)"
-    return None
 
 
 def _share(row: Ranked) -> str:

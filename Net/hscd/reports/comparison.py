@@ -19,6 +19,10 @@ _TITLES = {
 }  # fmt: skip
 Table = tuple[list[str], list[list[str]]]
 
+UNJUDGED = """\
+No label judges here: methods that something speaks against come after the others, else the most consistent come first.
+Consistent maps may be wrong together."""
+
 READING = """\
 Figures are means over pairs; ± is the standard deviation over seeds of that mean. *seen* is what the method was
 told of change; figures of labels that it was trained on are given, but not ranked. *share* is that of pixels called
@@ -179,10 +183,8 @@ def write_curves(path: Path, curves: Mapping[str, Mapping[str, Any]], chance: fl
 
 
 def _with_deviation(row: Ranked, name: str) -> str:
-    mean, deviation = row.means[name], row.deviations[name]
-    if not np.isfinite(mean):
-        return ""
-    return f"{mean:.3f}" + (f" ± {deviation:.3f}" if np.isfinite(deviation) else "")
+    deviation = _number(row.deviations[name])
+    return _number(row.means[name]) + (f" ± {deviation}" if deviation else "")
 
 
 def _number(value: float, digits: int = 3) -> str:

@@ -44,9 +44,14 @@ def test_the_best_come_first_then_what_failed_then_what_was_trained_on_it():
 
 
 def test_without_labels_there_is_an_order_but_no_rank():
-    rows = ranked([run("a+x", halves=0.2), run("b+x", halves=0.9)], {"a+x": 0.5, "b+x": 0.5}, {}, False)
+    rows = ranked(
+        [run("a+x", share=0.1, halves=0.6), run("b+x", share=0.1, halves=0.9)], {"a+x": 0.5, "b+x": 0.5}, {}, False
+    )
     assert [(row.method, row.rank) for row in rows] == [("b+x", None), ("a+x", None)]
     assert rows[0].consistency == pytest.approx(0.7)
+    # A steady map of half of the pixels comes after one that nothing speaks against.
+    rows = ranked([run("a+x", halves=0.9, share=0.5), run("b+x", halves=0.6, share=0.1)], {}, {}, False)
+    assert [row.method for row in rows] == ["b+x", "a+x"]
 
 
 def difference(p, rank_p=None):

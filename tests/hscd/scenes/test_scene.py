@@ -277,3 +277,28 @@ def test_nodata_counts_in_its_band_and_a_mask_in_all():
     np.testing.assert_array_equal(found.window(slice(1, 2), slice(0, 1)), [[[3, np.nan]]])
     # Chosen bands keep their own.
     np.testing.assert_array_equal(physical(with_bands(image, np.array([1]))).read()[0, :, 0], [1, np.nan])
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_part_is_the_scene_of_the_parts_of_its_images():
+    before, after = (np.random.default_rng(seed).random((12, 15, 3), np.float32) for seed in (0, 1))
+    valid = np.ones((12, 15), bool)
+    valid[3, 4] = False
+    truth = np.where(valid, np.arange(180).reshape(12, 15) % 2, 2).astype(np.uint8)
+    ranges = np.full(3, -1.0), np.full(3, 2.0)
+
+    def scene(inside, block):
+        images = [image_of(pixels[inside], block)[0] for pixels in (before, after)]
+        return Scene("a", *images, truth[inside], valid[inside], ranges)
+
+    window = Window(slice(2, 9), slice(3, 13))
+    part, expected = scene(np.s_[:, :], (5, 4)).part(window), scene(window, (1, 10))
+    assert part.before.shape == expected.before.shape == (7, 10, 3)
+    np.testing.assert_array_equal(part.truth, expected.truth)
+    for inner, halo in ((Window(slice(0, 7), slice(0, 10)), 0), (Window(slice(1, 3), slice(0, 2)), 2)):
+        one, other = (found.block(inner, halo) for found in (part, expected))
+        np.testing.assert_array_equal(one.pairs, other.pairs)
+        np.testing.assert_array_equal(one.valid, other.valid)
+    np.testing.assert_array_equal(part.take(np.array([5, 60, 2])), expected.take(np.array([5, 60, 2])))
