@@ -68,7 +68,10 @@ def _count(text: str) -> int:
 
 def _names(given: Sequence[str] | None) -> tuple[str, ...] | None:
     """Names of the command line, each of which may be several."""
-    return None if given is None else parsing.names(",".join(given))
+    try:
+        return None if given is None else parsing.names(",".join(given))
+    except ValueError:
+        raise InputError("--methods, --data: found no name; expected names, separated by commas or spaces") from None
 
 
 def _names_files(data: Sequence[str] | None) -> bool:

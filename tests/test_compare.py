@@ -267,6 +267,7 @@ def test_a_model_says_that_it_has_seen_the_scene(tmp_path):
         (["--data", "PLACE C"], "--data PLACE C: neither a data set of net.conf nor one of two images that are there"),
         (["--methods", "irmat"], "irmat is neither a detector nor a model in"),
         (["--methods", "ED", "ED+otsu"], "ED+otsu: the same method as ED+otsu; leave out one of the two"),
+        (["--methods", ""], "--methods, --data: found no name; expected names"),
         (["--labels", "x.png"], "--labels: goes with --data BEFORE AFTER"),
         (["--set", "compare.seeds=0"], "[compare] seeds: found '0'; expected an integer from 1 to 1000"),
         (

@@ -109,7 +109,6 @@ def cell_of(method: Method, pair: Pair, seed: int, base: Settings, folder: Path,
     depends = {
         "layout": _VERSION,
         "program": _program(),
-        "versions": versions(),
         "pair": pair.depends,
         "together": pair.together if method.rescaled else (),
         "method": method.depends(base),
@@ -120,12 +119,12 @@ def cell_of(method: Method, pair: Pair, seed: int, base: Settings, folder: Path,
 
 
 @lru_cache
-def _program() -> str:
-    """A text that tells this version of the program from others."""
+def _program() -> dict[str, str]:
+    """What tells this version of the program, and of what it is made with, from others."""
     total = hashlib.blake2b(digest_size=8)
     for file in sorted(config.NET_PATH.rglob("*.py")):
         total.update(f"{file.relative_to(config.NET_PATH)}\0".encode() + file.read_bytes())
-    return total.hexdigest()
+    return {"files": total.hexdigest()} | versions()
 
 
 def read_record(cell: Cell, lasting: bool = True) -> dict[str, Any] | None:

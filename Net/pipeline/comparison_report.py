@@ -40,7 +40,9 @@ class _Maps(NamedTuple):
 
 def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None:
     """Write and tell what a comparison came to."""
-    runs = [_run(outcome) for outcome in outcomes]
+    cells = {(cell.method.name, cell.pair.name): cell for cell, _ in outcomes}
+    seen = {names: cell.method.seen(cell.settings, cell.pair.place) for names, cell in cells.items()}
+    runs = [_run(outcome, seen[outcome.cell.method.name, outcome.cell.pair.name]) for outcome in outcomes]
     of_labels = any(outcome.cell.pair.labelled for outcome in outcomes)
     found = _of_maps(outcomes)
     sources = {run.method: run.source for run in runs}
@@ -61,12 +63,10 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
     messages.result(tables.aligned(tables.ranking(rows, of_labels)) + "\n\n" + "\n".join(said))
 
 
-def _run(outcome: Outcome) -> Run:
+def _run(outcome: Outcome, seen: str) -> Run:
     cell, record = outcome
-    seen = cell.method.seen(cell.settings, cell.pair.place)
-    fair = seen != THESE_LABELS
     return Run(
-        cell.method.name, cell.method.source, seen, fair, cell.pair.name, cell.seed, record["figures"],
+        cell.method.name, cell.method.source, seen, seen != THESE_LABELS, cell.pair.name, cell.seed, record["figures"],
         tuple(record["doubts"]), record["error"],
     )  # fmt: skip
 

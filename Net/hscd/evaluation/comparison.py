@@ -28,7 +28,7 @@ class Difference:
     """Mean kappa of one method less that of another.
 
     `low` and `high` bound it at 95 % by the bootstrap, `p` is that of no difference; `rank_p` is that of the
-    signed-rank test over pairs, None where these are too few. Both are corrected for the number of comparisons.
+    signed-rank test over pairs, None where these are too few. Both p are corrected for the number of comparisons.
     """
 
     mean: float
@@ -50,12 +50,14 @@ def block_counts(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
         alone, so that those of two maps of a scene go together.
     """
     side = max(_LEAST_SIDE, -(-max(truth.shape) // _ALONG))
-    high, wide = (-(-length // side) for length in truth.shape)
-    rows, columns = np.nonzero(np.isin(labels, (CHANGED, UNCHANGED)) & np.isin(truth, (CHANGED, UNCHANGED)))
-    called, is_so = labels[rows, columns] == CHANGED, truth[rows, columns] == CHANGED
-    kind = np.where(called, np.where(is_so, 0, 1), np.where(is_so, 3, 2))
-    block = rows // side * wide + columns // side
-    return np.bincount(4 * block + kind, minlength=4 * high * wide).reshape(-1, 4)
+    rows, columns = (np.arange(0, length, side) for length in truth.shape)
+
+    def count(predicted: int, actual: int) -> np.ndarray:
+        found = (labels == predicted) & (truth == actual)
+        return np.add.reduceat(np.add.reduceat(found, rows, axis=0, dtype=np.int64), columns, axis=1).ravel()
+
+    kinds = (CHANGED, CHANGED), (CHANGED, UNCHANGED), (UNCHANGED, UNCHANGED), (UNCHANGED, CHANGED)
+    return np.stack([count(predicted, actual) for predicted, actual in kinds], axis=1)
 
 
 def kappa(counts: np.ndarray) -> np.ndarray:

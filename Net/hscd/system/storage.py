@@ -222,7 +222,9 @@ def exclusive(path: Path) -> Iterator[None]:
     while True:
         with lock.open("ab") as file:
             if _lock(file) is False:
-                raise InputError(f"{path}: another run is at work on it; wait for its end, or give another model_name")
+                raise InputError(
+                    f"{path}: another run is at work on it; wait for its end, or give this one another name"
+                )
             if not _is_still(lock, file):  # its last owner removed it after we opened it
                 continue
             try:
