@@ -8,8 +8,8 @@ import sys
 import measure
 
 # Beside them: large, which writes 20 GB, transfer, accuracies over seeds (a quarter of an hour), sources, what a model
-# gains from whose pseudo-labels (ten minutes), accuracy, of all detectors and thresholds (half an hour), and sampling,
-# of intervals of the area of change (two minutes).
+# gains from whose pseudo-labels (ten minutes), unlabelled, what is recommended without labels (ten minutes), accuracy,
+# of all detectors and thresholds (half an hour), and sampling, of intervals of the area of change (two minutes).
 BENCHMARKS = ("startup", "windows", "distances", "preprocessing", "training", "search", "pipeline", "growth", "gis")
 
 

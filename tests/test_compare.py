@@ -219,6 +219,7 @@ def test_two_images_without_labels_are_told_of_agreement_and_stability(tmp_path,
     expected = hscd.evaluation.comparison.agreement(halves, maps["ED+otsu"])
     assert float(rows["ED+otsu"]["stability_halves"]) == pytest.approx(expected)
     assert rows["ED+otsu"]["kappa"] == rows["ED+otsu"]["rank"] == ""
+    assert sum(row["recommended"] == "True" for row in rows.values()) == 1
     names = {path.name for path in out.iterdir()}
     assert "old_maps.png" in names
     assert "old_curves.png" not in names

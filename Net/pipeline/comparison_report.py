@@ -50,17 +50,18 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
     against = _differences(rows, found.counts)
     if of_labels:
         pairs = {outcome.cell.pair.name for outcome in outcomes if outcome.cell.pair.of_both}
-        said = recommendation.by_labels(rows, against, len(pairs))
+        advice = recommendation.by_labels(rows, against, len(pairs))
     else:
-        said = recommendation.without_labels(rows, UNSUPERVISED["detector"])
-    _write_tables(folder, outcomes, rows, list(sources), found.between, against)
+        advice = recommendation.without_labels(rows, UNSUPERVISED["detector"])
+    storage.write_csv(folder / "ranking.csv", tables.csv_rows(rows, advice.method, of_labels))
+    _write_tables(folder, outcomes, list(sources), found.between, against)
     parts = _parts(rows, of_labels, list(sources), found.between, against)
-    storage.write_bytes(folder / "ranking.md", _text(parts, said).encode())
+    storage.write_bytes(folder / "ranking.md", _text(parts, advice.sentences).encode())
     for pair in {outcome.cell.pair.name: outcome.cell.pair for outcome in outcomes}.values():
         _draw(folder, [outcome for outcome in outcomes if outcome.cell.pair.name == pair.name], rows)
     for row in rows:
         record.add_result(row.method, {"rank": row.rank, "seen": row.seen} | dict(row.means))
-    messages.result(tables.aligned(tables.ranking(rows, of_labels)) + "\n\n" + "\n".join(said))
+    messages.result(tables.aligned(tables.ranking(rows, of_labels)) + "\n\n" + "\n".join(advice.sentences))
 
 
 def _run(outcome: Outcome, seen: str) -> Run:
@@ -131,10 +132,10 @@ def _differences(rows: Sequence[Ranked], counts: Mapping[str, list[np.ndarray]])
 
 
 def _write_tables(
-    folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked], names: Sequence[str], between: np.ndarray,
+    folder: Path, outcomes: Sequence[Outcome], names: Sequence[str], between: np.ndarray,
     against: Mapping[str, Difference],
 ) -> None:  # fmt: skip
-    storage.write_csv(folder / "ranking.csv", tables.csv_rows(rows))
+    """Write the tables of runs, agreement and differences."""
     figures = (*METRICS, "share", "threshold", "seconds", "memory", "halves")
     storage.write_csv(
         folder / "runs.csv",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +15,15 @@ from hscd.evaluation.ranking import STABLE, Ranked
 LEVEL = 0.05
 
 
-def by_labels(rows: Sequence[Ranked], differences: Mapping[str, Difference], pairs: int) -> list[str]:
-    """Sentences on which method to take where labels judge.
+class Advice(NamedTuple):
+    """The method to take, None for none of them, and what is said of it."""
+
+    method: str | None
+    sentences: list[str]
+
+
+def by_labels(rows: Sequence[Ranked], differences: Mapping[str, Difference], pairs: int) -> Advice:
+    """Which method to take where labels judge.
 
     Args:
         rows: the methods, best first.
@@ -24,7 +32,7 @@ def by_labels(rows: Sequence[Ranked], differences: Mapping[str, Difference], pai
     """
     best = next((row for row in rows if row.comparable and np.isfinite(row.means["kappa"])), None)
     if best is None:
-        return ["No method can be recommended: none ran on all pairs with a defined kappa."]
+        return Advice(None, ["No method can be recommended: none ran on all pairs with a defined kappa."])
     said = [f"Take {best.method}: it has the highest mean kappa, {best.means['kappa']:.3f}, on {_pairs(pairs)}."]
     said += _differing(rows, best, differences)
     if best.means["kappa"] < CHANCE_KAPPA:
@@ -47,7 +55,7 @@ def by_labels(rows: Sequence[Ranked], differences: Mapping[str, Difference], pai
             "were trained on what they are judged by here and have"
         )  # fmt: skip
         said.append(f"{_listed(unfair)} {was} no part in the ranking.")
-    return said
+    return Advice(best.method, said)
 
 
 def _differing(rows: Sequence[Ranked], best: Ranked, differences: Mapping[str, Difference]) -> list[str]:
@@ -71,8 +79,8 @@ def _differing(rows: Sequence[Ranked], best: Ranked, differences: Mapping[str, D
     return said
 
 
-def without_labels(rows: Sequence[Ranked], default: str) -> list[str]:
-    """Sentences on which method to take where no label judges: the default one, unless this scene speaks against it.
+def without_labels(rows: Sequence[Ranked], default: str) -> Advice:
+    """Which method to take where no label judges: the default one, unless this scene speaks against it.
 
     Args:
         rows: the methods, of those that nothing speaks against the most consistent first.
@@ -87,8 +95,8 @@ def without_labels(rows: Sequence[Ranked], default: str) -> list[str]:
         said.append("No method can be recommended.")
     else:
         if chosen.source == default:
-            why = "it is the default, as it does best on scenes with labels (res/accuracy.md), and nothing here speaks "
-            why += "against it"
+            why = "it has the default detector, which does best on scenes with labels (res/accuracy.md), and nothing "
+            why += "here speaks against it"
         else:
             why = "of the methods that nothing here speaks against, its maps are the most consistent"
         said += [f"Take {chosen.method}: {why}.", f"It calls {_share(chosen)} changed{_facts(chosen)}."]
@@ -99,7 +107,7 @@ def without_labels(rows: Sequence[Ranked], default: str) -> list[str]:
         if chosen.agreement < STABLE:
             said.append("The methods disagree with each other, so look at the maps side by side before you trust any.")
         said += [f"A doubt about {chosen.method} remains: {doubt}." for doubt in chosen.doubts]
-    return said
+    return Advice(None if chosen is None else chosen.method, said)
 
 
 def _share(row: Ranked) -> str:

@@ -40,10 +40,10 @@ p values are corrected for their number (Holm). A test over pairs of images, Wil
 from six pairs on, as fewer cannot show anything; it alone speaks of other scenes."""
 
 
-def csv_rows(rows: Sequence[Ranked]) -> list[Row]:
-    """A row a method, in full precision."""
+def csv_rows(rows: Sequence[Ranked], recommended: str | None, of_labels: bool) -> list[Row]:
+    """A row a method, in full precision; `against` is what speaks against it where no label judges."""
     return [
-        {"rank": row.rank, "method": row.method, "seen": row.seen}
+        {"rank": row.rank, "method": row.method, "seen": row.seen, "recommended": row.method == recommended}
         | {
             name + ending: values[name]
             for name in (*METRICS, "share", "seconds")
@@ -52,6 +52,7 @@ def csv_rows(rows: Sequence[Ranked]) -> list[Row]:
         | {
             "memory_mib": row.memory, "agreement": row.agreement, "stability_seeds": row.seeds,
             "stability_halves": row.halves, "failed": row.failed, "runs": row.runs, "reason": row.reason,
+            "against": None if of_labels or row.against is None else "".join(row.against),
         }
         for row in rows
     ]  # fmt: skip

@@ -93,6 +93,8 @@ def test_the_signed_rank_test_needs_six_pairs():
     six = differences("a", {"a": counts_of(6, 0.05), "b": counts_of(6, 0.2)})["b"]
     # All six differences have one sign: 2 / 2^6.
     assert (five.rank_p, six.rank_p) == (None, pytest.approx(1 / 32))
+    three = differences("a", {"a": counts_of(6, 0.05), "b": counts_of(6, 0.2), "c": counts_of(6, 0.3)})
+    assert [of.rank_p for of in three.values()] == pytest.approx([2 / 32, 2 / 32])  # corrected for two comparisons
     same = differences("a", {"a": counts_of(6, 0.05), "b": counts_of(6, 0.05)})["b"]
     assert same.rank_p == 1
 

@@ -63,7 +63,9 @@ def test_labels_recommend_the_best_and_name_what_is_not_told_apart():
         [run("a+x", kappa=0.8, seconds=9.0), run("b+x", kappa=0.7, seconds=2.0), run("c+x", kappa=0.2, seconds=1.0),
          run("m+x", kappa=0.9, fair=False)], {}, {}, True,
     )  # fmt: skip
-    said = " ".join(by_labels(rows, {"b+x": difference(0.2), "c+x": difference(0.001)}, 1))
+    advice = by_labels(rows, {"b+x": difference(0.2), "c+x": difference(0.001)}, 1)
+    assert advice.method == "a+x"
+    said = " ".join(advice.sentences)
     assert "Take a+x: it has the highest mean kappa, 0.800, on 1 labelled pair." in said
     assert "b+x is not told apart from it" in said
     assert "Of these, b+x is the fastest, 2.0 s." in said
@@ -72,16 +74,23 @@ def test_labels_recommend_the_best_and_name_what_is_not_told_apart():
     assert "m+x was trained on what it is judged by here and has no part" in said
 
 
+def test_the_best_is_not_called_the_fastest_of_those_like_it():
+    rows = ranked([run("a+x", kappa=0.8, seconds=1.0), run("b+x", kappa=0.7, seconds=2.0)], {}, {}, True)
+    assert "fastest" not in " ".join(by_labels(rows, {"b+x": difference(0.2)}, 1).sentences)
+
+
 def test_with_six_pairs_the_test_over_pairs_is_told_and_a_kappa_of_chance_is_called_so():
     rows = ranked([run("a+x", kappa=0.03), run("b+x", kappa=0.01), run("c+x", kappa=0.01)], {}, {}, True)
-    said = " ".join(by_labels(rows, {"b+x": difference(0.001, 0.03), "c+x": difference(0.001, 0.3)}, 6))
+    said = " ".join(by_labels(rows, {"b+x": difference(0.001, 0.03), "c+x": difference(0.001, 0.3)}, 6).sentences)
     assert "tell it from 1 of the other 2 (signed-rank test)" in said
     assert "none of these methods works here" in said
     assert "nothing of other scenes" not in said
 
 
 def test_labels_that_leave_kappa_undefined_recommend_nothing():
-    assert "No method can be recommended" in by_labels(ranked([run("a+x")], {}, {}, True), {}, 0)[0]
+    method, said = by_labels(ranked([run("a+x")], {}, {}, True), {}, 0)
+    assert method is None
+    assert said[0].startswith("No method can be recommended")
 
 
 GOOD = {"share": 0.05, "halves": 0.9}
@@ -89,14 +98,16 @@ GOOD = {"share": 0.05, "halves": 0.9}
 
 def recommended(*runs, agreements=None, seeds=None):
     rows = ranked(runs, agreements or {}, seeds or {}, False)
-    said = without_labels(rows, "usual")
+    method, said = without_labels(rows, "usual")
     assert said[0].startswith("There are no labels")
-    return " ".join(said)
+    text = " ".join(said)
+    assert (f"Take {method}: " in text) is (method is not None)
+    return text
 
 
 def test_without_labels_the_default_is_taken_where_nothing_speaks_against_it():
     said = recommended(run("other+x", **GOOD | {"halves": 0.99}), run("usual+x", doubts=("rare",), **GOOD))
-    assert "Take usual+x: it is the default" in said
+    assert "Take usual+x: it has the default detector" in said
     assert "It calls 5.00 % of the pixels changed; between the whole and its two halves mapped alone 0.90." in said
     assert "A doubt about usual+x remains: rare." in said
 

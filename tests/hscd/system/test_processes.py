@@ -81,6 +81,14 @@ def test_tasks_end_with_the_main_process(script, tmp_path, how):
         time.sleep(0.05)
 
 
+def test_who_stops_asking_ends_what_runs():
+    started = time.monotonic()
+    ended = each_apart(time.sleep, [0, 120], 2)
+    assert next(ended) == (0, 0)
+    ended.close()
+    assert time.monotonic() - started < 60
+
+
 def test_nothing_to_do_ends_at_once():
     assert list(each_apart(print, [], 2)) == []
 
