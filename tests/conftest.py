@@ -34,7 +34,7 @@ SHARED = PROJECT.parent / "shared"
 LONG = (
     "test_soak", "test_siamese", "test_resuming", "test_scripts", "test_masked_pixels", "test_epochs", "test_runners",
     "test_large_scene", "test_raster_formats", "test_raster_places", "test_raster_values", "test_raster_grids",
-    "test_bad_input", "test_bad_models", "test_models", "test_fuzz", "test_run_demo",
+    "test_bad_input", "test_bad_models", "test_models", "test_fuzz", "test_run_demo", "test_compare",
 )  # fmt: skip
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is not beside the project")

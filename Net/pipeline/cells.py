@@ -31,7 +31,7 @@ from hscd.scenes.scene import Scene, Window
 from hscd.system import storage
 from hscd.system.errors import InputError, brief
 from hscd.system.hardware import peak_memory
-from hscd.system.messages import collected
+from hscd.system.messages import collected, whole
 from pair_finding import PairFiles
 from pipeline.methods import Method, model_prefix
 from pipeline.plan import Plan
@@ -137,8 +137,8 @@ def read_record(cell: Cell, lasting: bool = True) -> dict[str, Any] | None:
     try:
         content = json.loads(cell.record.read_text(encoding="utf-8"))
         same = content["depends"] == json.loads(json.dumps(cell.depends)) and content["elapsed"] > 0
-        whole = bool(content["error"]) or read_map(cell) is not None
-        return content if same and whole and (content["lasts"] or not lasting) else None
+        complete = bool(content["error"]) or read_map(cell) is not None
+        return content if same and complete and (content["lasts"] or not lasting) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -161,7 +161,8 @@ def failed(reason: str, *, lasts: bool) -> dict[str, Any]:
 def run_cell(cell: Cell) -> None:
     """Run a cell and write its map and its record."""
     started = time.perf_counter()
-    with collected() as warnings:  # told once by the main process
+    # Warnings are told once, by the main process; a bar of this one's own would leave a lock where it is killed.
+    with collected() as warnings, whole(running=1):
         try:
             content, labels = _run(cell)
         except InputError as error:
