@@ -17,9 +17,9 @@ from hscd.system import messages, progress
 from hscd.system.errors import InputError
 from hscd.system.paths import require_names
 from pair_finding import pair_files
-from pipeline import report
+from pipeline import kinds, report
 from pipeline.plan import Plan
-from pipeline.run_record import RunRecord, recorded
+from pipeline.run_record import recorded
 from settings import Settings
 
 _FILES = ("change.tif", "score.tif", "changes.gpkg", "change.png", "score.png", "run.json")
@@ -37,7 +37,7 @@ def detect(settings: Settings) -> None:
     from dataprocessing import scenes
 
     folder = settings.stat_path
-    require_names([folder / name for name in _FILES])
+    require_names([*(folder / name for name in _FILES), *kinds.files(settings, "kinds")])
     pairs = pair_files(settings[settings.test_set])
     if len(pairs) != 1:
         raise InputError(f"found {len(pairs)} pairs of images; name one image of each date")
@@ -46,9 +46,11 @@ def detect(settings: Settings) -> None:
         with messages.whole(reading=1, fitting=_FIT, scoring=1, mapping=1) as whole:
             (scene,) = scenes(settings.test_set, settings)
             whole.expect(scoring=scene.truth.size * _SCORE, mapping=scene.truth.size * _MAP)
-            result, probability = _mapped(Plan(settings), scene)
+            plan = Plan(settings)
+            result, probability = _mapped(plan, scene)
             _write(settings, result, probability)
-        _summarise(result, probability, scene, record, folder / "changes.gpkg")
+        figures = _summarise(result, probability, scene, folder / "changes.gpkg")
+        record.add_result(result.name, figures | kinds.report(settings, plan, scene, result, "kinds"))
 
 
 def _mapped(plan: Plan, scene: Scene) -> tuple[MapResult, np.ndarray]:
@@ -79,8 +81,8 @@ def _write(settings: Settings, result: MapResult, probability: np.ndarray) -> No
     maps.write_heatmap(folder / "score.png", scores, result.cut.value, title, "score")
 
 
-def _summarise(result: MapResult, probability: np.ndarray, scene: Scene, record: RunRecord, path: Path) -> None:
-    """Print how much changed, where most, and how sure that is; note it in the record."""
+def _summarise(result: MapResult, probability: np.ndarray, scene: Scene, path: Path) -> tables.Row:
+    """Print how much changed, where most, and how sure that is; the figures for the record."""
     labels = result.corrected
     changed = labels == CHANGED
     pixels, share = int(np.count_nonzero(labels != UNKNOWN)), changed_share(labels)
@@ -94,7 +96,7 @@ def _summarise(result: MapResult, probability: np.ndarray, scene: Scene, record:
     if result.counts.total:
         lines.append(f"against the labels{_of(result, pixels)}: {tables.summary(result.corrected_counts)}")
     messages.result("\n".join(lines))
-    record.add_result(result.name, report.figures(result, "detection_time", report.extent(result, areas, unit)))
+    return report.figures(result, "detection_time", report.extent(result, areas, unit))
 
 
 def _of(result: MapResult, pixels: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from hscd.detectors import DETECTORS, Detector, scored
 from hscd.detectors.spectral import SpectralDistance
 from hscd.evaluation import doubts
 from hscd.evaluation.result import MapResult, mapped
+from hscd.kinds import KINDS, KindMap, kinds_of
 from hscd.normalisation import NORMALISATIONS, normalised
 from hscd.records import PseudoLabels
 from hscd.registry import Registry
@@ -94,6 +96,12 @@ class Plan:
     def map(self, score_map: ScoreMap, cut: Cut, scene: Scene) -> MapResult:
         """The change map of a scene, corrected and judged."""
         return mapped(scene.name, score_map, cut, self.correct, scene.truth)
+
+    def kinds(self, scene: Scene, result: MapResult) -> KindMap | None:
+        """The kinds of change of a corrected map, of the spectra as the files have them; None if none are asked for."""
+        name = self._settings.kinds
+        rng = np.random.default_rng(self._settings.seed)
+        return kinds_of(replace(scene, ranges=None), result.corrected, name, rng, **self._options(KINDS, name))
 
     @property
     def selection(self) -> str | None:

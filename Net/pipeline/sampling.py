@@ -13,13 +13,13 @@ from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
 from hscd.readers import label_map_of, name_of, open_label_map
 from hscd.records import PIXEL_GRID, Grid
 from hscd.reports import gis, sample_tables, tables
-from hscd.reports.gis.styles import CLASSES, MAP_VALUES
+from hscd.reports.gis.styles import MAP_VALUES
 from hscd.system import messages, storage
 from hscd.system.errors import InputError, brief
 from hscd.system.paths import require_names
 from pipeline.run_record import recorded
 
-_NAMES = {label: CLASSES[label] for label in (CHANGED, UNCHANGED)}
+_NAMES = {CHANGED: "changed", UNCHANGED: "unchanged"}
 # What a label may be written as.
 _WORDS = {"changed": CHANGED, "unchanged": UNCHANGED, "1": CHANGED, "0": UNCHANGED, "1.0": CHANGED, "0.0": UNCHANGED}
 _FIELDS = ("row", "column", "stratum", gis.CLASS)

@@ -10,6 +10,7 @@ from hscd.branches import BRANCHES
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
+from hscd.kinds import KINDS
 from hscd.losses import LOSSES
 from hscd.normalisation import NORMALISATIONS
 from hscd.registry import Option, Registry
@@ -40,6 +41,7 @@ FAMILIES = (
     Family("detector", DETECTORS),
     Family("threshold", THRESHOLDS),
     Family("correction", CORRECTIONS),
+    Family("kinds", KINDS),
     Family("loss", LOSSES),
     Family("engine", ENGINES),
 )

@@ -11,6 +11,7 @@ from hscd import branches, losses
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
+from hscd.kinds import KINDS
 from hscd.normalisation import NORMALISATIONS
 from hscd.records import LARGEST_BATCH
 from hscd.search import engines
@@ -164,6 +165,12 @@ class Settings:
     correction: str = field(
         default="majority",
         metadata=member("correction", CORRECTIONS, "majority", "what corrects labels by those around them"),
+    )
+    kinds: str = field(
+        default="none",
+        metadata=member(
+            "kinds", KINDS, "none", "what tells kinds of change apart, by the direction of the change vectors"
+        ),
     )
     loss: str = field(
         default=losses.DEFAULT, metadata=member("loss", losses.LOSSES, losses.DEFAULT, "what a training minimises")

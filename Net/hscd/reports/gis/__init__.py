@@ -16,7 +16,7 @@ import numpy as np
 from hscd.records import Grid
 from hscd.reports.gis.points import CLASS, read_points, write_points
 from hscd.reports.gis.polygons import changed_areas, mapped_area, write_polygons
-from hscd.reports.gis.rasters import write_change_map, write_distances, write_parts, write_scores
+from hscd.reports.gis.rasters import write_change_map, write_class_map, write_distances, write_parts, write_scores
 
 __all__ = [
     "CLASS",
@@ -25,6 +25,7 @@ __all__ = [
     "read_points",
     "result_files",
     "write_change_map",
+    "write_class_map",
     "write_distances",
     "write_parts",
     "write_points",

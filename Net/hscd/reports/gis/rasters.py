@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,7 @@ import numpy as np
 from hscd.labels import UNKNOWN
 from hscd.records import Grid
 from hscd.reports.gis.gdal import crs_of, session
-from hscd.reports.gis.styles import CLASSES, MAP_VALUES, class_renderer, distance_renderer, write_style
-from hscd.reports.maps import COLOURS
+from hscd.reports.gis.styles import CHANGE, MAP_VALUES, MapClass, class_renderer, distance_renderer, write_style
 from hscd.system import storage
 from hscd.system.hardware import threads
 from hscd.system.paths import plain_folder
@@ -39,14 +38,39 @@ def write_change_map(path: Path, labels: np.ndarray, grid: Grid, tags: Mapping[s
         InputError: if the coordinate system of the grid is not one.
         OSError: if a file cannot be written; what was there before stays.
     """
-    names = {f"CLASS_{MAP_VALUES[label]}": name for label, name in CLASSES.items()}
-    colours = {MAP_VALUES[label]: (*bytes.fromhex(COLOURS[label][1:]), 255) for label in CLASSES}
-    values = np.array([MAP_VALUES[label] for label in sorted(CLASSES)], np.uint8)[labels]
+    values = np.array([MAP_VALUES[label] for label in sorted(MAP_VALUES)], np.uint8)[labels]
+    write_class_map(path, values, CHANGE, grid, "change map", tags)
+
+
+def write_class_map(
+    path: Path,
+    values: np.ndarray,
+    classes: Sequence[MapClass],
+    grid: Grid,
+    description: str,
+    tags: Mapping[str, object] | None = None,
+) -> None:
+    """Write a map of classes as GeoTIFF with a colour table, and its style; 255 is "no data".
+
+    Args:
+        path: GeoTIFF; the style has the same name with the suffix .qml.
+        values: (rows, columns) uint8, those of the classes.
+        classes: what the values stand for.
+        grid: where the pixels lie.
+        description: of the band.
+        tags: what else the file shall say, by name.
+
+    Raises:
+        InputError: if the coordinate system of the grid is not one.
+        OSError: if a file cannot be written; what was there before stays.
+    """
+    names = {f"CLASS_{value}": name for value, _, name in classes}
+    colours = {value: (*bytes.fromhex(colour[1:]), 255) for value, colour, _ in classes}
     _write_raster(
-        path, values, grid, np.dtype(np.uint8), MAP_VALUES[UNKNOWN], "change map", {**names, **(tags or {})}, colours,
+        path, values, grid, np.dtype(np.uint8), MAP_VALUES[UNKNOWN], description, {**names, **(tags or {})}, colours,
         overview_resampling="MODE",
     )  # fmt: skip
-    write_style(path, class_renderer())
+    write_style(path, class_renderer(classes))
 
 
 def write_parts(path: Path, parts: np.ndarray, grid: Grid, description: str) -> None:

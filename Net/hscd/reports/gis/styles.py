@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,9 +13,21 @@ from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports.maps import COLOURS
 from hscd.system import storage
 
-CLASSES = {CHANGED: "changed", UNCHANGED: "unchanged", UNKNOWN: "unknown or masked"}
+
+class MapClass(NamedTuple):
+    """A class of a map: its value in the file, its colour as #rrggbb, and its name."""
+
+    value: int
+    colour: str
+    name: str
+
+
 # What stands for them in change maps: as users of GIS expect, who ask a map where it is 1.
 MAP_VALUES = {CHANGED: 1, UNCHANGED: 0, UNKNOWN: 255}
+CHANGE = tuple(
+    MapClass(MAP_VALUES[label], COLOURS[label], name)
+    for label, name in ((CHANGED, "changed"), (UNCHANGED, "unchanged"), (UNKNOWN, "unknown or masked"))
+)
 
 # The colour scale ends at this percentile, as that of the heat maps; it is taken from so many pixels.
 _TOP_PERCENTILE = 99.5
@@ -48,16 +62,14 @@ def _renderer(kind: str, nodata: str = "", **more: str) -> ElementTree.Element:
     return ElementTree.Element("rasterrenderer", {"type": kind, **fixed, **more})
 
 
-def class_renderer() -> ElementTree.Element:
+def class_renderer(classes: Sequence[MapClass]) -> ElementTree.Element:
     """Each class in its colour, and named."""
     # QGIS draws no data as nothing, unless it is given a colour.
     unknown = ",".join(str(part) for part in (*bytes.fromhex(COLOURS[UNKNOWN][1:]), 255))
     renderer = _renderer("paletted", unknown)
     palette = ElementTree.SubElement(renderer, "colorPalette")
-    for label, name in CLASSES.items():
-        ElementTree.SubElement(
-            palette, "paletteEntry", value=str(MAP_VALUES[label]), color=COLOURS[label], alpha="255", label=name
-        )
+    for value, colour, name in classes:
+        ElementTree.SubElement(palette, "paletteEntry", value=str(value), color=colour, alpha="255", label=name)
     return renderer
 
 
