@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, classes_of
 from hscd.learn.samples import Samples
 from hscd.scenes.fingerprint import fingerprint, part_of, window_of
 from hscd.scenes.grids import RESAMPLED
@@ -246,9 +246,10 @@ def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:
     for files, before, after in pairs:
         if RESAMPLED in after.format:
             tell(f"{files.name}: the after image is resampled onto the grid of the before image (bilinear)")
-        truth = np.broadcast_to(np.uint8(UNKNOWN), before.shape[:2])
+        truth, classes = np.broadcast_to(np.uint8(UNKNOWN), before.shape[:2]), None
         if files.has_labels:
-            truth = relabel(label_map(files, before, section, conf), section)
+            labels = label_map(files, before, section, conf)
+            truth, classes = relabel(labels, section), classes_of(labels, section.changed_label or ())
         seen = survey(before, after, windows_of(before, after))
         if seen.valid is not None and not seen.valid.any():
             raise InputError(nothing_left(files, section, conf))
@@ -259,7 +260,7 @@ def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:
                 warn(f"{path}: {said}")
         if seen.valid is not None:
             truth = np.where(seen.valid, truth, np.uint8(UNKNOWN))
-        found.append(Scene(files.name, before, after, truth, seen.valid, seen.ranges))
+        found.append(Scene(files.name, before, after, truth, seen.valid, seen.ranges, classes))
     ranges = joined([scene.ranges for scene in found]) if conf.apply_rescaling else None
     return [replace(scene, ranges=ranges) for scene in found]
 

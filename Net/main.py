@@ -32,7 +32,7 @@ from hscd.system.messages import result, tell, warn
 from hscd.system.paths import require_names
 from image_pairs import require_labels
 from pair_finding import pair_files
-from pipeline import parts, report
+from pipeline import kinds, parts, report
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord, recorded
@@ -124,7 +124,9 @@ def test(settings: Settings) -> None:
     run_file = settings.stat_path / name
     pairs = pair_files(settings[settings.test_set])
     for files in pairs:
-        require_names([*_files(settings, plan, files.name).all, run_file, _log_folder(settings, plan, files.name)])
+        results = _files(settings, plan, files.name)
+        of_kinds = kinds.files(settings, results.kinds)
+        require_names([*results.all, *of_kinds, run_file, _log_folder(settings, plan, files.name)])
     with recorded("test", settings, [settings.test_set], run_file) as record:
         record.add_inputs(pairs)
         _test_all(settings, plan, record)
@@ -215,7 +217,8 @@ def test_pair(
     row = report.figures(result, time_column, tuning | dict(agreements))
     tags = {"MODEL": settings.model_name, "FINE_TUNING": plan.selection_label}
     report.write(files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags)
-    return row | report.tell(files, named(scene.before), result)
+    row |= report.tell(files, named(scene.before), result)
+    return row | kinds.report(settings, plan, settings[settings.test_set], scene, result, files.kinds)
 
 
 def fine_tuned(settings: Settings, plan: Plan, model: Any, scene: Scene, pseudo: PseudoLabels | None) -> tables.Row:

@@ -28,7 +28,7 @@ from hscd.system.messages import progress
 from hscd.system.paths import require_names, require_regular
 from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
-from pipeline import report
+from pipeline import kinds, report
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import recorded
@@ -153,14 +153,19 @@ def generate(settings: Settings) -> None:
     run_file = settings.stat_path / f"{section.name}_{_kind(settings)}_run.json"
     pairs = pair_files(section)
     for files in pairs:
-        require_names([pseudo_file(section, files.name), *_files(settings, files.name).all, run_file])
+        results = _files(settings, files.name)
+        of_kinds = kinds.files(settings, results.kinds)
+        require_names([pseudo_file(section, files.name), *results.all, *of_kinds, run_file])
     plan = Plan(settings)
     with recorded("pseudo-labels", settings, [section.name], run_file) as record:
         record.add_inputs(pairs)
         # Only when all pairs have a threshold is anything written.
         for scene, score_map, cut in _cut_scenes(plan, scenes(section.name, settings), section.name):
             storage.write_pickle(pseudo_file(section, scene.name), pseudo_labels_of(score_map, cut))
-            record.add_result(scene.name, report_pseudo_labels(settings, scene, plan.map(score_map, cut, scene)))
+            result = plan.map(score_map, cut, scene)
+            figures = report_pseudo_labels(settings, scene, result)
+            prefix = _files(settings, scene.name).kinds
+            record.add_result(scene.name, figures | kinds.report(settings, plan, section, scene, result, prefix))
 
 
 def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[tuple[Scene, ScoreMap, Cut]]:

@@ -60,6 +60,21 @@ def remap(
     return remapped
 
 
+def classes_of(labels: np.ndarray, changed: Sequence[float]) -> np.ndarray | None:
+    """Which of the values that stand for changed each pixel of a label map has, uint8 from 1, and 0 elsewhere.
+
+    None where fewer than two of them occur: then there are no classes of change to tell apart.
+    """
+    if len(changed) < 2:
+        return None
+    values = np.ma.getdata(labels)
+    classes = np.zeros(values.shape, np.uint8)
+    for number, value in enumerate(changed[:_UNMAPPED], start=1):
+        classes[values == value] = number
+    classes[np.ma.getmaskarray(labels)] = 0
+    return classes if np.count_nonzero(np.bincount(classes.ravel())[1:]) > 1 else None
+
+
 def _listed(values: float | Sequence[float] | None) -> Sequence[float]:
     if values is None:
         return ()

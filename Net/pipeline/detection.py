@@ -36,9 +36,9 @@ def detect(settings: Settings) -> None:
     """Detect what changed in the one pair of `test_set`; write the maps, and tell a summary."""
     from dataprocessing import scenes
 
-    folder = settings.stat_path
+    folder, section = settings.stat_path, settings[settings.test_set]
     require_names([*(folder / name for name in _FILES), *kinds.files(settings, "kinds")])
-    pairs = pair_files(settings[settings.test_set])
+    pairs = pair_files(section)
     if len(pairs) != 1:
         raise InputError(f"found {len(pairs)} pairs of images; name one image of each date")
     with recorded("detect", settings, [settings.test_set], folder / "run.json") as record:
@@ -50,7 +50,7 @@ def detect(settings: Settings) -> None:
             result, probability = _mapped(plan, scene)
             _write(settings, result, probability)
         figures = _summarise(result, probability, scene, folder / "changes.gpkg")
-        record.add_result(result.name, figures | kinds.report(settings, plan, scene, result, "kinds"))
+        record.add_result(result.name, figures | kinds.report(settings, plan, section, scene, result, "kinds"))
 
 
 def _mapped(plan: Plan, scene: Scene) -> tuple[MapResult, np.ndarray]:

@@ -6,35 +6,39 @@ from pathlib import Path
 
 import numpy as np
 
+from hscd.evaluation.matching import matched
 from hscd.evaluation.result import MapResult
-from hscd.kinds import KindMap
+from hscd.kinds import KINDS, KindMap
 from hscd.labels import CHANGED, UNCHANGED
 from hscd.reports import gis, tables
 from hscd.reports import kinds as reports
+from hscd.reports.tables import Row
 from hscd.scenes.scene import Scene
 from hscd.system import messages, storage
 from pipeline.plan import Plan
-from settings import Settings
+from settings import DataSet, Settings
 
 
 def files(settings: Settings, prefix: str) -> list[Path]:
-    """The map, its picture, and the tables of kinds and of their spectra; none where no kinds are asked for.
+    """The map, its picture, tables of kinds, their spectra, their classes; none where no kinds are asked for.
 
     Args:
         settings: the run's settings.
         prefix: how the names of the files start.
     """
-    if settings.kinds == "none":
+    if KINDS[settings.kinds] is None:
         return []
-    return [settings.stat_path / f"{prefix}{ending}" for ending in (".tif", ".png", ".csv", "_spectra.csv")]
+    endings = (".tif", ".png", ".csv", "_spectra.csv", "_classes.csv")
+    return [settings.stat_path / f"{prefix}{ending}" for ending in endings]
 
 
-def report(settings: Settings, plan: Plan, scene: Scene, result: MapResult, prefix: str) -> tables.Row:
+def report(settings: Settings, plan: Plan, section: DataSet, scene: Scene, result: MapResult, prefix: str) -> Row:
     """Tell the kinds of change of a map, and write them; what a run record says of them, nothing without.
 
     Args:
         settings: the run's settings.
         plan: what they ask for.
+        section: of the data set.
         scene: the pair.
         result: its map.
         prefix: how the names of the files start.
@@ -44,13 +48,16 @@ def report(settings: Settings, plan: Plan, scene: Scene, result: MapResult, pref
         return {}
     for doubt in found.doubts:
         messages.warn(f"{scene.name}: {doubt}")
-    rows = _write(files(settings, prefix), found, scene, result)
+    *paths, of_classes = files(settings, prefix)
+    rows = _write(paths, found, scene, result)
     shown = ", ".join(f"{row['kind']}: {tables.area(row['area'], row['unit'])}" for row in rows)
     messages.result(f"{scene.name}: kinds of change by {found.method}: {shown or 'none, as nothing changed'}")
-    return {"kinds": rows}
+    if scene.classes is None or not rows:
+        return {"kinds": rows}
+    return {"kinds": rows, "classes": _compare(of_classes, found, scene, section)}
 
 
-def _write(paths: list[Path], found: KindMap, scene: Scene, result: MapResult) -> list[tables.Row]:
+def _write(paths: list[Path], found: KindMap, scene: Scene, result: MapResult) -> list[Row]:
     """Write the files; where nothing changed, a map alone. The rows of the table."""
     raster, picture, table, spectra = paths
     grid, bands, wavelengths = result.score_map.grid, scene.before.band_numbers, scene.before.wavelengths
@@ -67,3 +74,24 @@ def _write(paths: list[Path], found: KindMap, scene: Scene, result: MapResult) -
     storage.write_csv(spectra, reports.spectra_rows(found, bands, wavelengths))
     reports.write_picture(picture, found, bands, wavelengths, f"Kinds of change of {scene.name}")
     return rows
+
+
+def _compare(path: Path, found: KindMap, scene: Scene, section: DataSet) -> Row:
+    """Tell and write which kind is which class of the labels; the figures for the record."""
+    assert scene.classes is not None
+    matching = matched(found.values, scene.classes, scene.truth)
+    names = [f"{value:.15g}" for value in (section.changed_label or ())][: matching.counts.shape[1] - 1]
+    rows = reports.matching_rows(matching, names)
+    storage.write_csv(path, rows)
+    taken = ", ".join(f"{row['kind']} is {row['class']}" for row in rows[1:] if row["class"] is not None)
+    figures = {
+        "kappa": matching.kappa,
+        "kappa_of_changed": matching.kappa_of_changed,
+        "adjusted_rand_index": matching.rand_index,
+    }
+    messages.result(
+        f"{scene.name}: of the classes of the labels, {taken or 'none is a kind'}: kappa {figures['kappa']:.3f}, "
+        f"{figures['kappa_of_changed']:.3f} of the pixels that both call changed (adjusted Rand index "
+        f"{figures['adjusted_rand_index']:.3f})"
+    )
+    return figures | {"confusion": rows}

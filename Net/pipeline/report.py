@@ -27,6 +27,11 @@ class ResultFiles:
         return self.prefix.with_name(self.prefix.name + ending)
 
     @property
+    def kinds(self) -> str:
+        """How the names of the files of its kinds of change start."""
+        return f"{self.prefix.name}_kinds"
+
+    @property
     def tables(self) -> list[Path]:
         return [self._named(ending) for ending in (".csv", *(["_corrected.csv"] if self.corrected_table else []))]
 

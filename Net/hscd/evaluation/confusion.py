@@ -30,7 +30,7 @@ class Confusion:
 
     @property
     def overall_accuracy(self) -> float:
-        return _ratio(self.true_positives + self.true_negatives, self.total)
+        return ratio(self.true_positives + self.true_negatives, self.total)
 
     @property
     def kappa(self) -> float:
@@ -43,7 +43,7 @@ class Confusion:
         actual = self.true_positives + self.false_negatives
         chance = predicted * actual + (self.total - predicted) * (self.total - actual)
         agreed = (self.true_positives + self.true_negatives) * self.total
-        return _ratio(agreed - chance, self.total**2 - chance)
+        return ratio(agreed - chance, self.total**2 - chance)
 
     @property
     def is_chance(self) -> bool:
@@ -53,23 +53,23 @@ class Confusion:
 
     @property
     def precision(self) -> float:
-        return _ratio(self.true_positives, self.true_positives + self.false_positives)
+        return ratio(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float:
-        return _ratio(self.true_positives, self.true_positives + self.false_negatives)
+        return ratio(self.true_positives, self.true_positives + self.false_negatives)
 
     @property
     def f1(self) -> float:
-        return _ratio(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
+        return ratio(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
 
     @property
     def iou(self) -> float:
         """Intersection over union of the changed class."""
-        return _ratio(self.true_positives, self.true_positives + self.false_positives + self.false_negatives)
+        return ratio(self.true_positives, self.true_positives + self.false_positives + self.false_negatives)
 
 
-def _ratio(numerator: float, denominator: float) -> float:
+def ratio(numerator: float, denominator: float) -> float:
     """NaN where the ratio is undefined."""
     return numerator / denominator if denominator else float("nan")
 
@@ -77,7 +77,7 @@ def _ratio(numerator: float, denominator: float) -> float:
 def changed_share(prediction: np.ndarray) -> float:
     """Share in [0, 1] of changed pixels among those of a map that are not masked; NaN where all are."""
     changed, unchanged = (int(np.count_nonzero(prediction == label)) for label in (CHANGED, UNCHANGED))
-    return _ratio(changed, changed + unchanged)
+    return ratio(changed, changed + unchanged)
 
 
 def confusion(prediction: np.ndarray, truth: np.ndarray) -> Confusion:

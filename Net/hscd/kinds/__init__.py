@@ -1,7 +1,7 @@
 """Kinds of change: what of a change map changed alike, told without labels by the direction of change; one file each.
 
 A member of the family is a function from a sample of change vectors (`vectors.Changes`), what draws at random, and its
-options, to what numbers the kinds of pixel pairs; it gives None where it tells no kinds apart:
+options, to what tells the kinds of pixel pairs apart (`Told`), or None, which tells none:
 
     found = kinds_of(scene, labels, "clusters", np.random.default_rng(0))
     found.values    # (rows, columns): 0 unchanged, 1 … kinds from the most to the least frequent one, 255 no data
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hscd.kinds.vectors import Changes, sampled
+from hscd.kinds import vectors
 from hscd.labels import CHANGED, UNCHANGED
 from hscd.registry import Option, Registry
 from hscd.scenes.scene import Scene, progress
@@ -35,16 +35,16 @@ COUNT = Option(
 class Told(NamedTuple):
     """What tells kinds apart.
 
-    `number` gives the kind of each pixel pair, (pixels,) from 0, of (pixels, 2, bands) float32; there are `count` of
-    them. `doubts` say what makes them doubtful, a line each.
+    `number` gives the kind of each pixel pair, (pixels,) from 0, of (pixels, 2, bands) float32; there are `kinds` of
+    them, each with a pixel of the sample. `doubts` say what makes them doubtful, a line each.
     """
 
     number: Callable[[np.ndarray], np.ndarray]
-    count: int
+    kinds: int
     doubts: tuple[str, ...] = ()
 
 
-KINDS: Registry[Callable[..., Told | None]] = Registry("kinds of change", __name__)
+KINDS: Registry[Callable[..., Told] | None] = Registry("kinds of change", __name__)
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,7 @@ class KindMap:
         return self.pixels / max(1, int(self.pixels.sum()))
 
 
-def kinds_of(
-    scene: Scene, labels: np.ndarray, method: str, rng: np.random.Generator, **options: Any
-) -> KindMap | None:
+def kinds_of(scene: Scene, labels: np.ndarray, method: str, rng: np.random.Generator, **options: Any) -> KindMap | None:
     """Tell the kinds of change of a map apart.
 
     They are fitted to a sample of its changed pixels, and every changed pixel is then numbered window by window. Mean
@@ -88,23 +86,23 @@ def kinds_of(
     Returns:
         The map, of no kinds where nothing changed; None of a method that tells no kinds.
     """
-    changes = sampled(scene, labels, rng)
-    told = None if changes is None else KINDS[method](changes, rng, **options)
-    if changes is not None and told is None:
+    tell = KINDS[method]
+    if tell is None:
         return None
-    values = np.where(labels == CHANGED, NO_DATA, np.where(labels == UNCHANGED, 0, NO_DATA)).astype(np.uint8)
-    bands = scene.bands
-    if changes is None or told is None:
-        return KindMap(method, values, np.zeros(0, int), *np.zeros((2, 0, 2, bands)))
+    values = np.where(labels == UNCHANGED, 0, NO_DATA).astype(np.uint8)
+    changes = vectors.sampled(scene, labels, rng)
+    if changes is None:
+        return KindMap(method, values, np.zeros(0, int), *np.zeros((2, 0, 2, scene.bands)))
+    told = tell(changes, rng, **options)
     _number(scene, labels, told, values)
-    counts = np.bincount(values[labels == CHANGED], minlength=told.count + 1)[1 : told.count + 1]
+    counts = np.bincount(values[labels == CHANGED], minlength=told.kinds + 1)[1:]
     # Stable: of two kinds of one size the one that was found first comes first.
-    order = np.argsort(-counts, kind="stable")[: int(np.count_nonzero(counts))]
+    order = np.argsort(-counts, kind="stable")
     ranks = np.full(NO_DATA + 1, NO_DATA, np.uint8)
-    ranks[0], ranks[order + 1] = 0, np.arange(1, len(order) + 1)
-    numbers = ranks[told.number(changes.pairs) + 1]
-    parts = [changes.pairs[numbers == kind + 1].astype(np.float64) for kind in range(len(order))]
-    spectra, deviations = (np.stack([of(part, axis=0) for part in parts]) for of in (np.mean, np.std))
+    ranks[0], ranks[order + 1] = 0, np.arange(1, told.kinds + 1)
+    numbers = told.number(changes.pairs)
+    parts = [changes.pairs[numbers == kind] for kind in order]
+    spectra, deviations = (np.stack([of(part, axis=0, dtype=np.float64) for part in parts]) for of in (np.mean, np.std))
     return KindMap(method, ranks[values], counts[order], spectra, deviations, told.doubts)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from hscd.detectors.cva import magnitudes
@@ -82,4 +84,4 @@ def sector_limits(angles: np.ndarray, most: int) -> np.ndarray:
     modes = np.sort(modes[np.argsort(-told["prominences"], kind="stable")[:most]]) - 1
     smooth = smooth[1:-1]
     middles = (edges[:-1] + edges[1:]) / 2
-    return np.array([middles[one + int(smooth[one:other].argmin())] for one, other in zip(modes, modes[1:])])
+    return np.array([middles[one + int(smooth[one:other].argmin())] for one, other in pairwise(modes)])

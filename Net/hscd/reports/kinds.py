@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hscd.evaluation.matching import Matching
 from hscd.kinds import NO_DATA, KindMap
 from hscd.labels import UNKNOWN
 from hscd.reports.gis.styles import MapClass
@@ -48,6 +50,21 @@ def rows(kinds: KindMap, areas: list[float], unit: str) -> list[Row]:
     ]
 
 
+def matching_rows(matching: Matching, names: Sequence[str]) -> list[Row]:
+    """A row for the unchanged pixels of the map and each of its kinds: the class it is taken for, pixels by class.
+
+    Args:
+        matching: of kinds and classes.
+        names: of the classes.
+    """
+    taken = ["unchanged", *(names[number - 1] if number else None for number in matching.assigned)]
+    return [
+        {"kind": number, "class": taken[number]}
+        | dict(zip(("unchanged", *(f"class_{name}" for name in names)), row, strict=True))
+        for number, row in enumerate(matching.counts.tolist())
+    ]
+
+
 def spectra_rows(kinds: KindMap, bands: np.ndarray, wavelengths: np.ndarray | None) -> list[Row]:
     """A row for each band: its number, its wavelength (nm), mean and standard deviation of each kind and date.
 
@@ -85,7 +102,7 @@ def write_picture(path: Path, kinds: KindMap, bands: np.ndarray, wavelengths: np
     values = thinned(kinds.values)
     across = -(-count // _HIGH)
     figure, dpi = new_figure(values.shape, 1 + across)
-    left, right = figure.subfigures(1, 2, width_ratios=(1, across))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, across))[0]
     axes = left.subplots()
     limits = [value - 0.5 for value, _, _ in shown] + [NO_DATA + 0.5]
     colours = ListedColormap([colour for _, colour, _ in shown])

@@ -77,7 +77,8 @@ class Scene:
 
     `truth` has the labels, (rows, columns). `valid`, (rows, columns), is False at masked pixels, None where there are
     none; a masked pixel is unknown in `truth`, and 0 in pixel pairs. `ranges` has the smallest and largest value of
-    each band that pixel pairs are scaled by, None for values as they are.
+    each band that pixel pairs are scaled by, None for values as they are. `classes`, (rows, columns) uint8, has the
+    class of change of the pixels that changed, from 1, where labels tell several.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Scene:
     truth: np.ndarray
     valid: np.ndarray | None
     ranges: tuple[np.ndarray, np.ndarray] | None
+    classes: np.ndarray | None = None
 
     @property
     def bands(self) -> int:
