@@ -30,9 +30,11 @@ SHIFT = (0.3, -0.25)
 CHANGED_SHARE = 0.1
 
 
-def scene(name: str, before: np.ndarray, after: np.ndarray, truth: np.ndarray) -> Scene:
-    """A scene of arrays (rows, columns, bands) and labels (rows, columns)."""
-    return Scene(name, *(_image(name, pixels) for pixels in (before, after)), truth, None, None)
+def scene(
+    name: str, before: np.ndarray, after: np.ndarray, truth: np.ndarray, classes: np.ndarray | None = None
+) -> Scene:
+    """A scene of arrays (rows, columns, bands), labels (rows, columns), and classes of change, if it has several."""
+    return Scene(name, *(_image(name, pixels) for pixels in (before, after)), truth, None, None, classes)
 
 
 def _image(name: str, pixels: np.ndarray) -> Image:
@@ -61,9 +63,11 @@ def city(name: str, seed: int) -> Scene:
 
 def demo(place: str, seed: int) -> Scene:
     from hscd.demo import PLACES, make_scene, read_spectra
+    from hscd.demo.scene import make_kinds
 
     before, after, labels = make_scene(PLACES[place], read_spectra(), seed=seed)
-    return scene(place, before, after, _labels(labels, 1, 2))
+    classes = make_kinds(PLACES[place], labels.shape, seed)
+    return scene(place, before, after, _labels(labels, 1, 2), np.where(classes == 255, 0, classes))
 
 
 @lru_cache
@@ -74,10 +78,13 @@ def enmap_tiles() -> np.ndarray:
     return pixels[:, :, np.isfinite(pixels).all(axis=(0, 1))]
 
 
-def twice(name: str, pixels: Callable[[], np.ndarray], share: float, shift: Sequence[float], seed: int) -> Scene:
+def twice(
+    name: str, pixels: Callable[[], np.ndarray], share: float, shift: Sequence[float], seed: int, kinds: int = 0
+) -> Scene:
     """A scene of one date twice: changes put into the second, which has other light, gains and noise, and is moved.
 
-    A changed pixel gets 60 to 100 % of the spectrum of another place, in patches and thin lines.
+    A changed pixel gets 60 to 100 % of the spectrum of another place, in patches and thin lines. With `kinds`, that is
+    a random place of one of as many materials, the clusters of the spectra.
     """
     from scipy import ndimage
 
@@ -87,11 +94,17 @@ def twice(name: str, pixels: Callable[[], np.ndarray], share: float, shift: Sequ
     before = pixels().astype(np.float32)
     rows, columns, bands = before.shape
     changed, after = np.zeros((rows, columns), bool), before.copy()
+    classes = np.zeros((rows, columns), np.uint8)
+    materials = _materials(before, kinds) if kinds else []
     while changed.mean() < share:
         part = _patch(rng, rows, columns) & ~changed
-        offset = rng.integers((rows // 4, columns // 4), (3 * rows // 4, 3 * columns // 4))
-        other = np.roll(before, offset, (0, 1))
-        after[part] += rng.uniform(0.6, 1) * (other[part] - after[part])
+        if kinds:
+            classes[part] = number = rng.integers(kinds) + 1
+            other = materials[number - 1][rng.integers(len(materials[number - 1]), size=np.count_nonzero(part))]
+        else:
+            offset = rng.integers((rows // 4, columns // 4), (3 * rows // 4, 3 * columns // 4))
+            other = np.roll(before, offset, (0, 1))[part]
+        after[part] += rng.uniform(0.6, 1) * (other - after[part])
         changed |= part
     if any(shift):
         for band in range(bands):
@@ -102,7 +115,17 @@ def twice(name: str, pixels: Callable[[], np.ndarray], share: float, shift: Sequ
     after += 0.05 * level * smooth_field(rng, (1, bands), 8)[0]
     for date in (before, after):
         date += 0.01 * level * rng.standard_normal(date.shape, dtype=np.float32)
-    return scene(name, before, after, np.where(changed, CHANGED, UNCHANGED).astype(np.uint8))
+    truth = np.where(changed, CHANGED, UNCHANGED).astype(np.uint8)
+    return scene(name, before, after, truth, classes if kinds else None)
+
+
+def _materials(pixels: np.ndarray, count: int) -> list[np.ndarray]:
+    """The spectra of each of so many clusters of an image, (pixels, bands)."""
+    from sklearn.cluster import KMeans
+
+    spectra = pixels.reshape(-1, pixels.shape[2])
+    of_cluster = KMeans(count, n_init=4, random_state=0).fit_predict(spectra)
+    return [spectra[of_cluster == number] for number in range(count)]
 
 
 def _patch(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:

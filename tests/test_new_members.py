@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 
 from conftest import CONFIGURATION, PROJECT, Workspace
+from raster_scenes import opened
 
 FILES = {
     "heads/cosine.py": '''
@@ -148,6 +150,16 @@ def rim(labels, scores, radius, rim):
     corrected[:rim] = corrected[-rim:] = corrected[:, :rim] = corrected[:, -rim:] = 1
     return corrected
 ''',
+    "kinds/brightness.py": '''
+"""Brighter and darker."""
+from hscd.kinds import KINDS, Told
+from hscd.registry import Option
+from hscd.system import parsing
+
+@KINDS.register("brightness", Option("kinds_step", parsing.number, "a number", 0.0))
+def brightness(changes, rng, kinds_step):
+    return Told(lambda pairs: (pairs[:, 1].mean(1) > pairs[:, 0].mean(1) + kinds_step).astype(int), 2, ("only two",))
+''',
 }
 # What a folder in the package would be: each file is looked for beside those of its family.
 RUN = """
@@ -163,7 +175,7 @@ OTHERS = [
     "settings.distance=COS", "settings.network=normalised", "settings.loss=neighbours", "settings.temperature=0.5",
     "settings.detector=local", "settings.threshold=quantile", "settings.changed_share=0.15", "settings.workers=1",
     "settings.model_name=NEW", "settings.test_set=PLACE A", "settings.engine=drawn", "settings.one_rate=0.004",
-    "settings.correction=rim", "settings.rim=9",
+    "settings.correction=rim", "settings.rim=9", "settings.kinds=brightness", "settings.kinds_step=100",
 ]  # fmt: skip
 SECTION = "\n[hyperas settings COS]\nbatch_size = [64]\nwidths = [6]\nmax_evals = 2\n"
 
@@ -195,6 +207,10 @@ def test_a_file_each_goes_through_configuration_search_fine_tuning_test_and_repo
     # What is 9 pixels from the border, 2 × 12 of 20 × 30, is left.
     corrected = pd.read_csv(stat / "PLACE A_town_local_pseudo_rescaling_True_corrected.csv").iloc[0]
     assert corrected["true_positives_num"] + corrected["false_positives_num"] <= 24
+    for prefix in ("PLACE A_town_local_pseudo_rescaling_True", "PLACE A_town_on_NEW_extremes 60"):
+        with opened(stat / f"{prefix}_corrected.tif") as change, opened(stat / f"{prefix}_kinds.tif") as kinds:
+            np.testing.assert_array_equal(kinds.read(1) > 0, change.read(1) > 0)
+    assert done.stderr.count("warning: town: only two") == 2
     trials = pd.read_csv(stat / "NEW_stats.csv")
     assert list(trials["status"]) == ["ok", "ok"]
     assert list(trials["width"]) == [6, 6]

@@ -83,14 +83,14 @@ def _compare(path: Path, found: KindMap, scene: Scene, section: DataSet) -> Row:
     names = [f"{value:.15g}" for value in (section.changed_label or ())][: matching.counts.shape[1] - 1]
     rows = reports.matching_rows(matching, names)
     storage.write_csv(path, rows)
-    taken = ", ".join(f"{row['kind']} is {row['class']}" for row in rows[1:] if row["class"] is not None)
+    taken = ", ".join(f"kind {row['kind']} is class {row['class']}" for row in rows[1:] if row["class"] is not None)
     figures = {
         "kappa": matching.kappa,
         "kappa_of_changed": matching.kappa_of_changed,
         "adjusted_rand_index": matching.rand_index,
     }
     messages.result(
-        f"{scene.name}: of the classes of the labels, {taken or 'none is a kind'}: kappa {figures['kappa']:.3f}, "
+        f"{scene.name}: {taken or 'no kind is a class of the labels'}: kappa {figures['kappa']:.3f}, "
         f"{figures['kappa_of_changed']:.3f} of the pixels that both call changed (adjusted Rand index "
         f"{figures['adjusted_rand_index']:.3f})"
     )

@@ -197,8 +197,11 @@ def endmember_numbers(place: Place) -> dict[str, int]:
     return {name: number for number, name in enumerate(names)}
 
 
-def land_cover(place: Place, rng: Generator, fine: tuple[int, int]) -> tuple[Cover, Cover, FloatArray]:
-    """Land cover before and after on the fine grid, and where it really changed, 0 or 1 (rows, columns)."""
+def land_cover(place: Place, rng: Generator, fine: tuple[int, int]) -> tuple[Cover, Cover, IntArray]:
+    """Land cover before and after on the fine grid, and the kind of real change, (rows, columns).
+
+    Kinds are numbered from 0 in the order of `place.changes`; -1 is none.
+    """
     index = endmember_numbers(place)
     gravel = index[place.paving[1]]
     plan = _plan(place, rng, fine, place.warp)
@@ -207,7 +210,8 @@ def land_cover(place: Place, rng: Generator, fine: tuple[int, int]) -> tuple[Cov
     before = _cover_before(place, rng, plan, parcel, town, gravel)
     event, kinds = _draw_events(before, place, rng, plan)
     after = _apply_events(_next_season(before, place, rng, parcel), rng, event, kinds, town, gravel)
-    return before, after, (event >= 0).astype(np.float32)
+    numbers = np.array([*(list(place.changes).index(kind) for kind in kinds), -1], np.intp)
+    return before, after, numbers[event]
 
 
 def abundances(cover: Cover, place: Place, texture: FloatArray, index: Mapping[str, int]) -> FloatArray:

@@ -113,7 +113,8 @@ def make_scene(
     rng = np.random.default_rng([seed, *place.pair.encode()])
     index = endmember_numbers(place)
     endmembers = np.stack([spectra[name] for name in index])
-    before, after, changed = land_cover(place, rng, (shape[0] * OVERSAMPLING, shape[1] * OVERSAMPLING))
+    before, after, kind = land_cover(place, rng, (shape[0] * OVERSAMPLING, shape[1] * OVERSAMPLING))
+    changed = (kind >= 0).astype(np.float32)
     labels = _labels(rng, _to_pixels(changed[..., None])[..., 0])
 
     texture = np.stack([smooth_field(rng, changed.shape, length) for length in (20, 12, 30)], axis=-1)
@@ -131,3 +132,18 @@ def make_scene(
         variation = 1 + lasting + _variation(rng, shape, (0.04, 0.05, 0.03))
         images.append(_sense(rng, pixels.astype(np.float64) @ endmembers * variation, gain, haze))
     return images[0], images[1], labels
+
+
+def make_kinds(place: Place, shape: tuple[int, int] = (160, 192), seed: int = 0) -> LabelMap:
+    """Kinds of real change of the scene that `make_scene` makes of the same arguments, whether labelled or not.
+
+    Returns:
+        (rows, columns): 0 unchanged, 1 and so on kinds in the order of `place.changes`, where one kind covers more than
+        0.8 of a pixel; 255 where several covers meet.
+    """
+    rng = np.random.default_rng([seed, *place.pair.encode()])
+    _, _, kind = land_cover(place, rng, (shape[0] * OVERSAMPLING, shape[1] * OVERSAMPLING))
+    kinds = np.full(shape, 255, np.uint8)
+    for number in range(len(place.changes) + 1):
+        kinds[_to_pixels((kind == number - 1).astype(np.float32)[..., None])[..., 0] > 0.8] = number
+    return kinds

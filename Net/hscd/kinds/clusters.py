@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ _VARIANCE, _COMPONENTS = 0.95, 10
 _REGULAR = 1e-4
 # Fewer pixels of the sample are no kind.
 _LEAST = 5
+_ROUNDS = 300
 
 
 @KINDS.register("clusters", COUNT)
@@ -46,11 +48,11 @@ def clusters(changes: Changes, rng: np.random.Generator, kinds_count: int | None
     directions = _directions(changes, some)
     vectors = changes.along(directions, some).T
     seed = int(rng.integers(2**31))
-    counts = range(1, MOST + 1) if kinds_count is None else (kinds_count,)
-    fits = [_mixture(vectors, count, seed) for count in counts if count == 1 or count * _LEAST <= len(vectors)]
-    if not fits:  # fewer pixels than were asked for
-        fits = [_mixture(vectors, 1, seed)]
-    model = min(fits, key=lambda fit: _criterion(fit, vectors))
+    most = len(np.unique(vectors, axis=0)) // _LEAST
+    if most < 2:
+        return Told(lambda pairs: np.zeros(len(pairs), int), 1, _doubts(1, kinds_count))
+    counts = range(1, min(MOST, most) + 1) if kinds_count is None else (min(kinds_count, most),)
+    model = min((_mixture(vectors, count, seed) for count in counts), key=lambda fit: _criterion(fit, vectors))
     matrices = np.einsum("kij,ib->kjb", model.precisions_cholesky_, directions)
     offsets = np.einsum("kij,ki->kj", model.precisions_cholesky_, model.means_)
     constants = -2 * (np.log(np.einsum("kjj->kj", model.precisions_cholesky_)).sum(axis=1) + np.log(model.weights_))
@@ -63,9 +65,12 @@ def clusters(changes: Changes, rng: np.random.Generator, kinds_count: int | None
         return np.square(whitened, out=whitened).sum(axis=1) + constants[:, None]
 
     members = np.bincount(misfits(changes.pairs).argmin(axis=0), minlength=len(constants))
-    kept = np.flatnonzero(members >= min(_LEAST, members.max()))
-    doubts = () if kinds_count in (None, len(kept)) else (f"found {len(kept)} kinds of change, not {kinds_count}",)
-    return Told(lambda pairs: misfits(pairs)[kept].argmin(axis=0), len(kept), doubts)
+    kept = np.flatnonzero(members >= _LEAST)
+    return Told(lambda pairs: misfits(pairs)[kept].argmin(axis=0), len(kept), _doubts(len(kept), kinds_count))
+
+
+def _doubts(found: int, wanted: int | None) -> tuple[str, ...]:
+    return () if wanted in (None, found) else (f"found {found} kinds of change, not {wanted}",)
 
 
 def _directions(changes: Changes, pairs: np.ndarray) -> np.ndarray:
@@ -82,10 +87,14 @@ def _directions(changes: Changes, pairs: np.ndarray) -> np.ndarray:
 
 def _mixture(vectors: np.ndarray, count: int, seed: int) -> Any:
     """So many normal distributions of (pixels, components)."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
     regular = max(_REGULAR * float(vectors.var()), np.finfo(np.float32).tiny)
-    return GaussianMixture(count, reg_covar=regular, max_iter=300, random_state=seed).fit(vectors)
+    model = GaussianMixture(count, reg_covar=regular, max_iter=_ROUNDS, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # what is nearly settled will do
+        return model.fit(vectors)
 
 
 def _criterion(model: Any, vectors: np.ndarray) -> float:

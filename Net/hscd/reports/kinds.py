@@ -19,8 +19,8 @@ from hscd.system import storage
 # Of kinds from the first; unchanged pixels are grey, so that kinds may be blue, and unknown ones yellow as on all maps.
 _KINDS = ("#d7191c", "#1f78b4", "#33a02c", "#ff7f00", "#6a3d9a", "#17becf", "#8c564b", "#e377c2")
 _UNCHANGED = "#d0d0d0"
-# Panels of spectra above each other.
-_HIGH = 4
+# Panels of spectra above each other, and the least height of each.
+_HIGH, _PANEL_INCHES = 4, 1.4
 # Wavelengths (nm) where water vapour leaves little light: spectra are drawn with a gap.
 _GAP = 60.0
 
@@ -102,6 +102,8 @@ def write_picture(path: Path, kinds: KindMap, bands: np.ndarray, wavelengths: np
     values = thinned(kinds.values)
     across = -(-count // _HIGH)
     figure, dpi = new_figure(values.shape, 1 + across)
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, max(height, _PANEL_INCHES * min(count, _HIGH) + 1))
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, across))[0]
     axes = left.subplots()
     limits = [value - 0.5 for value, _, _ in shown] + [NO_DATA + 0.5]

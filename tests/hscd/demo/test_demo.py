@@ -187,11 +187,30 @@ def test_abundances_are_shares() -> None:
 @pytest.mark.parametrize("data_set", demo.PLACES)
 def test_shares_of_the_labels_at_the_default_size(data_set: str) -> None:
     rng = np.random.default_rng(0)
-    changed = landcover.land_cover(demo.PLACES[data_set], rng, (320, 384))[2]
+    changed = (landcover.land_cover(demo.PLACES[data_set], rng, (320, 384))[2] >= 0).astype(np.float32)
     labels = sensing._labels(rng, sensing._to_pixels(changed[..., None])[..., 0])
     assert labels.shape == (160, 192)
     assert 0.30 <= (labels == 0).mean() <= 0.45
     assert 0.25 <= (labels == 1).sum() / (labels > 0).sum() <= 0.45
+
+
+# The labels are made of the same draws: what they call changed is more than 0.8 changed, of one kind or several.
+@pytest.mark.parametrize("data_set", demo.PLACES)
+def test_kinds_are_those_of_the_changes_in_the_labels(scenes: dict[str, Scene], data_set: str) -> None:
+    place, labels = demo.PLACES[data_set], scenes[data_set][2]
+    kinds = sensing.make_kinds(place, SHAPE)
+    assert set(np.unique(kinds)) <= {*range(len(place.changes) + 1), 255}
+    assert (kinds[labels == 2] == 0).all()
+    assert (kinds[labels == 1] > 0).all()
+    assert (kinds[labels == 1] < 255).mean() > 0.9
+    # Plants are the brightest in the near infrared: band 41 is 0.40 + 40 · 2.05 / 223 = 0.77 µm.
+    _, after, _ = scenes[data_set]
+    means = {
+        name: after[kinds == number, 40].mean()
+        for number, name in enumerate(place.changes, start=1)
+        if (kinds == number).any()
+    }
+    assert means["planted"] > max(value for name, value in means.items() if name != "planted")
 
 
 def test_changed_and_unchanged_pixels_never_touch(scene: Scene) -> None:
