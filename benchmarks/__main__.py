@@ -10,7 +10,7 @@ import measure
 # Beside them: large, which writes 20 GB, transfer, accuracies over seeds (a quarter of an hour), sources, what a model
 # gains from whose pseudo-labels (ten minutes), unlabelled, what is recommended without labels (ten minutes), accuracy,
 # of all detectors and thresholds (half an hour), sampling, of intervals of the area of change (two minutes), and kinds,
-# of change (three minutes).
+# how well kinds of change are told apart (five minutes).
 BENCHMARKS = ("startup", "windows", "distances", "preprocessing", "training", "search", "pipeline", "growth", "gis")
 
 
