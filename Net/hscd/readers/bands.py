@@ -79,6 +79,7 @@ def stacked(folder: Path, bands: Sequence[Image], names: Sequence[str]) -> Image
         window=window,
         grid=finest.grid,
         wavelengths=_joined([band.wavelengths for band in bands], np.nan),
+        fwhm=_joined([band.fwhm for band in bands], np.nan),
         names=tuple(names),
         scale=_joined([scale for scale, _ in scales], 1.0) if scaled else None,
         offset=_joined([offset for _, offset in scales], 0.0) if scaled else None,

@@ -27,15 +27,18 @@ def with_metadata(image: Image) -> Image:
     if file is None:
         return image
     root = xml.root_of(file)
-    wavelengths, gains, offsets = (
-        np.array(xml.numbers(file, root, name)) for name in ("wavelengthCenterOfBand", "GainOfBand", "OffsetOfBand")
+    wavelengths, fwhm, gains, offsets = (
+        np.array(xml.numbers(file, root, name))
+        for name in ("wavelengthCenterOfBand", "FWHMOfBand", "GainOfBand", "OffsetOfBand")
     )
     bands = image.shape[2]
-    for values in (wavelengths, gains, offsets):
+    for values in (wavelengths, fwhm, gains, offsets):
         if len(values) not in (0, bands):
             raise InputError(f"{file}: describes {len(values)} bands, {image.path.name} has {bands}")
     if len(wavelengths) and image.wavelengths is None:
         image = replace(image, wavelengths=wavelengths)
+    if len(fwhm) and image.fwhm is None:
+        image = replace(image, fwhm=fwhm)
     if len(gains) and image.scale is None:
         image = replace(image, scale=gains, offset=offsets if len(offsets) else np.zeros(bands))
     return replace(image, format="EnMAP")

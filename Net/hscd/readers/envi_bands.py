@@ -8,24 +8,26 @@ from typing import Any
 import numpy as np
 
 from hscd.readers.envi_header import Header, entries_of
-from hscd.readers.wavelengths import in_nanometres
+from hscd.readers.wavelengths import in_nanometres, widths
 from hscd.system.errors import brief
 
 
 def described(header: Header) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """`wavelengths`, `bad_bands`, `names`, `scale` and `offset` as an `Image` has them; and notes on what is not used.
+    """`wavelengths`, `fwhm`, `bad_bands`, `names`, `scale` and `offset` as an `Image` has them; and notes.
+
+    Notes say what is not used.
 
     Gains and offsets, or else the reflectance scale factor, are the scale.
     """
     notes: list[str] = []
-    wavelengths, said = in_nanometres(
-        _by_band(header, "wavelength", notes), header.entries.get("wavelength units", "").strip("{} ")
-    )
+    stored = _by_band(header, "wavelength", notes)
+    wavelengths, said = in_nanometres(stored, header.entries.get("wavelength units", "").strip("{} "))
     flags = _numbers(header, "bbl", notes)
     names = tuple(_by_band(header, "band names", notes))
     scale, offset = _scaling(header, notes)
     found = {
         "wavelengths": wavelengths,
+        "fwhm": widths(_by_band(header, "fwhm", notes), stored, wavelengths),
         "bad_bands": None if flags is None else flags == 0,
         "names": names if any(names) else (),
         "scale": scale,

@@ -20,6 +20,7 @@ import numpy as np
 from hscd.readers import netcdf_grid
 from hscd.readers.formats import reads
 from hscd.readers.limits import check_size
+from hscd.readers.wavelengths import widths
 from hscd.scenes.image import Image, axes_of_image
 from hscd.system import hdf5
 from hscd.system.errors import InputError, brief
@@ -75,7 +76,9 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
         bands = 1 if cube.bands is None else dataset.shape[cube.bands]
         shape = axes_of_image(path, (*lengths, bands))
         place = netcdf_grid.place_of(path, file.root, variables, cube.path, shape[:2], (cube.rows, cube.columns))
-        found: dict[str, Any] = {"wavelengths": _nanometres(cube.wavelengths), "bad_bands": _bad(variables, bands)}
+        wavelengths = _nanometres(cube.wavelengths)
+        found: dict[str, Any] = {"wavelengths": wavelengths, "bad_bands": _bad(variables, bands)}
+        found["fwhm"] = _widths(variables, cube.wavelengths, wavelengths)
         found |= _values(cube.node, bands)
     chunk = dataset.chunk or (1,) * len(dataset.shape)
     image = Image(
@@ -251,6 +254,19 @@ def _nanometres(node: hdf5.Node | None) -> np.ndarray | None:
     if factor is None:
         factor = 1e3 if np.nanmax(values) < _LARGEST_MICROMETRES else 1.0
     return values * factor
+
+
+def _widths(
+    variables: dict[str, hdf5.Node], stored: hdf5.Node | None, wavelengths: np.ndarray | None
+) -> np.ndarray | None:
+    """Widths of the bands, nm, in the unit of the wavelengths."""
+    if stored is None or wavelengths is None:
+        return None
+    for name, node in variables.items():
+        if name.rpartition("/")[2].lower() == "fwhm" and node.is_numeric and node.shape == stored.shape:
+            values, others = (of.dataset(plain=False).read().astype(float).tolist() for of in (node, stored))
+            return widths(values, others, wavelengths)
+    return None
 
 
 def _bad(variables: dict[str, hdf5.Node], bands: int) -> np.ndarray | None:

@@ -36,7 +36,7 @@ _ROWS = 64  # put together at a time
 
 @dataclass(frozen=True)
 class _Cube:
-    """The cube of a detector: `kept` are the bands that were acquired, with their wavelengths in nm.
+    """The cube of a detector: `kept` are the bands that were acquired, with their wavelengths and widths in nm.
 
     A physical value is the stored one · scale + offset.
     """
@@ -45,6 +45,7 @@ class _Cube:
     dataset: hdf5.Dataset
     kept: np.ndarray
     wavelengths: np.ndarray
+    fwhm: np.ndarray
     scale: float
     offset: float
 
@@ -73,6 +74,7 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
 
     wavelengths = np.concatenate([cube.wavelengths for cube in cubes])
     order = np.argsort(wavelengths, kind="stable")
+    fwhm = np.concatenate([cube.fwhm for cube in cubes])[order]
     counts = [len(cube.kept) for cube in cubes]
     # Where the bands of each cube go.
     places = np.split(np.argsort(order, kind="stable"), [counts[0]])
@@ -105,6 +107,7 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
         window=window,
         grid=grid,
         wavelengths=wavelengths[order],
+        fwhm=fwhm if np.isfinite(fwhm).any() else None,
         names=tuple(names[band] for band in order),
         scale=np.repeat([cube.scale for cube in cubes], counts)[order],
         offset=np.repeat([cube.offset for cube in cubes], counts)[order],
@@ -145,7 +148,11 @@ def _cube(path: Path, root: hdf5.Node, swath: hdf5.Node, detector: str, level: s
     kept = np.flatnonzero(centres)
     if not len(kept):
         raise InputError(f"{path}: no band of {name} was acquired: List_Cw_{detector} is 0 throughout")
-    return _Cube(detector, dataset, kept, centres[kept], scale, offset)
+    widths = root.numbers(f"List_Fwhm_{detector}")
+    fwhm = (
+        np.full(len(centres), np.nan) if widths is None or widths.size != len(centres) else widths.ravel().astype(float)
+    )
+    return _Cube(detector, dataset, kept, centres[kept], np.where(fwhm > 0, fwhm, np.nan)[kept], scale, offset)
 
 
 def _grid(path: Path, root: hdf5.Node, rows: int, columns: int) -> Grid:

@@ -20,7 +20,7 @@ import numpy as np
 from hscd.readers import place, validity
 from hscd.readers.limits import check_size
 from hscd.readers.many_bands import many_bands
-from hscd.readers.wavelengths import in_nanometres
+from hscd.readers.wavelengths import in_nanometres, widths
 from hscd.scenes.image import Alpha, Image
 from hscd.system import native_stderr
 from hscd.system.errors import InputError, brief
@@ -68,6 +68,7 @@ def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None
         tags = [source.tags(band) for band in source.indexes]
         envi = source.tags(ns="ENVI")
         wavelengths, notes_of_wavelengths = _wavelengths(tags)
+        fwhm = widths([tag.get("fwhm") for tag in tags], [tag.get("wavelength") for tag in tags], wavelengths)
         grid, notes = place.grid_of(path, source)
         alpha = validity.alpha_bands(source)
         image = Image(
@@ -79,6 +80,7 @@ def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None
             window=partial(_window, file, partial(_pixels, dtype)),
             grid=grid,
             wavelengths=wavelengths,
+            fwhm=fwhm,
             bad_bands=_bad_bands(tags, envi),
             names=_names(source),
             nodata=_nodata(source),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,25 @@ def in_nanometres(values: Sequence[str | None], unit: str) -> tuple[np.ndarray |
     return np.where(known, found * factor, np.nan), tuple(notes)
 
 
+def widths(values: Sequence[Any], stored: Sequence[Any], wavelengths: np.ndarray | None) -> np.ndarray | None:
+    """Widths of bands at half of their maximum (FWHM), which are in the unit of the wavelengths.
+
+    Args:
+        values: by band, texts or numbers; None where the file has none.
+        stored: the wavelengths in the file, the same.
+        wavelengths: those that `in_nanometres` makes of them.
+
+    Returns:
+        (bands,) nm, NaN where a band has none; None where no width is known.
+    """
+    found, unit = np.array([_number(value) for value in values]), np.array([_number(value) for value in stored])
+    if wavelengths is None or len(found) != len(wavelengths):
+        return None
+    known = np.isfinite(wavelengths)
+    found = np.where(found > 0, found * (wavelengths[known][0] / unit[known][0]), np.nan)
+    return found if np.isfinite(found).any() else None
+
+
 def _factor(values: np.ndarray, unit: str) -> tuple[float | None, str]:
     """Nanometres in the unit of positive numbers, or None; and a note, "" for none."""
     said = f"its wavelengths, {values.min():g} … {values.max():g}"
@@ -74,7 +94,7 @@ def _plausible(wavelengths: np.ndarray) -> bool:
     return bool(wavelengths.min() >= _SHORTEST and wavelengths.max() < _LONGEST)
 
 
-def _number(text: str | None) -> float:
+def _number(text: Any) -> float:
     try:
         return float(text or "nan")
     except ValueError:

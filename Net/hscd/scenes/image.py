@@ -35,9 +35,10 @@ class Image:
 
     `window` takes a slice of rows and one of columns, both with ends inside the image, and returns (rows, columns,
     bands) in `dtype`; the memory order is as the file has it. Reading whole `block`s (rows, columns) is cheapest.
-    What a file does not say is None or empty: `grid`, `wavelengths` (nm, NaN where a band has none), `bad_bands`
-    (boolean), `names` of the bands, `scale` and `offset` (a physical value is the stored one · scale + offset, by
-    band), `nodata` (by band, the stored value of pixels without data; None for a band that has none), `mask` (takes
+    What a file does not say is None or empty: `grid`, `wavelengths` and `fwhm`, the widths of bands at half of their
+    maximum (nm, NaN where a band has none), `bad_bands` (boolean), `names` of the bands, `scale` and `offset` (a
+    physical value is the stored one · scale + offset, by band), `nodata` (by band, the stored value of pixels without
+    data; None for a band that has none), `mask` (takes
     the slices that `window` takes and returns (rows, columns), True where the file says that there is data).
     `alpha` are its bands of opacity, which `without_alpha` takes for a mask.
     In an image that is `masked`, NaN stands for no data, and there is neither `nodata` nor `mask`.
@@ -54,6 +55,7 @@ class Image:
     window: Window
     grid: Grid | None = None
     wavelengths: np.ndarray | None = None
+    fwhm: np.ndarray | None = None
     bad_bands: np.ndarray | None = None
     names: tuple[str, ...] = ()
     scale: np.ndarray | None = None
@@ -98,6 +100,7 @@ def with_bands(image: Image, positions: np.ndarray) -> Image:
         shape=(*image.shape[:2], len(positions)),
         window=lambda rows, columns: image.window(rows, columns)[:, :, positions],
         wavelengths=of(image.wavelengths),
+        fwhm=of(image.fwhm),
         bad_bands=of(image.bad_bands),
         names=tuple(image.names[band] for band in positions) if image.names else (),
         scale=of(image.scale),

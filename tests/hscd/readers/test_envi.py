@@ -211,6 +211,9 @@ def test_gains_offsets_and_scale_factor(tmp_path, keys, scale, offset, noted):
 
 def test_wavelengths_and_names_are_those_of_the_header(tmp_path):
     keys = {"wavelength": "{400, 500, 600}", "wavelength_units": "Nanometers", "band_names": "{a, b, c}"}
+    assert open_image(write(tmp_path / "w.img", fwhm="{8, 9, 10}", **keys)).fwhm.tolist() == [8, 9, 10]
+    in_micrometres = {"wavelength": "{0.4, 0.5, 0.6}", "wavelength_units": "um", "fwhm": "{0.008, 0.009, 0.01}"}
+    np.testing.assert_allclose(open_image(write(tmp_path / "m.img", **in_micrometres)).fwhm, [8, 9, 10])
     found = open_image(write(tmp_path / "a.img", **keys))
     assert (found.wavelengths.tolist(), found.names, found.notes) == ([400, 500, 600], ("a", "b", "c"), ())
     found = open_image(write(tmp_path / "b.img", wavelength="{0.4, 0.5, 0.6}"))

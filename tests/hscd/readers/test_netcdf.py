@@ -54,6 +54,7 @@ def test_a_swath_lies_on_the_grid_of_its_lookup_table(path, libver, options):
     assert image.grid.transform == (0.25, 0, 15, 0, -0.25, 50)
     assert epsg(image) == 4326
     np.testing.assert_allclose(image.wavelengths, np.linspace(400, 2500, 6))
+    np.testing.assert_allclose(image.fwhm, np.full(6, 8))
     assert image.bad_bands.tolist() == [False, True, False, False, False, False]
     assert image.nodata == (FILL,) * 6
     expected = np.full((3, 4, 6), FILL, np.float32)
@@ -115,6 +116,7 @@ def test_bands_may_come_first(path, attributes):
     assert (image.shape, image.block, image.mask, image.notes) == ((4, 5, 6), (3, 3), None, ())
     # 0.4 to 2.5 µm.
     np.testing.assert_allclose(image.wavelengths, np.linspace(400, 2500, 6))
+    np.testing.assert_allclose(image.fwhm, np.full(6, 8))  # of 0.008 µm
     # The centre of the first pixel is at 500 002.5, 4 999 997.5.
     np.testing.assert_allclose(image.grid.transform, (5, 0, 5e5, 0, -5, 5e6))
     assert (epsg(image), image.nodata, image.bad_bands) == (32633, (FILL,) * 6, None)

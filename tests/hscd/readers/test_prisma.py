@@ -137,6 +137,16 @@ def test_levels_without_a_map(path):
         np.testing.assert_array_equal(image.read(), expected())
 
 
+# By rising wavelength as above; the width of a band that was never acquired does not count.
+def test_widths_of_bands_are_in_their_order(path):
+    write(
+        path, attributes=ATTRIBUTES | {"List_Fwhm_Vnir": np.array([9.0, 10, 11, 0]), "List_Fwhm_Swir": np.arange(5.0)}
+    )
+    assert open_image(path, None, LIMIT).fwhm.tolist() == [11, 10, 3, 9, 2, 1]
+    write(path, attributes=ATTRIBUTES | {"List_Fwhm_Vnir": np.array([9.0, 10, 11])})
+    assert open_image(path, None, LIMIT).fwhm is None
+
+
 # Radiance is the stored value / 100 - 3 (VNIR) and / 50 - 2 (SWIR).
 def test_level_1(path):
     attributes = {name: ATTRIBUTES[name] for name in ("List_Cw_Vnir", "List_Cw_Swir")}

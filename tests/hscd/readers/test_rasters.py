@@ -60,10 +60,12 @@ def test_what_a_geotiff_does_not_say_is_none(tmp_path):
 
 # As EnMAP's tools write them.
 def test_wavelengths_bad_bands_scale_and_nodata_of_tags(tmp_path):
-    tags = {"wavelength": ["418.2", "423.9", "429.3", "?"], "wavelength_units": ["Nanometers"] * 4, "bbl": list("1011")}
+    tags = {"wavelength": ["418.2", "423.9", "429.3", "?"], "wavelength_units": ["Nanometers"] * 4, "bbl": list("1011"),
+            "fwhm": ["7", "7.5", "", "8"]}  # fmt: skip
     write(tmp_path / "a.tif", cube(), tags=tags, scales=[1e-4] * 4, offsets=[0, 0, 0, 1], nodata=7, **UTM)
     found = open_image(tmp_path / "a.tif")
     np.testing.assert_array_equal(found.wavelengths, [418.2, 423.9, 429.3, np.nan])
+    np.testing.assert_array_equal(found.fwhm, [7, 7.5, np.nan, 8])
     assert found.bad_bands.tolist() == [False, True, False, False]
     assert found.scale.tolist() == [1e-4] * 4
     assert found.offset.tolist() == [0, 0, 0, 1]
@@ -97,9 +99,9 @@ def test_complex_numbers_are_refused(tmp_path):
 
 METADATA = """<level_X><specific><bandCharacterisation>
 <bandID number="1"><wavelengthCenterOfBand>418.4</wavelengthCenterOfBand><GainOfBand>1e-4</GainOfBand>
-<OffsetOfBand>0</OffsetOfBand></bandID>
+<OffsetOfBand>0</OffsetOfBand><FWHMOfBand>6.9</FWHMOfBand></bandID>
 <bandID number="2"><wavelengthCenterOfBand>424.0</wavelengthCenterOfBand><GainOfBand>2e-4</GainOfBand>
-<OffsetOfBand>0.5</OffsetOfBand></bandID></bandCharacterisation></specific></level_X>"""
+<OffsetOfBand>0.5</OffsetOfBand><FWHMOfBand>7.1</FWHMOfBand></bandID></bandCharacterisation></specific></level_X>"""
 
 
 def test_enmap_product(tmp_path):
@@ -109,6 +111,7 @@ def test_enmap_product(tmp_path):
     assert (found.format, found.nodata) == ("EnMAP", (-32768, -32768))
     assert found.wavelengths.tolist() == [418.4, 424.0]
     assert found.scale.tolist() == [1e-4, 2e-4]
+    assert found.fwhm.tolist() == [6.9, 7.1]
     assert found.offset.tolist() == [0, 0.5]
 
 

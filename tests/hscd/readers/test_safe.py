@@ -89,6 +89,7 @@ def test_names_of_old_files(tmp_path):
     (folder / "S2A_OPER_MTD_SAFL1C_PDMC_20160830T143223_R122.xml").write_text(level_1c(), encoding="utf-8")
     found = open_image(folder)
     assert (found.names, found.wavelengths.tolist(), found.notes) == (("B8A", "B09"), [864.7, 945.1], ())
+    assert found.fwhm.tolist() == [21, 20]
 
 
 def test_a_product_of_several_granules_is_named_by_one(tmp_path):

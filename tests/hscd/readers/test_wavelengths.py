@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hscd.readers.wavelengths import in_nanometres
+from hscd.readers.wavelengths import in_nanometres, widths
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,19 @@ def test_bands_without_a_wavelength_have_none():
     assert notes == ("the wavelength of 5 of its 8 bands is no positive number, and not used",)
     assert in_nanometres([None, None], "nm") == in_nanometres([], "") == (None, ())
     assert in_nanometres(["x", None], "nm") == (None, ("its wavelengths are no positive numbers; they are not used",))
+
+
+# Micrometres are 1000 nm: 0.01 is 10 nm. Widths of 0 or below are none; a unit is that of the wavelengths.
+def test_widths_are_in_the_unit_of_the_wavelengths():
+    stored = [None, "0.4", "0.5", "0.6", "0.7"]
+    wavelengths, _ = in_nanometres(stored, "um")
+    np.testing.assert_allclose(
+        widths(["0.01", "0.01", "0.02", "0", "x"], stored, wavelengths), [10, 10, 20, *[np.nan] * 2]
+    )
+    np.testing.assert_allclose(widths([7.5], [450.0], np.array([450.0])), [7.5])
+    assert widths([None] * 5, stored, wavelengths) is None
+    assert widths(["1"], stored, wavelengths) is None
+    assert widths(["1"], ["x"], None) is None
 
 
 def test_wavelengths_need_no_order():
