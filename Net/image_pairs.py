@@ -13,13 +13,14 @@ from hscd import readers
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
 from hscd.scenes import band_choice
 from hscd.scenes.band_matching import match
+from hscd.scenes.common_bands import at_common_wavelengths
 from hscd.scenes.grids import onto, overlaps, same_grid
 from hscd.scenes.image import Image, held, physical, with_bands, without_alpha
 from hscd.scenes.inspection import listed
 from hscd.scenes.scene import windows_of
 from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
-from hscd.system.messages import warn
+from hscd.system.messages import tell, warn
 from pair_finding import PairFiles, pair_files
 from settings import DataSet, Settings
 
@@ -69,12 +70,18 @@ def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image
     for image in (before, after):
         for note in image.notes:
             warn(f"{image.path}: {note}")
-    before, after = _comparable(before, after, section)
+    common = _is_common(section)
+    if common:
+        before, after = (_with(image, _kept(image, section), section) for image in (before, after))
+    else:
+        before, after = _comparable(before, after, section)
     _tell_of_places(before, after)
     if (before.scale is None) != (after.scale is None) and section.scale is None:
         scaled, other = (before, after) if after.scale is None else (after, before)
         warn(f"{scaled.path}: scaled as its file says, {other.path} is not; `scale = 1` takes both as stored")
     before, after = (_physical(image, section) for image in (before, after))
+    if common:
+        before, after = _at_common_wavelengths(before, after, section)
     if before.grid is not None and after.grid is not None:
         if not same_grid(before, after):
             if after.block == after.shape[:2]:  # packed as a whole, and each tile would unpack it anew
@@ -92,6 +99,23 @@ def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image
             f"bands), and without georeference of both it cannot be resampled{_if_swapped(after.shape, before.shape)}"
         )
     return readers.checked(before), readers.checked(after)
+
+
+def _is_common(section: DataSet) -> bool:
+    return section.bands is not None and band_choice.COMMON in section.bands
+
+
+def _at_common_wavelengths(before: Image, after: Image, section: DataSet) -> tuple[Image, Image]:
+    """Both images resampled to the bands that they have in common; what is lost is told."""
+    try:
+        found = at_common_wavelengths(before, after)
+    except ValueError as error:
+        raise InputError(f"[{section.name}] bands = {band_choice.COMMON}: {error}") from error
+    if found.lost:
+        warn(f"compared at {found.said}: {found.lost}")
+    else:
+        tell(f"compared at {found.said}")
+    return found.first, found.second
 
 
 def _tell_of_places(before: Image, after: Image) -> None:
@@ -152,8 +176,11 @@ def _kept(image: Image, section: DataSet) -> np.ndarray:
         if section.bands is not None:
             keep = band_choice.chosen(section.bands, image)
         key = "bad_bands"
-        if section.bad_bands is not None:
-            keep &= ~band_choice.chosen(section.bad_bands, image)
+        bad = section.bad_bands
+        if bad is not None and _is_common(section) and image.bad_bands is None:
+            bad = tuple(entry for entry in bad if entry != band_choice.FILE)  # the list of the other sensor is meant
+        if bad is not None:
+            keep &= ~band_choice.chosen(bad, image)
     except ValueError as error:
         raise InputError(f"[{section.name}] {key}: {error}") from error
     return keep
@@ -265,6 +292,8 @@ def all_masked(name: str, section: DataSet) -> str:
 def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
     """`all_masked`, and the bands without data, which can be left out."""
     said = all_masked(files.name, section)
+    if _is_common(section):
+        return f"{said}; bands that hold no data can be left out by wavelength: bad_bands = file, water, 900-910 nm"
     opened = [
         opened_image(path, variable, section, conf)
         for path, variable in zip((files.before, files.after), section.variables, strict=False)

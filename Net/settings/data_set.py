@@ -127,7 +127,15 @@ class DataSet:
         ),
     )  # fmt: skip
     bands: band_choice.Choice | None = field(
-        default=None, metadata=key("bands", band_choice.parse_bands, _BANDS, None, "bands to use", "all")
+        default=None,
+        metadata=key(
+            "bands",
+            lambda text: band_choice.parse_bands(text, (band_choice.COMMON,)),
+            f"{_BANDS}, or {band_choice.COMMON}, alone or before them",
+            None,
+            "bands to use (common are those of the coarser of two sensors, to which the finer one is resampled)",
+            "all",
+        ),
     )
     bad_bands: band_choice.Choice | None = field(
         default=None,

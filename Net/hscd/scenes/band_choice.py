@@ -12,6 +12,8 @@ from hscd.scenes.image import Image
 
 # Words for bad bands.
 FILE, WATER = "file", "water"
+# Word for bands of two sensors at common wavelengths (`common_bands`); it chooses none of those of one image.
+COMMON = "common"
 # Where water vapour lets next to no light through, nm (Gao and Goetz 1990, "Column atmospheric water vapor and
 # vegetation liquid water retrievals from airborne imaging spectrometer data", J. Geophys. Res. 95).
 _WATER_NM = ((1350.0, 1450.0), (1800.0, 1950.0))
@@ -61,7 +63,7 @@ def chosen(choice: Choice, image: Image) -> np.ndarray:
         ValueError: if the image lacks what the choice refers to.
     """
     numbers, count = image.band_numbers, image.file_bands or image.shape[2]
-    found = np.zeros(image.shape[2], bool)
+    found = np.full(image.shape[2], choice == (COMMON,))
     for entry in choice:
         if entry == FILE:
             if image.bad_bands is None:
@@ -70,7 +72,7 @@ def chosen(choice: Choice, image: Image) -> np.ndarray:
         elif entry == WATER:
             for low, high in _WATER_NM:
                 found |= _between(image, low, high)
-        else:
+        elif entry != COMMON:
             assert isinstance(entry, BandRange)
             if entry.by_wavelength:
                 found |= _between(image, entry.low, entry.high)
