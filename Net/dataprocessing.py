@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hscd.kinds import KINDS
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, classes_of
 from hscd.learn.samples import Samples
 from hscd.scenes.fingerprint import fingerprint, part_of, window_of
@@ -40,6 +41,8 @@ Images = list[np.ndarray]
 
 # Bytes that a test needs at once for each pixel of a pair: distance, prediction, correction, truth, mask, and copies.
 _MAP_BYTES = 12
+# And for kinds of change: their map, what is numbered, and copies.
+_KINDS_BYTES = 4
 # And for each pixel of the others meanwhile: distance, truth, mask.
 _KEPT_BYTES = 6
 
@@ -269,7 +272,8 @@ def _held(pairs: list[tuple[PairFiles, Image, Image]], conf: Settings) -> list[t
     """The pairs with their images in memory: all of them if they fit beside the maps, else those that are packed."""
     room = memory_limit(conf)
     pixels = [math.prod(before.shape[:2]) for _, before, _ in pairs]
-    maps = _MAP_BYTES * max(pixels) + _KEPT_BYTES * (sum(pixels) - max(pixels))
+    of_one = _MAP_BYTES + (0 if KINDS[conf.kinds] is None else _KINDS_BYTES)
+    maps = of_one * max(pixels) + _KEPT_BYTES * (sum(pixels) - max(pixels))
     require_room(f"{conf.file}: memory_limit: the maps of all pairs", maps, room)
     fits = _bytes(pairs) <= _to_fill(room - maps, conf)
 

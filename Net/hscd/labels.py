@@ -68,11 +68,13 @@ def classes_of(labels: np.ndarray, changed: Sequence[float]) -> np.ndarray | Non
     if len(changed) < 2:
         return None
     values = np.ma.getdata(labels)
-    classes = np.zeros(values.shape, np.uint8)
+    known = ~np.ma.getmaskarray(labels)
+    classes, found = np.zeros(values.shape, np.uint8), 0
     for number, value in enumerate(changed[:_UNMAPPED], start=1):
-        classes[values == value] = number
-    classes[np.ma.getmaskarray(labels)] = 0
-    return classes if np.count_nonzero(np.bincount(classes.ravel())[1:]) > 1 else None
+        of_class = (values == value) & known
+        classes[of_class] = number
+        found += bool(of_class.any())
+    return classes if found > 1 else None
 
 
 def _listed(values: float | Sequence[float] | None) -> Sequence[float]:

@@ -64,7 +64,7 @@ def _write(paths: list[Path], found: KindMap, scene: Scene, result: MapResult) -
     tags = {"DETECTOR": result.score_map.source, "KINDS_BY": found.method}
     gis.write_class_map(raster, found.values, reports.classes(found), grid, "kinds of change", tags)
     measured = [
-        gis.changed_areas(raster, np.where(found.values == number, CHANGED, UNCHANGED), grid)
+        gis.changed_areas(raster, np.where(found.values == number, np.uint8(CHANGED), np.uint8(UNCHANGED)), grid)
         for number in range(1, len(found.pixels) + 1)
     ]
     if not measured:

@@ -89,7 +89,7 @@ def kinds_of(scene: Scene, labels: np.ndarray, method: str, rng: np.random.Gener
     tell = KINDS[method]
     if tell is None:
         return None
-    values = np.where(labels == UNCHANGED, 0, NO_DATA).astype(np.uint8)
+    values = np.where(labels == UNCHANGED, np.uint8(0), np.uint8(NO_DATA))
     changes = vectors.sampled(scene, labels, rng)
     if changes is None:
         return KindMap(method, values, np.zeros(0, int), *np.zeros((2, 0, 2, scene.bands)))

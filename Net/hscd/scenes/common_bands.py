@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hscd.scenes.image import Image, with_bands
+from hscd.system.parallel import over_blocks
 
 # Deviation of a Gaussian as a part of its FWHM.
 _DEVIATION = 1 / (2 * np.sqrt(2 * np.log(2)))
@@ -22,6 +23,8 @@ _PLACES = 101
 # Bands further from a centre than so many deviations have no weight.
 _REACH = 3.0
 _NAMES_SHOWN = 6
+# Pixels whose bands stay in the cache.
+_PART = 2048
 
 
 class Responses(NamedTuple):
@@ -60,7 +63,12 @@ def at_common_wavelengths(first: Image, second: Image) -> Common:
     resampled, lost = [], []
     for image, own in zip((first, second), responses, strict=True):
         matrix = weights(targets, own)
-        resampled.append(_resampled(image, matrix, targets))
+        resampled.append(
+            replace(
+                _resampled(image, matrix), wavelengths=targets.centres, fwhm=targets.fwhm, bad_bands=None, names=(),
+                numbers=(), file_bands=0,
+            )
+        )  # fmt: skip
         dropped = _dropped(image, own, targets, matrix)
         lost += [f"{image.path} {dropped}"] if dropped else []
     low, high = targets.centres.min(), targets.centres.max()
@@ -158,26 +166,31 @@ def _linear(offsets: np.ndarray, deviation: float) -> np.ndarray:
     return weight
 
 
-def _resampled(image: Image, matrix: np.ndarray, targets: Responses) -> Image:
-    """The image of the weighted means of its bands, (targets, bands) weights, in float32 or finer."""
-    image = with_bands(image, np.flatnonzero(matrix.any(axis=0)))
-    matrix = matrix[:, matrix.any(axis=0)]
+def _resampled(image: Image, matrix: np.ndarray) -> Image:
+    """The image of the weighted means of its bands, (means, bands) weights, in float32 or finer."""
+    if (np.count_nonzero(matrix, axis=1) == 1).all():  # each is a band of this image
+        return with_bands(image, matrix.argmax(axis=1))
+    used = np.flatnonzero(matrix.any(axis=0))  # what another band does not hold is no matter
+    image, matrix = with_bands(image, used), matrix[:, used]
     dtype = np.result_type(image.dtype, np.float32)
     terms = [[(int(band), dtype.type(row[band])) for band in np.flatnonzero(row)] for row in matrix]
 
     def window(rows: slice, columns: slice) -> np.ndarray:
-        # Band after band, each sum in one order: the same whatever the window.
-        planes = np.ascontiguousarray(np.moveaxis(image.window(rows, columns), 2, 0), dtype)
-        found = np.zeros((len(terms), *planes.shape[1:]), dtype)
-        for plane, of_target in zip(found, terms, strict=True):
-            for band, weight in of_target:
-                plane += weight * planes[band]
-        return np.moveaxis(found, 0, 2)
+        pixels = image.window(rows, columns)
+        flat = pixels.reshape(-1, pixels.shape[2])
+        found = np.zeros((len(terms), len(flat)), dtype)
 
-    return replace(
-        image, shape=(*image.shape[:2], len(terms)), dtype=dtype, window=window, wavelengths=targets.centres,
-        fwhm=targets.fwhm, bad_bands=None, names=(), numbers=(), file_bands=0,
-    )  # fmt: skip
+        def part(some: slice) -> None:
+            # Band after band, each sum in one order: the same whatever the window.
+            planes = np.ascontiguousarray(flat[some].T, dtype)
+            for mean, of_mean in zip(found, terms, strict=True):
+                for band, weight in of_mean:
+                    mean[some] += weight * planes[band]
+
+        over_blocks(part, len(flat), _PART)
+        return np.moveaxis(found.reshape(len(terms), *pixels.shape[:2]), 0, 2)
+
+    return replace(image, shape=(*image.shape[:2], len(terms)), dtype=dtype, window=window)
 
 
 def _dropped(image: Image, own: Responses, targets: Responses, matrix: np.ndarray) -> str:
