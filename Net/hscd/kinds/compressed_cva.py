@@ -54,7 +54,6 @@ def compressed_cva(
         vectors = differences(changes.pairs, changes.scalings)
         mean, covariance = moments(vectors, np.ones(len(vectors)))
         reference = np.linalg.eigh(covariance + np.outer(mean, mean))[1][:, -1]
-        reference *= 1 if reference.sum() >= 0 else -1
 
     def angles(pairs: np.ndarray) -> np.ndarray:
         lengths = magnitudes(pairs, changes.scalings).astype(np.float64)

@@ -66,12 +66,7 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
         cubes = [_cube(path, file.root, swath, detector, level) for detector in _DETECTORS]
         rows, _, columns = cubes[0].dataset.shape
         grid = _grid(path, file.root, rows, columns) if level == "L2D" else None
-    for cube in cubes:
-        if cube.dataset.shape[::2] != (rows, columns):
-            raise InputError(f"{path}: its cubes differ in size: {[cube.dataset.shape for cube in cubes]}")
-        if cube.dataset.chunk is not None:
-            check_size(path, cube.dataset.chunk_nbytes, limit)
-
+    _check(path, cubes, limit)
     wavelengths = np.concatenate([cube.wavelengths for cube in cubes])
     order = np.argsort(wavelengths, kind="stable")
     fwhm = np.concatenate([cube.fwhm for cube in cubes])[order]
@@ -113,6 +108,15 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
         offset=np.repeat([cube.offset for cube in cubes], counts)[order],
         nodata=(_NODATA,) * len(order),
     )
+
+
+def _check(path: Path, cubes: list[_Cube], limit: int) -> None:
+    """Raise `InputError` for cubes of different sizes, or whose chunks take more than `limit` bytes."""
+    for cube in cubes:
+        if cube.dataset.shape[::2] != cubes[0].dataset.shape[::2]:
+            raise InputError(f"{path}: its cubes differ in size: {[cube.dataset.shape for cube in cubes]}")
+        if cube.dataset.chunk is not None:
+            check_size(path, cube.dataset.chunk_nbytes, limit)
 
 
 def _swath(path: Path, root: hdf5.Node) -> tuple[str, hdf5.Node]:

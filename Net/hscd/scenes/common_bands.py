@@ -115,8 +115,7 @@ def covered(bands: Responses, by: Responses) -> np.ndarray:
     places = np.linspace(-0.5, 0.5, _PLACES)
     response = np.exp(-0.5 * (places / _DEVIATION) ** 2)
     at = bands.centres[:, None] + places * bands.fwhm[:, None]
-    # Where two bands meet, rounding must leave no gap.
-    inside = (np.abs(at[:, :, None] - by.centres) <= by.fwhm * (0.5 + 1e-6)).any(axis=2)
+    inside = (np.abs(at[:, :, None] - by.centres) <= by.fwhm / 2).any(axis=2)
     return inside @ response / response.sum()
 
 

@@ -108,6 +108,13 @@ def test_the_principal_reference_is_the_direction_of_most_change():
     assert compressed_cva(changes_of(many), RNG, kinds_count=3).doubts == ("the angles of change have 2 modes, not 3",)
 
 
+# (10, 3) and (10, −3) are one direction within 17°: of their second moments (100, 9) the first band is the leading one,
+# though they vary along the second alone.
+def test_what_all_changes_share_is_part_of_the_reference():
+    many = np.repeat([[10.0, 3.0], [10.0, -3.0]], 50, axis=0) * RNG.uniform(1, 3, (100, 1))
+    assert compressed_cva(changes_of(many), RNG).kinds == 1
+
+
 # Of the noise (100, 1) along both bands, the first is drawn in by 1 / √(100 + 10), the second by 1 / √(1 + 10): kinds
 # that differ by 12 along the second band are 3.6 apart and 0.3 wide, whatever lies along the first.
 def test_clusters_are_told_apart_where_unchanged_pixels_hardly_vary():
@@ -122,7 +129,7 @@ def test_clusters_are_told_apart_where_unchanged_pixels_hardly_vary():
 
 
 def test_the_likeliest_kind_is_that_of_the_mixture():
-    many = np.concatenate([RNG.normal(mean, (1, 4, 0.5), (300, 3)) for mean in (0, 5, -6)])
+    many = np.concatenate([RNG.normal(mean, (1, 4, 0.5), (size, 3)) for mean, size in ((0, 600), (2, 60), (-6, 300))])
     changes = changes_of(many)
     directions = clusters._directions(changes, changes.pairs)
     model = clusters._mixture(changes.along(directions, changes.pairs).T, 3, seed=5)

@@ -48,6 +48,17 @@ def test_a_band_between_two_as_narrow_ones_is_interpolated():
     np.testing.assert_allclose(found, [0.7, 0.3])
 
 
+# Detectors overlap: two bands of one centre are no distance apart, and count alike.
+def test_two_bands_of_one_centre_count_alike():
+    np.testing.assert_allclose(weights(responses([500], 9), responses([500, 500], 10)), [[0.5, 0.5]])
+
+
+def test_a_gap_at_the_centre_is_none():
+    first, second = responses([405], 20), responses([395, 400, 410, 415], 9.8)
+    found = at_common_wavelengths(image(first, np.ones((1, 1, 1))), image(second, np.ones((1, 1, 4))))
+    assert found.first.wavelengths.tolist() == [405]
+
+
 def test_a_band_that_is_there_stays_as_it_is():
     np.testing.assert_array_equal(weights(NARROW, NARROW), np.eye(len(NARROW.centres)))
 
