@@ -84,16 +84,15 @@ def _of_files(options: argparse.Namespace) -> tuple[Settings, Request]:
     out = options.out or Path(f"{name_of(before)}_{name_of(after)}_comparison")
     settings = settings_for(before, after, options.labels, out, options.overrides)
     seeds = options.seeds or settings.compare.seeds
-    return settings, Request(_names(options.methods), [settings.test_set], seeds, models=config.MODEL_PATH, named=False)
+    names, data = _names(options.methods), [settings.test_set]
+    return settings, Request(names, data, seeds, models=config.MODEL_PATH, parts=out, named=False)
 
 
 def _of_sections(options: argparse.Namespace) -> tuple[Settings, Request]:
     if options.labels is not None:
         raise InputError("--labels: goes with --data BEFORE AFTER, two images; a data set has a labelPath")
-    overrides = [*options.overrides, *([f"settings.stat_path={options.out.resolve()}"] if options.out else [])]
-    settings = read_settings(options.config, overrides)
-    if options.out is None:
-        settings = replace(settings, stat_path=settings.stat_path / "comparison")
+    settings = read_settings(options.config, options.overrides)
+    out = settings.stat_path / "comparison" if options.out is None else options.out.resolve()
     data = _names(options.data) or settings.compare.data or (settings.test_set,)
     for name in data:
         if name not in settings.data_sets:
@@ -103,7 +102,8 @@ def _of_sections(options: argparse.Namespace) -> tuple[Settings, Request]:
             )
     seeds = options.seeds or settings.compare.seeds
     methods = _names(options.methods) or settings.compare.methods
-    return settings, Request(methods, data, seeds, models=settings.model_path)
+    request = Request(methods, data, seeds, models=settings.model_path, parts=settings.stat_path)
+    return replace(settings, stat_path=out), request
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

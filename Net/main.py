@@ -173,10 +173,8 @@ def _to_judge(settings: Settings, scene: Scene, record: RunRecord) -> tuple[Scen
     place = fingerprint(scene.before.window, scene.after.window, scene.truth.shape)
     if section.parts is None:
         return scene, place
-    of = parts.part_map(section, settings, scene.name, scene.truth, scene.grid)
-    truth = np.where(of == parts.TEST, scene.truth, np.uint8(UNKNOWN))
+    truth, of = parts.test_part(section, settings, scene.name, scene.truth, scene.grid)
     record.add_files(scene.name, parts=parts.parts_file(section, settings, scene.name))
-    tell(f"[{section.name}] {scene.name}: judged by the {np.count_nonzero(truth != UNKNOWN):,} labels of its test part")
     return replace(scene, truth=truth), part_of(place, of)
 
 

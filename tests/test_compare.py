@@ -14,8 +14,9 @@ from scipy.io import savemat
 
 import compare
 import hscd
-from conftest import ONE_PLACE, PROJECT, Workspace, make_pair, write_bands
+from conftest import ONE_PLACE, PROJECT, Workspace, make_pair, write_bands, write_mat
 from hscd.models import saved as models
+from hscd.readers import open_image
 from hscd.scenes.fingerprint import fingerprint, window_of
 from hscd.system import processes
 from hscd.system.interrupts import ctrl_c_heeded
@@ -60,13 +61,14 @@ def again(compared, tmp_path):
 
 @pytest.fixture
 def begun(monkeypatch):
-    """The cells that are run."""
+    """The cells that are run: in this process, as starting others takes longer than running them."""
     found = []
 
     def each_apart(work, tasks, workers):
-        for position, status in processes.each_apart(work, tasks, workers):
-            found.append(tasks[position])
-            yield position, status
+        for position, task in enumerate(tasks):
+            work(task)
+            found.append(task)
+            yield position, 0
 
     monkeypatch.setattr(comparison, "each_apart", each_apart)
     return found
@@ -150,6 +152,7 @@ def test_results_do_not_depend_on_the_workers(compared, tmp_path):
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
 
 
+@pytest.mark.usefixtures("begun")
 def test_pairs_of_a_data_set_are_compared_each(workspace):
     assert run("--config", workspace.file, "--data", "PLACE B", "--methods", "ED", "--seeds", 1) == 0
     out = workspace.folder / "stat" / "comparison"
@@ -193,6 +196,7 @@ def test_a_run_whose_process_dies_is_a_row_and_is_tried_again(space, monkeypatch
     assert table(space.folder / "stat/comparison/ranking.csv")[0]["reason"] == ""
 
 
+@pytest.mark.usefixtures("begun")
 def test_two_images_without_labels_are_told_of_agreement_and_stability(tmp_path, capsys):
     before, after, _ = make_pair(1, 40, 60)
     write_bands(tmp_path / "old.tif", before)
@@ -229,6 +233,7 @@ def test_two_images_without_labels_are_told_of_agreement_and_stability(tmp_path,
     assert "differences.csv" not in names
 
 
+@pytest.mark.usefixtures("begun")
 def test_two_images_with_labels(tmp_path):
     before, after, changed = make_pair(1)
     for name, image in (("old", before), ("new", after)):
@@ -243,8 +248,6 @@ def test_two_images_with_labels(tmp_path):
 
 
 def test_a_model_says_that_it_has_seen_the_scene(tmp_path):
-    from hscd.learn.training import predict
-
     before, after, changed = (part[..., :2] if part.ndim == 3 else part for part in make_pair(1))
     text = ONE_PLACE.replace("PLACE A", "SEEN").replace("data/a/before", "a.npy").replace("data/a/after", "b.npy")
     text = text.replace("data/a/label", "t.npy").replace("matLabel = cube", "")
@@ -258,11 +261,32 @@ def test_a_model_says_that_it_has_seen_the_scene(tmp_path):
     assert (row["method"], row["seen"], row["rank"], row["failed"]) == ("M+otsu", "labels of this scene", "", "0")
     # The scores are those of the model on rescaled bands, cut by Otsu's threshold.
     low, high = (of(axis=(0, 1, 2)) for of in (np.stack([before, after]).min, np.stack([before, after]).max))
-    pairs = np.stack([before, after], axis=2).reshape(-1, 2, 2)
-    scores = predict(models.load_model(tmp_path / "model" / "M"), ((pairs - low) / (high - low)).astype(np.float32))
+    outputs = (np.stack([before, after], axis=2).reshape(-1, 2, 2) - low) / (high - low)
+    for layer in ("dense", "dense_1", "dense_2"):
+        outputs = np.maximum(outputs @ WEIGHTS[f"{layer}/kernel"] + WEIGHTS[f"{layer}/bias"], 0)
+    scores = np.linalg.norm(outputs[:, 0] - outputs[:, 1], axis=1).astype(np.float32)
     (of_run,) = table(tmp_path / "stat/comparison/runs.csv")
     assert float(of_run["threshold"]) == pytest.approx(otsu(scores), rel=1e-3)
     assert "(trained on) |" in (tmp_path / "stat/comparison/ranking.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("begun")
+def test_a_scene_in_parts_is_judged_by_its_test_part(space, capsys):
+    before, after, changed = make_pair(1, 60, 80)
+    after = np.where(np.random.default_rng(0).random((60, 80, 1)) < 0.1, before[::-1], after)  # so that maps are wrong
+    for part, array in (("before", before), ("after", after), ("label", np.where(changed, 1, 2).astype(np.uint8))):
+        write_mat(space.folder / f"data/a/{part}/town.mat", array)
+    divided = ["--set", "PLACE A.parts=60, 0, 40", "--set", "PLACE A.parts_block=8"]
+    few = ["--config", space.file, "--seeds", 1, "--methods", "ED", *divided]
+    assert run(*few, "--out", space.folder / "out") == 0
+    # The parts are those that main.py takes, whatever the folder of the results.
+    parts = open_image(space.folder / "stat/PLACE A_town_parts.tif").read()[:, :, 0]
+    truth = np.where(parts == 3, np.where(changed, 0, 1), 2)
+    expected = hscd.detect(before, after, detector="ED", threshold="otsu", correction="none", truth=truth)
+    (row,) = table(space.folder / "out/runs.csv")
+    assert 0 < expected.counts.kappa < 1
+    assert float(row["kappa"]) == pytest.approx(expected.counts.kappa)
+    assert f"judged by the {np.count_nonzero(truth != 2):,} labels of its test part" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,8 @@ _DIGITS = 4
 class Pair:
     """A pair of the data set `section`: what tables call it, its files, and what tells it from others (`depends`).
 
-    `place` is its `hscd.scenes.fingerprint`, `together` those of all pairs of its data set; `truth` are its labels,
-    (rows, columns).
+    `place` is its `hscd.scenes.fingerprint`, with its parts where these say which labels judge; `together` are those of
+    all pairs of its data set; `truth` are the labels that judge, (rows, columns).
     """
 
     section: str
@@ -180,7 +180,7 @@ def run_cell(cell: Cell) -> None:
 
 def _run(cell: Cell) -> tuple[dict[str, Any], np.ndarray]:
     """The record of a cell that ends well, and its map."""
-    scene, method = _scene(cell), _Run(cell)
+    scene, method = _judged(_scene(cell), cell.pair.truth), _Run(cell)
     _warm_up(method, scene)
     started = time.perf_counter()
     result = method.mapped(scene)
@@ -225,6 +225,11 @@ def _scene(cell: Cell) -> Scene:
     return next(scene for scene in scenes(name, settings, bands) if scene.name == files.name)
 
 
+def _judged(scene: Scene, truth: np.ndarray) -> Scene:
+    """The scene with the labels that judge, which may be those of a part of it."""
+    return dataclasses.replace(scene, truth=np.where(truth == UNKNOWN, truth, scene.truth))
+
+
 def _alone(section: DataSet, files: PairFiles) -> DataSet:
     """A data set of one of its pairs."""
     return dataclasses.replace(
@@ -261,7 +266,7 @@ def _warm_up(method: _Run, scene: Scene) -> None:
         slice(max(0, (length - _WARM_UP) // 2), min(length, (length + _WARM_UP) // 2)) for length in scene.truth.shape
     ]
     with suppress(InputError, ValueError):  # it may be masked, or all the same
-        method.mapped(scene.part(Window(*middle)))
+        method.mapped(scene.crop(Window(*middle)))
 
 
 def _halves(method: _Run, scene: Scene, labels: np.ndarray) -> float | None:
@@ -278,7 +283,7 @@ def _halves(method: _Run, scene: Scene, labels: np.ndarray) -> float | None:
     joined = np.empty_like(labels)
     try:
         for window in halves:
-            joined[window] = method.mapped(scene.part(window)).corrected
+            joined[window] = method.mapped(scene.crop(window)).corrected
     except (InputError, ValueError):
         return None
     return agreement(joined, labels)

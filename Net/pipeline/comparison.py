@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from hscd.labels import UNKNOWN
-from hscd.scenes.fingerprint import fingerprint
+from hscd.scenes.fingerprint import fingerprint, part_of
 from hscd.search.record import digest
 from hscd.system import messages, storage
 from hscd.system.hardware import cores
 from hscd.system.paths import require_names
 from hscd.system.processes import each_apart
 from image_pairs import label_map, memory_limit, open_pairs, relabel
-from pipeline import comparison_report
+from pipeline import comparison_report, parts
 from pipeline.cells import Cell, Outcome, Pair, cell_of, failed, read_record, run_cell
 from pipeline.methods import methods_of
 from pipeline.run_record import recorded
@@ -35,13 +35,15 @@ _READING = ("mat_label", "mat_label_a", "mat_label_b", "nodata", "bands", "bad_b
 class Request:
     """What to compare: texts of methods, None for the default ones, names of data sets, and the number of seeds.
 
-    `models` is the folder of saved models; `named` says whether the data sets have names that tell something.
+    `models` is the folder of saved models, `parts` that of the parts of pairs; `named` says whether the data sets have
+    names that tell something.
     """
 
     methods: Sequence[str] | None
     data: Sequence[str]
     seeds: int
     models: Path
+    parts: Path
     named: bool = True
 
 
@@ -52,7 +54,7 @@ def compare(settings: Settings, request: Request) -> None:
     methods = methods_of(request.methods, settings)
     with recorded("compare", settings, request.data, folder / "run.json") as record:
         with messages.collected() as told:
-            pairs = [pair for name in request.data for pair in _pairs(name, settings, request.named)]
+            pairs = [pair for name in request.data for pair in _pairs(name, settings, request)]
         require_names([folder / name for name in comparison_report.files(pairs)])
         record.add_inputs([pair.files for pair in pairs])
         workers = min(settings.workers or cores(), len(pairs) * len(methods) * request.seeds)
@@ -70,8 +72,8 @@ def compare(settings: Settings, request: Request) -> None:
             comparison_report.report(folder, outcomes, record)
 
 
-def _pairs(name: str, settings: Settings, named: bool) -> list[Pair]:
-    """The pairs of a data set, with their labels."""
+def _pairs(name: str, settings: Settings, request: Request) -> list[Pair]:
+    """The pairs of a data set, with the labels that judge: those of the test part where there are parts."""
     section = settings[name]
     opened = open_pairs(section, settings)
     places = tuple(fingerprint(before.window, after.window, before.shape) for _, before, after in opened)
@@ -79,13 +81,18 @@ def _pairs(name: str, settings: Settings, named: bool) -> list[Pair]:
         field.name: str(getattr(section, field.name)) for field in dataclasses.fields(section) if field.name in _READING
     }
     found = []
-    for (files, before, _), place in zip(opened, places, strict=True):
+    for (files, before, after), place in zip(opened, places, strict=True):
         truth = np.full(before.shape[:2], UNKNOWN, np.uint8)
         if files.has_labels:
             truth = relabel(label_map(files, before, section, settings), section)
+        if section.parts is not None and files.has_labels:
+            grid, where = before.grid or after.grid, replace(settings, stat_path=request.parts)
+            truth, of = parts.test_part(section, where, files.name, truth, grid)
+            place = part_of(place, of)
         depends = {"pixels": place, "labels": digest([truth]), "shape": list(before.shape), "read": read}
         shown = name if len(opened) == 1 else f"{name} {files.name}"
-        found.append(Pair(name, shown if named else files.name, files, before.shape[2], place, places, truth, depends))
+        shown = shown if request.named else files.name
+        found.append(Pair(name, shown, files, before.shape[2], place, places, truth, depends))
     return found
 
 

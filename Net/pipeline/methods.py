@@ -14,6 +14,7 @@ from hscd.detectors import DETECTORS
 from hscd.models import saved as models
 from hscd.normalisation import NORMALISATIONS
 from hscd.registry import Registry
+from hscd.scenes.fingerprint import learned_from
 from hscd.system import parsing
 from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
@@ -25,6 +26,7 @@ from settings.reader import nearest
 NO_LABELS = "no labels"
 OTHER_LABELS = "labels of another scene"
 UNTOLD_LABELS = "labels, of which scene its file does not say"
+OTHER_PARTS = "labels of other parts of this scene"
 THESE_LABELS = "labels of this scene"
 
 _SYNTAX = "DETECTOR[+THRESHOLD[+CORRECTION]][:KEY=VALUE …]"
@@ -59,7 +61,7 @@ class Method:
         return replace(
             base, detector=self.detector, model_name=self.model or base.model_name, threshold=self.threshold,
             correction=self.correction, normalisation=self.normalisation, apply_rescaling=self.rescaled, seed=seed,
-            options=base.options | self.options,
+            kinds="none", options=base.options | self.options,
         )  # fmt: skip
 
     def depends(self, base: Settings) -> dict[str, Any]:
@@ -79,14 +81,16 @@ class Method:
 
         Args:
             base: settings of the run.
-            place: `hscd.scenes.fingerprint` of the pair.
+            place: `hscd.scenes.fingerprint` of the pair, with its parts if it is judged by its test part.
         """
         if self.model is None:
             return NO_LABELS
         trained_on = models.trained_on(model_prefix(base, self.model))
         if not trained_on:
             return UNTOLD_LABELS
-        return THESE_LABELS if place in trained_on else OTHER_LABELS
+        if learned_from(place, trained_on):
+            return THESE_LABELS
+        return OTHER_PARTS if place in trained_on else OTHER_LABELS
 
 
 def methods_of(texts: Sequence[str] | None, base: Settings) -> list[Method]:

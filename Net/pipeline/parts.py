@@ -9,7 +9,7 @@ import numpy as np
 
 import config
 from hscd.evaluation.blocks import block_side, drawn_parts
-from hscd.labels import CHANGED, UNCHANGED
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.readers import open_image
 from hscd.records import PIXEL_GRID, Grid
 from hscd.reports import gis
@@ -73,6 +73,20 @@ def _read(file: Path, shape: tuple[int, ...], how: str) -> np.ndarray:
         said = brief(image.names[0]) if image.names else "in another way"
         warn(f"{file}: drawn as {said}, not as configured ({how}), and used as it is; remove it to have it drawn anew")
     return parts
+
+
+def test_part(
+    section: DataSet, conf: Settings, pair: str, labels: np.ndarray, grid: Grid | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The labels of a pair that a map is judged by, those of its test part, others unknown; and the parts.
+
+    Arguments and errors are those of `part_map`.
+    """
+    of = part_map(section, conf, pair, labels, grid)
+    judging = np.where(of == TEST, labels, np.uint8(UNKNOWN))
+    known = np.count_nonzero(judging != UNKNOWN)
+    tell(f"[{section.name}] {pair}: judged by the {known:,} labels of its test part")
+    return judging, of
 
 
 def only(labels: np.ndarray, parts: np.ndarray, wanted: Sequence[int]) -> np.ndarray:

@@ -10,7 +10,7 @@ from hscd.detectors import DETECTORS
 from hscd.models import saved as models
 from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
-from pipeline.methods import NO_LABELS, OTHER_LABELS, THESE_LABELS, UNTOLD_LABELS, methods_of
+from pipeline.methods import NO_LABELS, OTHER_LABELS, OTHER_PARTS, THESE_LABELS, UNTOLD_LABELS, methods_of
 from settings import read_settings
 from tiny_model import PARAMETERS, WEIGHTS
 
@@ -99,6 +99,10 @@ def test_a_saved_model_is_a_method_rescaled_as_it_was_trained(base):
     assert method.seen(base, "00ff") == THESE_LABELS
     assert method.seen(base, "00fe") == OTHER_LABELS
     assert methods_of(["ED"], base)[0].seen(base, "00ff") == NO_LABELS
+    # Trained on the other parts of a scene: it has not seen the test part of the same division, but of any other.
+    models.save_model(prefix, PARAMETERS, WEIGHTS, rescaled=False, trained_on=["00ff/01"])
+    seen = [method.seen(base, place) for place in ("00ff/01", "00ff/02", "00ff", "00fe/01")]
+    assert seen == [OTHER_PARTS, THESE_LABELS, THESE_LABELS, OTHER_LABELS]
     before = method.depends(base)
     models.save_model(prefix, PARAMETERS, WEIGHTS, rescaled=False)
     assert method.seen(base, "00ff") == UNTOLD_LABELS

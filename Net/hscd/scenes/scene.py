@@ -103,11 +103,11 @@ class Scene:
         """Windows that cover the pair."""
         return windows_of(self.before, self.after)
 
-    def part(self, window: Window) -> Scene:
+    def crop(self, window: Window) -> Scene:
         """The pair cut to a window, as a scene by itself without a place; scaled as the whole is."""
-        valid = None if self.valid is None else self.valid[window]
-        images = [_part_of(image, window) for image in (self.before, self.after)]
-        return replace(self, before=images[0], after=images[1], truth=self.truth[window], valid=valid)
+        valid, classes = (None if array is None else array[window] for array in (self.valid, self.classes))
+        images = [_cropped(image, window) for image in (self.before, self.after)]
+        return replace(self, before=images[0], after=images[1], truth=self.truth[window], valid=valid, classes=classes)
 
     def pairs(self, window: Window) -> np.ndarray:
         """Pixel pairs of a window, (pixels, 2, bands) float32 in row-major order."""
@@ -202,7 +202,7 @@ class Scene:
             fill_pixels(pairs[:, date], image.window(*window), keep, self.ranges, valid)
 
 
-def _part_of(image: Image, window: Window) -> Image:
+def _cropped(image: Image, window: Window) -> Image:
     rows, columns = window
 
     def read(down: slice, across: slice) -> np.ndarray:

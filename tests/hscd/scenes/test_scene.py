@@ -279,24 +279,26 @@ def test_nodata_counts_in_its_band_and_a_mask_in_all():
     np.testing.assert_array_equal(physical(with_bands(image, np.array([1]))).read()[0, :, 0], [1, np.nan])
 
 
-# --- parts -----------------------------------------------------------------------------------------------------------
+# --- crops -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_part_is_the_scene_of_the_parts_of_its_images():
+def test_a_crop_is_the_scene_of_crops_of_its_images():
     before, after = (np.random.default_rng(seed).random((12, 15, 3), np.float32) for seed in (0, 1))
     valid = np.ones((12, 15), bool)
     valid[3, 4] = False
     truth = np.where(valid, np.arange(180).reshape(12, 15) % 2, 2).astype(np.uint8)
     ranges = np.full(3, -1.0), np.full(3, 2.0)
+    classes = np.arange(180, dtype=np.uint8).reshape(12, 15)
 
     def scene(inside, block):
         images = [image_of(pixels[inside], block)[0] for pixels in (before, after)]
-        return Scene("a", *images, truth[inside], valid[inside], ranges)
+        return Scene("a", *images, truth[inside], valid[inside], ranges, classes[inside])
 
     window = Window(slice(2, 9), slice(3, 13))
-    part, expected = scene(np.s_[:, :], (5, 4)).part(window), scene(window, (1, 10))
+    part, expected = scene(np.s_[:, :], (5, 4)).crop(window), scene(window, (1, 10))
     assert part.before.shape == expected.before.shape == (7, 10, 3)
     np.testing.assert_array_equal(part.truth, expected.truth)
+    np.testing.assert_array_equal(part.classes, expected.classes)
     for inner, halo in ((Window(slice(0, 7), slice(0, 10)), 0), (Window(slice(1, 3), slice(0, 2)), 2)):
         one, other = (found.block(inner, halo) for found in (part, expected))
         np.testing.assert_array_equal(one.pairs, other.pairs)
