@@ -30,7 +30,7 @@ SOURCES: dict[str, dict[str, Any]] = {
     "Euclidean distance, rescaled": {"detector": "ED", "apply_rescaling": True},
     "spectral angle": {"detector": "SAM", "apply_rescaling": False},
     "context regression": {
-        "detector": "context_regression", "threshold": "floor", "correction": "none", "apply_rescaling": False,
+        "detector": "context_regression", "threshold": "empirical_null", "correction": "none", "apply_rescaling": False,
     },
 }  # fmt: skip
 SELECTIONS: dict[str, dict[str, Any]] = {

@@ -20,7 +20,7 @@ from hscd.scenes.scene import Scene
 from hscd.thresholds import THRESHOLDS, cut_scores
 
 # The methods for two images without labels: the best of one setting for all scenes of `benchmarks/accuracy.py`.
-UNSUPERVISED = {"detector": "context_regression", "threshold": "floor", "correction": "none"}
+UNSUPERVISED = {"detector": "context_regression", "threshold": "empirical_null", "correction": "none"}
 
 _RADIUS = 3
 

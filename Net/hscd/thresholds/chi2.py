@@ -23,7 +23,7 @@ def chi2_value(degrees: float | None, p: float) -> float:
     if degrees is None:
         raise NoDistributionError(
             "the scores have no chi-square distribution; choose another threshold, or a detector of which they have: "
-            "mad, irmad, context_regression"
+            "context_regression, irmad, isfa, mad, sfa"
         )
     return float(chi2.isf(p, degrees))
 
