@@ -10,6 +10,7 @@ from conftest import CONFIGURATION
 from detector_scenes import scene_of
 from hscd.branches import BRANCHES
 from hscd.corrections import CORRECTIONS
+from hscd.detection import UNSUPERVISED
 from hscd.detectors import DETECTORS
 from hscd.losses import LOSSES
 from hscd.normalisation import NORMALISATIONS
@@ -83,12 +84,13 @@ def test_the_threshold_is_the_one_that_is_configured(plan, monkeypatch):
     assert plan().cut(scores, scene, "there").value == 1 + 1 / 256
 
 
-def test_a_network_is_cut_by_otsu_where_the_threshold_needs_what_its_distances_lack(plan):
+@pytest.mark.parametrize("threshold", ["floor", UNSUPERVISED["threshold"]])
+def test_a_network_is_cut_by_otsu_where_the_threshold_needs_what_its_distances_lack(plan, threshold):
     scene = type("Scene", (), {"nothing_changed": lambda self: False})()
     values = np.array([[1.0, 1.0, 3.0, 3.0]], np.float32)
     with pytest.raises(InputError, match="no chi-square distribution"):
-        plan("threshold=floor").cut(ScoreMap(values, PIXEL_GRID, "ED"), scene, "there")
-    cut = plan("threshold=floor", "model_name=M").cut(ScoreMap(values, PIXEL_GRID, "M"), scene, "there")
+        plan(f"threshold={threshold}").cut(ScoreMap(values, PIXEL_GRID, "ED"), scene, "there")
+    cut = plan(f"threshold={threshold}", "model_name=M").cut(ScoreMap(values, PIXEL_GRID, "M"), scene, "there")
     assert cut.value == 1 + 1 / 256  # as above
 
 

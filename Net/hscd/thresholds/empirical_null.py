@@ -10,7 +10,6 @@ import numpy as np
 from hscd.registry import Option
 from hscd.scores import Cut
 from hscd.system import parsing
-from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS, looks
 from hscd.thresholds.chi2 import chi2_value
 from hscd.thresholds.otsu import otsu
@@ -24,7 +23,6 @@ _PIXELS = 20_000
 # Prior means and deviations: of the logarithms of both degrees of freedom; of the change, how far the mean of its
 # logarithm lies above the scale of the null, as a logarithm too, and its deviation.
 _DEGREES, _TAIL, _APART, _SPREAD = 0.7, (np.log(12.0), 1.5), (0.0, 0.5), (np.log(0.4), 0.3)
-_TYPICAL_DEGREES = 5.0
 _MOST_CHANGE = 0.6
 # Of logarithms, from where a fit starts; what is no distribution.
 _FARTHEST, _IMPOSSIBLE = 10.0, 1e12
@@ -34,7 +32,7 @@ _NO_MEAN, _NO_VARIANCE = 2.0, 4.0
 # which on change is plentiful.
 _STAND_APART, _CLEARLY, _PLENTIFUL = 2.0, 4.0, 0.1
 _NULL_P = 0.01
-# Chance of an unchanged pixel to be above the least threshold, where the scores have a chi-square distribution.
+# Chance of an unchanged pixel to be above the least threshold.
 _LEAST_P = 1e-6
 # Share of changed pixels that the scores of two images in which nothing changed reach, too.
 _FEW = 0.005
@@ -98,7 +96,7 @@ class _Mixture(NamedTuple):
 
 
 class _Roots(NamedTuple):
-    """A histogram of the logarithms of distances: edges (bins + 1,), shares (bins,)."""
+    """A histogram of the logarithms of roots of scores: edges (bins + 1,), shares (bins,)."""
 
     edges: np.ndarray
     shares: np.ndarray
@@ -141,31 +139,31 @@ def empirical_null(
     and says so. Where neither fits, it is Otsu's. Else change is rare.
 
     Args:
-        scores: array of any shape; NaN is ignored.
+        scores: a chi-square statistic, array of any shape; NaN is ignored.
         change_amount: one of `AMOUNTS`.
-        scale: how to look at them: a root is a distance, other scores are distances themselves.
-        degrees: degrees of freedom of the scores, if they are a chi-square statistic.
+        scale: not used.
+        degrees: degrees of freedom of the statistic.
 
     Raises:
-        InputError: if fewer than two different finite values are left.
+        InputError: if the scores have no chi-square distribution, or fewer than two different finite values are left.
 
     References:
         [1] Efron (2004), "Large-scale simultaneous hypothesis testing: the choice of a null hypothesis", J. American
             Stat. Association 99(465).
         [2] Ashman, Bird, Zepf (1994), "Detecting bimodality in astronomical datasets", Astronomical J. 108(6).
     """
-    scale = scale if scale == "root" else "linear"
-    roots = looks.seen(scores, scale)
-    seen = _histogram(roots, degrees or _TYPICAL_DEGREES)
+    least = 0.5 * np.log(chi2_value(degrees, _LEAST_P))
+    assert degrees is not None  # by chi2_value
+    roots = looks.seen(scores, "root")
+    seen = _histogram(roots, degrees)
     null = _null_alone(seen)
-    least = -np.inf if degrees is None else (0.5 if scale == "root" else 1) * np.log(chi2_value(degrees, _LEAST_P))
     rare = max(null.quantile(_NULL_P), least)
     log, doubt = _chosen(change_amount, seen, null, rare, least, roots)
     cut = float(np.exp(log))
     found = looks.ends(roots, cut)
     if not found and log == rare and (roots > cut).mean() < _FEW:
         found = ("few pixels are above the threshold: change is rare, or there is none",)
-    return Cut(looks.back(cut, scale), found + doubt)
+    return Cut(looks.back(cut, "root"), found + doubt)
 
 
 def _chosen(
@@ -201,8 +199,6 @@ def _between(rare: float, plentiful: float, roots: np.ndarray) -> str:
 
 def _histogram(roots: np.ndarray, degrees: float) -> _Roots:
     positive = roots[roots > 0]
-    if not positive.size:
-        raise InputError("the threshold is undefined, no score is positive")
     logs = np.log(np.maximum(roots, max(np.quantile(roots, _LOWEST), positive.min())))
     counts, edges = np.histogram(logs, _BINS, (logs.min(), max(logs.max(), logs.min() + 0.1)))
     return _Roots(edges, counts / len(logs), degrees)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, f
 
-from hscd.system.errors import InputError
+from hscd.thresholds import NoDistributionError
 from hscd.thresholds import empirical_null as module
 from hscd.thresholds.empirical_null import empirical_null
 
@@ -108,20 +108,6 @@ def test_little_change_that_is_weak_stays_above_the_least_threshold():
     assert cut(scores).value == pytest.approx(LEAST)
 
 
-def test_the_unit_of_the_scores_does_not_count_where_their_distribution_is_unknown():
-    scores, _ = with_change(8, 0.1, 16)
-    expected = cut(scores, degrees=None).value
-    for factor in (1e-9, 1e6):
-        assert cut(factor * scores, degrees=None).value == pytest.approx(factor * expected, rel=0.02)
-
-
-# A distance is what the root of a statistic is.
-def test_distances_are_cut_where_their_squares_are():
-    scores, _ = with_change(8, 0.1, 16)
-    found = empirical_null(np.sqrt(scores), scale="linear", degrees=None)
-    assert found.value**2 == pytest.approx(cut(scores, degrees=None).value, rel=1e-6)
-
-
 def test_zeros_and_few_pixels_are_cut_too():
     scores, changed = with_change(8, 0.3, 16, size=200)
     scores[~changed][:20] = 0
@@ -130,9 +116,9 @@ def test_zeros_and_few_pixels_are_cut_too():
     assert np.isfinite(cut(half).value)
 
 
-def test_scores_below_zero_are_an_input_error():
-    with pytest.raises(InputError, match="undefined, no score is positive"):
-        empirical_null(np.array([-2.0, -1.0]), scale="linear")
+def test_scores_without_a_chi_square_distribution_are_an_input_error():
+    with pytest.raises(NoDistributionError, match="no chi-square distribution"):
+        cut(unchanged(8), degrees=None)
 
 
 # Mean and variance of log √F(5, 8), against a sample of 4 · 10⁶: standard error .0003.
