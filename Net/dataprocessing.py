@@ -153,7 +153,7 @@ class Labelled(NamedTuple):
 
     `pairs`, (pixels, 2, bands) float32, and `labels`, (pixels,), 0 changed, 1 unchanged, are those of `preprocessing`;
     `places` tells the pairs of images that they are of from others (`hscd.scenes.fingerprint`). `held_out`, (pixels,)
-    boolean, are those of the validation part; None where the data set has none.
+    boolean, are those to validate on, of the validation part or of blocks; None where these are to be drawn at random.
     """
 
     pairs: np.ndarray
@@ -168,7 +168,8 @@ def labelled_pixels(name: str, conf: Settings, *, judged: bool = False) -> Label
     Args:
         name: the data set's section.
         conf: checked settings.
-        judged: of a data set that is divided into parts, take the test part; else the train and the validation part.
+        judged: of a data set that is divided into parts, take the test part; else the train and the validation part,
+            which may also be one of blocks (`validation`).
 
     Raises:
         InputError: as `load_dataset`; also if every pixel of a pair is masked, or no pixel is of one of the classes.
@@ -181,10 +182,10 @@ def labelled_pixels(name: str, conf: Settings, *, judged: bool = False) -> Label
     for (files, *_), mask in zip(opened, valid, strict=True):
         if mask is not None and not mask.any():
             raise InputError(nothing_left(files, section, conf))
-    divided = _divided(opened, label_maps, valid, section, conf) if section.parts else []
+    divided, taken, known = _divided(opened, label_maps, valid, section, conf, judged)
     wanted = (parts.TEST,) if judged else (parts.TRAIN, parts.VALIDATION)
-    if divided:
-        label_maps = [parts.only(values, of, wanted) for values, (of, _) in zip(label_maps, divided, strict=True)]
+    if taken is not None:
+        label_maps = [parts.only(values, of, wanted) for values, of in zip(label_maps, taken, strict=True)]
     pairs, labels = preprocessing(
         befores, afters, label_maps, section, False, conf.apply_rescaling, valid, available_memory()
     )
@@ -198,11 +199,24 @@ def labelled_pixels(name: str, conf: Settings, *, judged: bool = False) -> Label
         fingerprint(window_of(before), window_of(after), before.shape)
         for before, after in zip(befores, afters, strict=True)
     )
-    if not divided:
+    if divided is not None:
+        places = tuple(part_of(place, of) for place, of in zip(places, divided, strict=True))
+    if taken is None:
         return Labelled(pairs, labels, places)
-    places = tuple(part_of(place, of) for place, (of, _) in zip(places, divided, strict=True))
-    held_out = np.concatenate([of[known & np.isin(of, wanted)] == parts.VALIDATION for of, known in divided])
+    both = zip(taken, known, strict=True)
+    held_out = np.concatenate([of[there & np.isin(of, wanted)] == parts.VALIDATION for of, there in both])
     return Labelled(pairs, labels, places, parts.validated(section, labels, held_out))
+
+
+class _Divided(NamedTuple):
+    """Of each pair, (rows, columns) each: its parts, those to take pixels of, and whether their label is known.
+
+    The first is None where the data set has no parts, both are where it is not divided.
+    """
+
+    parts: Sequence[np.ndarray] | None
+    taken: Sequence[np.ndarray] | None
+    known: list[np.ndarray]
 
 
 def _divided(
@@ -211,16 +225,24 @@ def _divided(
     valid: Sequence[np.ndarray | None],
     section: DataSet,
     conf: Settings,
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each pair the parts of its pixels, and whether their label is known, (rows, columns) each."""
-    found = []
-    for (files, before, after), values, mask in zip(opened, label_maps, valid, strict=True):
-        labels = relabel(values, section)
+    judged: bool,
+) -> _Divided:
+    """How the pairs are divided, to judge by their pixels or to learn from them."""
+    if section.parts is None and (judged or conf.validation == parts.RANDOM):
+        return _Divided(None, None, [])
+    labels = []
+    for values, mask in zip(label_maps, valid, strict=True):
+        labels.append(relabel(values, section))
         if mask is not None:
-            labels[~mask] = UNKNOWN
-        of = parts.part_map(section, conf, files.name, labels, before.grid or after.grid)
-        found.append((of, labels != UNKNOWN))
-    return found
+            labels[-1][~mask] = UNKNOWN
+    divided = None
+    if section.parts is not None:
+        divided = [
+            parts.part_map(section, conf, files.name, of, before.grid or after.grid)
+            for (files, before, after), of in zip(opened, labels, strict=True)
+        ]
+    taken = divided if judged else parts.with_validation(section, conf, labels, divided)
+    return _Divided(divided, taken, [of != UNKNOWN for of in labels])
 
 
 def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:

@@ -66,7 +66,8 @@ def train(settings: Settings) -> None:
         for name in dict.fromkeys(data_sets):
             record.add_inputs(pair_files(settings[name]))
         learned = dp.labelled_pixels(settings.train_set, settings)
-        same = settings.test_set == settings.train_set and settings[settings.train_set].parts is None
+        divided = settings[settings.train_set].parts is not None or settings.validation != parts.RANDOM
+        same = settings.test_set == settings.train_set and not divided
         judged = learned if same else dp.labelled_pixels(settings.test_set, settings, judged=True)
         if learned.pairs.shape[-1] != judged.pairs.shape[-1]:
             raise InputError(

@@ -162,3 +162,92 @@ def test_a_search_and_a_test_of_one_scene(space):
     assert "the model was trained on this pair" in space.call("main", test, "PLACE A.nodata=7").stderr
     (space.folder / "stat/PLACE A_town_parts.tif").unlink()
     assert "the model was trained on this pair" in space.call("main", test, *options, "settings.seed=5").stderr
+
+
+# --- validation = blocks ---------------------------------------------------------------------------------------------
+
+IN_BLOCKS = "settings.validation=blocks"
+
+
+def in_blocks(space, *overrides):
+    return read_settings(space.file, [BLOCK, UNSCALED, "PLACE A.nodata=7", IN_BLOCKS, *overrides])
+
+
+def positions(learned):
+    """Row and column of each pixel that was learned from, (pixels, 2), by its values, no two of which are alike."""
+    before, after, _ = make_pair(1, 100, 120)
+    at = {(*before[row, column], *after[row, column]): (row, column) for row, column in np.ndindex(100, 120)}
+    return np.array([at[tuple(pair.ravel().astype(int))] for pair in learned.pairs])
+
+
+def test_validation_in_blocks_is_far_from_what_is_learned_from(space, capsys):
+    learned = dp.labelled_pixels("PLACE A", in_blocks(space))
+    held_out, labels = learned.held_out, learned.labels
+    where = positions(learned)
+    apart = np.abs(where[held_out][:, None] - where[~held_out][None]).max(axis=2)
+    assert apart.min() > 2  # the guard band
+    # Whole blocks of nine, but for the band.
+    blocks = where // 9
+    assert not {*map(tuple, blocks[held_out])} & {*map(tuple, blocks[~held_out])}
+    for label in (0, 1):
+        share = np.mean(held_out[labels == label])
+        # A fifth, less the band, of which small parts lose more.
+        assert 0.05 < share < 0.25
+    counts = [np.count_nonzero(held_out & (labels == label)) for label in (0, 1)]
+    said = capsys.readouterr().err
+    assert (
+        f"[PLACE A]: validation in blocks: train {np.count_nonzero(~held_out & (labels == 0)):,} changed and " in said
+    )
+    assert f"; validation {counts[0]:,} changed and {counts[1]:,} unchanged" in said
+    assert not list((space.folder / "stat").iterdir())
+    assert "/" not in learned.places[0]
+    # From the seed.
+    assert np.array_equal(dp.labelled_pixels("PLACE A", in_blocks(space)).held_out, held_out)
+    other = dp.labelled_pixels("PLACE A", in_blocks(space, "settings.seed=1"))
+    assert len(other.labels) != len(labels) or not np.array_equal(other.held_out, held_out)
+    # What is judged by is not divided.
+    judged = dp.labelled_pixels("PLACE A", in_blocks(space), judged=True)
+    assert judged.held_out is None
+    assert len(judged.labels) == np.count_nonzero(truth(space) != 2)
+
+
+def test_a_validation_part_of_parts_goes_before_validation_in_blocks(space, capsys):
+    expected = dp.labelled_pixels("PLACE A", of(space))
+    capsys.readouterr()
+    learned = dp.labelled_pixels("PLACE A", in_blocks(space, PARTS))
+    assert np.array_equal(learned.held_out, expected.held_out)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("the search is validated on the validation part of parts, not as validation says")
+
+
+def test_blocks_to_validate_on_are_of_the_train_part_where_parts_have_none(space):
+    overrides = "PLACE A.parts=70, 0, 30"
+    learned = dp.labelled_pixels("PLACE A", in_blocks(space, overrides))
+    rows, columns = positions(learned).T
+    found = saved(space)[0]
+    assert set(np.unique(found)) == {0, 1, 3}
+    assert (found[rows, columns] == 1).all()
+    assert 0.05 < learned.held_out.mean() < 0.25
+    judged = dp.labelled_pixels("PLACE A", in_blocks(space, overrides), judged=True)
+    assert len(judged.labels) == np.count_nonzero((found == 3) & (truth(space) != 2))
+    assert learned.places == judged.places
+
+
+def test_blocks_that_leave_nothing_to_validate_on_are_refused(space):
+    # A block of 200 pixels is the whole image, and of small ones nothing is left beside the band.
+    expected = r"\[PLACE A\] validation = blocks: the validation part has 0 changed and 0 unchanged pixels.*parts_block"
+    for side in (2, 200):
+        with pytest.raises(InputError, match=expected):
+            dp.labelled_pixels("PLACE A", in_blocks(space, f"PLACE A.parts_block={side}"))
+
+
+def test_a_search_is_validated_in_blocks(space):
+    options = (BLOCK, IN_BLOCKS, "PLACE A.nodata=7")
+    done = space.call("main", *options)
+    assert done.returncode == 0, done.stderr
+    assert "the model was trained on this pair" in done.stderr
+    learned = dp.labelled_pixels("PLACE A", in_blocks(space))
+    row = pd.read_csv(space.folder / "stat/M_stats.csv").iloc[0]
+    names = ("true_positives", "true_negatives", "false_positives", "false_negatives")
+    assert sum(row[f"val_{name}"] for name in names) == np.count_nonzero(learned.held_out)
+    assert sum(row[f"test_{name}"] for name in names) == np.count_nonzero(truth(space) != 2)

@@ -1,4 +1,4 @@
-"""Stage: the parts of a pair that a training learns from, is validated on and is tested on."""
+"""Stage: the parts of a pair that a training learns from, is validated on and is tested on, in blocks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import config
-from hscd.evaluation.blocks import block_side, drawn_parts
+from hscd.evaluation.blocks import block_side, drawn_parts, drawn_together
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.readers import open_image
 from hscd.records import PIXEL_GRID, Grid
@@ -17,7 +17,9 @@ from hscd.system.errors import InputError, brief
 from hscd.system.messages import tell, warn
 from hscd.system.paths import require_names
 from settings import DataSet, Settings
+from settings.records import VALIDATIONS
 
+RANDOM, BLOCKS = VALIDATIONS
 TRAIN, VALIDATION, TEST = 1, 2, 3
 _NAMES = {TRAIN: "train", VALIDATION: "validation", TEST: "test"}
 
@@ -45,23 +47,80 @@ def part_map(section: DataSet, conf: Settings, pair: str, labels: np.ndarray, gr
     """
     assert section.parts is not None
     file = parts_file(section, conf, pair)
-    side = section.parts_block or block_side(labels.shape)
+    side = _side(section, labels)
     shares = ", ".join(f"{share:g}" for share in section.parts)
     how = f"parts {shares}, blocks of {side}, guard {config.PARTS_GUARD}, seed {conf.seed}"
     if file.exists():
         return _read(file, labels.shape, how)
     require_names([file])
-    classes = np.select([labels == CHANGED, labels == UNCHANGED], [0, 1], -1)
     rng = np.random.default_rng(conf.seed)
-    parts = drawn_parts(labels.shape, side, config.PARTS_GUARD, section.parts, rng, classes)
+    parts = drawn_parts(labels.shape, side, config.PARTS_GUARD, section.parts, rng, _classes(labels))
     gis.write_parts(file, parts, grid or PIXEL_GRID, how)
-    counts = "; ".join(
-        f"{name} {np.count_nonzero(labels[parts == part] == CHANGED):,} changed and "
-        f"{np.count_nonzero(labels[parts == part] == UNCHANGED):,} unchanged"
-        for part, name in _NAMES.items()
-    )
-    tell(f"[{section.name}] {pair}: parts drawn in blocks of {side} pixels: {counts}; {file}")
+    counts = _counted([labels], [parts])
+    said = _said(counts, (TRAIN, VALIDATION, TEST))
+    tell(f"[{section.name}] {pair}: parts drawn in blocks of {side} pixels: {said}; {file}")
     return parts
+
+
+def with_validation(
+    section: DataSet, conf: Settings, labels: Sequence[np.ndarray], divided: Sequence[np.ndarray] | None
+) -> Sequence[np.ndarray] | None:
+    """What a training learns from and is validated on, if that is configured: the parts, or blocks drawn from the seed.
+
+    Args:
+        section: of the data set.
+        conf: checked settings.
+        labels: of each pair, (rows, columns).
+        divided: the parts of each pair, as of `part_map`; None where the data set has none.
+
+    Returns:
+        Of each pair as `part_map`, blocks of the train part, or of all pixels where there are no parts, being drawn to
+        be the validation part; `divided`, where that has one or the validation is to be random.
+    """
+    if conf.validation == RANDOM:
+        return divided
+    if divided and any((of == VALIDATION).any() for of in divided):
+        tell(f"[{section.name}]: the search is validated on the validation part of parts, not as validation says")
+        return divided
+    within = divided or [np.full(of.shape, TRAIN, np.uint8) for of in labels]
+    classes = [np.where(part == TRAIN, _classes(of), -1) for part, of in zip(within, labels, strict=True)]
+    sides = [_side(section, of) for of in labels]
+    share = config.VALIDATION_SPLIT
+    rng = np.random.default_rng([conf.seed, VALIDATION])  # not as the parts, whose blocks may be the same
+    drawn = drawn_together(classes, sides, config.PARTS_GUARD, (1 - share, share), rng)
+    found = [np.where(part == TRAIN, of, part) for part, of in zip(within, drawn, strict=True)]
+    counts = _counted(labels, found)
+    for part in (TRAIN, VALIDATION):
+        where = f"[{section.name}] validation = blocks"
+        _require_both(where, part, counts[part], "give the blocks another side (parts_block)")
+    tell(f"[{section.name}]: validation in blocks: {_said(counts, (TRAIN, VALIDATION))}")
+    return found
+
+
+def _side(section: DataSet, labels: np.ndarray) -> int:
+    return section.parts_block or block_side(labels.shape)
+
+
+def _classes(labels: np.ndarray) -> np.ndarray:
+    """Labels as the classes that are divided."""
+    return np.select([labels == CHANGED, labels == UNCHANGED], [0, 1], -1)
+
+
+def _counted(labels: Sequence[np.ndarray], parts: Sequence[np.ndarray]) -> dict[int, list[int]]:
+    """How many changed and unchanged pixels of all pairs are in each part."""
+    both = list(zip(labels, parts, strict=True))
+    return {
+        part: [
+            sum(int(np.count_nonzero((values == label) & (of == part))) for values, of in both)
+            for label in (CHANGED, UNCHANGED)
+        ]
+        for part in _NAMES
+    }
+
+
+def _said(counts: dict[int, list[int]], told: Sequence[int]) -> str:
+    """What some parts hold, for the terminal."""
+    return "; ".join(f"{_NAMES[part]} {counts[part][0]:,} changed and {counts[part][1]:,} unchanged" for part in told)
 
 
 def _read(file: Path, shape: tuple[int, ...], how: str) -> np.ndarray:
@@ -109,9 +168,15 @@ def validated(section: DataSet, labels: np.ndarray, held_out: np.ndarray) -> np.
         return None
     for part, among in ((TRAIN, ~held_out), (VALIDATION, held_out)):
         found = [int(np.count_nonzero(labels[among] == label)) for label in (CHANGED, UNCHANGED)]
-        if min(found) < 2:
-            raise InputError(
-                f"[{section.name}] parts: the {_NAMES[part]} part has {found[0]} changed and {found[1]} unchanged "
-                "pixels, at least two of each are needed; give it a larger share, or all smaller blocks (parts_block)"
-            )
+        remedy = "give it a larger share, or all smaller blocks (parts_block)"
+        _require_both(f"[{section.name}] parts", part, found, remedy)
     return held_out
+
+
+def _require_both(where: str, part: int, found: Sequence[int], remedy: str) -> None:
+    """Raise an `InputError` where a part has not two pixels of each class."""
+    if min(found) < 2:
+        raise InputError(
+            f"{where}: the {_NAMES[part]} part has {found[0]} changed and {found[1]} unchanged "
+            f"pixels, at least two of each are needed; {remedy}"
+        )

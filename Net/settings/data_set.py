@@ -85,7 +85,8 @@ class DataSet:
         default=None, kw_only=True,
         metadata=key(
             "parts_block", lambda text: parsing.integer(text, 1), "an integer >= 1", None,
-            "side of these blocks in pixels", "a tenth of the shorter side of the image",
+            "side of these blocks in pixels, and of those of validation = blocks",
+            "a tenth of the shorter side of the image",
         ),
     )  # fmt: skip
     pseudo_path: Path = field(

@@ -28,6 +28,8 @@ from settings.presets import PRESETS
 SETTINGS_SECTION = "settings"
 SETTINGS_ALIAS = "setting"
 _TRUE_FALSE = "True or False"
+# Values of the key validation.
+VALIDATIONS = ("random", "blocks")
 
 
 # --- searches --------------------------------------------------------------------------------------------------------
@@ -179,6 +181,14 @@ class Settings:
         default=branches.DEFAULT,
         metadata=member("network", branches.BRANCHES, branches.DEFAULT, "what both images go through"),
     )
+    validation: str = field(
+        default=VALIDATIONS[0],
+        metadata=key(
+            "validation", parsing.one_of(VALIDATIONS), " or ".join(VALIDATIONS), VALIDATIONS[0],
+            "which pixels a search is validated on: a random fifth of each class, or a fifth in blocks (parts_block) "
+            "with a guard band, as neighbours are alike",
+        ),
+    )  # fmt: skip
     seed: int = field(
         metadata=key(
             "seed", lambda text: parsing.integer(text, 0, 2**32 - 1), "an integer from 0 to 4294967295", config.SEED,

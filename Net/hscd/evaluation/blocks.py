@@ -50,9 +50,35 @@ def drawn_parts(
         Roberts et al. (2017), "Cross-validation strategies for data with temporal, spatial, hierarchical, or
         phylogenetic structure", Ecography 40 (blocks).
     """
-    blocks = _blocks(shape, side)
+    counted = np.zeros(shape, np.int64) if classes is None else classes
+    return drawn_together([counted], [side], guard, shares, rng)[0]
+
+
+def drawn_together(
+    classes: Sequence[np.ndarray], sides: Sequence[int], guard: int, shares: Sequence[float], rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Divide several images into parts that have their shares of all of them together.
+
+    Args:
+        classes: of each image, as of `drawn_parts`.
+        sides: of the blocks of each image.
+        guard: as of `drawn_parts`.
+        shares: as of `drawn_parts`.
+        rng: as of `drawn_parts`.
+
+    Returns:
+        Of each image what `drawn_parts` returns of one.
+    """
+    blocks = [_blocks(of.shape, side) for of, side in zip(classes, sides, strict=True)]
+    part_of = _allotted(_counts(blocks, classes), shares, rng)
+    ends = np.cumsum([of[-1, -1] + 1 for of in blocks])
+    drawn = [chosen[of] for chosen, of in zip(np.split(part_of, ends[:-1]), blocks, strict=True)]
+    return [_guarded(parts, guard) for parts in drawn] if guard else drawn
+
+
+def _allotted(counts: np.ndarray, shares: Sequence[float], rng: np.random.Generator) -> np.ndarray:
+    """The part of each block, from 1, of the (blocks, classes) share of each class's pixels that lies in it."""
     wanted = np.asarray(shares, float) / np.sum(shares)
-    counts = _counts(blocks, np.zeros(shape, np.int64) if classes is None else classes)
     part_of = np.empty(len(counts), np.uint8)
     # What each part still lacks of each class.
     lacks = np.repeat(wanted[:, None], counts.shape[1], axis=1)
@@ -64,8 +90,7 @@ def drawn_parts(
             chosen = int(rng.choice(len(wanted), p=wanted))
         lacks[chosen] -= counts[block]
         part_of[block] = chosen + 1
-    parts = part_of[blocks]
-    return _guarded(parts, guard) if guard else parts
+    return part_of
 
 
 def _blocks(shape: tuple[int, int], side: int) -> np.ndarray:
@@ -74,11 +99,16 @@ def _blocks(shape: tuple[int, int], side: int) -> np.ndarray:
     return rows[:, None] * (columns[-1] + 1) + columns
 
 
-def _counts(blocks: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """(blocks, classes) share of each class's pixels that lies in each block."""
-    number, known = int(blocks[-1, -1]) + 1, classes >= 0
-    kinds = int(classes.max()) + 1 if known.any() else 1
-    counts = np.bincount(blocks[known] * kinds + classes[known], minlength=number * kinds).reshape(number, kinds)
+def _counts(blocks: Sequence[np.ndarray], classes: Sequence[np.ndarray]) -> np.ndarray:
+    """(blocks of all images, classes) share of each class's pixels that lies in each block."""
+    kinds = max(1, *(int(of.max()) + 1 for of in classes))
+
+    def count(blocks: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        number, known = int(blocks[-1, -1]) + 1, classes >= 0
+        of_known = blocks[known] * kinds + classes[known]
+        return np.bincount(of_known, minlength=number * kinds).reshape(number, kinds)
+
+    counts = np.concatenate([count(*of) for of in zip(blocks, classes, strict=True)])
     return counts / np.maximum(counts.sum(axis=0), 1)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hscd.evaluation.blocks import NO_PART, block_side, drawn_parts
+from hscd.evaluation.blocks import NO_PART, block_side, drawn_parts, drawn_together
 
 SHARES = (60, 10, 30)
 
@@ -66,3 +66,26 @@ def test_pixels_that_do_not_count_are_in_parts_all_the_same():
 @pytest.mark.parametrize(("shape", "side"), [((400, 300), 30), ((3, 3), 1), ((94, 1000), 9), ((96, 1000), 10)])
 def test_the_side_of_blocks(shape, side):
     assert block_side(shape) == side
+
+
+def test_images_together_have_the_shares_that_one_alone_could_not():
+    # Two images of two blocks. All of class 0 is in the first block of the first image, all of class 1 in the others:
+    # of each class alone a part would get a half of every image, together class 0 goes to the larger part.
+    classes = [np.array([[0, 0, 1, 1]]), np.array([[1, 1, -1, -1]])]
+    for seed in range(5):
+        first, second = drawn_together(classes, [2, 2], 0, (0.8, 0.2), np.random.default_rng(seed))
+        assert first[0, 0] == first[0, 1] == 1
+        # Class 1: two blocks of equal size, the first of which goes to the part that lacks 0.8, the second to that
+        # which lacks more of 0.3 and 0.2.
+        assert (first[0, 2], second[0, 0]) == (1, 1)
+    one, other = np.zeros((30, 40), int), np.zeros((20, 10), int)
+    found = drawn_together([one, other], [5, 2], 0, (1, 1), np.random.default_rng(0))
+    assert [of.shape for of in found] == [(30, 40), (20, 10)]
+    counts = np.bincount(np.concatenate([of.ravel() for of in found]), minlength=3)[1:]
+    assert abs(counts[0] - counts[1]) <= 25  # the largest block
+    # The sides are those of each image: blocks of five there, of two here.
+    assert all(len(np.unique(one_block)) == 1 for one_block in np.split(found[0][:5], 8, axis=1))
+    assert all(len(np.unique(one_block)) == 1 for one_block in np.split(found[1][:2], 5, axis=1))
+    guarded = drawn_together([one, other], [5, 2], 1, (1, 1), np.random.default_rng(0))
+    assert all(np.array_equal(of[there > 0], there[there > 0]) for of, there in zip(found, guarded, strict=True))
+    assert all((there == 0).any() for there in guarded)
