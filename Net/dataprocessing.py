@@ -152,13 +152,16 @@ class Labelled(NamedTuple):
     """The pixels of a data set whose label is known.
 
     `pairs`, (pixels, 2, bands) float32, and `labels`, (pixels,), 0 changed, 1 unchanged, are those of `preprocessing`;
-    `places` tells the pairs of images that they are of from others (`hscd.scenes.fingerprint`). `held_out`, (pixels,)
-    boolean, are those to validate on, of the validation part or of blocks; None where these are to be drawn at random.
+    `places` tells the pairs of images that they are of from others (`hscd.scenes.fingerprint`), `names` and `sizes` are
+    their names and how many pixels each has. `held_out`, (pixels,) boolean, are those to validate on, of the validation
+    part or of blocks; None where these are to be drawn at random.
     """
 
     pairs: np.ndarray
     labels: np.ndarray
     places: tuple[str, ...]
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
     held_out: np.ndarray | None = None
 
 
@@ -177,7 +180,7 @@ def labelled_pixels(name: str, conf: Settings, *, judged: bool = False) -> Label
     section = conf[name]
     require_labels(section, conf)
     opened = _opened(name, conf)
-    befores, afters, label_maps, _ = _loaded(opened, section, conf)
+    befores, afters, label_maps, names = _loaded(opened, section, conf)
     valid = [valid_pixels(images, [None, None]) for images in zip(befores, afters, strict=True)]  # masked is NaN by now
     for (files, *_), mask in zip(opened, valid, strict=True):
         if mask is not None and not mask.any():
@@ -201,11 +204,13 @@ def labelled_pixels(name: str, conf: Settings, *, judged: bool = False) -> Label
     )
     if divided is not None:
         places = tuple(part_of(place, of) for place, of in zip(places, divided, strict=True))
-    if taken is None:
-        return Labelled(pairs, labels, places)
-    both = zip(taken, known, strict=True)
-    held_out = np.concatenate([of[there & np.isin(of, wanted)] == parts.VALIDATION for of, there in both])
-    return Labelled(pairs, labels, places, parts.validated(section, labels, held_out))
+    held_out = None
+    if taken is not None:
+        known = [there & np.isin(of, wanted) for of, there in zip(taken, known, strict=True)]
+        to_validate = [of[there] == parts.VALIDATION for of, there in zip(taken, known, strict=True)]
+        held_out = parts.validated(section, labels, np.concatenate(to_validate))
+    sizes = tuple(int(np.count_nonzero(there)) for there in known)
+    return Labelled(pairs, labels, places, tuple(names), sizes, held_out)
 
 
 class _Divided(NamedTuple):
@@ -228,8 +233,6 @@ def _divided(
     judged: bool,
 ) -> _Divided:
     """How the pairs are divided, to judge by their pixels or to learn from them."""
-    if section.parts is None and (judged or conf.validation == parts.RANDOM):
-        return _Divided(None, None, [])
     labels = []
     for values, mask in zip(label_maps, valid, strict=True):
         labels.append(relabel(values, section))

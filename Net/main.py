@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from hscd.labels import UNKNOWN
 from hscd.models import saved as models
 from hscd.records import PseudoLabels
 from hscd.reports import tables
-from hscd.scenes.fingerprint import fingerprint, learned_from, part_of
+from hscd.scenes.fingerprint import NO, PART, YES, fingerprint, part_of, seen_in_training
 from hscd.scenes.inspection import named
 from hscd.scenes.scene import Scene
 from hscd.selections import corrected_labels
@@ -74,14 +75,14 @@ def train(settings: Settings) -> None:
                 f"train_set [{settings.train_set}] has {learned.pairs.shape[-1]} bands, test_set [{settings.test_set}] "
                 f"has {judged.pairs.shape[-1]}; a model fits one number of bands"
             )
-        shared = sum(learned_from(place, learned.places) for place in judged.places)
-        for doubt in doubts.of_shared_pairs(shared, len(judged.places)):
+        seen = [seen_in_training(place, learned.places) for place in judged.places]
+        for doubt in doubts.of_shared_pairs(len(seen) - seen.count(NO), len(seen)):
             warn(f"train_set [{settings.train_set}], test_set [{settings.test_set}]: {doubt}")
-        _search(settings, learned, judged, record)
+        _search(settings, learned, judged, np.array(seen), record)
 
 
-def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, record: RunRecord) -> None:
-    """Search for a model, and tell what came out."""
+def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen: np.ndarray, record: RunRecord) -> None:
+    """Search for a model, and tell what came out, apart for pairs that were not `seen` in training."""
     import siamese
     from hscd.search.engines import best_trial
 
@@ -103,19 +104,29 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, recor
         engine_options=plan.engine_options,
         held_out=learned.held_out,
     )
-    record.add_model(**models.weight_counts(siamese.load_model(settings.model_path / settings.model_name)))
+    model = siamese.load_model(settings.model_path / settings.model_name)
+    record.add_model(**models.weight_counts(model))
     best = best_trial(trials)
     counts = best.report["test"][0]
     where = f"{'' if settings[settings.test_set].parts is None else 'the test part of '}{settings.test_set}"
     record.add_result(
         "best trial",
-        {"trial_id": best.trial_id, "trials": len(trials), "val_loss": best.report["loss"]} | tables.metrics(counts),
+        {"trial_id": best.trial_id, "trials": len(trials), "val_loss": best.report["loss"]}
+        | tables.metrics(counts)
+        | {report.SEEN: dict(zip(judged.names, seen.tolist(), strict=True))},
     )
     result(
         f"{settings.model_name}: best trial {best.trial_id} of {len(trials)}, validation loss "
         f"{best.report['loss']:.5f}; on {where}: {tables.summary(counts)} "
         "(thresholded on the labelled pixels alone; a test may differ)"
     )
+    new = seen == NO
+    if new.any() and not new.all():
+        pixels = np.repeat(new, judged.sizes)
+        with suppress(InputError):  # where all their distances are equal, which no threshold cuts
+            counts = siamese.judge(model, judged.pairs[pixels], judged.labels[pixels])[0]
+            record.add_apart({"unseen": {"pairs": int(new.sum())} | tables.metrics(counts)})
+            result(f"{where}, the {new.sum()} of {len(new)} pairs not seen in training: {tables.summary(counts)}")
 
 
 def test(settings: Settings) -> None:
@@ -157,15 +168,21 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> None:
         for name in pseudo:
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
     trained_on = models.trained_on(prefix)
+    rows = []
     for scene in scenes:
+        seen = None
         if (scene.truth != UNKNOWN).any():
             scene, place = _to_judge(settings, scene, record)
-            for doubt in doubts.of_shared_pairs(int(learned_from(place, trained_on)), 1):
+            seen = seen_in_training(place, trained_on)
+            for doubt in doubts.of_shared_pairs(int(seen in (PART, YES)), 1):
                 warn(f"[{section.name}] {scene.name}, model {settings.model_name}: {doubt}")
         try:
-            record.add_result(scene.name, test_pair(settings, plan, scene, pseudo.get(scene.name), record))
+            row = test_pair(settings, plan, scene, pseudo.get(scene.name), record, seen)
         except InputError as error:
             raise InputError(f"[{section.name}] {scene.name}, model {settings.model_name}: {error}") from error
+        record.add_result(scene.name, row)
+        rows.append(row)
+    record.add_apart(report.tell_apart(f"[{section.name}] model {settings.model_name}", rows))
 
 
 def _to_judge(settings: Settings, scene: Scene, record: RunRecord) -> tuple[Scene, str]:
@@ -180,7 +197,7 @@ def _to_judge(settings: Settings, scene: Scene, record: RunRecord) -> tuple[Scen
 
 
 def test_pair(
-    settings: Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels | None, record: RunRecord
+    settings: Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels | None, record: RunRecord, seen: str | None
 ) -> tables.Row:
     """Load the model afresh, fine-tune it if there are pseudo-labels, and map, judge and report one pair; its figures.
 
@@ -190,6 +207,7 @@ def test_pair(
         scene: the pair.
         pseudo: the pair's pseudo-labels; None for no fine-tuning.
         record: of the run.
+        seen: whether the model was trained on it, as `hscd.scenes.fingerprint` has it.
     """
     import siamese
 
@@ -213,7 +231,7 @@ def test_pair(
         warn(f"{where}: {doubt}")
     files, time_column = _files(settings, plan, scene.name), "prediction_time"
     agreements = zip(AGREEMENT_COLUMNS, (*agreement, kept), strict=True)
-    row = report.figures(result, time_column, tuning | dict(agreements))
+    row = report.figures(result, time_column, tuning | dict(agreements) | {report.SEEN: seen})
     tags = {"MODEL": settings.model_name, "FINE_TUNING": plan.selection_label}
     report.write(files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags)
     row |= report.tell(files, named(scene.before), result)

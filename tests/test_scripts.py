@@ -31,6 +31,7 @@ METRICS = [
     "kappa", "f1", "precision", "recall", "iou",
 ]  # fmt: skip
 CORRECTED = [f"{name}_correction" for name in METRICS]
+BOUNDS = ["kappa_low", "kappa_high", "f1_low", "f1_high"]
 HEAD = ["total_examples", "total_pixels", "threshold"]
 PSEUDO_COLUMNS = [
     *HEAD,
@@ -38,16 +39,20 @@ PSEUDO_COLUMNS = [
     "generation_time",
     *CORRECTED,
     "correction_time",
+    *BOUNDS,
+    *(f"{name}_correction" for name in BOUNDS),
 ]
 PSEUDO_CORRECTED_COLUMNS = [
     *HEAD,
     *METRICS,
     "generation_time",
     "correction_time",
+    *BOUNDS,
 ]
 TUNING_COLUMNS = [
     "pseudo_qty", "extraction_time", "ft_epochs", "ft_best_epoch", "ft_stopped", "ft_time", "ft_loss", "ft_val_loss",
-    "ft_val_acc", "pseudo_acc", "pseudo_acc_corrected", "agreement_before_after",
+    "ft_val_acc", "pseudo_acc", "pseudo_acc_corrected", "agreement_before_after", "seen_in_training",
+    *BOUNDS, *(f"{name}_correction" for name in BOUNDS),
 ]  # fmt: skip
 TEST_COLUMNS = [
     *HEAD, *METRICS, "prediction_time", *CORRECTED, "correction_time", *TUNING_COLUMNS,

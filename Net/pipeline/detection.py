@@ -94,9 +94,14 @@ def _summarise(result: MapResult, probability: np.ndarray, scene: Scene, path: P
         lines.append(f"largest areas: {', '.join(shown)}")
         lines.append(f"sure: {100 * sure:.0f} % of the changed pixels have a probability of {_SURE:g} and more")
     if result.counts.total:
-        lines.append(f"against the labels{_of(result, pixels)}: {tables.summary(result.corrected_counts)}")
+        lines.append(f"against the labels{_of(result, pixels)}: {_right(result)}")
     messages.result("\n".join(lines))
     return report.figures(result, "detection_time", report.extent(result, areas, unit))
+
+
+def _right(result: MapResult) -> str:
+    """How right the map is, and how sure that is."""
+    return tables.summary(result.corrected_counts, result.intervals[1])
 
 
 def _of(result: MapResult, pixels: int) -> str:

@@ -14,7 +14,7 @@ from hscd.detectors import DETECTORS
 from hscd.models import saved as models
 from hscd.normalisation import NORMALISATIONS
 from hscd.registry import Registry
-from hscd.scenes.fingerprint import learned_from
+from hscd.scenes.fingerprint import NO, seen_in_training
 from hscd.system import parsing
 from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
@@ -88,7 +88,7 @@ class Method:
         trained_on = models.trained_on(model_prefix(base, self.model))
         if not trained_on:
             return UNTOLD_LABELS
-        if learned_from(place, trained_on):
+        if seen_in_training(place, trained_on) != NO:
             return THESE_LABELS
         return OTHER_PARTS if place in trained_on else OTHER_LABELS
 

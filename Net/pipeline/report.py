@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,13 @@ from hscd.evaluation.confusion import PLAUSIBLE_SHARE, Confusion, changed_share
 from hscd.evaluation.result import MapResult
 from hscd.labels import UNKNOWN
 from hscd.reports import gis, maps, tables
+from hscd.scenes.fingerprint import NO, PART, YES
 from hscd.system import messages, storage
+
+# The column that says whether a model was trained on a pair.
+SEEN = "seen_in_training"
+# Figures whose mean over pairs is told.
+_MEANS = ("overall_accuracy", "kappa", "f1", "precision", "recall", "iou")
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,14 @@ def figures(result: MapResult, time_column: str, more: Mapping[str, object] | No
         | tables.metrics(result.corrected_counts, "_correction")
         | {"correction_time": result.seconds}
         | dict(more or {})
+        | _bounds(result)
     )
+
+
+def _bounds(result: MapResult) -> tables.Row:
+    """The columns of intervals of a map's figures, before and after correction."""
+    before, after = result.intervals
+    return tables.bounds(before) | tables.bounds(after, "_correction")
 
 
 def write(
@@ -91,7 +104,8 @@ def write(
     if files.corrected_table:
         head = {name: row[name] for name in ("total_examples", "total_pixels", "threshold")}
         times = {name: row[name] for name in (time_column, "correction_time")}
-        storage.write_csv(files.tables[1], [head | tables.metrics(result.corrected_counts) | times])
+        of_map = tables.metrics(result.corrected_counts) | times | tables.bounds(result.intervals[1])
+        storage.write_csv(files.tables[1], [head | of_map])
     for picture, labels in zip(files.pictures, (result.labels, result.corrected), strict=False):
         maps.write_classes(picture, maps.prediction_panels(labels, result.truth))
     scores, threshold = result.score_map.scores, result.cut.value
@@ -121,7 +135,8 @@ def tell(files: ResultFiles, read: str, result: MapResult) -> tables.Row:
     """
     name = f"{files.prefix.name} ({read})"
     areas, unit = gis.changed_areas(files.all[-1], result.corrected, result.score_map.grid)
-    messages.result(f"{name}: {tables.outcome((result.labels, result.corrected), _both(result), areas, unit)}")
+    both = result.labels, result.corrected
+    messages.result(f"{name}: {tables.outcome(both, _both(result), areas, unit, result.intervals)}")
     doubt(name, result)
     return extent(result, areas, unit)
 
@@ -148,3 +163,38 @@ def doubt(name: str, result: MapResult) -> None:
 
 def _both(result: MapResult) -> tuple[Confusion, Confusion]:
     return result.counts, result.corrected_counts
+
+
+def tell_apart(where: str, rows: Sequence[tables.Row]) -> dict[str, tables.Row]:
+    """Print the mean figures of the pairs that a model was not trained on apart from the others, where there are both.
+
+    Args:
+        where: what the figures are of.
+        rows: `figures` of each pair, with the column `SEEN`.
+
+    Returns:
+        The number of `pairs` and the means of those that are "unseen" and of those that are "seen", of a part too.
+    """
+    groups = {
+        "unseen": [row for row in rows if row[SEEN] == NO],
+        "seen": [row for row in rows if row[SEEN] in (PART, YES)],
+    }
+    if not all(groups.values()):
+        return {}
+    found = {}
+    for name, of in groups.items():
+        columns = [column + suffix for suffix in ("", "_correction") for column in _MEANS]
+        found[name] = {"pairs": len(of)} | {column: _mean([row[column] for row in of]) for column in columns}
+        said = (
+            f"kappa {found[name]['kappa' + suffix]:.3f}, F1 {found[name]['f1' + suffix]:.3f}"
+            for suffix in ("", "_correction")
+        )
+        pairs = f"{len(of)} {'pair' if len(of) == 1 else 'pairs'} {'not ' if name == 'unseen' else ''}seen in training"
+        messages.result(f"{where}: mean of the {pairs}: {'; corrected: '.join(said)}")
+    return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Of those that are defined; NaN where none is."""
+    defined = [value for value in values if np.isfinite(value)]
+    return float(np.mean(defined)) if defined else float("nan")

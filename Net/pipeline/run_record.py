@@ -42,6 +42,7 @@ class RunRecord:
         self._data_sets = list(dict.fromkeys(data_sets))
         self._inputs: list[dict[str, Any]] = []
         self._results: dict[str, Any] = {}
+        self._apart: dict[str, Any] = {}
         self._model: dict[str, Any] = {}
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
@@ -59,6 +60,10 @@ class RunRecord:
     def add_result(self, name: str, figures: Mapping[str, Any]) -> None:
         """Note what came out for a pair, or for a search."""
         self._results[name] = dict(figures)
+
+    def add_apart(self, figures: Mapping[str, Mapping[str, Any]]) -> None:
+        """Note figures of pairs that were seen in training and of those that were not, by name."""
+        self._apart |= figures
 
     def add_model(self, **told: Any) -> None:
         """Note what a model is like."""
@@ -79,6 +84,7 @@ class RunRecord:
             "inputs": self._inputs,
             "model": self._model,
             "results": self._results,
+            "apart": self._apart,
             "warnings": list(warnings),
         }
         text = json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)

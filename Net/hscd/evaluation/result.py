@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from hscd.corrections import Correct
+from hscd.evaluation.bootstrap import Interval, intervals
 from hscd.evaluation.confusion import Confusion, confusion
 from hscd.scores import Cut, ScoreMap, classify
 
@@ -30,6 +33,11 @@ class MapResult:
     counts: Confusion
     corrected_counts: Confusion
     seconds: float
+
+    @cached_property
+    def intervals(self) -> tuple[Mapping[str, Interval], Mapping[str, Interval]]:
+        """How sure kappa and F1 are, before and after spatial correction (`hscd.evaluation.bootstrap`)."""
+        return intervals(self.labels, self.truth), intervals(self.corrected, self.truth)
 
 
 def mapped(name: str, score_map: ScoreMap, cut: Cut, correct: Correct, truth: np.ndarray) -> MapResult:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from hscd.evaluation.bootstrap import Interval
 from hscd.evaluation.confusion import Confusion, changed_share
 from hscd.labels import UNKNOWN
 from hscd.records import Trial
@@ -32,14 +33,29 @@ def metrics(counts: Confusion, suffix: str = "") -> Row:
     return {name + suffix: value if counts.total else None for name, value in row.items()}
 
 
-def summary(counts: Confusion) -> str:
-    """A part of a line for the terminal."""
+def bounds(found: Mapping[str, Interval], suffix: str = "") -> Row:
+    """Intervals of metrics, in the order of the reports; empty where they are not known."""
+    return {
+        f"{name}_{end}{suffix}": None if math.isnan(value) else value
+        for name, interval in found.items()
+        for end, value in zip(("low", "high"), interval, strict=True)
+    }
+
+
+def summary(counts: Confusion, found: Mapping[str, Interval] | None = None) -> str:
+    """A part of a line for the terminal, with intervals of kappa and F1 where they are given and known."""
     if counts.total == 0:
         return "no pixel of known label, no metrics"
-    kappa, f1 = (
-        "undefined" if math.isnan(value) else f"{value:.3f}"  # of labels of one class, for example
-        for value in (counts.kappa, counts.f1)
-    )
+
+    def said(name: str, value: float) -> str:
+        if math.isnan(value):
+            return "undefined"  # of labels of one class, for example
+        interval = (found or {}).get(name)
+        if interval is None or math.isnan(interval.low):
+            return f"{value:.3f}"
+        return f"{value:.3f} ({interval.low:.3f} … {interval.high:.3f})"
+
+    kappa, f1 = said("kappa", counts.kappa), said("f1", counts.f1)
     return f"overall accuracy {counts.overall_accuracy:.2%}, kappa {kappa}, F1 {f1}"
 
 
@@ -59,12 +75,19 @@ def total(areas: np.ndarray, unit: str) -> str:
     return f"{area(areas.sum(), unit)} in {len(areas):,} {'area' if len(areas) == 1 else 'areas'}"
 
 
-def outcome(maps: Sequence[np.ndarray], counts: Sequence[Confusion], areas: np.ndarray, unit: str) -> str:
+def outcome(
+    maps: Sequence[np.ndarray],
+    counts: Sequence[Confusion],
+    areas: np.ndarray,
+    unit: str,
+    found: Sequence[Mapping[str, Interval] | None] = (None, None),
+) -> str:
     """What came out for a pair, in one line for the terminal: how much of it is changed, and how right that is.
 
     Args:
         maps: labels before and after spatial correction.
         counts: of both.
+        found: intervals of both.
         areas: those of the changed regions after correction.
         unit: of them, "m²" or "pixels".
     """
@@ -74,7 +97,7 @@ def outcome(maps: Sequence[np.ndarray], counts: Sequence[Confusion], areas: np.n
     changed[1] += f", {total(areas, unit)}"
     if counts[0].total == 0:
         return f"{changed[0]}; corrected: {changed[1]}; {summary(counts[0])}"
-    said = [f"{share}, {summary(of_map)}" for share, of_map in zip(changed, counts, strict=True)]
+    said = [f"{share}, {summary(of, sure)}" for share, of, sure in zip(changed, counts, found, strict=True)]
     return "; corrected: ".join(said)
 
 

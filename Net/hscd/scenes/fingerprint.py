@@ -10,6 +10,9 @@ import numpy as np
 # Pixels that are looked at, along the diagonal: few tiles of a file have to be read.
 _PIXELS = 16
 
+# Whether pixels were learned from.
+NO, PART, YES = "no", "part", "yes"
+
 Window = Callable[[slice, slice], np.ndarray]
 
 
@@ -46,13 +49,21 @@ def part_of(place: str, parts: np.ndarray) -> str:
     return f"{place}/{hashlib.blake2b(np.ascontiguousarray(parts).tobytes(), digest_size=8).hexdigest()}"
 
 
-def learned_from(place: str, trained_on: Collection[str]) -> bool:
-    """Whether a model may have learned from pixels that it is judged on.
+def seen_in_training(place: str, trained_on: Collection[str]) -> str | None:
+    """Whether a model learned from pixels that it is judged on.
 
     Args:
         place: fingerprint of a pair all of whose pixels are judged on, or, if it is that of `part_of`, those of its
             test part.
         trained_on: fingerprints of the pairs that it learned from, wholly or, likewise, from other parts than that.
+
+    Returns:
+        YES, NO, or PART where it may have learned from a part of them; None where nothing is known of its training.
     """
+    if not trained_on:
+        return None
     pair, _, parts = place.partition("/")
-    return any(other.partition("/")[0] == pair and not (parts and other == place) for other in trained_on)
+    of_pair = {other for other in trained_on if other.partition("/")[0] == pair}
+    if pair in of_pair:
+        return YES
+    return PART if of_pair - ({place} if parts else set()) else NO

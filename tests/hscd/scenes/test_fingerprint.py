@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hscd.scenes.fingerprint import fingerprint, learned_from, part_of, window_of
+from hscd.scenes.fingerprint import NO, PART, YES, fingerprint, part_of, seen_in_training, window_of
 
 
 def of(before, after):
@@ -57,10 +57,11 @@ def test_what_was_learned_from_is_told_from_what_was_kept_apart():
     parts, others = part_of("ab", one), part_of("ab", other)
     assert parts == part_of("ab", one[:, :]) != others
     assert parts.startswith("ab/")
-    assert not any(learned_from(place, ()) for place in ("ab", parts))
-    assert not any(learned_from(place, ["abc", part_of("abc", one)]) for place in ("ab", parts))
-    assert all(learned_from(place, ["cd", "ab"]) for place in ("ab", parts))  # all of it
+    for place in ("ab", parts):
+        assert seen_in_training(place, ()) is None
+        assert seen_in_training(place, ["abc", part_of("abc", one)]) == NO
+        assert seen_in_training(place, ["cd", "ab"]) == seen_in_training(place, ["ab", parts]) == YES
     # Parts: all pixels have some that were learned from, the same parts keep the test part out, others do not.
-    assert learned_from("ab", [parts])
-    assert not learned_from(parts, ["cd", parts])
-    assert learned_from(parts, [others])
+    assert seen_in_training("ab", [parts]) == PART
+    assert seen_in_training(parts, ["cd", parts]) == NO
+    assert seen_in_training(parts, [others]) == seen_in_training(parts, [parts, others]) == PART
