@@ -123,7 +123,7 @@ def table(found: dict[tuple[str, str], list[Judged]]) -> str:
     ]
     for (name, validation), rows in found.items():
         both = [[row.validation for row in rows], [row.test for row in rows]]
-        cells = [_cell([of.loss for of in figures]) for figures in both]
+        cells = [_cell([of.loss for of in figures], digits=4) for figures in both]
         cells += [_cell([of.kappa for of in figures]) for figures in both]
         cells.append(_cell([row.elsewhere.kappa for row in rows if row.elsewhere]))
         cells += [_cell([of.accuracy for of in figures]) for figures in both]
@@ -132,8 +132,11 @@ def table(found: dict[tuple[str, str], list[Judged]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(values: Sequence[float]) -> str:
-    return f"{np.mean(values):.3f} ({min(values):.3f} … {max(values):.3f})" if values else "–"
+def _cell(values: Sequence[float], digits: int = 3) -> str:
+    if not values:
+        return "–"
+    mean, low, high = (f"{of(values):.{digits}f}" for of in (np.mean, min, max))
+    return f"{mean} ({low} … {high})"
 
 
 def main(arguments: Sequence[str] = ()) -> None:

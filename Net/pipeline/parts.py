@@ -19,7 +19,7 @@ from hscd.system.paths import require_names
 from settings import DataSet, Settings
 from settings.records import VALIDATIONS
 
-RANDOM, BLOCKS = VALIDATIONS
+RANDOM = VALIDATIONS[0]
 TRAIN, VALIDATION, TEST = 1, 2, 3
 _NAMES = {TRAIN: "train", VALIDATION: "validation", TEST: "test"}
 

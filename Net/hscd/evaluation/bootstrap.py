@@ -21,7 +21,9 @@ class Interval(NamedTuple):
     high: float
 
 
-UNKNOWN_INTERVAL = Interval(float("nan"), float("nan"))
+_NOT_KNOWN = Interval(float("nan"), float("nan"))
+# Of a map that nothing is said of.
+NONE_KNOWN: Mapping[str, Interval] = {"kappa": _NOT_KNOWN, "f1": _NOT_KNOWN}
 
 
 def intervals(labels: np.ndarray, truth: np.ndarray, seed: int = 0) -> Mapping[str, Interval]:
@@ -47,7 +49,7 @@ def intervals(labels: np.ndarray, truth: np.ndarray, seed: int = 0) -> Mapping[s
     counts = counts[counts.any(axis=1)]
     blocks = len(counts)
     if blocks < _LEAST_BLOCKS:
-        return dict.fromkeys(("kappa", "f1"), UNKNOWN_INTERVAL)
+        return NONE_KNOWN
     times = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), _DRAWS)
     drawn = times @ counts
     return {"kappa": _interval(kappa(drawn)), "f1": _interval(_f1(drawn))}
@@ -64,7 +66,7 @@ def _interval(values: np.ndarray) -> Interval:
     """Of the draws in which the figure is defined: one may hold a single class."""
     values = values[np.isfinite(values)]
     if not values.size:
-        return UNKNOWN_INTERVAL
+        return _NOT_KNOWN
     tail = 100 * (1 - CONFIDENCE) / 2
     low, high = np.percentile(values, (tail, 100 - tail))
     return Interval(float(low), float(high))

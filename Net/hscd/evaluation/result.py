@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from hscd.corrections import Correct
-from hscd.evaluation.bootstrap import Interval, intervals
+from hscd.evaluation.bootstrap import NONE_KNOWN, Interval, intervals
 from hscd.evaluation.confusion import Confusion, confusion
 from hscd.scores import Cut, ScoreMap, classify
 
@@ -37,6 +37,8 @@ class MapResult:
     @cached_property
     def intervals(self) -> tuple[Mapping[str, Interval], Mapping[str, Interval]]:
         """How sure kappa and F1 are, before and after spatial correction (`hscd.evaluation.bootstrap`)."""
+        if not self.counts.total:
+            return NONE_KNOWN, NONE_KNOWN
         return intervals(self.labels, self.truth), intervals(self.corrected, self.truth)
 
 
