@@ -51,11 +51,11 @@ PSEUDO_CORRECTED_COLUMNS = [
 ]
 TUNING_COLUMNS = [
     "pseudo_qty", "extraction_time", "ft_epochs", "ft_best_epoch", "ft_stopped", "ft_time", "ft_loss", "ft_val_loss",
-    "ft_val_acc", "pseudo_acc", "pseudo_acc_corrected", "agreement_before_after", "seen_in_training",
-    *BOUNDS, *(f"{name}_correction" for name in BOUNDS),
+    "ft_val_acc", "pseudo_acc", "pseudo_acc_corrected", "agreement_before_after",
 ]  # fmt: skip
 TEST_COLUMNS = [
-    *HEAD, *METRICS, "prediction_time", *CORRECTED, "correction_time", *TUNING_COLUMNS,
+    *HEAD, *METRICS, "prediction_time", *CORRECTED, "correction_time", *TUNING_COLUMNS, "seen_in_training",
+    *BOUNDS, *(f"{name}_correction" for name in BOUNDS),
 ]  # fmt: skip
 SPLIT_COLUMNS = [
     "overall_acc", "true_positives", "true_negatives", "false_positives", "false_negatives", "thresh",
