@@ -66,6 +66,10 @@ def test_of_few_blocks_or_where_the_figure_is_undefined_nothing_is_said():
     labels, truth = maps(np.random.default_rng(4), shape=(24, 24))  # nine blocks of eight pixels
     assert np.isnan(list(intervals(labels, truth).values())).all()
     assert not np.isnan(list(intervals(*maps(np.random.default_rng(4), shape=(24, 32))).values())).any()
+    # 120 blocks of ten pixels, nine of which have labels: those are what is drawn from.
+    labels, truth = maps(np.random.default_rng(4))
+    truth[30:], truth[:, 30:] = UNKNOWN, UNKNOWN
+    assert np.isnan(list(intervals(labels, truth).values())).all()
     same = np.full((96, 120), UNCHANGED, np.uint8)
     assert np.isnan(list(intervals(same, same).values())).all()
     # One changed pixel, found: draws without its block are left out, in all others it is all right.
