@@ -41,6 +41,8 @@ Images = list[np.ndarray]
 
 # Bytes that a test needs at once for each pixel of a pair: distance, prediction, correction, truth, mask, and copies.
 _MAP_BYTES = 12
+# More of an ensemble: sums, votes, the scores of its first members, probability.
+_ENSEMBLE_BYTES = 22
 # And for kinds of change: their map, what is numbered, and copies.
 _KINDS_BYTES = 4
 # And for each pixel of the others meanwhile: distance, truth, mask.
@@ -298,6 +300,7 @@ def _held(pairs: list[tuple[PairFiles, Image, Image]], conf: Settings) -> list[t
     room = memory_limit(conf)
     pixels = [math.prod(before.shape[:2]) for _, before, _ in pairs]
     of_one = _MAP_BYTES + (0 if KINDS[conf.kinds] is None else _KINDS_BYTES)
+    of_one += _ENSEMBLE_BYTES if len(conf.members) > 1 else 0
     maps = of_one * max(pixels) + _KEPT_BYTES * (sum(pixels) - max(pixels))
     require_room(f"{conf.file}: memory_limit: the maps of all pairs", maps, room)
     fits = _bytes(pairs) <= _to_fill(room - maps, conf)

@@ -29,6 +29,7 @@ from hscd.system.paths import require_names, require_regular
 from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
 from pipeline import kinds, report
+from pipeline.ensemble import ensembled
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import recorded
@@ -176,7 +177,11 @@ def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[
             where = f"[{section_name}] {given.name}"
             try:
                 scene = plan.normalised(given)
-                detector = plan.detector()
+                if len(plan.members) > 1:
+                    ensemble = ensembled(plan, scene, where)
+                    found.append((scene, ensemble.score_map, ensemble.cut))
+                    continue
+                detector = plan.detector(plan.members[0][0])
                 score_map = plan.score(detector, scene)
                 cut = plan.cut(score_map, scene, where)
             except InputError as error:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from hscd.corrections.spatial import spatial_correction
+from hscd.evaluation.calibration import Calibration, calibrated
 from hscd.evaluation.confusion import changed_share
-from hscd.evaluation.probability import probability_of_change
+from hscd.evaluation.ensemble import SURELY_CHANGED, SURELY_UNCHANGED
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNKNOWN
-from hscd.reports import gis, maps, tables
+from hscd.reports import gis, maps, reliability, tables
 from hscd.scenes.scene import Scene
-from hscd.system import messages, progress
+from hscd.scores import ScoreMap
+from hscd.system import messages, progress, storage
 from hscd.system.errors import InputError
 from hscd.system.paths import require_names
 from pair_finding import pair_files
 from pipeline import kinds, report
+from pipeline.ensemble import Ensemble, ensembled, member_probability, turns
 from pipeline.plan import Plan
 from pipeline.run_record import recorded
 from settings import Settings
 
 _FILES = ("change.tif", "score.tif", "changes.gpkg", "change.png", "score.png", "run.json")
+# Beside them: of an ensemble; where there are labels.
+_UNCERTAIN, _CALIBRATION = "uncertain.png", ("calibration.csv", "calibration.png")
 # Seconds until something better is known: of the slow fits, which are to samples of one size; of a pixel that is
 # scored, cut and written.
 _FIT, _SCORE, _MAP = 10, 4e-6, 3e-6
@@ -32,57 +37,96 @@ _LARGEST = 3
 _SURE = 0.9
 
 
+@dataclass(frozen=True)
+class _Outcome:
+    """The change map of a scene, (rows, columns) `probability` of change, and the scores and threshold that are shown.
+
+    These are of the detector, or the first of those of an `ensemble`; None without one.
+    """
+
+    result: MapResult
+    scores: ScoreMap
+    threshold: float
+    probability: np.ndarray
+    ensemble: Ensemble | None = None
+
+
 def detect(settings: Settings) -> None:
     """Detect what changed in the one pair of `test_set`; write the maps, and tell a summary."""
     from dataprocessing import scenes
 
-    folder, section = settings.stat_path, settings[settings.test_set]
-    require_names([*(folder / name for name in _FILES), *kinds.files(settings, "kinds")])
+    folder, section, plan = settings.stat_path, settings[settings.test_set], Plan(settings)
+    names = [folder / name for name in (*_FILES, _UNCERTAIN, *_CALIBRATION)]
+    require_names([*names, *kinds.files(settings, "kinds")])
     pairs = pair_files(section)
     if len(pairs) != 1:
         raise InputError(f"found {len(pairs)} pairs of images; name one image of each date")
     with recorded("detect", settings, [settings.test_set], folder / "run.json") as record:
         record.add_inputs(pairs)
-        with messages.whole(reading=1, fitting=_FIT, scoring=1, mapping=1) as whole:
+        parts = {part + turn: seconds for turn in turns(plan) for part, seconds in (("fitting", _FIT), ("scoring", 1))}
+        with messages.whole(reading=1, **parts, mapping=1) as whole:
             (scene,) = scenes(settings.test_set, settings)
-            whole.expect(scoring=scene.truth.size * _SCORE, mapping=scene.truth.size * _MAP)
-            plan = Plan(settings)
-            result, probability = _mapped(plan, scene)
-            _write(settings, result, probability)
-        figures = _summarise(result, probability, scene, folder / "changes.gpkg")
+            pixels = scene.truth.size
+            whole.expect(mapping=pixels * _MAP, **{f"scoring{turn}": pixels * _SCORE for turn in turns(plan)})
+            outcome = _mapped(plan, scene)
+            calibration = calibrated(outcome.probability, scene.truth)
+            _write(settings, outcome, calibration)
+        result = outcome.result
+        figures = _summarise(outcome, calibration, scene, folder / "changes.gpkg")
         record.add_result(result.name, figures | kinds.report(settings, plan, section, scene, result, "kinds"))
 
 
-def _mapped(plan: Plan, scene: Scene) -> tuple[MapResult, np.ndarray]:
+def _mapped(plan: Plan, scene: Scene) -> _Outcome:
     """The change map of a scene and its probability of change; what makes it doubtful is told."""
-    detector = plan.detector()
     try:
         scene = plan.normalised(scene)
-        score_map = plan.score(detector, scene)
-        progress.begin("mapping")
-        cut = plan.cut(score_map, scene, scene.name)
+        outcome = _of_one(plan, scene) if len(plan.members) == 1 else _of_ensemble(plan, scene)
     except InputError as error:
         raise InputError(f"{scene.name}: {error}") from error
+    report.doubt(scene.name, outcome.result)
+    return outcome
+
+
+def _of_one(plan: Plan, scene: Scene) -> _Outcome:
+    detector = plan.detector(plan.members[0][0])
+    score_map = plan.score(detector, scene)
+    progress.begin("mapping")
+    cut = plan.cut(score_map, scene, scene.name)
     result = plan.map(score_map, cut, scene)
     plan.doubt(detector, score_map, cut, scene, scene.name)
-    report.doubt(scene.name, result)
-    # Votes of 3 × 3 pixels: more would call thin changes improbable.
-    return result, probability_of_change(score_map.scores, spatial_correction(result.labels, 2))
+    return _Outcome(result, score_map, cut.value, member_probability(score_map, result.labels))
 
 
-def _write(settings: Settings, result: MapResult, probability: np.ndarray) -> None:
-    folder, scores, grid = settings.stat_path, result.score_map.scores, result.score_map.grid
+def _of_ensemble(plan: Plan, scene: Scene) -> _Outcome:
+    found = ensembled(plan, scene, scene.name)
+    progress.begin("mapping")
+    result = plan.map(found.score_map, found.cut, scene)
+    return _Outcome(result, found.first, found.first_cut.value, found.sums.probability, found)
+
+
+def _write(settings: Settings, outcome: _Outcome, calibration: Calibration | None) -> None:
+    folder, result, grid = settings.stat_path, outcome.result, outcome.scores.grid
+    scores, threshold, probability = outcome.scores.scores, outcome.threshold, outcome.probability
     tags = {"DETECTOR": result.score_map.source, "THRESHOLD_BY": settings.threshold}
+    spread = None if outcome.ensemble is None else outcome.ensemble.sums.spread
     gis.write_change_map(folder / "change.tif", result.corrected, grid, tags)
-    gis.write_scores(folder / "score.tif", scores, probability, grid, result.cut.value, tags)
+    gis.write_scores(folder / "score.tif", scores, probability, grid, threshold, tags, spread)
     gis.write_polygons(folder / "changes.gpkg", result.corrected, scores, grid, settings.min_area, probability)
     maps.write_classes(folder / "change.png", maps.prediction_panels(result.corrected, result.truth))
-    title = f"Scores of {result.name} by {result.score_map.source}"
-    maps.write_heatmap(folder / "score.png", scores, result.cut.value, title, "score")
+    title = f"Scores of {result.name} by {outcome.scores.source}"
+    maps.write_heatmap(folder / "score.png", scores, threshold, title, "score")
+    if outcome.ensemble is not None:
+        sure = np.where(outcome.ensemble.sums.uncertain, np.uint8(UNKNOWN), result.corrected)
+        masked = " or masked" if (result.corrected == UNKNOWN).any() else ""
+        maps.write_classes(folder / _UNCERTAIN, {"Where the members are sure": sure}, f"uncertain{masked}")
+    if calibration is not None:
+        storage.write_csv(folder / _CALIBRATION[0], reliability.rows(calibration))
+        reliability.write_diagram(folder / _CALIBRATION[1], calibration, f"Probability of change of {result.name}")
 
 
-def _summarise(result: MapResult, probability: np.ndarray, scene: Scene, path: Path) -> tables.Row:
+def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene, path: Path) -> tables.Row:
     """Print how much changed, where most, and how sure that is; the figures for the record."""
+    result = outcome.result
     labels = result.corrected
     changed = labels == CHANGED
     pixels, share = int(np.count_nonzero(labels != UNKNOWN)), changed_share(labels)
@@ -90,13 +134,37 @@ def _summarise(result: MapResult, probability: np.ndarray, scene: Scene, path: P
     shown = [tables.area(area, unit) for area in areas[:_LARGEST]]
     lines = [f"changed: {100 * share:.2f} % of {pixels:,} pixels, {tables.total(areas, unit)}"]
     if shown:
-        sure = float(np.mean(probability[changed] >= _SURE))
+        sure = float(np.mean(outcome.probability[changed] >= _SURE))
         lines.append(f"largest areas: {', '.join(shown)}")
         lines.append(f"sure: {100 * sure:.0f} % of the changed pixels have a probability of {_SURE:g} and more")
+    figures = report.extent(result, areas, unit)
+    if outcome.ensemble is not None:
+        said, more = _certainty(outcome.ensemble, pixels)
+        lines.append(said)
+        figures |= more
     if result.counts.total:
         lines.append(f"against the labels{_of(result, pixels)}: {_right(result)}")
+    if calibration is not None:
+        called = calibrated(outcome.probability, np.where(changed, result.truth, np.uint8(UNKNOWN)))
+        lines.append(f"the probability against the labels: {reliability.line(calibration, called)}")
+        figures |= {"calibration_error": calibration.error, "brier_score": calibration.brier}
     messages.result("\n".join(lines))
-    return report.figures(result, "detection_time", report.extent(result, areas, unit))
+    return report.figures(result, "detection_time", figures)
+
+
+def _certainty(ensemble: Ensemble, pixels: int) -> tuple[str, tables.Row]:
+    """How much is uncertain, of so many pixels that are not masked: a line, and figures for the record."""
+    sums = ensemble.sums
+    uncertain, disagree = (int(np.count_nonzero(where)) / pixels for where in (sums.uncertain, sums.disagree))
+    spread = float(np.nanmean(sums.spread))
+    said = (
+        f"uncertain: {100 * uncertain:.2f} % of the pixels have a probability between {SURELY_UNCHANGED:g} and "
+        f"{SURELY_CHANGED:g}, or the {sums.count} maps disagree ({100 * disagree:.2f} %)"
+    )
+    return said, {
+        "uncertain_share": uncertain, "disagreement_share": disagree, "mean_spread": spread,
+        "members": ensemble.members,
+    }  # fmt: skip
 
 
 def _right(result: MapResult) -> str:

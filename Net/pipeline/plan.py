@@ -28,8 +28,9 @@ from hscd.system.messages import detail, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 from settings import Settings
 
-# Threshold of a network's distances where the configured one cannot be.
+# Threshold of a network's distances where the configured one cannot be, and of a member of an ensemble: least error.
 OF_NETWORKS = "otsu"
+_OF_MEMBERS = "kittler_illingworth"
 
 
 class Plan:
@@ -42,9 +43,14 @@ class Plan:
             CORRECTIONS[correction], radius=config.CORRECTION_RADIUS, **self._options(CORRECTIONS, correction)
         )
 
-    def detector(self) -> Detector:
-        """The detector that makes pseudo-labels."""
-        name = self._settings.detector_name
+    @property
+    def members(self) -> list[tuple[str, int]]:
+        """The detectors that make pseudo-labels, each with the number of its seed; one where there is no ensemble."""
+        return self._settings.members
+
+    def detector(self, name: str | None = None) -> Detector:
+        """A detector with its options; without a name the configured one."""
+        name = name or self._settings.detector_name
         return DETECTORS[name](**self._options(DETECTORS, name))
 
     def normalised(self, scene: Scene) -> Scene:
@@ -53,9 +59,10 @@ class Plan:
         rng = np.random.default_rng(self._settings.seed)
         return normalised(scene, name, rng, **self._options(NORMALISATIONS, name))
 
-    def score(self, detector: Detector, scene: Scene) -> ScoreMap:
-        """Scores of a scene."""
-        score_map = scored(detector, scene, np.random.default_rng(self._settings.seed))
+    def score(self, detector: Detector, scene: Scene, number: int = 0) -> ScoreMap:
+        """Scores of a scene, from the seed or another one of this number that comes from it."""
+        seed = self._settings.seed
+        score_map = scored(detector, scene, np.random.default_rng([seed, number] if number else seed))
         detail(f"{scene.name}: scores by {detector.name} in {score_map.seconds:.2f} s")
         return score_map
 
@@ -71,10 +78,11 @@ class Plan:
         try:
             cut = cut_scores(score_map.scores, threshold, scene.nothing_changed)
         except NoDistributionError:
-            if score_map.source != self.model_name:
-                raise
             # It is meant for the pseudo-labels: the distances of a network have no known distribution.
-            cut = cut_scores(score_map.scores, THRESHOLDS[OF_NETWORKS], scene.nothing_changed)
+            other = OF_NETWORKS if score_map.source == self.model_name else _OF_MEMBERS
+            if other == _OF_MEMBERS and len(dict(self.members)) == 1:
+                raise
+            cut = cut_scores(score_map.scores, partial(THRESHOLDS[other], scale=score_map.scale), scene.nothing_changed)
         if where is None:
             return cut
         detail(f"{where}: threshold {cut.value:.6g}")

@@ -32,6 +32,15 @@ def member(name: str, family: Mapping[str, Any], default: Any, says: str, otherw
     return {OPTION: option}
 
 
+def members(name: str, family: Mapping[str, Any], says: str, otherwise: str) -> dict[str, Any]:
+    """A key whose values are lists of different members of a family; None by default."""
+
+    def option() -> Option:
+        return Option(name, parsing.names_of(family), f"names among {', '.join(family)}", None, says, otherwise)
+
+    return {OPTION: option}
+
+
 def folder(name: str, constant: str, says: str) -> dict[str, Any]:
     """A key that names a folder, by default that of a constant of `config`.
 

@@ -22,7 +22,7 @@ from hscd.system.hardware import BACKENDS
 from hscd.thresholds import THRESHOLDS
 from settings.comparison import CompareSettings
 from settings.data_set import DataSet
-from settings.declared import folder, key, member
+from settings.declared import folder, key, member, members
 from settings.presets import PRESETS
 
 SETTINGS_SECTION = "settings"
@@ -160,6 +160,23 @@ class Settings:
     detector: str | None = field(
         default=None, metadata=member("detector", DETECTORS, None, "source of pseudo-labels", "the distance")
     )
+    ensemble: int = field(
+        default=1,
+        metadata=key(
+            "ensemble", lambda text: parsing.integer(text, 1, 100), "an integer from 1 to 100", 1,
+            "how often each detector is fitted, from a seed of its own; of several maps the majority counts, and their "
+            "mean probability of change and its spread say how sure it is",
+        ),
+    )  # fmt: skip
+    ensemble_detectors: tuple[str, ...] | None = field(
+        default=None,
+        metadata=members(
+            "ensemble_detectors",
+            DETECTORS,
+            "detectors that make the maps of an ensemble, several separated by commas",
+            "the detector",
+        ),
+    )
     threshold: str = field(
         default="otsu",
         metadata=member("threshold", THRESHOLDS, "otsu", "what splits scores into changed and unchanged"),
@@ -259,6 +276,12 @@ class Settings:
     def detector_name(self) -> str:
         """The detector that makes pseudo-labels: unless one is given, the distance."""
         return self.detector or self.distance
+
+    @property
+    def members(self) -> list[tuple[str, int]]:
+        """The members of an ensemble: a detector and the number of its seed each; one where there is no ensemble."""
+        names = self.ensemble_detectors or (self.detector_name,)
+        return [(name, number) for name in names for number in range(self.ensemble)]
 
     @property
     def results(self) -> list[tuple[str, Path]]:

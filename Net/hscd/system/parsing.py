@@ -50,6 +50,19 @@ def one_of(names: Iterable[str]) -> Callable[[str], str]:
     return parse
 
 
+def names_of(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
+    """A parser of one or more of these names, separated by commas, each at most once."""
+    one = one_of(known)
+
+    def parse(text: str) -> tuple[str, ...]:
+        names = tuple(one(part.strip()) for part in text.split(","))
+        if len(set(names)) < len(names):
+            raise ValueError
+        return names
+
+    return parse
+
+
 def boolean(text: str) -> bool:
     """True or False, and what configparser takes for them."""
     try:

@@ -35,11 +35,14 @@ class Whole:
         self._clock = clock
         self._started = self._part_started = clock()
         self.name = next(iter(self._expected))
+        # What the names of parts that come several times end in, each time.
+        self.turn = ""
         self._done = 0.0
         self._shown = 0.0
 
     def begin(self, name: str) -> None:
-        """The part of a name begins, those before it are over."""
+        """The part of a name begins, those before it are over; with `turn` behind the name, where there is that one."""
+        name = name + self.turn if name + self.turn in self._expected else name
         for before in list(self._expected):
             if before == name:
                 break

@@ -48,6 +48,15 @@ def test_a_part_that_tells_its_share_is_expected_to_go_on_like_that(whole, clock
     assert whole.left == 18
 
 
+def test_a_part_that_comes_again_has_its_turn_in_its_name(clock):
+    whole = Whole({"fitting 1": 10, "fitting 2": 20, "mapping": 5}, clock)
+    whole.turn = " 2"
+    whole.begin("fitting")
+    assert (whole.name, whole.left) == ("fitting 2", 25)
+    whole.begin("mapping")
+    assert (whole.name, whole.left) == ("mapping", 5)
+
+
 def test_a_new_part_ends_those_before(whole, clock):
     clock.now += 1
     whole.begin("scoring")

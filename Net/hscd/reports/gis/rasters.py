@@ -130,8 +130,9 @@ def write_scores(
     grid: Grid,
     threshold: float,
     tags: Mapping[str, object] | None = None,
+    spread: np.ndarray | None = None,
 ) -> None:
-    """Write scores and the probability of change as the two bands of a float32 GeoTIFF, and a style of the scores.
+    """Write scores and the probability of change as bands of a float32 GeoTIFF, and a style of the scores.
 
     Args:
         path: GeoTIFF; the style has the same name with the suffix .qml.
@@ -140,14 +141,17 @@ def write_scores(
         grid: where the pixels lie.
         threshold: changed pixels have a greater score; also a tag of the file.
         tags: what else the file shall say, by name.
+        spread: a third band, (rows, columns) float32: standard deviation of the probability; None for none.
 
     Raises:
         InputError: if the coordinate system of the grid is not one.
         OSError: if a file cannot be written; what was there before stays.
     """
+    bands = {"score (change grows upwards)": scores, "probability of change": probability}
+    if spread is not None:
+        bands["standard deviation of the probability among the members"] = spread
     _write_raster(
-        path, np.stack([scores, probability]), grid, np.dtype(np.float32), np.nan,
-        ("score (change grows upwards)", "probability of change"),
+        path, np.stack(list(bands.values())), grid, np.dtype(np.float32), np.nan, tuple(bands),
         {"THRESHOLD": repr(float(threshold)), **(tags or {})}, overview_resampling="AVERAGE",
         predictor="FLOATING_POINT", level="1",
     )  # fmt: skip
