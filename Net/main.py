@@ -100,6 +100,7 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen:
         rescaled=settings.apply_rescaling,
         trained_on=learned.places,
         fixed=plan.fixed,
+        margin=settings.margin,
         engine=settings.engine,
         engine_options=plan.engine_options,
         held_out=learned.held_out,

@@ -138,6 +138,7 @@ def hyperparam_search(
     rescaled: bool | None = None,
     trained_on: Sequence[str] = (),
     fixed: Mapping[str, Any] | None = None,
+    margin: float | None = None,
     engine: str = engines.DEFAULT,
     engine_options: Mapping[str, Any] | None = None,
     held_out: np.ndarray | None = None,
@@ -160,6 +161,7 @@ def hyperparam_search(
         rescaled: whether the bands are rescaled, which the saved model tells; None where that is not known.
         trained_on: `hscd.scenes.fingerprint` of the pairs that `train_set` is of, which the saved model tells.
         fixed: parameters that are not searched for and that `siamese_model` does not name (`Trials.fixed`).
+        margin: of the loss, in the units of the distance; None for that of `config.MARGINS`.
         engine: what runs the trials, of `hscd.search.engines`.
         engine_options: its options by name.
         held_out: (pixels,) boolean, those of `train_set` to validate on; None for a random part of each class.
@@ -174,28 +176,17 @@ def hyperparam_search(
     chosen = _choices(hyperas_sett, hyperas_search, (fixed or {}).get("network", branches.DEFAULT))
     training.check_classes(train_labels)
     data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
-    trials = _trials(data, distance_function, chosen.choices, seed, stat_path / "logs" / name, fixed or {}, held_out)
+    if margin is None:
+        margin = config.MARGINS[by_function(distance_function).name]
+    rest = margin, dict(fixed or {}), held_out
+    log_folder = stat_path / "logs" / name / f"{datetime.now():%Y%m%d-%H%M%S}"
+    trials = Trials(siamese_model, data, distance_function, chosen.choices, seed, log_folder, training_rules(), *rest)
     run_trials, of_engine = engines.chosen(engine, engine_options or {})
     paths = model_path / name, stat_path / f"{name}_stats.csv"
     return session.run(
         trials, trials.question | of_engine, chosen.max_evals, *paths, run_trials, workers=workers,
         rescaled=rescaled, trained_on=trained_on,
     )  # fmt: skip
-
-
-def _trials(
-    data: Mapping[str, np.ndarray],
-    distance: Callable[[Any, Any], Any],
-    choices: Mapping[str, Any],
-    seed: int,
-    logs: Path,
-    fixed: Mapping[str, Any],
-    held_out: np.ndarray | None,
-) -> Trials:
-    """What the trials of a search share, by the constants of `config` as they are now."""
-    log_folder = logs / f"{datetime.now():%Y%m%d-%H%M%S}"
-    rest = training_rules(), config.MARGINS[by_function(distance).name], dict(fixed), held_out
-    return Trials(siamese_model, data, distance, choices, seed, log_folder, *rest)
 
 
 def _choices(

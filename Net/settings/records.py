@@ -194,6 +194,14 @@ class Settings:
     loss: str = field(
         default=losses.DEFAULT, metadata=member("loss", losses.LOSSES, losses.DEFAULT, "what a training minimises")
     )
+    margin: float | None = field(
+        default=None,
+        metadata=key(
+            "margin", lambda text: parsing.number(text, 0), "a number > 0", None,
+            "distance that a loss pushes changed pairs to, of a model that a search trains",
+            "1 for ED, π/2 for SAM",
+        ),
+    )  # fmt: skip
     network: str = field(
         default=branches.DEFAULT,
         metadata=member("network", branches.BRANCHES, branches.DEFAULT, "what both images go through"),

@@ -18,7 +18,7 @@ _NAME = "images"
 _NOT_HERE = {
     "train_set", "test_set", "distance", "model_name", "training", "fine_tuning", "model_path", "stat_path", "loss",
     "network", "backend", "engine", "workers", "imgAPath", "imgBPath", "labelPath", "pseudoPath", "pairs", "split",
-    "parts", "parts_block", "pseudo_natural_ratio", "pseudo_limit",
+    "parts", "parts_block", "margin", "pseudo_natural_ratio", "pseudo_limit",
 }  # fmt: skip
 # Keys that choose a method among them: its options have no part either.
 _FAMILIES_NOT_HERE = ("fine_tuning", "loss", "engine")

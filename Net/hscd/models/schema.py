@@ -153,3 +153,10 @@ def _require_usable(found: Mapping[str, Any], declared: Sequence[Parameter], fil
     loss = found.get("loss")
     if loss is not None and not (isinstance(loss, str) and loss in LOSSES):
         raise InputError(f"{file}: unusable parameters: unknown loss {loss!r:.80}; known: {', '.join(LOSSES)}")
+    for option in LOSSES.options(loss) if loss else ():
+        if found.get(option.name, option.default) != option.default:
+            try:
+                option.parse(str(found[option.name]))
+            except ValueError:
+                value = found[option.name]
+                raise InputError(f"{file}: {option.name} is {value!r:.80}; expected {option.allowed}") from None

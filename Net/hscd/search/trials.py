@@ -125,6 +125,8 @@ class Trials:
             "backend": keras.backend.backend(),
             **asdict(self.rules),
             **self.choices,
+            # Asked only where it is set: what an interrupted search recorded before there was a key still counts.
+            **({} if self.margin == by_function(self.score_function).margin else {"margin": self.margin}),
             **({"network or loss": dict(self.fixed)} if self.fixed else {}),
             **({} if self.held_out is None else {"held out": digest([self.held_out])}),
         }

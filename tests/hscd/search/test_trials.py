@@ -82,14 +82,16 @@ def test_the_question_is_all_that_the_result_depends_on(tmp_path, monkeypatch):
         replace(asked, seed=4),
         *(replace(asked, rules=replace(rules, **{name: 5})) for name in vars(rules)),
         replace(asked, fixed={"loss": "new"}),
+        replace(asked, margin=0.5),
         replace(asked, held_out=np.array([True, False, False, False])),
         replace(asked, held_out=np.array([False, True, False, False])),
     ]
     questions = [json.dumps(trials.question) for trials in (asked, *others)]
     monkeypatch.setattr(keras.backend, "backend", lambda: "another")
     questions.append(json.dumps(asked.question))
-    assert len(set(questions)) == 1 + 4 + 4 + 1 + 2 + 1
-    # The margin follows from the distance, and where the logs lie changes nothing.
+    assert len(set(questions)) == 1 + 4 + 4 + 2 + 2 + 1
+    assert "margin" not in asked.question  # that of the distance, as recorded before there was a key
+    # Where the logs lie changes nothing.
     monkeypatch.undo()
     assert json.dumps(replace(asked, log_folder=tmp_path / "logs").question) == questions[0]
 
