@@ -153,7 +153,7 @@ def hyperparam_search(
         distance_function: distance that heads the network.
         name: of the model.
         hyperas_sett: choices of the search, of the settings or a section of a parser.
-        hyperas_search: another name of `hyperas_sett`, that of the guide's program.
+        hyperas_search: another name of it, that of the guide's program.
         model_path: folder of the saved model.
         stat_path: folder of the report and, under `logs`, of TensorBoard's records.
         seed: of the choices, the split and the training.
@@ -176,17 +176,31 @@ def hyperparam_search(
     chosen = _choices(hyperas_sett, hyperas_search, (fixed or {}).get("network", branches.DEFAULT))
     training.check_classes(train_labels)
     data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
-    if margin is None:
-        margin = config.MARGINS[by_function(distance_function).name]
-    rest = margin, dict(fixed or {}), held_out
-    log_folder = stat_path / "logs" / name / f"{datetime.now():%Y%m%d-%H%M%S}"
-    trials = Trials(siamese_model, data, distance_function, chosen.choices, seed, log_folder, training_rules(), *rest)
+    what = data, distance_function, chosen.choices, seed, stat_path / "logs" / name
+    trials = _trials(*what, margin, fixed or {}, held_out)
     run_trials, of_engine = engines.chosen(engine, engine_options or {})
-    paths = model_path / name, stat_path / f"{name}_stats.csv"
     return session.run(
-        trials, trials.question | of_engine, chosen.max_evals, *paths, run_trials, workers=workers,
-        rescaled=rescaled, trained_on=trained_on,
+        trials, trials.question | of_engine, chosen.max_evals, model_path / name, stat_path / f"{name}_stats.csv",
+        run_trials, workers=workers, rescaled=rescaled, trained_on=trained_on,
     )  # fmt: skip
+
+
+def _trials(
+    data: Mapping[str, np.ndarray],
+    distance: Callable[[Any, Any], Any],
+    choices: Mapping[str, Any],
+    seed: int,
+    logs: Path,
+    margin: float | None,
+    fixed: Mapping[str, Any],
+    held_out: np.ndarray | None,
+) -> Trials:
+    """What the trials of a search share, by the constants of `config` as they are now."""
+    log_folder = logs / f"{datetime.now():%Y%m%d-%H%M%S}"
+    if margin is None:
+        margin = config.MARGINS[by_function(distance).name]
+    rest = training_rules(), margin, dict(fixed), held_out
+    return Trials(siamese_model, data, distance, choices, seed, log_folder, *rest)
 
 
 def _choices(

@@ -10,8 +10,8 @@ import measure
 # Beside them: large, which writes 20 GB, transfer, accuracies over seeds (a quarter of an hour), sources, what a model
 # gains from whose pseudo-labels (ten minutes), unlabelled, what is recommended without labels (ten minutes), accuracy,
 # of all detectors and thresholds (half an hour), sampling, of intervals of the area of change (two minutes), kinds,
-# how well kinds of change are told apart (five minutes), validation, how much random pixels flatter (ten minutes), and
-# uncertainty, of ensembles (half an hour).
+# how well kinds of change are told apart (five minutes), validation, how much random pixels flatter (ten minutes),
+# uncertainty, of ensembles (half an hour), and losses, over one architecture (six minutes).
 BENCHMARKS = ("startup", "windows", "distances", "preprocessing", "training", "search", "pipeline", "growth", "gis")
 
 
