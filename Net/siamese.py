@@ -148,8 +148,7 @@ def hyperparam_search(
     Args:
         train_set: (pixels, 2, bands) float32 pixel pairs to learn from.
         train_labels: (pixels,) labels, 0 changed, 1 unchanged.
-        test_set: pixel pairs each trial is tested on, for the report only.
-        test_labels: their labels.
+        test_set, test_labels: pixel pairs each trial is tested on, for the report only, and their labels.
         distance_function: distance that heads the network.
         name: of the model.
         hyperas_sett: choices of the search, of the settings or a section of a parser.
@@ -176,8 +175,7 @@ def hyperparam_search(
     chosen = _choices(hyperas_sett, hyperas_search, (fixed or {}).get("network", branches.DEFAULT))
     training.check_classes(train_labels)
     data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
-    what = data, distance_function, chosen.choices, seed, stat_path / "logs" / name
-    trials = _trials(*what, margin, fixed or {}, held_out)
+    trials = _trials(data, distance_function, chosen.choices, seed, stat_path / "logs" / name, margin, fixed, held_out)
     run_trials, of_engine = engines.chosen(engine, engine_options or {})
     return session.run(
         trials, trials.question | of_engine, chosen.max_evals, model_path / name, stat_path / f"{name}_stats.csv",
@@ -192,14 +190,14 @@ def _trials(
     seed: int,
     logs: Path,
     margin: float | None,
-    fixed: Mapping[str, Any],
+    fixed: Mapping[str, Any] | None,
     held_out: np.ndarray | None,
 ) -> Trials:
     """What the trials of a search share, by the constants of `config` as they are now."""
     log_folder = logs / f"{datetime.now():%Y%m%d-%H%M%S}"
     if margin is None:
         margin = config.MARGINS[by_function(distance).name]
-    rest = training_rules(), margin, dict(fixed), held_out
+    rest = training_rules(), margin, dict(fixed or {}), held_out
     return Trials(siamese_model, data, distance, choices, seed, log_folder, *rest)
 
 

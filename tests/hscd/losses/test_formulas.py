@@ -142,7 +142,7 @@ def test_sigmoid_contrastive_matches_unchanged_pairs_alone():
 def test_slopes_are_those_of_finite_differences(loss, more, head):
     rng = np.random.default_rng(5)
     start = rng.random((9, 2, 3)) + 0.1
-    labels = keras.ops.convert_to_tensor(np.array([1, 0, 1, 1, 0, 1, 0, 1, 0], float))
+    labels = keras.ops.convert_to_tensor(np.array([1, 0, 1, 1, 0, 1, 0, 1, 0]), "float64")
     bound = objective(loss, head, HEADS[head].margin, **more)
 
     def mean(embeddings):
@@ -155,7 +155,7 @@ def test_slopes_are_those_of_finite_differences(loss, more, head):
     for place in np.ndindex(start.shape):
         nudge = np.zeros_like(start)
         nudge[place] = 1e-6
-        up, down = (float(mean(keras.ops.convert_to_tensor(start + sign * nudge))) for sign in (1, -1))
+        up, down = (float(mean(keras.ops.convert_to_tensor(start + sign * nudge, "float64"))) for sign in (1, -1))
         expected[place] = (up - down) / 2e-6
     # Differences of float64 values of order 1 over 2e-6 are off by some 1e-10 / 2.
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
@@ -167,7 +167,7 @@ def slope(function, start):
     if keras.backend.backend() == "jax":
         import jax
 
-        return np.asarray(jax.grad(function)(keras.ops.convert_to_tensor(start)))
+        return np.asarray(jax.grad(function)(keras.ops.convert_to_tensor(start, start.dtype)))
     import tensorflow as tf
 
     tensor = tf.constant(start)
