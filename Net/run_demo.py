@@ -95,8 +95,10 @@ def _files_since(folder: Path, moment: float) -> list[Path]:
 
 
 def _holds_accuracy(file: Path) -> bool:
-    """A table of a map, or the record of a detection, which writes no table."""
-    return file.name == "run.json" or (file.suffix == ".csv" and not file.stem.endswith(("_corrected", "_stats")))
+    """A table of a map, or the record of a detection, whose folder holds no such table."""
+    if (record := file.with_name("run.json")).exists():
+        return file == record
+    return file.suffix == ".csv" and not file.stem.endswith(("_corrected", "_stats"))
 
 
 def _accuracy_line(title: str, file: Path) -> str:
