@@ -10,7 +10,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/demo/test_demo.py hscd/heads/test_distances.py \
 	hscd/heads/test_tensor_angles.py hscd/learn/test_epochs.py hscd/scenes/test_scaling.py test_large_scene.py test_masked_pixels.py \
-	test_resuming.py test_siamese.py)
+	hscd/losses hscd/thresholds/test_empirical_null.py test_resuming.py test_siamese.py)
 
 .PHONY: run test test-numeric cases bench soak lint format tables clean
 
