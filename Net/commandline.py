@@ -35,18 +35,22 @@ def run(description: str, stage: Callable[[Settings], None], arguments: Sequence
         parser = argparse.ArgumentParser(
             description=description, epilog=_epilog(), formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        parser.add_argument(
-            "--config", type=Path, default=config.DATA_CONFIG_PATH, metavar="FILE",
-            help="configuration file (default: net.conf beside this script)",
-        )  # fmt: skip
-        parser.add_argument(
-            "--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE",
-            help="use VALUE instead of what the configuration file says; repeatable",
-        )  # fmt: skip
+        add_configuration(parser, "use VALUE instead of what the configuration file says; repeatable")
         options = parse(parser, arguments)
         carry_out(read_settings(options.config, options.overrides), stage)
 
     return guarded(work)
+
+
+def add_configuration(parser: argparse.ArgumentParser, overriding: str) -> None:
+    """Add --config and --set; `overriding` is the help of the latter."""
+    parser.add_argument(
+        "--config", type=Path, default=config.DATA_CONFIG_PATH, metavar="FILE",
+        help="configuration file (default: net.conf beside this script)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE", help=overriding
+    )
 
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import config
-from commandline import carry_out, guarded, parse
+from commandline import add_configuration, carry_out, guarded, parse
 from hscd.readers import name_of
 from hscd.system import parsing
 from hscd.system.errors import InputError
@@ -48,14 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=_count, metavar="N", help="runs of each method, with other seeds (default: 3)")
     parser.add_argument("--workers", type=_count, metavar="N", help="runs side by side (default: one a core)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="results (default: stat/comparison)")
-    parser.add_argument(
-        "--config", type=Path, default=config.DATA_CONFIG_PATH, metavar="FILE",
-        help="configuration file (default: net.conf beside this script)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE",
-        help="a setting, of two images KEY=VALUE; repeatable",
-    )  # fmt: skip
+    add_configuration(parser, "a setting, of two images KEY=VALUE; repeatable")
     return parser
 
 

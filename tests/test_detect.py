@@ -48,9 +48,10 @@ def test_two_files_give_maps_polygons_and_a_summary(pair, capsys):
     with opened(out / "change.tif") as file:
         assert (file.nodata, file.crs.to_epsg(), file.transform.a) == (255, 32633, 10)
         found = file.read(1) == 1
-    # The images differ in the rectangle by hundreds of counts, elsewhere by noise of 30.
+    # The images differ in the rectangle by hundreds of counts, elsewhere by noise of 30. Where a tenth changed, the
+    # threshold takes nearly all of it, and a few of the other 2,184 pixels: five would be too many.
     assert found[changed].mean() > 0.9
-    assert found[~changed].mean() < 0.005
+    assert found[~changed].sum() < 5
     with opened(out / "score.tif") as file:
         scores, probability = file.read()
         assert file.descriptions == ("score (change grows upwards)", "probability of change")

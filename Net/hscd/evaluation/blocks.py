@@ -84,7 +84,9 @@ def _allotted(counts: np.ndarray, shares: Sequence[float], rng: np.random.Genera
     lacks = np.repeat(wanted[:, None], counts.shape[1], axis=1)
     for block in rng.permutation(len(counts)):
         if counts[block].any():
-            gain = lacks @ counts[block]  # together more than 0: the largest is never that of a part of share 0
+            # Not a product of BLAS, which rounds otherwise on another processor, and other blocks would be drawn there.
+            # Together more than 0: the largest is never that of a part of share 0.
+            gain = (lacks * counts[block]).sum(axis=1)
             chosen = int(rng.choice(np.flatnonzero(gain == gain.max())))
         else:
             chosen = int(rng.choice(len(wanted), p=wanted))
