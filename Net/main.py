@@ -142,10 +142,13 @@ def test(settings: Settings) -> None:
         require_names([*results.all, *of_kinds, run_file, _log_folder(settings, plan, files.name)])
     with recorded("test", settings, [settings.test_set], run_file) as record:
         record.add_inputs(pairs)
-        _test_all(settings, plan, record)
+        failed = _test_all(settings, plan, record)
+    if failed:  # only now, so that there is a record of the others
+        raise InputError(f"{failed[0]} (of {len(pairs)} pairs, {len(pairs) - len(failed)} are mapped)")
 
 
-def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> None:
+def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> list[str]:
+    """Test all pairs; what went wrong with those that could not be mapped, if others could."""
     section = settings[settings.test_set]
     # All that can be refused is, before the slow import of TensorFlow.
     prefix = settings.model_path / settings.model_name
@@ -169,7 +172,7 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> None:
         for name in pseudo:
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
     trained_on = models.trained_on(prefix)
-    rows = []
+    rows, failed = [], []
     for scene in scenes:
         seen = None
         if (scene.truth != UNKNOWN).any():
@@ -179,11 +182,16 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> None:
                 warn(f"[{section.name}] {scene.name}, model {settings.model_name}: {doubt}")
         try:
             row = test_pair(settings, plan, scene, pseudo.get(scene.name), record, seen)
-        except InputError as error:
-            raise InputError(f"[{section.name}] {scene.name}, model {settings.model_name}: {error}") from error
+        except InputError as error:  # which is no reason to leave out the pairs after it
+            failed.append(f"[{section.name}] {scene.name}, model {settings.model_name}: {error}")
+            if len(failed) == len(scenes):
+                raise InputError(failed[0]) from error
+            warn(f"{failed[-1]}; this pair has no map")
+            continue
         record.add_result(scene.name, row)
         rows.append(row)
     record.add_apart(report.tell_apart(f"[{section.name}] model {settings.model_name}", rows))
+    return failed
 
 
 def _to_judge(settings: Settings, scene: Scene, record: RunRecord) -> tuple[Scene, str]:

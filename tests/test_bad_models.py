@@ -1,5 +1,6 @@
 """Models and pseudo-labels that cannot be used, given to the real commands: one line, and nothing on disk changed."""
 
+import json
 import pickle
 import shutil
 from pathlib import Path
@@ -198,6 +199,21 @@ def test_fine_tuning_with_pseudo_labels_of_one_class(
     storage.write_pickle(file, storage.read_pickle(file) | {"threshold": threshold})
     line = ready.fails("main", TEST, "settings.test_set=PLACE A", f"settings.fine_tuning={fine_tuning}")
     expect(line, "PLACE A", "town", "two pixels of each class", counts.format(kept))
+
+
+def test_a_pair_that_cannot_be_fine_tuned_does_not_cost_the_others(ready: Workspace) -> None:
+    from hscd.system import storage
+
+    file = ready.folder / "data/b/pseudo/east.pickle"  # the first of both
+    storage.write_pickle(file, storage.read_pickle(file) | {"threshold": 1e9})
+    done = ready.call("main", TEST, "settings.fine_tuning=0")
+    assert done.returncode == 2
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    expect(error, "PLACE B", "east", "two pixels of each class", "of 2 pairs, 1 are mapped")
+    assert any("east" in line and "this pair has no map" in line for line in warnings_of(done.stderr))
+    assert {file.name.split("_")[1] for file in (ready.folder / "stat").glob("PLACE B_*.csv")} == {"west"}
+    (record,) = (ready.folder / "stat").glob("PLACE B_on_*_run.json")
+    assert list(json.loads(record.read_text())["results"]) == ["west"]
 
 
 @pytest.mark.parametrize("fine_tuning", [-1, 0])
