@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -51,17 +53,17 @@ fourth_layer = False
 """
 
 
-def write_scene(folder: Path, side: int) -> None:
+def write_scene(folder: Path, side: int, bands: int = BANDS) -> None:
     """Fields of 40 × 40 pixels of 64 spectra with noise; every fiftieth field is another one at the second date."""
     import rasterio
     from rasterio.transform import Affine
 
     rng = np.random.default_rng(0)
-    spectra = rng.integers(500, 5000, (64, BANDS)).astype(np.uint16)
+    spectra = rng.integers(500, 5000, (64, bands)).astype(np.uint16)
     fields = rng.integers(0, 64, (side // 40 + 1, side // 40 + 1))
     changed = np.where(rng.random(fields.shape) < 0.02, rng.integers(0, 64, fields.shape), fields)
-    noise = rng.normal(0, 60, (BANDS, TILE, TILE)).astype(np.int16)
-    profile = {"driver": "GTiff", "width": side, "height": side, "count": BANDS, "dtype": "uint16", "tiled": True,
+    noise = rng.normal(0, 60, (bands, TILE, TILE)).astype(np.int16)
+    profile = {"driver": "GTiff", "width": side, "height": side, "count": bands, "dtype": "uint16", "tiled": True,
                "blockxsize": TILE, "blockysize": TILE, "crs": "EPSG:32633", "bigtiff": "YES",
                "transform": Affine(10, 0, 400_000, 0, -10, 5_800_000)}  # fmt: skip
     for name, field_map in (("before", fields), ("after", changed)):
@@ -89,16 +91,27 @@ def write_model(folder: str) -> None:
     save_model(Path(folder, "model/M"), parameters, named_weights(build_net((BANDS,), parameters, seed=0)))
 
 
-def run(script: str, folder: Path, distance: str) -> tuple[float, float]:
-    """Seconds and peak memory (bytes) of a command."""
+def configured(folder: Path, distance: str) -> list[str]:
+    """The option for a configuration that is written for a distance."""
     (folder / "net.conf").write_text(
         CONFIGURATION.format(distance=distance, limit=MEMORY_LIMIT)
         + "".join(SEARCH.format(name=n) for n in ("ED", "SAM")),
         encoding="utf-8",
     )
+    return ["--config", str(folder / "net.conf")]
+
+
+def detecting(folder: Path, *settings: str) -> list[str]:
+    """Arguments of `detect.py`."""
+    options = [part for text in settings for part in ("--set", text)]
+    return [*(str(folder / f"{date}.tif") for date in ("before", "after")), "--out", str(folder / "out"), *options]
+
+
+def run(script: str, arguments: list[str]) -> tuple[float, float]:
+    """Seconds and peak memory (bytes) of a command."""
     started = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, str(measure.NET / script), "--config", str(folder / "net.conf")],
+        [sys.executable, str(measure.NET / script), *arguments],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     _, status, usage = os.wait4(process.pid, 0)
@@ -107,16 +120,22 @@ def run(script: str, folder: Path, distance: str) -> tuple[float, float]:
     return time.perf_counter() - started, usage.ru_maxrss * 1024
 
 
-def main() -> None:
-    for side in SIDES:
+def main(sides: Sequence[int] = SIDES, names: Sequence[str] = ()) -> None:
+    """All sides and scripts, or those given: `python large.py 10000 detect.py`."""
+    for side in sides:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             write_scene(folder, side)
             measure.apart("large", "write_model", str(folder))
-            for script, distance, what in (
-                ("predutils.py", "SAM", "pseudo-labels"), ("main.py", "ED", "test of a model"),
-            ):  # fmt: skip
-                seconds, memory = run(script, folder, distance)
+            limits = f"memory_limit={MEMORY_LIMIT}", "min_area=10000"
+            for script, what, arguments in (
+                ("predutils.py", "pseudo-labels", partial(configured, folder, "SAM")),
+                ("main.py", "test of a model", partial(configured, folder, "ED")),
+                ("detect.py", "detect.py", partial(detecting, folder, *limits)),
+            ):
+                if names and script not in names:
+                    continue
+                seconds, memory = run(script, arguments())
                 values = side * side * BANDS * 2
                 measure.row(
                     f"{what} of {side:,} × {side:,} × {BANDS}, files to maps, memory_limit {MEMORY_LIMIT}",
@@ -126,4 +145,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    given = sys.argv[1:]
+    main([int(text) for text in given if text.isdecimal()] or SIDES, [text for text in given if text.endswith(".py")])

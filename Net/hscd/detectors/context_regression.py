@@ -174,9 +174,9 @@ def _fits(
     components: np.ndarray, context: np.ndarray, used: list[int], rng: np.random.Generator, dark: list[np.ndarray]
 ) -> list[_Fit]:
     """A regression for each number of components, fitted to a sample."""
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
-    middle = chi2.median(used[len(used) // 2])
+    middle = chdtri(used[len(used) // 2], 0.5)
     spread = components[0].std(axis=1, dtype=np.float64)
     fits = []
     for count in used:
@@ -188,7 +188,7 @@ def _fits(
         waves, phases = waves[:keep], phases[:keep]
         features = [_features(waves, phases, components[date], context[date]) for date in range(2)]
         both = fitted(features, list(components[:, :count]), [start[:count] for start in dark])
-        fits.append(_Fit(waves, phases, both, float(np.sqrt(middle / chi2.median(count)))))
+        fits.append(_Fit(waves, phases, both, float(np.sqrt(middle / chdtri(count, 0.5)))))
     return fits
 
 

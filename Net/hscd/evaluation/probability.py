@@ -31,7 +31,7 @@ def probability_of_change(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     References:
         Zadrozny, Elkan (2002), "Transforming classifier scores into accurate multiclass probability estimates", KDD.
     """
-    from sklearn.isotonic import isotonic_regression  # a slow import
+    from scipy.optimize import isotonic_regression  # a slow import
 
     flat, flat_labels = scores.ravel(), labels.ravel()
     edges = _edges(flat)
@@ -39,7 +39,7 @@ def probability_of_change(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     changed, total = np.sum(parts, axis=0)
     filled = total > 0
     changed, total = changed[filled], total[filled]
-    shares = isotonic_regression(changed / total, sample_weight=total, y_min=0, y_max=1)
+    shares = isotonic_regression(changed / total, weights=total).x
     # Where all pixels of a bin are of one class, half a one could be of the other (Krichevsky and Trofimov).
     half = 0.5 / (total + 1)
     shares = np.maximum.accumulate(np.clip(shares, half, 1 - half))

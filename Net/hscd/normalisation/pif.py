@@ -39,12 +39,12 @@ def pif(scene: Scene, rng: np.random.Generator, pif_chance: float = 0.95) -> Map
         Canty, Nielsen (2008), "Automatic radiometric normalization of multitemporal satellite imagery with the
         iteratively re-weighted MAD transformation", Remote Sens. Environ. 112(3).
     """
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
     found = IrMad().fitted(scene, rng)
     statistic = found.statistic.of(found.sample, found.scalings)
     least = min(len(statistic), max(_COUNT, round(_SHARE * len(statistic))))
-    limit = max(chi2.isf(pif_chance, max(1, found.degrees)), np.partition(statistic, least - 1)[least - 1])
+    limit = max(chdtri(max(1, found.degrees), pif_chance), np.partition(statistic, least - 1)[least - 1])
     return linear_mapping(*orthogonal(found.sample[statistic <= limit]))
 
 

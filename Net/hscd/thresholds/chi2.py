@@ -18,14 +18,14 @@ def chi2_value(degrees: float | None, p: float) -> float:
     Raises:
         NoDistributionError: if there are no degrees of freedom: the scores are no such statistic.
     """
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
     if degrees is None:
         raise NoDistributionError(
             "the scores have no chi-square distribution; choose another threshold, or a detector of which they have: "
             "context_regression, irmad, isfa, mad, sfa"
         )
-    return float(chi2.isf(p, degrees))
+    return float(chdtri(degrees, p))
 
 
 @THRESHOLDS.register(

@@ -63,9 +63,9 @@ class _Null(NamedTuple):
 
     def quantile(self, p: float) -> float:
         """What a share p exceeds, as a logarithm."""
-        from scipy.stats import f
+        from scipy.special import fdtri
 
-        return float(self.scale + 0.5 * np.log(f.isf(p, np.exp(self.degrees), np.exp(self.tail))))
+        return float(self.scale + 0.5 * np.log(fdtri(np.exp(self.degrees), np.exp(self.tail), 1 - p)))
 
 
 class _Mixture(NamedTuple):

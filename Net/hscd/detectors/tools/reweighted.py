@@ -92,7 +92,7 @@ def fitted(scene: Scene, rng: np.random.Generator, solve: Solve, *, again: bool)
     Raises:
         InputError: if no pixel is valid.
     """
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
     sample = sampled_pairs(scene, rng, _PIXELS)
     scalings = standard(sample[:, 0]), standard(sample[:, 1])
@@ -100,7 +100,7 @@ def fitted(scene: Scene, rng: np.random.Generator, solve: Solve, *, again: bool)
     weights = np.ones(len(sample))
     statistic = solve(*moments(scaled, weights))
     for _ in range(_ROUNDS if again else 0):
-        new = chi2.sf(statistic.of(sample, scalings), max(1, len(statistic.offset)))
+        new = chdtrc(max(1, len(statistic.offset)), statistic.of(sample, scalings))
         if new.sum() < _PIXELS_EACH * scaled.shape[1]:  # hardly a pixel is left that did not change
             break
         weights, before = new, statistic

@@ -122,10 +122,10 @@ def fitted(features: list[np.ndarray], components: list[np.ndarray], dark: Seque
         components: (components, pixels) float32 of each date.
         dark: (components,) of each date, a first guess at the spectrum without light.
     """
-    from scipy.stats import chi2
+    from scipy.special import chdtrc, chdtri
 
     degrees, pixels = components[0].shape
-    median = float(chi2.median(degrees))
+    median = float(chdtri(degrees, 0.5))
     weights = np.ones(pixels)
     lights = [Light(start.astype(np.float64), _LIGHT) for start in dark[::-1]]
     for _ in range(_ROUNDS):
@@ -138,7 +138,7 @@ def fitted(features: list[np.ndarray], components: list[np.ndarray], dark: Seque
             found.append(distance * np.float32(factor))
         both = Both((directions[0], directions[1]), *(_factor(mean, median) for mean in _means(*found)))
         root = both.root(features, components)
-        before, weights = weights, np.maximum(chi2.sf(np.square(root, dtype=np.float64), degrees), _LEAST_WEIGHT)
+        before, weights = weights, np.maximum(chdtrc(degrees, np.square(root, dtype=np.float64)), _LEAST_WEIGHT)
         if np.abs(weights - before).mean() < _SETTLED:
             break
     return both
