@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hscd.evaluation.comparison import CONFIDENCE, block_counts, kappa
+from hscd.evaluation.comparison import CONFIDENCE, block_counts, of_counts
 
 _DRAWS = 4000
 # Blocks with labels that are needed: of fewer, the draws are too much alike.
@@ -29,8 +29,8 @@ NONE_KNOWN: Mapping[str, Interval] = {"kappa": _NOT_KNOWN, "f1": _NOT_KNOWN}
 def intervals(labels: np.ndarray, truth: np.ndarray, seed: int = 0) -> Mapping[str, Interval]:
     """Intervals of "kappa" and "f1" of a map, by the spatial block bootstrap.
 
-    Neighbouring pixels are right or wrong together, so whole blocks are drawn, those of `block_counts`: a twelfth of
-    the longer side of the scene, at least 8 pixels. They say how much the figures would vary on other ground of this
+    Neighbouring pixels are right or wrong together, so whole blocks are drawn, those of `block_counts`: a tenth of
+    the shorter side of the scene, at least 8 pixels. They say how much the figures would vary on other ground of this
     scene; patches that are larger than a block make them too narrow.
 
     Args:
@@ -51,15 +51,8 @@ def intervals(labels: np.ndarray, truth: np.ndarray, seed: int = 0) -> Mapping[s
     if blocks < _LEAST_BLOCKS:
         return NONE_KNOWN
     times = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), _DRAWS)
-    drawn = times @ counts
-    return {"kappa": _interval(kappa(drawn)), "f1": _interval(_f1(drawn))}
-
-
-def _f1(counts: np.ndarray) -> np.ndarray:
-    """F1 of counts (…, 4), as of `block_counts`; NaN where undefined."""
-    tp, fp, _, fn = np.moveaxis(counts.astype(float), -1, 0)
-    total = 2 * tp + fp + fn
-    return 2 * tp / np.where(total == 0, np.nan, total)
+    drawn = of_counts(times @ counts)
+    return {"kappa": _interval(np.asarray(drawn.kappa)), "f1": _interval(np.asarray(drawn.f1))}
 
 
 def _interval(values: np.ndarray) -> Interval:

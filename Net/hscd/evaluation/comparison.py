@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hscd.evaluation.confusion import confusion
+from hscd.evaluation.blocks import block_side
+from hscd.evaluation.confusion import Confusion, confusion
 from hscd.labels import CHANGED, UNCHANGED
 
-# Blocks along the longer side of a scene, and the least side of one: neighbouring pixels are alike, so they are drawn
-# together; fewer blocks would leave too little to draw from.
-_ALONG, _LEAST_SIDE = 12, 8
+# The least side of the blocks that are drawn together, as neighbouring pixels are alike.
+_LEAST_SIDE = 8
 _DRAWS = 4000
 # Of the intervals.
 CONFIDENCE = 0.95
@@ -49,7 +49,7 @@ def block_counts(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
         (blocks, 4) true positives, false positives, true negatives, false negatives; the blocks depend on the shape
         alone, so that those of two maps of a scene go together.
     """
-    side = max(_LEAST_SIDE, -(-max(truth.shape) // _ALONG))
+    side = max(_LEAST_SIDE, block_side(truth.shape))
     rows, columns = (np.arange(0, length, side) for length in truth.shape)
 
     def count(predicted: int, actual: int) -> np.ndarray:
@@ -60,13 +60,10 @@ def block_counts(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.stack([count(predicted, actual) for predicted, actual in kinds], axis=1)
 
 
-def kappa(counts: np.ndarray) -> np.ndarray:
-    """Cohen's kappa of counts (…, 4), as of `block_counts`; NaN where undefined."""
+def of_counts(counts: np.ndarray) -> Confusion:
+    """The figures of counts (…, 4), as of `block_counts`, as arrays (…,)."""
     tp, fp, tn, fn = np.moveaxis(counts.astype(float), -1, 0)
-    total = tp + fp + tn + fn
-    chance = (tp + fp) * (tp + fn) + (fn + tn) * (fp + tn)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return ((tp + tn) * total - chance) / np.where(total**2 == chance, np.nan, total**2 - chance)
+    return Confusion(true_positives=tp, true_negatives=tn, false_positives=fp, false_negatives=fn)
 
 
 def differences(best: str, methods: Mapping[str, Counts], seed: int = 0) -> dict[str, Difference]:
@@ -115,7 +112,7 @@ def _corrected(found: Mapping[str, Difference]) -> dict[str, Difference]:
 
 def _of_all(counts: np.ndarray) -> np.ndarray:
     """Kappa of each seed, of all blocks together."""
-    return kappa(counts.sum(axis=1))
+    return np.asarray(of_counts(counts.sum(axis=1)).kappa)
 
 
 def _drawn(of_pairs: Counts, seed: int) -> np.ndarray:
@@ -126,7 +123,8 @@ def _drawn(of_pairs: Counts, seed: int) -> np.ndarray:
         seeds, blocks, _ = counts.shape
         times = rng.multinomial(blocks, np.full(blocks, 1 / blocks), _DRAWS)
         weights = rng.multinomial(seeds, np.full(seeds, 1 / seeds), _DRAWS) / seeds
-        by_seed = kappa(np.einsum("db,sbk->dsk", times.astype(float), counts.astype(float), optimize=True))
+        drawn = np.einsum("db,sbk->dsk", times.astype(float), counts.astype(float), optimize=True)
+        by_seed = of_counts(drawn).kappa
         found.append((by_seed * weights).sum(axis=1))
     return np.mean(found, axis=0)
 

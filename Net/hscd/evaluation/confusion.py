@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,10 @@ CHANCE_KAPPA = 0.05
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts over the pixels whose label and prediction are known."""
+    """Counts over the pixels whose label and prediction are known.
+
+    They may be arrays of one shape, of several maps; so is then every figure but `is_chance`.
+    """
 
     true_positives: int
     true_negatives: int
@@ -34,16 +38,11 @@ class Confusion:
 
     @property
     def kappa(self) -> float:
-        """Cohen's kappa: agreement beyond what the two classes' shares give by chance.
-
-        References:
-            Cohen (1960), "A coefficient of agreement for nominal scales", Educ. Psychol. Meas. 20(1).
-        """
+        """Cohen's kappa: agreement beyond what the two classes' shares give by chance."""
         predicted = self.true_positives + self.false_positives
         actual = self.true_positives + self.false_negatives
         chance = predicted * actual + (self.total - predicted) * (self.total - actual)
-        agreed = (self.true_positives + self.true_negatives) * self.total
-        return ratio(agreed - chance, self.total**2 - chance)
+        return cohens_kappa(self.true_positives + self.true_negatives, chance, self.total)
 
     @property
     def is_chance(self) -> bool:
@@ -69,9 +68,25 @@ class Confusion:
         return ratio(self.true_positives, self.true_positives + self.false_positives + self.false_negatives)
 
 
-def ratio(numerator: float, denominator: float) -> float:
-    """NaN where the ratio is undefined."""
+def ratio(numerator: Any, denominator: Any) -> Any:
+    """Of numbers, or of arrays elementwise; NaN where it is undefined."""
+    if isinstance(denominator, np.ndarray):
+        return numerator / np.where(denominator == 0, np.nan, denominator)
     return numerator / denominator if denominator else float("nan")
+
+
+def cohens_kappa(agreed: Any, chance: Any, total: Any) -> Any:
+    """Cohen's kappa of two maps of any number of classes, from counts; NaN where it is undefined.
+
+    Args:
+        agreed: pixels that both give the same class; an integer, or an array for several pairs of maps at once.
+        chance: sum over the classes of the pixels that one map gives it times those that the other one does; likewise.
+        total: pixels; likewise.
+
+    References:
+        Cohen (1960), "A coefficient of agreement for nominal scales", Educ. Psychol. Meas. 20(1).
+    """
+    return ratio(agreed * total - chance, total**2 - chance)
 
 
 def changed_share(prediction: np.ndarray) -> float:

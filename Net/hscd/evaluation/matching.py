@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hscd.evaluation.confusion import ratio
+from hscd.evaluation.confusion import cohens_kappa
 from hscd.kinds import NO_DATA
 from hscd.labels import CHANGED, UNKNOWN
 
@@ -38,10 +38,8 @@ class Matching:
 def _kappa(counts: np.ndarray, columns: np.ndarray) -> float:
     """Cohen's kappa of a table of which row i agrees with column `columns[i]`, with none where that is -1."""
     rows = np.flatnonzero(columns >= 0)
-    total = int(counts.sum())
-    agreed = int(counts[rows, columns[rows]].sum()) * total
     chance = int(counts.sum(axis=1)[rows] @ counts.sum(axis=0)[columns[rows]])
-    return ratio(agreed - chance, total**2 - chance)
+    return float(cohens_kappa(int(counts[rows, columns[rows]].sum()), chance, int(counts.sum())))
 
 
 def matched(values: np.ndarray, classes: np.ndarray, truth: np.ndarray) -> Matching:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hscd.evaluation.comparison import agreement, block_counts, differences, holm, kappa
+from hscd.evaluation.comparison import agreement, block_counts, differences, holm, of_counts
 from hscd.evaluation.confusion import confusion
 
 
@@ -20,7 +20,7 @@ def maps(seed, rows=50, columns=70, wrong=0.1):
 def test_counts_of_blocks_are_those_of_parts_of_the_map():
     labels, truth = maps(0)
     counts = block_counts(labels, truth)
-    # The longer side is 70 pixels: blocks of ceil(70 / 12) = 6, but at least 8: 7 down and 9 across.
+    # The shorter side is 50 pixels: blocks of 50 / 10 = 5, but at least 8: 7 down and 9 across.
     assert counts.shape == (7 * 9, 4)
     for down in range(7):
         for across in range(9):
@@ -30,16 +30,16 @@ def test_counts_of_blocks_are_those_of_parts_of_the_map():
             assert counts[9 * down + across].tolist() == expected
 
 
-def test_large_scenes_have_twelve_blocks_along():
+def test_the_shorter_side_of_large_scenes_has_ten_blocks():
     labels = np.zeros((600, 1200), np.uint8)
-    assert block_counts(labels, labels).shape == (6 * 12, 4)
+    assert block_counts(labels, labels).shape == (10 * 20, 4)
 
 
 def test_kappa_of_counts_is_that_of_the_confusion():
     for seed in range(3):
         labels, truth = maps(seed)
-        assert kappa(block_counts(labels, truth).sum(axis=0)) == pytest.approx(confusion(labels, truth).kappa)
-    assert np.isnan(kappa(np.array([5, 0, 0, 0])))
+        assert of_counts(block_counts(labels, truth).sum(axis=0)).kappa == pytest.approx(confusion(labels, truth).kappa)
+    assert np.isnan(of_counts(np.array([[5, 0, 0, 0]])).kappa[0])
 
 
 def counts_of(pairs, wrong, seeds=2):
@@ -57,7 +57,7 @@ def test_a_clear_difference_is_larger_than_chance_and_none_is_not():
     found = differences("good", {"good": good, "bad": bad, "same": good})
     assert set(found) == {"bad", "same"}
     of = found["bad"]
-    means = [np.mean([kappa(counts.sum(axis=1)).mean() for counts in method]) for method in (bad, good)]
+    means = [np.mean([of_counts(counts.sum(axis=1)).kappa.mean() for counts in method]) for method in (bad, good)]
     assert of.mean == pytest.approx(means[0] - means[1])
     assert of.low < of.mean < of.high < -0.2
     # 4,000 draws, none of which is zero or more: 2 · 1 / 4001, times 2 for two comparisons.

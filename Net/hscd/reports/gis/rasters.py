@@ -18,7 +18,7 @@ from hscd.system.paths import plain_folder
 
 _TILE = 512
 # Blue, orange and green, which differ for the colour-blind too (Okabe and Ito).
-_PART_COLOURS = {1: (0, 114, 178, 255), 2: (230, 159, 0, 255), 3: (0, 158, 115, 255)}
+_PARTS = (MapClass(1, "#0072b2", "train"), MapClass(2, "#e69f00", "validation"), MapClass(3, "#009e73", "test"))
 # What GIS programs keep beside a raster: statistics, overviews.
 _BESIDE = (".aux.xml", ".ovr", ".msk")
 
@@ -49,8 +49,9 @@ def write_class_map(
     grid: Grid,
     description: str,
     tags: Mapping[str, object] | None = None,
+    nodata: int = MAP_VALUES[UNKNOWN],
 ) -> None:
-    """Write a map of classes as GeoTIFF with a colour table, and its style; 255 is "no data".
+    """Write a map of classes as GeoTIFF with a colour table, and its style.
 
     Args:
         path: GeoTIFF; the style has the same name with the suffix .qml.
@@ -59,6 +60,7 @@ def write_class_map(
         grid: where the pixels lie.
         description: of the band.
         tags: what else the file shall say, by name.
+        nodata: the value of pixels without data.
 
     Raises:
         InputError: if the coordinate system of the grid is not one.
@@ -67,29 +69,26 @@ def write_class_map(
     names = {f"CLASS_{value}": name for value, _, name in classes}
     colours = {value: (*bytes.fromhex(colour[1:]), 255) for value, colour, _ in classes}
     _write_raster(
-        path, values, grid, np.dtype(np.uint8), MAP_VALUES[UNKNOWN], description, {**names, **(tags or {})}, colours,
+        path, values, grid, np.dtype(np.uint8), nodata, description, {**names, **(tags or {})}, colours,
         overview_resampling="MODE",
     )  # fmt: skip
     write_style(path, class_renderer(classes))
 
 
 def write_parts(path: Path, parts: np.ndarray, grid: Grid, description: str) -> None:
-    """Write the parts of an image as GeoTIFF with a colour table: 1 train, 2 validation, 3 test, 0 (no data) none.
+    """Write the parts of an image as GeoTIFF with a colour table, and its style: 1 train, 2 validation, 3 test, 0 none.
 
     Args:
-        path: GeoTIFF.
+        path: GeoTIFF; the style has the same name with the suffix .qml.
         parts: (rows, columns) uint8.
         grid: where the pixels lie.
         description: of its band.
 
     Raises:
         InputError: if the coordinate system of the grid is not one.
-        OSError: if the file cannot be written; what was there before stays.
+        OSError: if a file cannot be written; what was there before stays.
     """
-    names = {"CLASS_1": "train", "CLASS_2": "validation", "CLASS_3": "test"}
-    _write_raster(
-        path, parts, grid, np.dtype(np.uint8), 0, description, names, _PART_COLOURS, overview_resampling="MODE"
-    )
+    write_class_map(path, parts, _PARTS, grid, description, nodata=0)
 
 
 def write_distances(
