@@ -17,39 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+import data_sets
 import scenes
 from hscd.detection import UNSUPERVISED
-
-_SETTINGS = """
-[settings]
-train_set = taizhou
-test_set = taizhou
-distance = ED
-model_name = none
-apply_rescaling = False
-training = False
-fine_tuning = -1
-pseudo_percentage = 0.4
-pseudo_radius = 3
-"""
-
-
-def _section(name: str, folder: Path, file: str, labels: str, more: str = "") -> str:
-    places = "".join(
-        f"{key} = {folder / part / file}\n" for key, part in (("imgAPath", "before"), ("imgBPath", "after"))
-    )
-    labels = f"labelPath = {folder / 'label' / file}\n{labels}" if labels else ""
-    return f"[{name}]\n{places}pseudoPath = {name}\n{labels}{more}\n"
-
-
-def _configuration(labelled: bool) -> str:
-    """A configuration of the real scenes; without labels they are not named in it."""
-    taizhou = "changedLabel = 1\nunchangedLabel = 2\nunknownLabel = 0\n" if labelled else ""
-    city = "changedLabel = 2\nunchangedLabel = 1\n" if labelled else ""
-    found = [_section("taizhou", scenes.DATA / "taizhou", "taizhou.mat", taizhou, "matLabel = HypeRvieW\n")]
-    return _SETTINGS + "".join(
-        [*found, *(_section(name, scenes.DATA / "onera", f"{name}.tif", city) for name in scenes.CITIES)]
-    )
 
 
 def _compared(folder: Path, data: str, labelled: bool) -> dict[str, dict[str, str]]:
@@ -57,7 +27,7 @@ def _compared(folder: Path, data: str, labelled: bool) -> dict[str, dict[str, st
     import compare
 
     file, out = folder / f"{labelled}.conf", folder / f"{data}_{labelled}"
-    file.write_text(_configuration(labelled), encoding="utf-8")
+    file.write_text(data_sets.configuration([data], folder, labelled=labelled), encoding="utf-8")
     arguments = ["--quiet", "--config", str(file), "--data", data, "--seeds", "1", "--out", str(out)]
     with contextlib.redirect_stdout(sys.stderr):
         status = compare.main(arguments)
