@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ import numpy as np
 
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS, scored
+from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
 from hscd.evaluation.result import MapResult, mapped
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.normalisation import NORMALISATIONS, normalised
 from hscd.scenes.image import Image
 from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.scene import Scene
-from hscd.thresholds import THRESHOLDS, cut_scores
+from hscd.scores import Cut, ScoreMap
+from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 
 # The methods for two images without labels: the best of one setting for all scenes of `benchmarks/accuracy.py`.
 UNSUPERVISED = {"detector": "context_regression", "threshold": "empirical_null", "correction": "none"}
@@ -51,6 +54,8 @@ def detect(
     nodata: float | None = None,
     truth: np.ndarray | None = None,
     seed: int = 0,
+    ensemble: int = 1,
+    ensemble_detectors: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
 ) -> MapResult:
     """Map what changed between two images, without labels.
@@ -66,35 +71,65 @@ def detect(
         nodata: value of pixels without data; NaN and infinite pixels are masked in any case.
         truth: (rows, columns) labels to count against, 0 changed, 1 unchanged, 2 unknown; None for none.
         seed: of the samples that detectors are fitted to.
+        ensemble: maps by each detector, from other seeds; of several maps the majority counts.
+        ensemble_detectors: detectors that make them, in place of `detector`.
         options: of the methods, by name.
 
     Returns:
-        Labels (`labels`, and `corrected`), scores (`score_map.scores`), threshold and its doubts (`cut`), and counts.
+        Labels (`labels`, and `corrected`), scores (`score_map.scores`), threshold and its doubts (`cut`), and counts;
+        of an ensemble also `members`: mean `probability` of change, its `spread`, and what is `uncertain`.
 
     Raises:
-        ValueError: if the shapes are not those of one pair, or an option or a label is none.
+        ValueError: if the shapes are not those of one pair, an option or a label is none, or no map is to be made.
         KeyError: if there is no such method.
         InputError: if no threshold can be found, as all pixels are the same.
     """
-    chosen: list[tuple[Any, str]] = [
-        (DETECTORS, detector), (THRESHOLDS, threshold), (CORRECTIONS, correction), (NORMALISATIONS, normalisation),
-    ]  # fmt: skip
-    known = {option.name for family, name in chosen for option in family.options(name)}
-    if unknown := set(options or {}) - known:
-        raise ValueError(f"unknown options {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+    names = tuple(dict.fromkeys(ensemble_detectors)) or (detector,)
+    members = [(name, number) for name in names for number in range(ensemble)]
+    if not members:
+        raise ValueError(f"an ensemble of 1 or more expected, received {ensemble}")
+    chosen = [(THRESHOLDS, threshold), (CORRECTIONS, correction), (NORMALISATIONS, normalisation)]
+    made = _Makers([*((DETECTORS, name) for name in names), *chosen], options or {})
+    rng = np.random.default_rng(seed)
+    scene = made(NORMALISATIONS, normalisation, normalised)(_scene(before, after, nodata, truth), normalisation, rng)
+    correct = partial(made(CORRECTIONS, correction), radius=_RADIUS)
 
-    def given(registry: Any, name: str) -> dict[str, Any]:
-        found = {option.name: option.default for option in registry.options(name)}
-        return found | {key: value for key, value in (options or {}).items() if key in found}
+    def member(name: str, number: int) -> tuple[ScoreMap, Cut]:
+        score_map = scored(made(DETECTORS, name)(), scene, np.random.default_rng(seed_of(seed, number)))
+        return score_map, _cut(score_map, made(THRESHOLDS, threshold), scene, alone=len(names) == 1)
 
-    def made(registry: Any, name: str) -> Any:
-        return partial(registry[name], **given(registry, name))
+    if len(members) == 1:
+        return mapped(scene.name, *member(*members[0]), correct, scene.truth)
+    found = ensembled(scene, members, member)
+    return replace(mapped(scene.name, found.score_map, found.cut, correct, scene.truth), members=found.sums)
 
-    scene = _scene(before, after, nodata, truth)
-    scene = normalised(scene, normalisation, np.random.default_rng(seed), **given(NORMALISATIONS, normalisation))
-    score_map = scored(made(DETECTORS, detector)(), scene, np.random.default_rng(seed))
-    cut = cut_scores(score_map.scores, partial(made(THRESHOLDS, threshold), **score_map.said), scene.nothing_changed)
-    return mapped(scene.name, score_map, cut, partial(made(CORRECTIONS, correction), radius=_RADIUS), scene.truth)
+
+def _cut(score_map: ScoreMap, threshold: Callable[..., Cut], scene: Scene, *, alone: bool) -> Cut:
+    """The cut of a member; one of several detectors that the threshold does not know is cut by another one."""
+    try:
+        return cut_scores(score_map.scores, partial(threshold, **score_map.said), scene.nothing_changed)
+    except NoDistributionError:
+        if alone:
+            raise
+        return cut_scores(
+            score_map.scores, partial(THRESHOLDS[OTHER_THRESHOLD], **score_map.said), scene.nothing_changed
+        )
+
+
+class _Makers:
+    """Members of families with those of some options that are theirs."""
+
+    def __init__(self, chosen: Sequence[tuple[Any, str]], options: Mapping[str, Any]) -> None:
+        known = {option.name for family, name in chosen for option in family.options(name)}
+        if unknown := set(options) - known:
+            raise ValueError(f"unknown options {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+        self._options = options
+
+    def __call__(self, family: Any, name: str, what: Callable[..., Any] | None = None) -> Callable[..., Any]:
+        """A member, or `what` takes its options, with them."""
+        found = {option.name: option.default for option in family.options(name)}
+        found |= {key: value for key, value in self._options.items() if key in found}
+        return partial(what or family[name], **found)
 
 
 def _scene(before: np.ndarray, after: np.ndarray, nodata: float | None, truth: np.ndarray | None) -> Scene:

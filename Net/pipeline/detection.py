@@ -9,7 +9,7 @@ import numpy as np
 
 from hscd.evaluation.calibration import Calibration, calibrated
 from hscd.evaluation.confusion import changed_share
-from hscd.evaluation.ensemble import SURELY_CHANGED, SURELY_UNCHANGED
+from hscd.evaluation.ensemble import SURELY_CHANGED, SURELY_UNCHANGED, Ensemble, member_probability, turns
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.reports import gis, maps, reliability, tables
@@ -20,7 +20,7 @@ from hscd.system.errors import InputError
 from hscd.system.paths import require_names
 from pair_finding import pair_files
 from pipeline import kinds, report
-from pipeline.ensemble import Ensemble, ensembled, member_probability, turns
+from pipeline.ensemble import ensembled
 from pipeline.plan import Plan
 from pipeline.run_record import recorded
 from settings import Settings
@@ -63,11 +63,17 @@ def detect(settings: Settings) -> None:
         raise InputError(f"found {len(pairs)} pairs of images; name one image of each date")
     with recorded("detect", settings, [settings.test_set], folder / "run.json") as record:
         record.add_inputs(pairs)
-        parts = {part + turn: seconds for turn in turns(plan) for part, seconds in (("fitting", _FIT), ("scoring", 1))}
+        parts = {
+            part + turn: seconds
+            for turn in turns(len(plan.members))
+            for part, seconds in (("fitting", _FIT), ("scoring", 1))
+        }
         with messages.whole(reading=1, **parts, mapping=1) as whole:
             (scene,) = scenes(settings.test_set, settings)
             pixels = scene.truth.size
-            whole.expect(mapping=pixels * _MAP, **{f"scoring{turn}": pixels * _SCORE for turn in turns(plan)})
+            whole.expect(
+                mapping=pixels * _MAP, **{f"scoring{turn}": pixels * _SCORE for turn in turns(len(plan.members))}
+            )
             outcome = _mapped(plan, scene)
             calibration = calibrated(outcome.probability, scene.truth)
             _write(settings, outcome, calibration)

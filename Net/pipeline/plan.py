@@ -14,6 +14,7 @@ from hscd.corrections import CORRECTIONS, Correct
 from hscd.detectors import DETECTORS, Detector, scored
 from hscd.detectors.spectral import SpectralDistance
 from hscd.evaluation import doubts
+from hscd.evaluation.ensemble import OTHER_THRESHOLD, seed_of
 from hscd.evaluation.result import MapResult, mapped
 from hscd.kinds import KINDS, KindMap, kinds_of
 from hscd.normalisation import NORMALISATIONS, normalised
@@ -28,9 +29,8 @@ from hscd.system.messages import detail, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 from settings import Settings
 
-# Threshold of a network's distances where the configured one cannot be, and of a member of an ensemble: least error.
+# Threshold of a network's distances where the configured one cannot be.
 OF_NETWORKS = "otsu"
-_OF_MEMBERS = "kittler_illingworth"
 
 
 class Plan:
@@ -61,8 +61,8 @@ class Plan:
 
     def score(self, detector: Detector, scene: Scene, number: int = 0) -> ScoreMap:
         """Scores of a scene, from the seed or another one of this number that comes from it."""
-        seed = self._settings.seed
-        score_map = scored(detector, scene, np.random.default_rng([seed, number] if number else seed))
+        rng = np.random.default_rng(seed_of(self._settings.seed, number))
+        score_map = scored(detector, scene, rng)
         detail(f"{scene.name}: scores by {detector.name} in {score_map.seconds:.2f} s")
         return score_map
 
@@ -79,8 +79,8 @@ class Plan:
             cut = cut_scores(score_map.scores, threshold, scene.nothing_changed)
         except NoDistributionError:
             # It is meant for the pseudo-labels: the distances of a network have no known distribution.
-            other = OF_NETWORKS if score_map.source == self.model_name else _OF_MEMBERS
-            if other == _OF_MEMBERS and len(dict(self.members)) == 1:
+            other = OF_NETWORKS if score_map.source == self.model_name else OTHER_THRESHOLD
+            if other == OTHER_THRESHOLD and len(dict(self.members)) == 1:
                 raise
             cut = cut_scores(score_map.scores, partial(THRESHOLDS[other], scale=score_map.scale), scene.nothing_changed)
         if where is None:

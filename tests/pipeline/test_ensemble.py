@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 
+import hscd
 from detector_scenes import changed_pair, scene_of
 from hscd.corrections.spatial import spatial_correction
 from hscd.detectors import DETECTORS, scored
+from hscd.evaluation.ensemble import turns
 from hscd.evaluation.probability import probability_of_change
 from hscd.scores import classify
 from hscd.system.errors import InputError
 from hscd.system.messages import collected, whole
 from hscd.thresholds import THRESHOLDS
-from pipeline.ensemble import ensembled, turns
+from pipeline.ensemble import ensembled
 from pipeline.plan import Plan
 from settings.two_images import settings_for
 
@@ -82,6 +84,22 @@ def test_what_does_not_depend_on_the_seed_is_fitted_twice_and_told(plan, scene, 
     np.testing.assert_allclose(found.sums.probability, (first + second) / 2, atol=1e-6)
 
 
+def test_arrays_give_what_files_give(plan, scene):
+    keys = ("ensemble=2", "ensemble_detectors=context_regression, sid", "threshold=floor", "seed=7")
+    found = ensembled(plan(*keys), scene, "town")
+    before, after = changed_pair()[:2]
+    names = ["context_regression", "sid"]
+    result = hscd.detect(before, after, ensemble=2, ensemble_detectors=names, threshold="floor", seed=7)
+    np.testing.assert_array_equal(result.score_map.scores, found.score_map.scores)
+    np.testing.assert_array_equal(result.members.probability, found.sums.probability)
+    assert result.cut.value == 0.5
+    assert hscd.detect(before, after, detector="SAM", threshold="otsu").members is None
+    with pytest.raises(InputError, match="no chi-square distribution"):
+        hscd.detect(before, after, ensemble=2, detector="sid", threshold="floor")
+    with pytest.raises(ValueError, match="received 0"):
+        hscd.detect(before, after, ensemble=0)
+
+
 def test_doubts_are_told_once_a_detector(plan, scene):
     with collected() as warnings:
         ensembled(plan("ensemble=3", "ensemble_detectors=ED,SAM", "threshold=otsu"), scene, "town")
@@ -92,14 +110,14 @@ def test_doubts_are_told_once_a_detector(plan, scene):
 
 def test_each_member_is_a_part_of_the_whole(plan, scene, monkeypatch):
     plans = plan("ensemble=2", "ensemble_detectors=ED,SAM", "threshold=otsu")
-    assert turns(plans) == [" 1 of 4", " 2 of 4", " 3 of 4", " 4 of 4"]
-    assert turns(plan()) == [""]
+    assert turns(4) == [" 1 of 4", " 2 of 4", " 3 of 4", " 4 of 4"]
+    assert turns(1) == [""]
     begun = []
-    expected = {part + turn: 100.0 for turn in turns(plans) for part in ("fitting", "scoring")}
+    expected = {part + turn: 100.0 for turn in turns(4) for part in ("fitting", "scoring")}
     with whole(**expected, mapping=1) as present:
         begin = present.begin
         monkeypatch.setattr(present, "begin", lambda name: (begin(name), begun.append((present.name, present.left))))
         ensembled(plans, scene, "town")
-    assert [name for name, _ in begun] == [part + turn for turn in turns(plans) for part in ("fitting", "scoring")]
+    assert [name for name, _ in begun] == [part + turn for turn in turns(4) for part in ("fitting", "scoring")]
     # After the first one the second is expected to take as long, not 200 s: 401 s and little more are left.
     assert 401 <= begun[2][1] < 450 < 800 < begun[0][1]

@@ -7,14 +7,29 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
 import numpy as np
 
+from hscd.corrections.spatial import spatial_correction
+from hscd.evaluation.probability import probability_of_change
 from hscd.labels import CHANGED
+from hscd.scenes.scene import Scene
+from hscd.scores import Cut, ScoreMap, classify
+from hscd.system import progress
 from hscd.system.parallel import over_blocks
 
 # A probability between these is neither that of change nor that of none.
 SURELY_UNCHANGED, SURELY_CHANGED = 0.1, 0.9
 _BLOCK_PIXELS = 2**18
+# Share of the members' votes above which a pixel is changed.
+_MAJORITY = 0.5
+# Threshold of a member whose scores have no distribution that the chosen one knows: that of least error.
+OTHER_THRESHOLD = "kittler_illingworth"
 
 
 class Members:
@@ -82,3 +97,80 @@ class Members:
     def uncertain(self) -> np.ndarray:
         """Where the mean probability is between .1 and .9, or the members disagree, (rows, columns)."""
         return ((self._mean > SURELY_UNCHANGED) & (self._mean < SURELY_CHANGED)) | self.disagree
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """What the members say together.
+
+    `first` and `first_cut` are the scores and the threshold of the first member; `score_map` and `cut` are of their
+    votes. `members` says of each: detector, number of its seed, threshold. `alike` are the detectors that give the same
+    scores from every seed.
+    """
+
+    first: ScoreMap
+    first_cut: Cut
+    score_map: ScoreMap
+    cut: Cut
+    sums: Members
+    members: Sequence[dict[str, Any]]
+    alike: Sequence[str]
+
+
+def turns(count: int) -> list[str]:
+    """What the names of the parts of a run end in, for each of so many members."""
+    return [f" {number} of {count}" for number in range(1, count + 1)] if count > 1 else [""]
+
+
+def seed_of(seed: int, number: int) -> int | list[int]:
+    """The seed of a member of this number, which comes from that of the run; the first one has that itself."""
+    return [seed, number] if number else seed
+
+
+def member_probability(score_map: ScoreMap, labels: np.ndarray) -> np.ndarray:
+    """Probability of change by one detector, (rows, columns) float32, from its scores and the labels cut from them."""
+    # Votes of 3 × 3 pixels: more would call thin changes improbable.
+    return probability_of_change(score_map.scores, spatial_correction(labels, 2))
+
+
+def ensembled(
+    scene: Scene, members: Sequence[tuple[str, int]], member: Callable[[str, int], tuple[ScoreMap, Cut]]
+) -> Ensemble:
+    """Fit, cut and weigh each member, one at a time.
+
+    Args:
+        scene: the pair.
+        members: a detector and the number of its seed each, those of one detector together.
+        member: scores and threshold of such a member.
+    """
+    sums, seconds = Members(scene.truth.shape), 0.0
+    told: list[dict[str, Any]] = []
+    alike: list[str] = []
+    first: tuple[ScoreMap, Cut] | None = None
+    whole, names = progress.current(), turns(len(members))
+    for name, group in groupby(members, itemgetter(0)):
+        numbers = [number for _, number in group]
+        before: np.ndarray | None = None
+        left = names[len(told) : len(told) + len(numbers)]
+        for number in numbers:
+            if whole is not None:
+                whole.turn = left.pop(0)
+            score_map, cut = member(name, number)
+            first = first or (score_map, cut)
+            seconds += score_map.seconds
+            if whole is not None:
+                half = score_map.seconds / 2
+                whole.expect(**{part + turn: half for turn in left for part in ("fitting", "scoring")})
+            same = before is not None and np.array_equal(score_map.scores, before, equal_nan=True)
+            times = len(numbers) - number if same else 1
+            labels = classify(score_map.scores, cut.value)
+            sums.add(member_probability(score_map, labels), labels, times)
+            told += [{"detector": name, "seed": number + more, "threshold": cut.value} for more in range(times)]
+            if same:
+                alike.append(name)
+                break
+            before = score_map.scores
+    assert first is not None
+    by = ", ".join(dict.fromkeys(name for name, _ in members))
+    score_map = ScoreMap(sums.score, scene.grid, f"ensemble of {by}", seconds)
+    return Ensemble(*first, score_map, Cut(_MAJORITY), sums, told, alike)

@@ -12,6 +12,7 @@ import numpy as np
 from hscd.corrections import Correct
 from hscd.evaluation.bootstrap import NONE_KNOWN, Interval, intervals
 from hscd.evaluation.confusion import Confusion, confusion
+from hscd.evaluation.ensemble import Members
 from hscd.scores import Cut, ScoreMap, classify
 
 
@@ -21,7 +22,7 @@ class MapResult:
 
     `name` is the pair's; `labels` and `corrected`, (rows, columns) uint8, are those before and after spatial
     correction, `counts` and `corrected_counts` how they agree with `truth`, (rows, columns); `seconds` is how long the
-    correction took.
+    correction took. `members` are the sums over those of an ensemble; None of a single map.
     """
 
     name: str
@@ -33,6 +34,7 @@ class MapResult:
     counts: Confusion
     corrected_counts: Confusion
     seconds: float
+    members: Members | None = None
 
     @cached_property
     def intervals(self) -> tuple[Mapping[str, Interval], Mapping[str, Interval]]:
