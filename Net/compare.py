@@ -32,8 +32,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Compare methods: a ranking, which differences are larger than chance, maps and curves; without "
         "labels, how far the methods agree and how stable they are. What is finished is not run again.",
         epilog="A method is DETECTOR[+THRESHOLD[+CORRECTION]][:KEY=VALUE …], as context_regression, irmad+otsu or "
-        "ED+otsu+majority:normalisation=pif; the name of a saved model takes the place of a detector. Without "
-        "--methods and --data, what [compare] of net.conf says.",
+        "ED+otsu+majority:normalisation=pif; DETECTOR/DETECTOR is an ensemble. The name of a saved model takes the "
+        "place of a detector, and MODEL:pseudo_labels=DETECTOR+THRESHOLD is it fine-tuned. Without --methods and "
+        "--data, what [compare] of net.conf says.",
     )
     parser.add_argument("--methods", nargs="+", metavar="METHOD", help="methods (default: every detector)")
     parser.add_argument(

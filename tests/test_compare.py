@@ -13,6 +13,7 @@ from PIL import Image
 from scipy.io import savemat
 
 import compare
+import config
 import hscd
 from conftest import ONE_PLACE, PROJECT, Workspace, make_pair, write_bands, write_mat
 from hscd.models import saved as models
@@ -268,6 +269,42 @@ def test_a_model_says_that_it_has_seen_the_scene(tmp_path):
     (of_run,) = table(tmp_path / "stat/comparison/runs.csv")
     assert float(of_run["threshold"]) == pytest.approx(otsu(scores), rel=1e-3)
     assert "(trained on) |" in (tmp_path / "stat/comparison/ranking.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("begun")
+def test_a_fine_tuned_model_and_an_ensemble_are_compared(space, monkeypatch):
+    """Against what main.py's way gives: predutils, then a fine-tuning; and against `hscd.detect`."""
+    import siamese
+
+    before, after, changed = (part[..., :2] if part.ndim == 3 else part for part in make_pair(1, 30, 40))
+    for part, array in (("before", before), ("after", after), ("label", np.where(changed, 1, 2).astype(np.uint8))):
+        write_mat(space.folder / f"data/a/{part}/town.mat", array)
+    models.save_model(space.folder / "model" / "M", PARAMETERS, WEIGHTS, rescaled=False)
+    monkeypatch.setattr(config, "MAX_EPOCHS", 3)
+    learned = []
+    monkeypatch.setattr(
+        siamese, "fine_tune", lambda *given, to=siamese.fine_tune, **more: learned.append(given) or to(*given, **more)
+    )
+    tuned = "M:pseudo_labels=ED+otsu+majority:pseudo_rescaling=True"
+    methods = ["M", tuned, "ED/SAM+otsu"]
+    assert run("--config", space.file, "--seeds", 1, "--methods", *methods) == 0
+    rows = {row["method"]: row for row in table(space.folder / "stat/comparison/runs.csv")}
+    assert [row["error"] for row in rows.values()] == [""] * 3
+    together = hscd.detect(before, after, ensemble_detectors=["ED", "SAM"], threshold="otsu", truth=~changed + 0)
+    assert float(rows["ED/SAM+otsu"]["kappa"]) == pytest.approx(together.counts.kappa)
+    # The model sees values as they are, the Euclidean distance rescaled ones; a part of the scene is tuned on first.
+    low, high = (of(axis=(0, 1, 2)) for of in (np.stack([before, after]).min, np.stack([before, after]).max))
+    of_pseudo = hscd.detect(
+        ((before - low) / (high - low)).astype(np.float32), ((after - low) / (high - low)).astype(np.float32),
+        detector="ED", threshold="otsu", correction="majority",
+    )  # fmt: skip
+    _, batch_size, pairs, labels = learned[-1]
+    assert batch_size == PARAMETERS["batch_size"]
+    np.testing.assert_array_equal(labels, of_pseudo.corrected.ravel())
+    np.testing.assert_array_equal(pairs, np.stack([before, after], 2).reshape(-1, 2, 2))
+    assert rows["M+otsu" + tuned[1:]]["threshold"] != rows["M+otsu"]["threshold"]
+    ranking = {row["method"]: row["seen"] for row in table(space.folder / "stat/comparison/ranking.csv")}
+    assert ranking["M+otsu" + tuned[1:]] == "labels, of which scene its file does not say"
 
 
 @pytest.mark.usefixtures("begun")

@@ -14,12 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 import config
-from hscd.detectors import Detector
 from hscd.evaluation import doubts
 from hscd.evaluation.comparison import agreement
 from hscd.evaluation.confusion import changed_share
@@ -28,15 +27,20 @@ from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports.tables import metrics
 from hscd.scenes.scene import Scene, Window
+from hscd.scores import Cut, ScoreMap, pseudo_labels_of
 from hscd.system import storage
 from hscd.system.errors import InputError, brief
 from hscd.system.hardware import peak_memory
 from hscd.system.messages import collected, whole
 from pair_finding import PairFiles
+from pipeline.ensemble import ensembled
 from pipeline.methods import Method, model_prefix
 from pipeline.plan import Plan
 from pipeline.run_record import versions
 from settings import DataSet, Settings
+
+if TYPE_CHECKING:
+    from hscd.detectors.network import TrainedNetwork
 
 # Of the layout of a record.
 _VERSION = 1
@@ -110,7 +114,7 @@ def cell_of(method: Method, pair: Pair, seed: int, base: Settings, folder: Path,
         "layout": _VERSION,
         "program": _program(),
         "pair": pair.depends,
-        "together": pair.together if method.rescaled else (),
+        "together": pair.together if method.sees_ranges else (),
         "method": method.depends(base),
         "seed": seed,
         "halves": halves,
@@ -183,7 +187,7 @@ def _run(cell: Cell) -> tuple[dict[str, Any], np.ndarray]:
     scene, method = _judged(_scene(cell), cell.pair.truth), _Run(cell)
     _warm_up(method, scene)
     started = time.perf_counter()
-    result = method.mapped(scene)
+    result, doubted = method.mapped(scene)
     seconds = time.perf_counter() - started
     memory = peak_memory() / _MEBIBYTE
     score_map = result.score_map
@@ -197,8 +201,8 @@ def _run(cell: Cell) -> tuple[dict[str, Any], np.ndarray]:
         "memory": memory,
         "halves": _halves(method, scene, result.corrected) if cell.halves else None,
     }
-    modes = score_map.degrees is None and not result.cut.warnings
-    found = [*result.cut.warnings, *doubts.of_threshold(score_map.scores, result.cut.value, modes)]
+    modes = doubted.score_map.degrees is None and not doubted.cut.warnings
+    found = [*doubted.cut.warnings, *doubts.of_threshold(doubted.score_map.scores, doubted.cut.value, modes)]
     points = {} if ranking is None else {
         name: np.round(value, _DIGITS).tolist()
         for name, value in dataclasses.asdict(ranking).items() if isinstance(value, np.ndarray)
@@ -217,7 +221,7 @@ def _scene(cell: Cell) -> Scene:
         from hscd.models.saved import trained_bands
 
         bands = trained_bands(model_prefix(settings, cell.method.model))
-    if not cell.method.rescaled and cell.method.model is None:
+    if not cell.method.sees_ranges and cell.method.model is None:
         settings = dataclasses.replace(settings, data_sets=settings.data_sets | {name: _alone(settings[name], files)})
         (scene,) = scenes(name, settings, bands)
         return scene
@@ -238,26 +242,67 @@ def _alone(section: DataSet, files: PairFiles) -> DataSet:
     )  # fmt: skip
 
 
+class _Scored(NamedTuple):
+    """Scores of a scene and their threshold; of an ensemble those of its votes."""
+
+    score_map: ScoreMap
+    cut: Cut
+
+
 class _Run:
     """A method that is ready to map scenes."""
 
     def __init__(self, cell: Cell) -> None:
-        self._plan = Plan(cell.settings)
-        self._network: Detector | None = None
-        if cell.method.model is not None:
-            import siamese
-            from hscd.detectors.network import TrainedNetwork
+        self._cell, self._plan = cell, Plan(cell.settings)
+        self._network = None if cell.method.model is None or cell.method.pseudo is not None else self._loaded()
 
-            model = siamese.load_model(model_prefix(cell.settings, cell.method.model), seed=cell.seed)
-            self._network = TrainedNetwork(cell.method.model, model)
+    def mapped(self, scene: Scene) -> tuple[MapResult, _Scored]:
+        """The map of a scene, and the scores and threshold that make it doubtful or not."""
+        method = self._cell.method
+        seen = scene if method.rescaled else dataclasses.replace(scene, ranges=None)
+        if method.model is None:
+            scored, first = _scored(self._plan, seen)
+        else:
+            score_map = self._plan.score(self._network or self._tuned(scene, seen), seen)
+            scored = first = _Scored(score_map, self._plan.cut(score_map, seen, None))
+        return self._plan.map(*scored, seen), first
 
-    def mapped(self, scene: Scene) -> MapResult:
-        """The map of a scene; networks get its images as they are."""
-        detector = self._network or self._plan.detector()
-        if self._network is None:
-            scene = self._plan.normalised(scene)
-        score_map = self._plan.score(detector, scene)
-        return self._plan.map(score_map, self._plan.cut(score_map, scene, None), scene)
+    def _loaded(self) -> TrainedNetwork:
+        import siamese
+        from hscd.detectors.network import TrainedNetwork
+
+        name = self._cell.settings.model_name
+        return TrainedNetwork(name, siamese.load_model(self._prefix, seed=self._cell.seed))
+
+    def _tuned(self, scene: Scene, seen: Scene) -> TrainedNetwork:
+        """The model, fine-tuned on pseudo-labels of a scene, which it is `seen` as."""
+        import siamese
+        from dataprocessing import pairs_to_learn
+
+        settings, method, seed = self._cell.settings, self._cell.method, self._cell.seed
+        assert method.pseudo is not None
+        plan = Plan(method.pseudo_settings(settings, seed))
+        scored, _ = _scored(plan, scene if method.pseudo.rescaled else dataclasses.replace(scene, ranges=None))
+        positions, labels = plan.select(pseudo_labels_of(*scored))
+        network = self._loaded()
+        batch_size = int(siamese.read_parameters(self._prefix)["batch_size"])
+        siamese.fine_tune(network.model, batch_size, pairs_to_learn(seen, positions, settings), labels, seed=seed)
+        return network
+
+    @property
+    def _prefix(self) -> Path:
+        return model_prefix(self._cell.settings, self._cell.settings.model_name)
+
+
+def _scored(plan: Plan, scene: Scene) -> tuple[_Scored, _Scored]:
+    """Scores of a scene by one detector or an ensemble, and those of the first member of that."""
+    scene = plan.normalised(scene)
+    if len(plan.members) > 1:
+        found = ensembled(plan, scene, None)
+        return _Scored(found.score_map, found.cut), _Scored(found.first, found.first_cut)
+    score_map = plan.score(plan.detector(), scene)
+    scored = _Scored(score_map, plan.cut(score_map, scene, None))
+    return scored, scored
 
 
 def _warm_up(method: _Run, scene: Scene) -> None:
@@ -283,7 +328,7 @@ def _halves(method: _Run, scene: Scene, labels: np.ndarray) -> float | None:
     joined = np.empty_like(labels)
     try:
         for window in halves:
-            joined[window] = method.mapped(scene.crop(window)).corrected
+            joined[window] = method.mapped(scene.crop(window))[0].corrected
     except (InputError, ValueError):
         return None
     return agreement(joined, labels)

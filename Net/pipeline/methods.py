@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import config
 from hscd.corrections import CORRECTIONS
 from hscd.detection import UNSUPERVISED, natural_threshold
 from hscd.detectors import DETECTORS
@@ -15,11 +16,12 @@ from hscd.models import saved as models
 from hscd.normalisation import NORMALISATIONS
 from hscd.registry import Registry
 from hscd.scenes.fingerprint import NO, seen_in_training
-from hscd.system import parsing
+from hscd.selections import SELECTIONS, by_code
 from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
 from pipeline.plan import OF_NETWORKS
 from settings import Settings
+from settings.keys import fields_of
 from settings.reader import nearest
 
 # What a method was told of change before it saw a pair.
@@ -29,50 +31,74 @@ UNTOLD_LABELS = "labels, of which scene its file does not say"
 OTHER_PARTS = "labels of other parts of this scene"
 THESE_LABELS = "labels of this scene"
 
-_SYNTAX = "DETECTOR[+THRESHOLD[+CORRECTION]][:KEY=VALUE …]"
-_NORMALISATION, _RESCALING = "normalisation", "apply_rescaling"
+_SYNTAX = "DETECTOR[/DETECTOR …][+THRESHOLD[+CORRECTION]][:KEY=VALUE …]"
+_NORMALISATION, _RESCALING, _ENSEMBLE = "normalisation", "apply_rescaling", "ensemble"
+# Keys of a model that is fine-tuned: which pseudo-labels, whether their detector gets rescaled values, which of them.
+_PSEUDO, _PSEUDO_RESCALING = "pseudo_labels", "pseudo_rescaling"
+_TUNING = {"fine_tuning": 0, "pseudo_natural_ratio": False, "pseudo_limit": None}
 
 
 @dataclass(frozen=True)
 class Method:
     """A detector or a saved model, with all that it takes to make a map of its scores.
 
-    `name` is how tables call it, `scores` how they call its scores, whatever the threshold; `detector` is None of a
-    model, `model` of a detector. `options` are those of the chosen members, by key.
+    `name` is how tables call it, `scores` how they call its scores, whatever the threshold; `detectors` are several of
+    an ensemble and none of a model, `model` is None of detectors. `options` are those of the chosen members, by key.
+    A model that is fine-tuned learns from the pseudo-labels that the method `pseudo` makes, those that the settings
+    `selection` choose.
     """
 
     name: str
     scores: str
-    detector: str | None
+    detectors: tuple[str, ...]
     model: str | None
     threshold: str
     correction: str
     normalisation: str = "none"
     rescaled: bool = False
+    ensemble: int = 1
     options: dict[str, Any] = field(default_factory=dict)
+    pseudo: Method | None = None
+    selection: dict[str, Any] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
         """What gives the scores."""
-        return str(self.detector or self.model)
+        if self.pseudo is not None:
+            return f"{self.model} fine-tuned on {self.pseudo.source}"
+        return self.model or "/".join(self.detectors)
+
+    @property
+    def sees_ranges(self) -> bool:
+        """Whether it, or what it learns from, sees values that are rescaled with all pairs of a data set."""
+        return self.rescaled or (self.pseudo is not None and self.pseudo.rescaled)
 
     def settings(self, base: Settings, seed: int) -> Settings:
         """The settings of a run of it."""
         return replace(
-            base, detector=self.detector, model_name=self.model or base.model_name, threshold=self.threshold,
-            correction=self.correction, normalisation=self.normalisation, apply_rescaling=self.rescaled, seed=seed,
-            kinds="none", options=base.options | self.options,
+            base, detector=self.detectors[0] if self.detectors else None, model_name=self.model or base.model_name,
+            threshold=self.threshold, correction=self.correction, normalisation=self.normalisation,
+            apply_rescaling=self.sees_ranges, seed=seed, kinds="none", ensemble=self.ensemble,
+            ensemble_detectors=self.detectors or None, options=base.options | self.options,
         )  # fmt: skip
+
+    def pseudo_settings(self, base: Settings, seed: int) -> Settings:
+        """Those of the pseudo-labels that it is fine-tuned on, and of the selection of them."""
+        assert self.pseudo is not None
+        return replace(self.pseudo.settings(base, seed), **self.selection)
 
     def depends(self, base: Settings) -> dict[str, Any]:
         """All that its map depends on beside the pair and the seed, as JSON has it."""
         return {
-            "detector": self.detector,
+            "detectors": self.detectors,
             "model": None if self.model is None else _digest(model_prefix(base, self.model)),
             "threshold": self.threshold,
             "correction": self.correction,
             "normalisation": self.normalisation,
             "apply_rescaling": self.rescaled,
+            "ensemble": self.ensemble,
+            "pseudo": None if self.pseudo is None else self.pseudo.depends(base),
+            "selection": self.selection,
             "options": {name: str(value) for name, value in sorted(self.options.items())},
         }
 
@@ -115,45 +141,85 @@ def model_prefix(base: Settings, name: str) -> Path:
 def _method(text: str, base: Settings) -> Method:
     chain, *given = (part.strip() for part in text.split(":"))
     source, *rest = (part.strip() for part in chain.split("+"))
-    if len(rest) > 2 or not source:
+    names = tuple(name.strip() for name in source.split("/"))
+    if len(rest) > 2 or not all(names) or len(set(names)) < len(names):
         raise InputError(f"method {text!r}: expected {_SYNTAX}")
-    prefix, is_model = model_prefix(base, source), source not in DETECTORS
-    if is_model and not models.model_files(prefix)[0].is_file():
-        raise InputError(
-            f"method {text!r}: {source} is neither a detector nor a model in {base.model_path}"
-            f"{nearest(source, DETECTORS)}; detectors: {', '.join(DETECTORS)}"
-        )
-    threshold = rest[0] if rest else (OF_NETWORKS if is_model else natural_threshold(source))
+    is_model = not any(name in DETECTORS for name in names)
+    if is_model:
+        _require_model(text, source, base)
+    else:
+        _require_known(text, [(DETECTORS, name) for name in names])
+    threshold = rest[0] if rest else (OF_NETWORKS if is_model else natural_threshold(names[0]))
     correction = rest[1] if len(rest) > 1 else UNSUPERVISED["correction"]
     chosen: list[tuple[Registry[Any], str]] = [(THRESHOLDS, threshold), (CORRECTIONS, correction)]
-    values, normalisation, rescaled = dict(_given(text, given)), "none", False
+    _require_known(text, chosen)
+    later = {option.name for family, name in chosen for option in family.options(name)}
+    values, more = dict(_given(text, given)), dict[str, Any]()
     if is_model:
+        prefix = model_prefix(base, source)
         told = models.trained_rescaled(prefix)
-        rescaled = base.apply_rescaling if told is None else told
+        more["rescaled"] = base.apply_rescaling if told is None else told
+        if _PSEUDO in values:
+            more |= _tuning(text, values, chosen, prefix, base)
     else:
-        normalisation = values.pop(_NORMALISATION, normalisation)
-        chosen += [(DETECTORS, source), (NORMALISATIONS, normalisation)]
+        more["normalisation"] = values.pop(_NORMALISATION, "none")
+        more[_ENSEMBLE] = _setting(text, values, _ENSEMBLE, 1)
+        chosen += [*((DETECTORS, name) for name in names), (NORMALISATIONS, more["normalisation"])]
+        _require_known(text, chosen)
     if _RESCALING in values:
-        rescaled = _parsed(text, _RESCALING, values.pop(_RESCALING), parsing.boolean, "True or False")
+        more["rescaled"] = _setting(text, values, _RESCALING, False)
+    shown = "+".join([source, threshold, *([correction] if len(rest) > 1 else [])])
+    of_scores = [part for part in given if part.partition("=")[0].strip() not in later]
+    keys = (_RESCALING, _PSEUDO) if is_model else (_NORMALISATION, _RESCALING, _ENSEMBLE)
+    return Method(
+        name=":".join([shown, *given]), scores=":".join([source, *of_scores]), detectors=() if is_model else names,
+        model=source if is_model else None, threshold=threshold, correction=correction,
+        options=_options(text, chosen, values, base, keys), **more,
+    )  # fmt: skip
+
+
+def _require_model(text: str, name: str, base: Settings) -> None:
+    if "/" in name or not models.model_files(model_prefix(base, name))[0].is_file():
+        raise InputError(
+            f"method {text!r}: {name} is neither a detector nor a model in {base.model_path}"
+            f"{nearest(name, DETECTORS)}; detectors: {', '.join(DETECTORS)}"
+        )
+
+
+def _require_known(text: str, chosen: Iterable[tuple[Registry[Any], str]]) -> None:
     for family, name in chosen:
         if name not in family:
             raise InputError(
                 f"method {text!r}: {name} is no {family.family}{nearest(name, family)}; known: {', '.join(family)}"
             )
-    shown = "+".join([source, threshold, *([correction] if len(rest) > 1 else [])])
-    later = {option.name for family, name in chosen[:2] for option in family.options(name)}
-    of_scores = [part for part in given if part.partition("=")[0].strip() not in later]
-    return Method(
-        name=":".join([shown, *given]),
-        scores=":".join([source, *of_scores]),
-        detector=None if is_model else source,
-        model=source if is_model else None,
-        threshold=threshold,
-        correction=correction,
-        normalisation=normalisation,
-        rescaled=rescaled,
-        options=_options(text, chosen, values, base),
-    )
+
+
+def _tuning(
+    text: str, values: dict[str, str], chosen: list[tuple[Registry[Any], str]], prefix: Path, base: Settings
+) -> dict[str, Any]:
+    """What a method has of a model that is fine-tuned; takes the keys of that, and adds the selection to the chosen."""
+    source = values.pop(_PSEUDO)
+    models.require_trainable(models.read_parameters(prefix))
+    rescaling = values.pop(_PSEUDO_RESCALING, "False")
+    selection = {name: _setting(text, values, name, default) for name, default in _TUNING.items()}
+    if selection["fine_tuning"] == config.NO_FINE_TUNING:
+        raise InputError(f"method {text!r}: fine_tuning: found {config.NO_FINE_TUNING}, which is none, and {_PSEUDO}")
+    chosen.append((SELECTIONS, by_code(selection["fine_tuning"])))
+    own = {option.name for family, name in chosen for option in family.options(name)} | {_RESCALING}
+    of_source = [f"{name}={values.pop(name)}" for name in list(values) if name not in own]
+    try:
+        pseudo = _method(":".join([source, f"{_RESCALING}={rescaling}", *of_source]), base)
+    except InputError as error:
+        raise InputError(f"method {text!r}: {_PSEUDO}: {error}") from error
+    if pseudo.model is not None:
+        raise InputError(f"method {text!r}: {_PSEUDO}: {source} is a model; expected a detector")
+    return {"pseudo": pseudo, "selection": selection}
+
+
+def _setting(text: str, values: dict[str, str], name: str, default: Any) -> Any:
+    """The value of a key of [settings] that a method may give, which is taken from those that are left."""
+    option = fields_of(Settings)[name]
+    return _parsed(text, name, values.pop(name), option.parse, option.allowed) if name in values else default
 
 
 def _given(text: str, parts: Iterable[str]) -> Iterable[tuple[str, str]]:
@@ -165,14 +231,14 @@ def _given(text: str, parts: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 
 def _options(
-    text: str, chosen: Sequence[tuple[Registry[Any], str]], given: dict[str, str], base: Settings
+    text: str, chosen: Sequence[tuple[Registry[Any], str]], given: dict[str, str], base: Settings, keys: Sequence[str]
 ) -> dict[str, Any]:
     """The options of the chosen members: those given, else those of the settings."""
     known = {option.name: option for family, name in chosen for option in family.options(name)}
     found = {name: base.options.get(name, option.default) for name, option in known.items()}
     for name, value in given.items():
         if name not in known:
-            names = (*known, _NORMALISATION, _RESCALING)
+            names = (*known, *keys)
             raise InputError(
                 f"method {text!r}: it has no option {name}{nearest(name, names)}; known: {', '.join(names)}"
             )

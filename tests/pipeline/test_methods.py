@@ -1,5 +1,6 @@
 """Methods of a comparison, from their texts."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,9 @@ def base(tmp_path):
 
 def test_without_texts_there_is_every_detector_with_its_threshold(base):
     methods = methods_of(None, base)
-    assert [method.detector for method in methods] == list(DETECTORS)
+    assert [method.detectors for method in methods] == [(name,) for name in DETECTORS]
     assert all(method.threshold in THRESHOLDS for method in methods)
-    named = {method.detector: method.name for method in methods}
+    named = {method.source: method.name for method in methods}
     assert named["ED"] == "ED+otsu"
     assert named["irmad"] == "irmad+kmeans"
     assert named["context_regression"] == f"context_regression+{UNSUPERVISED['threshold']}"
@@ -72,13 +73,17 @@ def test_what_it_depends_on_is_what_bears_on_it(base):
         ("iramd", "iramd is neither a detector nor a model in {models}; did you mean irmad?; detectors: ED, "),
         ("ED+otsuu", "otsuu is no threshold; did you mean otsu?; known: chi2, "),
         ("ED+otsu+major", "major is no correction; did you mean majority?; known: majority, none"),
-        ("ED+otsu+none+x", "expected DETECTOR[+THRESHOLD[+CORRECTION]][:KEY=VALUE …]"),
+        ("ED+otsu+none+x", "expected DETECTOR[/DETECTOR …][+THRESHOLD[+CORRECTION]][:KEY=VALUE …]"),
         ("+otsu", "expected DETECTOR"),
         ("ED:radius", "found 'radius'; expected DETECTOR"),
-        ("ED:floor_p=1", "it has no option floor_p; known: normalisation, apply_rescaling"),
+        ("ED:floor_p=1", "it has no option floor_p; known: normalisation, apply_rescaling, ensemble"),
         ("mad+floor:floor_p=2", "floor_p: found '2'; expected a number in ]0, 1["),
         ("ED:apply_rescaling=maybe", "apply_rescaling: found 'maybe'; expected True or False"),
         ("ED:normalisation=no", "no is no normalisation"),
+        ("ED/iramd", "iramd is no detector; did you mean irmad?"),
+        ("ED/ED", "expected DETECTOR[/DETECTOR …]"),
+        ("ED:ensemble=0", "ensemble: found '0'; expected an integer from 1 to 100"),
+        ("ED:pseudo_labels=SAM", "it has no option pseudo_labels"),
     ],
 )
 def test_what_is_no_method_is_refused_with_the_nearest_name(base, text, said):
@@ -93,7 +98,7 @@ def test_a_saved_model_is_a_method_rescaled_as_it_was_trained(base):
     for rescaled in (True, False):
         models.save_model(prefix, PARAMETERS, WEIGHTS, rescaled=rescaled, trained_on=["00ff"])
         (method,) = methods_of(["MINE"], base)
-        assert (method.detector, method.model, method.name) == (None, "MINE", "MINE+otsu")
+        assert (method.detectors, method.model, method.name) == ((), "MINE", "MINE+otsu")
         assert method.rescaled is rescaled
         assert method.settings(base, 0).model_name == "MINE"
     assert method.seen(base, "00ff") == THESE_LABELS
@@ -117,3 +122,44 @@ def test_an_option_that_is_a_path_is_relative_to_the_configuration(base, monkeyp
     monkeypatch.setitem(DETECTORS._options, "cva", (Option("weights", Path, "a file", None),))
     (method,) = methods_of(["cva:weights=a/b"], base)
     assert method.options["weights"] == base.file.resolve().parent / "a/b"
+
+
+def test_an_ensemble_of_detectors_and_seeds_is_a_method(base):
+    first, second = methods_of(["cva/irmad+floor:floor_p=0.25:ensemble=3", "cva:ensemble=2"], base)
+    assert (first.name, first.source) == ("cva/irmad+floor:floor_p=0.25:ensemble=3", "cva/irmad")
+    assert (second.source, second.threshold) == ("cva", natural_threshold("cva"))
+    assert first.settings(base, 7).members == [(name, number) for name in ("cva", "irmad") for number in range(3)]
+    assert first.options["floor_p"] == 0.25
+    assert second.depends(base) != methods_of(["cva"], base)[0].depends(base)
+    # An ensemble of the configuration is none of a method that does not name one.
+    several = replace(base, ensemble=4, ensemble_detectors=("ED", "SAM"))
+    assert methods_of(["cva"], several)[0].settings(several, 0).members == [("cva", 0)]
+
+
+def test_a_model_can_be_fine_tuned_on_pseudo_labels(base):
+    models.save_model(base.model_path / "MINE", PARAMETERS, WEIGHTS, rescaled=True, trained_on=["00ff"])
+    text = "MINE:pseudo_labels=mad/cva+floor+majority:floor_p=0.25:fine_tuning=1:pseudo_percentage=0.2:ensemble=2"
+    method, plain = methods_of([text, "MINE"], base)
+    assert (method.name, method.source) == (text.replace("MINE", "MINE+otsu"), "MINE fine-tuned on mad/cva")
+    assert method.seen(base, "00fe") == OTHER_LABELS
+    of_map, of_pseudo = method.settings(base, 7), method.pseudo_settings(base, 7)
+    assert (of_map.threshold, of_map.correction, of_map.model_name, of_map.seed) == ("otsu", "none", "MINE", 7)
+    assert (of_pseudo.threshold, of_pseudo.correction, of_pseudo.fine_tuning) == ("floor", "majority", 1)
+    assert of_pseudo.members == [("mad", 0), ("mad", 1), ("cva", 0), ("cva", 1)]
+    assert of_pseudo.options["floor_p"] == 0.25
+    assert method.pseudo_settings(method.settings(base, 7), 7).options["pseudo_percentage"] == 0.2
+    assert (method.rescaled, method.pseudo.rescaled) == (True, False)
+    assert methods_of(["MINE:pseudo_labels=ED:pseudo_rescaling=True"], base)[0].pseudo.rescaled
+    others = ["MINE:pseudo_labels=ED", "MINE:pseudo_labels=SAM", "MINE:pseudo_labels=ED:pseudo_limit=9"]
+    found = [of.depends(base) for of in (method, plain, *methods_of(others, base))]
+    assert all(found.count(depends) == 1 for depends in found)
+    for end, said in (
+        ("pseudo_labels=MINE", "pseudo_labels: MINE is a model; expected a detector"),
+        ("pseudo_labels=ED:x=1", "method 'ED:apply_rescaling=False:x=1': it has no option x"),
+        ("pseudo_labels=ED:fine_tuning=-1", "fine_tuning: found -1, which is none, and pseudo_labels"),
+        ("pseudo_labels=ED:fine_tuning=9", "fine_tuning: found '9'; expected -1 (none), 0 (all pseudo-labels)"),
+        ("fine_tuning=1", "it has no option fine_tuning; known: apply_rescaling, pseudo_labels"),
+    ):
+        with pytest.raises(InputError) as caught:
+            methods_of([f"MINE:{end}"], base)
+        assert said in str(caught.value)

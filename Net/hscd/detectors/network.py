@@ -28,7 +28,7 @@ class TrainedNetwork:
 
     def __init__(self, name: str, model: keras.Model) -> None:
         self.name = name
-        self._model = model
+        self.model = model
 
     def fit(self, scene: Scene, rng: np.random.Generator) -> Scorer:
         """Nothing to fit: it is trained."""
@@ -37,11 +37,11 @@ class TrainedNetwork:
         def score(block: Block) -> np.ndarray:
             pairs = block.pairs.reshape(-1, *block.pairs.shape[2:])
             if block.valid is None:
-                return predict(self._model, pairs)
+                return predict(self.model, pairs)
             scores = np.full(len(pairs), np.nan, np.float32)
             valid = np.flatnonzero(block.valid)
             if len(valid):
-                scores[valid] = predict(self._model, pairs, valid)
+                scores[valid] = predict(self.model, pairs, valid)
             return scores
 
         return score
