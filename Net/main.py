@@ -79,6 +79,7 @@ def train(settings: Settings) -> None:
         for doubt in doubts.of_shared_pairs(len(seen) - seen.count(NO), len(seen)):
             warn(f"train_set [{settings.train_set}], test_set [{settings.test_set}]: {doubt}")
         _search(settings, learned, judged, np.array(seen), record)
+        record.add_model(**kinds.learn(settings))
 
 
 def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen: np.ndarray, record: RunRecord) -> None:

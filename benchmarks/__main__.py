@@ -11,8 +11,8 @@ import measure
 # gains from whose pseudo-labels (ten minutes), unlabelled, what is recommended without labels (ten minutes), accuracy,
 # of all detectors and thresholds (half an hour), sampling, of intervals of the area of change (two minutes), kinds,
 # how well kinds of change are told apart (five minutes), validation, how much random pixels flatter (ten minutes),
-# uncertainty, of ensembles (half an hour), losses, over one architecture (six minutes), and recipe, the prototype's
-# figures by compare.py (a quarter of an hour).
+# classes, how well learned ones are told (five minutes), uncertainty, of ensembles (half an hour), losses, over one
+# architecture (six minutes), and recipe, the prototype's figures by compare.py (half an hour).
 BENCHMARKS = ("startup", "windows", "distances", "preprocessing", "training", "search", "pipeline", "growth", "gis")
 
 

@@ -1,6 +1,6 @@
 """The figures of the prototype that the default method comes from, by compare.py, on all scenes that are there.
 
-`python benchmarks recipe` compares the methods below with three seeds and writes the tables to res/recipe.md. Its data
+`python benchmarks recipe` compares the methods below with two seeds and writes the tables to res/recipe.md. Its data
 and results are in Net/stat/recipe: what is finished there is not run again. To run a part, which writes no tables:
 
     python benchmarks/recipe.py --scenes taizhou,enmap --seeds 1
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     known = [name for name in scenes.available() if not name.endswith("unchanged")]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenes", default=",".join(known))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=measure.NET / "stat" / "recipe")
     options = parser.parse_args(arguments)
     names = options.scenes.split(",")

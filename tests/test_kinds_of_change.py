@@ -8,8 +8,14 @@ import pytest
 import rasterio
 
 import detect
+from conftest import ONE_PLACE, Workspace
+from hscd.kinds.classes import ClassHead, read_head, write_head
+from hscd.records import PIXEL_GRID
+from hscd.reports import gis
 from hscd.reports import kinds as reports
+from pipeline import kinds, parts
 from raster_scenes import opened
+from settings import read_settings
 
 SPECTRA = {0: [20, 20, 20, 20, 20], 1: [60, 60, 20, 20, 20], 2: [20, 20, 20, 60, 60]}
 
@@ -61,11 +67,11 @@ def test_detect_writes_map_picture_tables_and_says_what_it_found(pair, capsys, m
     out, (_, _, labels) = pair / "out", two_kinds()
     names = {"kinds.tif", "kinds.qml", "kinds.png", "kinds.csv", "kinds_spectra.csv"}
     assert {path.name for path in out.glob("kinds*")} == names
-    with opened(out / "kinds.tif") as kinds, opened(out / "change.tif") as change:
-        found, changed = kinds.read(1), change.read(1)
-        assert (kinds.nodata, kinds.crs, kinds.transform) == (255, change.crs, change.transform)
-        assert kinds.colormap(1)[2][:3] == tuple(bytes.fromhex(reports._KINDS[1][1:]))
-        tags = kinds.tags()
+    with opened(out / "kinds.tif") as raster, opened(out / "change.tif") as change:
+        found, changed = raster.read(1), change.read(1)
+        assert (raster.nodata, raster.crs, raster.transform) == (255, change.crs, change.transform)
+        assert raster.colormap(1)[2][:3] == tuple(bytes.fromhex(reports._KINDS[1][1:]))
+        tags = raster.tags()
     assert (tags["CLASS_1"], tags["CLASS_2"]) == ("kind 1, 62 % of the change", "kind 2, 38 % of the change")
     assert (tags["CLASS_0"], tags["CLASS_255"], tags["KINDS_BY"]) == ("unchanged", "unknown or masked", method)
     np.testing.assert_array_equal(np.where(np.isin(found, (1, 2)), 1, found), changed)
@@ -100,6 +106,49 @@ def test_kinds_are_matched_with_the_classes_of_labels(pair, capsys):
     record = json.loads((pair / "out/run.json").read_text(encoding="utf-8"))["results"]["before"]["classes"]
     assert (record["kappa"], record["adjusted_rand_index"]) == (1, 1)
     assert record["confusion"][1]["class_9"] == 200
+
+
+def test_learned_classes_are_applied_and_judged(pair, capsys):
+    """`classes` of the labels 4 and 7, of which this pair has 4 and, unknown to them, 9."""
+    weights = np.array([[-1, -1, 0, 1, 1], [1, 1, 0, -1, -1]], float)
+    write_head(pair / "M_classes.npz", ClassHead(("4", "7"), weights, np.zeros(2)))
+    labels = "changedLabel=9,4", "unchangedLabel=0", "unknownLabel=5"
+    assert run(pair, "kinds=classes", f"kinds_classes={pair / 'M_classes.npz'}", *labels, labels=True) == 0
+    # Both classes tell the direction of two bands each, and 7 stands for what is 9 here, which no class is taken for.
+    assert rows_of(pair / "out/kinds_classes.csv") == [
+        {"kind": "0", "class": "unchanged", "unchanged": str(48 * 60 - 320), "class_9": "0", "class_4": "0"},
+        {"kind": "1", "class": "4", "unchanged": "0", "class_9": "0", "class_4": "120"},
+        {"kind": "2", "class": "", "unchanged": "0", "class_9": "200", "class_4": "0"},
+    ]
+    assert [row["class"] for row in rows_of(pair / "out/kinds.csv")] == ["4", "7"]
+    with opened(pair / "out/kinds.tif") as raster:
+        assert raster.tags()["CLASS_2"] == "class 7, 62 % of the change"
+    assert "kinds of change by classes: 4: 1.2 ha, 7: 2 ha\n" in capsys.readouterr().out
+    assert run(pair, "kinds=classes") == 2
+    assert "kinds = classes: " in capsys.readouterr().err
+
+
+def test_a_training_on_several_classes_saves_them(tmp_path, capsys):
+    """Those of the parts that the model learns from; labels of one class leave none."""
+    before, after, labels = two_kinds()
+    for name, array in (("before", before), ("after", after), ("label", labels)):
+        np.save(tmp_path / f"{name}.npy", array)
+    text = ONE_PLACE.replace("data/a/before", "before.npy").replace("data/a/after", "after.npy")
+    text = text.replace("data/a/label", "label.npy").replace("matLabel = cube", "")
+    space = Workspace(tmp_path, text=text)
+    keys = ["PLACE A.changedLabel=4,9", "PLACE A.unchangedLabel=0", "PLACE A.unknownLabel=5"]
+    settings = read_settings(space.file, keys)
+    file = settings.model_path / f"{settings.model_name}_classes.npz"
+    settings.model_path.mkdir(exist_ok=True)
+    assert kinds.learn(settings) == {"classes": ["4", "9"]}
+    assert read_head(file).names == ("4", "9")
+    only_nine = np.where(labels == 4, 3, 1)  # the other class lies in the test part alone
+    settings = read_settings(space.file, [*keys, "PLACE A.parts=60, 0, 40"])
+    gis.write_parts(
+        parts.parts_file(settings["PLACE A"], settings, "before"), only_nine.astype(np.uint8), PIXEL_GRID, "x"
+    )
+    assert kinds.learn(settings) == {}
+    assert not file.exists()
 
 
 def test_labels_of_one_class_are_not_matched(pair):

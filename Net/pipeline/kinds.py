@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,15 @@ import numpy as np
 from hscd.evaluation.matching import matched
 from hscd.evaluation.result import MapResult
 from hscd.kinds import KINDS, KindMap
-from hscd.labels import CHANGED, UNCHANGED
+from hscd.kinds.classes import learned, read_head, write_head
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports import gis, tables
 from hscd.reports import kinds as reports
 from hscd.reports.tables import Row
 from hscd.scenes.scene import Scene
 from hscd.system import messages, storage
-from pipeline.plan import Plan
+from pipeline import parts
+from pipeline.plan import Plan, classes_file
 from settings import DataSet, Settings
 
 
@@ -25,9 +28,14 @@ def files(settings: Settings, prefix: str) -> list[Path]:
     Args:
         settings: the run's settings.
         prefix: how the names of the files start.
+
+    Raises:
+        InputError: if learned classes are asked for and cannot be read.
     """
     if KINDS[settings.kinds] is None:
         return []
+    if settings.kinds == "classes":
+        read_head(classes_file(settings))  # said before any work
     endings = (".tif", ".png", ".csv", "_spectra.csv", "_classes.csv")
     return [settings.stat_path / f"{prefix}{ending}" for ending in endings]
 
@@ -50,11 +58,42 @@ def report(settings: Settings, plan: Plan, section: DataSet, scene: Scene, resul
         messages.warn(f"{scene.name}: {doubt}")
     *paths, of_classes = files(settings, prefix)
     rows = _write(paths, found, scene, result)
-    shown = ", ".join(f"{row['kind']}: {tables.area(row['area'], row['unit'])}" for row in rows)
+    shown = ", ".join(f"{row.get('class', row['kind'])}: {tables.area(row['area'], row['unit'])}" for row in rows)
     messages.result(f"{scene.name}: kinds of change by {found.method}: {shown or 'none, as nothing changed'}")
     if scene.classes is None or not rows:
         return {"kinds": rows}
     return {"kinds": rows, "classes": _compare(of_classes, found, scene, section)}
+
+
+def learn(settings: Settings) -> tables.Row:
+    """Learn the classes of change of `train_set`, where its labels have several, and save them beside the model.
+
+    Returns:
+        What a run record says of them; nothing without.
+    """
+    from dataprocessing import scenes
+
+    section = settings[settings.train_set]
+    file = settings.model_path / f"{settings.model_name}_classes.npz"
+    values, head = section.changed_label or (), None
+    if len(values) > 1:
+        given = [_to_learn_from(scene, section, settings) for scene in scenes(section.name, settings)]
+        names = {number: f"{value:.15g}" for number, value in enumerate(values, start=1)}
+        head = learned(given, names, np.random.default_rng(settings.seed))
+    if head is None:
+        file.unlink(missing_ok=True)  # of an earlier model
+        return {}
+    write_head(file, head)
+    messages.result(f"{settings.model_name}: classes of change {', '.join(head.names)}: {file}")
+    return {"classes": list(head.names)}
+
+
+def _to_learn_from(scene: Scene, section: DataSet, settings: Settings) -> Scene:
+    """A scene without the labels of its test part, if it has parts."""
+    if section.parts is None:
+        return scene
+    of = parts.part_map(section, settings, scene.name, scene.truth, scene.grid)
+    return replace(scene, truth=np.where(of == parts.TEST, np.uint8(UNKNOWN), scene.truth))
 
 
 def _write(paths: list[Path], found: KindMap, scene: Scene, result: MapResult) -> list[Row]:
@@ -79,11 +118,14 @@ def _write(paths: list[Path], found: KindMap, scene: Scene, result: MapResult) -
 def _compare(path: Path, found: KindMap, scene: Scene, section: DataSet) -> Row:
     """Tell and write which kind is which class of the labels; the figures for the record."""
     assert scene.classes is not None
-    matching = matched(found.values, scene.classes, scene.truth)
-    names = [f"{value:.15g}" for value in (section.changed_label or ())][: matching.counts.shape[1] - 1]
+    names = [f"{value:.15g}" for value in section.changed_label or ()]
+    given = [names.index(name) + 1 if name in names else 0 for name in found.names] if found.names else None
+    matching = matched(found.values, scene.classes, scene.truth, given)
+    names = names[: matching.counts.shape[1] - 1]
     rows = reports.matching_rows(matching, names)
     storage.write_csv(path, rows)
     taken = ", ".join(f"kind {row['kind']} is class {row['class']}" for row in rows[1:] if row["class"] is not None)
+    taken = "classes against those of the labels" if found.names else taken
     figures = {
         "kappa": matching.kappa,
         "kappa_of_changed": matching.kappa_of_changed,

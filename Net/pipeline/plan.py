@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from hscd.evaluation import doubts
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, seed_of
 from hscd.evaluation.result import MapResult, mapped
 from hscd.kinds import KINDS, KindMap, kinds_of
+from hscd.kinds.classes import FILE as CLASSES
 from hscd.normalisation import NORMALISATIONS, normalised
 from hscd.records import PseudoLabels
 from hscd.registry import Registry
@@ -31,6 +33,11 @@ from settings import Settings
 
 # Threshold of a network's distances where the configured one cannot be.
 OF_NETWORKS = "otsu"
+
+
+def classes_file(settings: Settings) -> Path:
+    """File of the classes of change that were learned from labels: the configured one, or that of the model."""
+    return settings.options[CLASSES.name] or settings.model_path / f"{settings.model_name}_classes.npz"
 
 
 class Plan:
@@ -109,7 +116,10 @@ class Plan:
         """The kinds of change of a corrected map, of the spectra as the files have them; None if none are asked for."""
         name = self._settings.kinds
         rng = np.random.default_rng(self._settings.seed)
-        return kinds_of(replace(scene, ranges=None), result.corrected, name, rng, **self._options(KINDS, name))
+        options = self._options(KINDS, name)
+        if CLASSES.name in options:
+            options[CLASSES.name] = classes_file(self._settings)
+        return kinds_of(replace(scene, ranges=None), result.corrected, name, rng, **options)
 
     @property
     def selection(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,13 +43,14 @@ def _kappa(counts: np.ndarray, columns: np.ndarray) -> float:
     return float(cohens_kappa(int(counts[rows, columns[rows]].sum()), chance, int(counts.sum())))
 
 
-def matched(values: np.ndarray, classes: np.ndarray, truth: np.ndarray) -> Matching:
+def matched(values: np.ndarray, classes: np.ndarray, truth: np.ndarray, given: Sequence[int] | None = None) -> Matching:
     """Match kinds with classes one to one, so that as many pixels as can be agree (Hungarian method).
 
     Args:
         values: (rows, columns) of a map of kinds, 0 unchanged, 1 and so on kinds, 255 no data.
         classes: (rows, columns) classes of change of the labels, from 1; not looked at where nothing changed.
         truth: (rows, columns) labels, 0 changed, 1 unchanged, 2 unknown; unknown pixels do not count.
+        given: the class of each kind, 0 for none of the labels, where they are known; None to match them.
 
     References:
         Kuhn (1955), "The Hungarian method for the assignment problem", Naval Research Logistics Quarterly 2.
@@ -60,11 +62,15 @@ def matched(values: np.ndarray, classes: np.ndarray, truth: np.ndarray) -> Match
     known = (truth != UNKNOWN) & (values != NO_DATA)
     kind = values[known].astype(np.int64)
     of_class = np.where(truth[known] == CHANGED, classes[known], 0).astype(np.int64)
-    shape = int(kind.max(initial=0)) + 1, int(classes.max(initial=0)) + 1
+    shape = len(given or ()) + 1, max([int(classes.max(initial=0)), *(given or ())]) + 1
+    shape = max(shape[0], int(kind.max(initial=0)) + 1), shape[1]
     counts = np.bincount(kind * shape[1] + of_class, minlength=shape[0] * shape[1]).reshape(shape)
     assigned = np.zeros(shape[0] - 1, int)
-    rows, columns = linear_sum_assignment(counts[1:, 1:], maximize=True)
-    assigned[rows] = columns + 1
+    if given is None:
+        rows, columns = linear_sum_assignment(counts[1:, 1:], maximize=True)
+        assigned[rows] = columns + 1
+    else:
+        assigned[:] = given
     both = (kind > 0) & (of_class > 0)
     rand_index = float(adjusted_rand_score(of_class[both], kind[both])) if both.any() else float("nan")
     return Matching(counts, assigned, rand_index)

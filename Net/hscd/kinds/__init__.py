@@ -36,12 +36,14 @@ class Told(NamedTuple):
     """What tells kinds apart.
 
     `number` gives the kind of each pixel pair, (pixels,) from 0, of (pixels, 2, bands) float32; there are `kinds` of
-    them, each with a pixel of the sample. `doubts` say what makes them doubtful, a line each.
+    them, each with a pixel of the sample. `doubts` say what makes them doubtful, a line each. Kinds that have `names`
+    are classes that were learned from labels: they keep their order, and may have no pixel.
     """
 
     number: Callable[[np.ndarray], np.ndarray]
     kinds: int
     doubts: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 KINDS: Registry[Callable[..., Told] | None] = Registry("kinds of change", __name__)
@@ -54,7 +56,8 @@ class KindMap:
     `values`, (rows, columns) uint8, are 0 where nothing changed, 1 and so on the kinds, the most frequent one first,
     and 255 where it is not known; `pixels`, (kinds,), are how many each has. `spectra`, (kinds, 2, bands), are the mean
     spectra of each before and after, and `deviations` their standard deviations, in the units of the images. `method`
-    is the member's name.
+    is the member's name. Kinds that have `names` are learned classes, in their order; the spectra of one that does not
+    occur are NaN.
     """
 
     method: str
@@ -63,6 +66,7 @@ class KindMap:
     spectra: np.ndarray
     deviations: np.ndarray
     doubts: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def shares(self) -> np.ndarray:
@@ -97,13 +101,16 @@ def kinds_of(scene: Scene, labels: np.ndarray, method: str, rng: np.random.Gener
     _number(scene, labels, told, values)
     counts = np.bincount(values[labels == CHANGED], minlength=told.kinds + 1)[1:]
     # Stable: of two kinds of one size the one that was found first comes first.
-    order = np.argsort(-counts, kind="stable")
+    order = np.arange(told.kinds) if told.names else np.argsort(-counts, kind="stable")
     ranks = np.full(NO_DATA + 1, NO_DATA, np.uint8)
     ranks[0], ranks[order + 1] = 0, np.arange(1, told.kinds + 1)
     numbers = told.number(changes.pairs)
-    parts = [changes.pairs[numbers == kind] for kind in order]
-    spectra, deviations = (np.stack([of(part, axis=0, dtype=np.float64) for part in parts]) for of in (np.mean, np.std))
-    return KindMap(method, ranks[values], counts[order], spectra, deviations, told.doubts)
+    spectra, deviations = np.full((2, told.kinds, 2, scene.bands), np.nan)
+    for place, kind in enumerate(order):
+        part = changes.pairs[numbers == kind]
+        if len(part):
+            spectra[place], deviations[place] = (of(part, axis=0, dtype=np.float64) for of in (np.mean, np.std))
+    return KindMap(method, ranks[values], counts[order], spectra, deviations, told.doubts, told.names)
 
 
 def _number(scene: Scene, labels: np.ndarray, told: Told, values: np.ndarray) -> None:

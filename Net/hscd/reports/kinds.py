@@ -28,10 +28,18 @@ _GAP = 60.0
 def classes(kinds: KindMap) -> list[MapClass]:
     """What the values of the map stand for."""
     named = [
-        MapClass(number, _KINDS[number - 1], f"kind {number}, {100 * share:.0f} % of the change")
+        MapClass(number, _colour(number), f"{_name(kinds, number)}, {100 * share:.0f} % of the change")
         for number, share in enumerate(kinds.shares, start=1)
     ]
     return [MapClass(0, _UNCHANGED, "unchanged"), *named, MapClass(NO_DATA, COLOURS[UNKNOWN], "unknown or masked")]
+
+
+def _name(kinds: KindMap, number: int) -> str:
+    return f"class {kinds.names[number - 1]}" if kinds.names else f"kind {number}"
+
+
+def _colour(number: int) -> str:
+    return _KINDS[(number - 1) % len(_KINDS)]
 
 
 def rows(kinds: KindMap, areas: list[float], unit: str) -> list[Row]:
@@ -46,6 +54,7 @@ def rows(kinds: KindMap, areas: list[float], unit: str) -> list[Row]:
             "area": area,
             "unit": unit,
         }
+        | ({"class": kinds.names[number - 1]} if kinds.names else {})
         for number, (pixels, share, area) in enumerate(zip(kinds.pixels, kinds.shares, areas, strict=True), start=1)
     ]
 
@@ -130,12 +139,12 @@ def _draw_spectra(panel: Any, kinds: KindMap, number: int, bands: np.ndarray, wa
     """Draw the mean spectra of a kind, from 0, with the standard deviation of each date."""
     places, spectra, deviations = _ordered(kinds, number, bands, wavelengths)
     for date, (name, line) in enumerate((("before", "--"), ("after", "-"))):
-        colour = "0.25" if date == 0 else _KINDS[number]
+        colour = "0.25" if date == 0 else _colour(number + 1)
         marker = "." if len(places) < 20 else ""
         panel.plot(places, spectra[date], line, marker=marker, color=colour, label=name, linewidth=1.3)
         low, high = spectra[date] - deviations[date], spectra[date] + deviations[date]
         panel.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
-    panel.set_title(f"kind {number + 1}", fontsize=9, color=_KINDS[number])
+    panel.set_title(_name(kinds, number + 1), fontsize=9, color=_colour(number + 1))
     panel.tick_params(labelsize=7)
     panel.legend(fontsize=7, frameon=False)
 
