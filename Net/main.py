@@ -33,7 +33,7 @@ from hscd.system.messages import result, tell, warn
 from hscd.system.paths import require_names
 from image_pairs import require_labels
 from pair_finding import pair_files
-from pipeline import kinds, parts, report
+from pipeline import kinds, objects, parts, report
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord, recorded
@@ -139,8 +139,8 @@ def test(settings: Settings) -> None:
     pairs = pair_files(settings[settings.test_set])
     for files in pairs:
         results = _files(settings, plan, files.name)
-        of_kinds = kinds.files(settings, results.kinds)
-        require_names([*results.all, *of_kinds, run_file, _log_folder(settings, plan, files.name)])
+        more = kinds.files(settings, results.kinds) + objects.files(settings, results.objects)
+        require_names([*results.all, *more, run_file, _log_folder(settings, plan, files.name)])
     with recorded("test", settings, [settings.test_set], run_file) as record:
         record.add_inputs(pairs)
         failed = _test_all(settings, plan, record)
@@ -243,8 +243,13 @@ def test_pair(
     agreements = zip(AGREEMENT_COLUMNS, (*agreement, kept), strict=True)
     row = report.figures(result, time_column, tuning | dict(agreements) | {report.SEEN: seen})
     tags = {"MODEL": settings.model_name, "FINE_TUNING": plan.selection_label}
-    report.write(files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags)
+    of_objects = objects.found(settings, result)
+    report.write(
+        files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags,
+        objects=None if of_objects is None else of_objects.objects,
+    )  # fmt: skip
     row |= report.tell(files, named(scene.before), result)
+    row |= objects.report(settings, of_objects, result, files.objects)
     return row | kinds.report(settings, plan, settings[settings.test_set], scene, result, files.kinds)
 
 

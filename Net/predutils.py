@@ -28,7 +28,7 @@ from hscd.system.messages import progress
 from hscd.system.paths import require_names, require_regular
 from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
-from pipeline import kinds, report
+from pipeline import kinds, objects, report
 from pipeline.ensemble import ensembled
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
@@ -155,8 +155,8 @@ def generate(settings: Settings) -> None:
     pairs = pair_files(section)
     for files in pairs:
         results = _files(settings, files.name)
-        of_kinds = kinds.files(settings, results.kinds)
-        require_names([pseudo_file(section, files.name), *results.all, *of_kinds, run_file])
+        more = kinds.files(settings, results.kinds) + objects.files(settings, results.objects)
+        require_names([pseudo_file(section, files.name), *results.all, *more, run_file])
     plan = Plan(settings)
     with recorded("pseudo-labels", settings, [section.name], run_file) as record:
         record.add_inputs(pairs)
@@ -196,8 +196,13 @@ def report_pseudo_labels(settings: Settings, scene: Scene, result: MapResult) ->
     files, time_column = _files(settings, scene.name), "generation_time"
     row = report.figures(result, time_column)
     tags = {"DISTANCE": result.score_map.source}
-    report.write(files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags)
-    return row | report.tell(files, named(scene.before), result)
+    of_objects = objects.found(settings, result)
+    report.write(
+        files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags,
+        objects=None if of_objects is None else of_objects.objects,
+    )  # fmt: skip
+    row |= report.tell(files, named(scene.before), result)
+    return row | objects.report(settings, of_objects, result, files.objects)
 
 
 def _kind(settings: Settings) -> str:

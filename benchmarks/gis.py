@@ -81,7 +81,7 @@ def plain_polygons(side: int) -> list[float]:
 
 def own_polygons(side: int) -> list[float]:
     """Regions, their sums and outlines; nothing is written."""
-    from hscd.reports.gis.regions import find_regions
+    from hscd.evaluation.regions import find_regions
 
     labels, distances, _ = scene(side)
     find_regions(labels[:100, :100], 0)

@@ -19,7 +19,7 @@ from hscd.system import messages, progress, storage
 from hscd.system.errors import InputError
 from hscd.system.paths import require_names
 from pair_finding import pair_files
-from pipeline import kinds, report
+from pipeline import kinds, objects, report
 from pipeline.ensemble import ensembled
 from pipeline.plan import Plan
 from pipeline.run_record import recorded
@@ -57,7 +57,7 @@ def detect(settings: Settings) -> None:
 
     folder, section, plan = settings.stat_path, settings[settings.test_set], Plan(settings)
     names = [folder / name for name in (*_FILES, _UNCERTAIN, *_CALIBRATION)]
-    require_names([*names, *kinds.files(settings, "kinds")])
+    require_names([*names, *kinds.files(settings, "kinds"), *objects.files(settings, "objects")])
     pairs = pair_files(section)
     if len(pairs) != 1:
         raise InputError(f"found {len(pairs)} pairs of images; name one image of each date")
@@ -76,10 +76,12 @@ def detect(settings: Settings) -> None:
             )
             outcome = _mapped(plan, scene)
             calibration = calibrated(outcome.probability, scene.truth)
-            _write(settings, outcome, calibration)
-        result = outcome.result
+            result = outcome.result
+            of_objects = objects.found(settings, result, outcome.probability)
+            _write(settings, outcome, calibration, of_objects)
         figures = _summarise(outcome, calibration, scene, folder / "changes.gpkg")
-        record.add_result(result.name, figures | kinds.report(settings, plan, section, scene, result, "kinds"))
+        figures |= kinds.report(settings, plan, section, scene, result, "kinds")
+        record.add_result(result.name, figures | objects.report(settings, of_objects, result, "objects"))
 
 
 def _mapped(plan: Plan, scene: Scene) -> _Outcome:
@@ -110,14 +112,17 @@ def _of_ensemble(plan: Plan, scene: Scene) -> _Outcome:
     return _Outcome(result, found.first, found.first_cut.value, found.sums.probability, found)
 
 
-def _write(settings: Settings, outcome: _Outcome, calibration: Calibration | None) -> None:
+def _write(
+    settings: Settings, outcome: _Outcome, calibration: Calibration | None, of_objects: objects.Found | None
+) -> None:
     folder, result, grid = settings.stat_path, outcome.result, outcome.scores.grid
     scores, threshold, probability = outcome.scores.scores, outcome.threshold, outcome.probability
     tags = {"DETECTOR": result.score_map.source, "THRESHOLD_BY": settings.threshold}
     spread = None if outcome.ensemble is None else outcome.ensemble.sums.spread
     gis.write_change_map(folder / "change.tif", result.corrected, grid, tags)
     gis.write_scores(folder / "score.tif", scores, probability, grid, threshold, tags, spread)
-    gis.write_polygons(folder / "changes.gpkg", result.corrected, scores, grid, settings.min_area, probability)
+    boxes = None if of_objects is None else of_objects.objects
+    gis.write_polygons(folder / "changes.gpkg", result.corrected, scores, grid, settings.min_area, probability, boxes)
     maps.write_classes(folder / "change.png", maps.prediction_panels(result.corrected, result.truth))
     title = f"Scores of {result.name} by {outcome.scores.source}"
     maps.write_heatmap(folder / "score.png", scores, threshold, title, "score")

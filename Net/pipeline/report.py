@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hscd.evaluation.confusion import PLAUSIBLE_SHARE, Confusion, changed_share
+from hscd.evaluation.objects import Objects
 from hscd.evaluation.result import MapResult
 from hscd.labels import UNKNOWN
 from hscd.reports import gis, maps, tables
@@ -36,6 +37,11 @@ class ResultFiles:
     def kinds(self) -> str:
         """How the names of the files of its kinds of change start."""
         return f"{self.prefix.name}_kinds"
+
+    @property
+    def objects(self) -> str:
+        """How the names of the files of its changed objects start."""
+        return f"{self.prefix.name}_objects"
 
     @property
     def tables(self) -> list[Path]:
@@ -89,6 +95,7 @@ def write(
     time_column: str,
     min_area: float,
     tags: Mapping[str, object],
+    objects: Objects | None = None,
 ) -> None:
     """Write tables, pictures and maps of a pair.
 
@@ -99,6 +106,7 @@ def write(
         time_column: as of `figures`.
         min_area: smaller changed areas are no polygons; m², or pixels without coordinate system.
         tags: what the maps shall say, by name.
+        objects: changed objects, for the file of polygons; None where none are asked for.
     """
     storage.write_csv(files.tables[0], [row])
     if files.corrected_table:
@@ -112,7 +120,15 @@ def write(
     if files.heat_map:
         maps.write_heatmap(files.pictures[2], scores, threshold, f"Distances of {result.name}")
     gis.write_results(
-        files.prefix, scores, threshold, result.labels, result.corrected, result.score_map.grid, min_area, tags
+        files.prefix,
+        scores,
+        threshold,
+        result.labels,
+        result.corrected,
+        result.score_map.grid,
+        min_area,
+        tags,
+        objects,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ SETTINGS_ALIAS = "setting"
 _TRUE_FALSE = "True or False"
 # Values of the key validation.
 VALIDATIONS = ("random", "blocks")
+BOXES = "boxes"
+OBJECTS = ("none", BOXES)
 
 
 # --- searches --------------------------------------------------------------------------------------------------------
@@ -191,6 +194,20 @@ class Settings:
             "kinds", KINDS, "none", "what tells kinds of change apart, by the direction of the change vectors"
         ),
     )
+    objects: str = field(
+        default=OBJECTS[0],
+        metadata=key(
+            "objects", parsing.one_of(OBJECTS), " or ".join(OBJECTS), OBJECTS[0],
+            "changed objects as boxes with a confidence, judged as objects where there are labels",
+        ),
+    )  # fmt: skip
+    objects_overlap: float = field(
+        default=0.5,
+        metadata=key(
+            "objects_overlap", partial(parsing.number, low=0, high=1, high_included=True), "a number in ]0, 1]", 0.5,
+            "intersection over union above which a box gives way to a more confident one",
+        ),
+    )  # fmt: skip
     loss: str = field(
         default=losses.DEFAULT, metadata=member("loss", losses.LOSSES, losses.DEFAULT, "what a training minimises")
     )

@@ -46,8 +46,7 @@ def classes(changes: Changes, rng: np.random.Generator, kinds_classes: Path | No
     """The classes of change of another, labelled pair, each in its place, whether it occurs or not.
 
     A change vector is the difference of both dates, each band of which has mean 0 and standard deviation 1 over the
-    unchanged pixels of its own pair: so what the light of a pair does to all its pixels does not count. The embeddings
-    of a Siamese branch tell classes worse: it is trained to tell changed from unchanged, and forgets how it changed.
+    unchanged pixels of its own pair: so what the light of a pair does to all its pixels does not count.
 
     Args:
         changes: a sample.

@@ -6,6 +6,7 @@ Colours: red changed, blue unchanged, yellow unknown, excluded or masked. Panels
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # Indexed by label.
 COLOURS = ("#d7191c", "#2c5fbf", "#ffe34d")
+# The same, for what something is drawn upon.
+PALE = ("#f19a9b", "#c9d7ef", "#fff3b0")
 Panels = dict[str, np.ndarray]
 
 _PANEL_INCHES = 4.5
@@ -90,13 +93,13 @@ def write_classes(path: Path, panels: Panels, unknown: str = "unknown", across: 
     storage.write_figure(path, figure, dpi)
 
 
-def add_legend(figure: Figure, names: tuple[str, str, str]) -> None:
+def add_legend(figure: Figure, names: tuple[str, str, str], colours: Sequence[str] = COLOURS) -> None:
     """Say below a figure what the three colours of class maps mean."""
     from matplotlib.patches import Patch
 
     figure.legend(
         handles=[
-            Patch(facecolor=colour, edgecolor="0.3", label=name) for colour, name in zip(COLOURS, names, strict=True)
+            Patch(facecolor=colour, edgecolor="0.3", label=name) for colour, name in zip(colours, names, strict=True)
         ],
         loc="outside lower center",
         ncols=len(names),

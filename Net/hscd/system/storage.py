@@ -246,10 +246,16 @@ def _is_still(path: Path, file: IO[bytes]) -> bool:
         return False
 
 
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows of one set of columns under one header row; None and NaN become empty cells."""
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
+    """Write rows of one set of columns under one header row; None and NaN become empty cells.
+
+    Args:
+        path: CSV file.
+        rows: by the names of their columns.
+        columns: their names, which have to be given where there may be no row.
+    """
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=list(columns or rows[0]), lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: None if value is None or value != value else value for name, value in row.items()})

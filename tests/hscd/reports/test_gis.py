@@ -401,7 +401,7 @@ def test_ogrinfo_reads_polygons(tmp_path, grid):
 
 
 def test_many_regions_in_several_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr("hscd.reports.gis.regions._BATCH_RUNS", 500)
+    monkeypatch.setattr("hscd.evaluation.regions._BATCH_RUNS", 500)
     labels, distances = some_map((80, 100))
     count = gis.write_polygons(tmp_path / "p.gpkg", labels, distances, PIXEL_GRID)
     polygons, fields = read_polygons(tmp_path / "p.gpkg")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hscd.evaluation.objects import Objects
 from hscd.records import Grid
 from hscd.reports.gis.points import CLASS, read_points, write_points
 from hscd.reports.gis.polygons import changed_areas, mapped_area, write_polygons
@@ -52,6 +53,7 @@ def write_results(
     grid: Grid,
     min_area: float,
     tags: Mapping[str, object],
+    objects: Objects | None = None,
 ) -> None:
     """Write the maps of a pair, and the polygons of what changed after spatial correction.
 
@@ -66,6 +68,7 @@ def write_results(
         grid: where the pixels lie.
         min_area: as of `write_polygons`.
         tags: what the maps shall say, by name.
+        objects: as of `write_polygons`.
 
     Raises:
         InputError: if the coordinate system of the grid is not one.
@@ -76,4 +79,4 @@ def write_results(
     write_change_map(change_map, prediction, grid, tags)
     write_change_map(corrected_map, corrected, grid, tags)
     write_distances(distance_map, distances, grid, threshold, tags)
-    write_polygons(polygons, corrected, distances, grid, min_area)
+    write_polygons(polygons, corrected, distances, grid, min_area, objects=objects)

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from hscd.evaluation.objects import Objects
+from hscd.evaluation.regions import Outlines, Regions, find_regions
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.records import Grid
 from hscd.reports.gis.gdal import BESIDE_DATABASE, crs_of, named_crs, session
-from hscd.reports.gis.regions import Outlines, Regions, find_regions
 from hscd.system import storage
 from hscd.system.paths import plain_folder
 
-LAYER = "changed"
+LAYER, BOXES = "changed", "boxes"
 
 # Semi-major axis (m) and inverse flattening of WGS 84, for a coordinate system that does not say.
 _WGS84 = (6378137.0, 298.257223563)
@@ -29,6 +30,7 @@ def write_polygons(
     grid: Grid,
     min_area: float = 0.0,
     probability: np.ndarray | None = None,
+    objects: Objects | None = None,
 ) -> int:
     """Write the changed regions as polygons of a GeoPackage, layer "changed".
 
@@ -36,7 +38,8 @@ def write_polygons(
     comes first. Fields: `area` (two decimals), `mean_distance` (six digits; empty where a distance of the region is
     NaN), `pixels` and, if it is given, `probability`, the mean of the region (three decimals). The area is in m² where
     the coordinate system is projected (in the plane of the projection) or geographic (on its ellipsoid), otherwise in
-    pixels; the description of the layer says which. Where nothing changed the layer is empty.
+    pixels; the description of the layer says which. Where nothing changed the layer is empty. Objects are a second
+    layer, "boxes", with the fields `confidence` and `pixels`, the most confident one first.
 
     Args:
         path: GeoPackage, written anew.
@@ -45,6 +48,7 @@ def write_polygons(
         grid: where the pixels lie.
         min_area: regions smaller than this are left out; in the unit of `area`.
         probability: (rows, columns) of change.
+        objects: changed objects; None for no such layer.
 
     Returns:
         Number of polygons.
@@ -58,11 +62,8 @@ def write_polygons(
     areas, unit = _areas(regions, grid, crs)
     regions, areas = regions.by_size(areas), np.sort(areas)[::-1]
     pixels = regions.pixels()
-    values = {
-        "area": np.round(areas, 2),
-        "mean_distance": _six_digits(regions.sums(distances) / pixels),
-        "pixels": pixels,
-    }
+    means = _six_digits(regions.sums(distances) / pixels)
+    values = {"area": np.round(areas, 2), "mean_distance": means, "pixels": pixels}
     if probability is not None:
         values["probability"] = np.round(regions.sums(probability) / pixels, 3)
     kept = ~(areas < min_area)
@@ -72,11 +73,23 @@ def write_polygons(
         plain_folder(written.parent) as folder,
     ):
         database = folder / written.name
-        _append(database, [], {name: column[:0] for name, column in values.items()}, grid, unit)
+        none = {name: column[:0] for name, column in values.items()}
+        _append(database, LAYER, [], none, grid, f"changed regions, areas in {unit}")
         for outlines in regions.outlines(kept):
-            chosen = outlines.regions
-            _append(database, _wkb(outlines, grid), {name: column[chosen] for name, column in values.items()}, grid)
+            fields = {name: column[outlines.regions] for name, column in values.items()}
+            _append(database, LAYER, _wkb(outlines, grid), fields, grid)
+        if objects is not None:
+            _append(database, BOXES, *_boxes(objects, grid), grid, "changed objects")
     return int(kept.sum())
+
+
+def _boxes(objects: Objects, grid: Grid) -> tuple[list[bytes], dict[str, np.ndarray]]:
+    """Polygons and fields of the boxes of objects."""
+    top, left, bottom, right = objects.boxes.T
+    count = len(objects.boxes)
+    rows, columns = np.stack([top, bottom, bottom, top, top], 1), np.stack([left, left, right, right, left], 1)
+    outlines = Outlines(np.arange(count), np.ones(count, int), np.full(count, 5), rows.ravel(), columns.ravel())
+    return _wkb(outlines, grid), {"confidence": np.round(objects.confidences, 3), "pixels": objects.pixels}
 
 
 def _six_digits(values: np.ndarray) -> np.ndarray:
@@ -109,25 +122,32 @@ def mapped_area(path: Path, labels: np.ndarray, grid: Grid) -> tuple[float, str]
 
 
 def _append(
-    path: Path, polygons: list[bytes], fields: dict[str, np.ndarray], grid: Grid, unit: str | None = None
+    path: Path,
+    layer: str,
+    polygons: list[bytes],
+    fields: dict[str, np.ndarray],
+    grid: Grid,
+    description: str | None = None,
 ) -> None:
-    """Add polygons to the layer of a GeoPackage; with the unit of their areas, create both."""
+    """Add polygons to a layer of a GeoPackage; with a description, create it, and the file if it is the first."""
     import pyogrio.raw
 
     geometry = np.empty(len(polygons), dtype=object)
     geometry[:] = polygons
     creation: dict[str, Any] = {"append": True}
-    if unit is not None:  # version 1.2 is as much as programs of 2018 to 2022 read without a warning
-        description = f"changed regions, areas in {unit}"
-        creation = {"dataset_options": {"VERSION": "1.2"}, "layer_options": {"DESCRIPTION": description}}
+    if description is not None:  # version 1.2 is as much as programs of 2018 to 2022 read without a warning
+        creation = {"layer_options": {"DESCRIPTION": description}}
+        creation |= {"append": True} if layer != LAYER else {"dataset_options": {"VERSION": "1.2"}}
     pyogrio.raw.write(
-        path, geometry, list(fields.values()), list(fields), layer=LAYER, driver="GPKG",
+        path, geometry, list(fields.values()), list(fields), layer=layer, driver="GPKG",
         geometry_type="Polygon", crs=named_crs(grid), **creation,
     )  # fmt: skip
 
 
 def _wkb(outlines: Outlines, grid: Grid) -> list[bytes]:
     """Polygons as "well-known binary" of the OGC Simple Features."""
+    if not len(outlines.rows):
+        return []
     a, b, c, d, e, f = grid.transform
     points = np.empty((len(outlines.rows), 2), dtype="<f8")
     points[:, 0] = a * outlines.columns + b * outlines.rows + c

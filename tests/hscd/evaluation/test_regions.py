@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from hscd.reports.gis import regions
-from hscd.reports.gis.regions import find_regions
+from hscd.evaluation import regions
+from hscd.evaluation.regions import find_regions
 
 maps = st.tuples(st.integers(1, 12), st.integers(1, 12)).flatmap(
     lambda shape: hnp.arrays(np.uint8, shape, elements=st.sampled_from([0, 0, 0, 1, 2]), fill=st.nothing())

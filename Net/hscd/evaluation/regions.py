@@ -42,6 +42,18 @@ class Regions:
         """Sum by region of a value of each run, (runs,) → (regions,) float64."""
         return np.bincount(self.of_run, weights=values, minlength=self.count)
 
+    def boxes(self) -> np.ndarray:
+        """Bounding box of each region, (regions, 4): first row and column, and those after the last ones."""
+        rows, columns = np.divmod(self.starts, self.shape[1])
+        found = np.empty((self.count, 4), np.int64)
+        found[:, :2], found[:, 2:] = np.max(self.shape), 0
+        for side, values, reach in (
+            (0, rows, np.minimum), (1, columns, np.minimum),
+            (2, rows + 1, np.maximum), (3, columns + self.stops - self.starts, np.maximum),
+        ):  # fmt: skip
+            reach.at(found[:, side], self.of_run, values)
+        return found
+
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sum by region of a value of each pixel, (rows, columns) → (regions,) float64.
 
