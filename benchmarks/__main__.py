@@ -12,7 +12,8 @@ import measure
 # of all detectors and thresholds (half an hour), sampling, of intervals of the area of change (two minutes), kinds,
 # how well kinds of change are told apart (five minutes), validation, how much random pixels flatter (ten minutes),
 # classes, how well learned ones are told (five minutes), uncertainty, of ensembles (half an hour), losses, over one
-# architecture (six minutes), and recipe, the prototype's figures by compare.py (half an hour).
+# architecture (six minutes), corrections (ten minutes), and recipe, the prototype's figures by compare.py (half an
+# hour).
 BENCHMARKS = ("startup", "windows", "distances", "preprocessing", "training", "search", "pipeline", "growth", "gis")
 
 

@@ -44,7 +44,7 @@ REFUSED: dict[str, list[str]] = {
     "ensemble": ["", "0", "-1", "101", "2.5", "all"],
     "ensemble_detectors": ["", "cva,", "cva, CVA", "cva, cva", "cva irmad", "None"],
     "threshold": ["", "Otsu", "0.5"],
-    "correction": ["", "median", "None"],
+    "correction": ["", "mode", "None"],
     "kinds": ["", "None", "kmeans"],
     "objects": ["", "None", "box"],
     "objects_overlap": ["", "0", "1.1", "nan"],
