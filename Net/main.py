@@ -33,7 +33,7 @@ from hscd.system.messages import result, tell, warn
 from hscd.system.paths import require_names
 from image_pairs import require_labels
 from pair_finding import pair_files
-from pipeline import kinds, objects, parts, report
+from pipeline import kinds, objects, parts, pretraining, report
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord, recorded
@@ -55,7 +55,8 @@ def train(settings: Settings) -> None:
     """Search for a model on `train_set` and save it with the report of all trials."""
     prefix = settings.model_path / settings.model_name
     run_file = settings.stat_path / f"{settings.model_name}_run.json"
-    require_names([models.longest_file(prefix), settings.stat_path / f"{settings.model_name}_stats.csv", run_file])
+    stats = settings.stat_path / f"{settings.model_name}_stats.csv"
+    require_names([models.longest_file(prefix), stats, run_file, *pretraining.files(settings)])
     with storage.exclusive(prefix):
         pass  # said now rather than after all that is slow
     settings.search(settings.distance)  # so is this: the demo trains whatever its configuration was checked for
@@ -63,8 +64,9 @@ def train(settings: Settings) -> None:
     for name in data_sets:
         pair_files(settings[name])
         require_labels(settings[name], settings)
+    pretraining.require(settings)
     with recorded("training", settings, data_sets, run_file) as record:
-        for name in dict.fromkeys(data_sets):
+        for name in dict.fromkeys((*data_sets, *pretraining.sections(settings))):
             record.add_inputs(pair_files(settings[name]))
         learned = dp.labelled_pixels(settings.train_set, settings)
         divided = settings[settings.train_set].parts is not None or settings.validation != parts.RANDOM
@@ -88,6 +90,7 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen:
     from hscd.search.engines import best_trial
 
     plan = Plan(settings)
+    unlabelled = pretraining.unlabelled(settings, learned.pairs.shape[-1])
     trials = siamese.hyperparam_search(
         *learned[:2],
         *judged[:2],
@@ -105,6 +108,7 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen:
         engine=settings.engine,
         engine_options=plan.engine_options,
         held_out=learned.held_out,
+        unlabelled=unlabelled.pairs,
     )
     model = siamese.load_model(settings.model_path / settings.model_name)
     record.add_model(**models.weight_counts(model))
@@ -115,6 +119,7 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen:
         "best trial",
         {"trial_id": best.trial_id, "trials": len(trials), "val_loss": best.report["loss"]}
         | tables.metrics(counts)
+        | pretraining.report(settings, best.report.get("pretraining"), unlabelled.wavelengths)
         | {report.SEEN: dict(zip(judged.names, seen.tolist(), strict=True))},
     )
     result(

@@ -91,6 +91,7 @@ def siamese_model(
     keras.backend.clear_session()
     # Every trial starts from the seed of the search, whatever ran before it.
     model = build_net(train_set.shape[2:], parameters, seed=seed)
+    pretrained = search.pretrain(model, parameters)  # type: ignore  # noqa: F821
     train, validation = search.split(train_labels)  # type: ignore  # noqa: F821
     best = training.fit(
         model, train_set, train_labels, train, validation, rules=rules, seed=seed,
@@ -106,6 +107,7 @@ def siamese_model(
         "train_loss": best.loss,
         "test": judge(model, test_set, test_labels),
         "val": judge(model, train_set[validation], train_labels[validation]),
+        **pretrained,
     }
 
 
@@ -142,6 +144,7 @@ def hyperparam_search(
     engine: str = engines.DEFAULT,
     engine_options: Mapping[str, Any] | None = None,
     held_out: np.ndarray | None = None,
+    unlabelled: np.ndarray | None = None,
 ) -> list[Trial]:
     """Search for the network of the lowest validation loss; save it when found, and the report of all trials last.
 
@@ -151,19 +154,17 @@ def hyperparam_search(
         test_set, test_labels: pixel pairs each trial is tested on, for the report only, and their labels.
         distance_function: distance that heads the network.
         name: of the model.
-        hyperas_sett: choices of the search, of the settings or a section of a parser.
-        hyperas_search: another name of it, that of the guide's program.
-        model_path: folder of the saved model.
-        stat_path: folder of the report and, under `logs`, of TensorBoard's records.
+        hyperas_sett, hyperas_search: choices of the search, by one of the two names: a section of settings or a parser.
+        model_path, stat_path: folders of the saved model; of the report and, under `logs`, of TensorBoard's records.
         seed: of the choices, the split and the training.
         workers: processes that run trials, 1 for this one alone; None for what is faster here.
         rescaled: whether the bands are rescaled, which the saved model tells; None where that is not known.
         trained_on: `hscd.scenes.fingerprint` of the pairs that `train_set` is of, which the saved model tells.
         fixed: parameters that are not searched for and that `siamese_model` does not name (`Trials.fixed`).
         margin: of the loss, in the units of the distance; None for that of `config.MARGINS`.
-        engine: what runs the trials, of `hscd.search.engines`.
-        engine_options: its options by name.
+        engine, engine_options: what runs the trials, of `hscd.search.engines`, and its options by name.
         held_out: (pixels,) boolean, those of `train_set` to validate on; None for a random part of each class.
+        unlabelled: (pixels, 2, bands) float32 pixel pairs, for the pre-training that `fixed` names.
 
     Returns:
         The trials. A search that was interrupted goes on where it stopped (`hscd.search.record`).
@@ -175,6 +176,7 @@ def hyperparam_search(
     chosen = _choices(hyperas_sett, hyperas_search, (fixed or {}).get("network", branches.DEFAULT))
     training.check_classes(train_labels)
     data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
+    data |= {} if unlabelled is None else {"unlabelled": unlabelled}
     trials = _trials(data, distance_function, chosen.choices, seed, stat_path / "logs" / name, margin, fixed, held_out)
     run_trials, of_engine = engines.chosen(engine, engine_options or {})
     return session.run(

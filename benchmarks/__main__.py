@@ -7,13 +7,22 @@ import sys
 
 import measure
 
-# Beside them: large, which writes 20 GB, transfer, accuracies over seeds (a quarter of an hour), sources, what a model
-# gains from whose pseudo-labels (ten minutes), unlabelled, what is recommended without labels (ten minutes), accuracy,
-# of all detectors and thresholds (half an hour), sampling, of intervals of the area of change (two minutes), kinds,
-# how well kinds of change are told apart (five minutes), validation, how much random pixels flatter (ten minutes),
-# classes, how well learned ones are told (five minutes), uncertainty, of ensembles (half an hour), losses, over one
-# architecture (six minutes), corrections (ten minutes), and recipe, the prototype's figures by compare.py (half an
-# hour).
+# Beside them, by name (minutes on two cores):
+#   accuracy      all detectors and thresholds without labels (30)
+#   classes       learned classes of change told on another place (5)
+#   corrections   what corrections keep (10)
+#   detection     detect.py against plain NumPy (1)
+#   kinds         kinds of change told apart without labels (5)
+#   large         scenes larger than memory; writes 20 GB (60)
+#   losses        over one architecture (6)
+#   pretraining   pre-trainings, and widths of codes (30)
+#   recipe        the prototype's figures by compare.py (30)
+#   sampling      intervals of the area of change (2)
+#   sources       what a model gains from whose pseudo-labels (10)
+#   transfer      accuracies over seeds (15)
+#   uncertainty   ensembles (30)
+#   unlabelled    what is recommended without labels (10)
+#   validation    how much random pixels flatter (10)
 BENCHMARKS = ("startup", "windows", "distances", "preprocessing", "training", "search", "pipeline", "growth", "gis")
 
 

@@ -20,6 +20,7 @@ from hscd.evaluation.result import MapResult, mapped
 from hscd.kinds import KINDS, KindMap, kinds_of
 from hscd.kinds.classes import FILE as CLASSES
 from hscd.normalisation import NORMALISATIONS, normalised
+from hscd.pretraining import NONE, PRETRAININGS
 from hscd.records import PseudoLabels
 from hscd.registry import Registry
 from hscd.scenes.scene import Scene
@@ -157,9 +158,13 @@ class Plan:
 
     @property
     def fixed(self) -> dict[str, Any]:
-        """Parameters of a model that a search does not choose: network, loss and its options, where they are others."""
-        network, loss = self._settings.network, self._settings.loss
+        """Parameters of a model that a search does not choose, where they are others than the default ones.
+
+        Network, loss and its options, pre-training and its options.
+        """
+        network, loss, first = self._settings.network, self._settings.loss, self._settings.pretraining
         chosen = ({"network": network} if network != branches.DEFAULT else {}) | self._options(losses.LOSSES, loss)
+        chosen |= {} if first == NONE else {"pretraining": first} | self._options(PRETRAININGS, first)
         return chosen | ({"loss": loss} if loss != losses.DEFAULT else {})
 
     @property

@@ -13,6 +13,7 @@ from hscd.heads import HEADS
 from hscd.kinds import KINDS
 from hscd.losses import LOSSES
 from hscd.normalisation import NORMALISATIONS
+from hscd.pretraining import PRETRAININGS
 from hscd.registry import Option, Registry
 from hscd.search.engines import ENGINES
 from hscd.selections import SELECTIONS
@@ -43,6 +44,7 @@ FAMILIES = (
     Family("correction", CORRECTIONS),
     Family("kinds", KINDS),
     Family("loss", LOSSES),
+    Family("pretraining", PRETRAININGS),
     Family("engine", ENGINES),
 )
 # Their options are searched: they stand in the sections of the searches.

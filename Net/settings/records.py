@@ -14,6 +14,7 @@ from hscd.detectors import DETECTORS
 from hscd.heads import HEADS
 from hscd.kinds import KINDS
 from hscd.normalisation import NORMALISATIONS
+from hscd.pretraining import NONE, PRETRAININGS
 from hscd.records import LARGEST_BATCH
 from hscd.search import engines
 from hscd.selections import SELECTIONS
@@ -222,6 +223,15 @@ class Settings:
     network: str = field(
         default=branches.DEFAULT,
         metadata=member("network", branches.BRANCHES, branches.DEFAULT, "what both images go through"),
+    )
+    pretraining: str = field(
+        default=NONE,
+        metadata=member(
+            "pretraining",
+            PRETRAININGS,
+            NONE,
+            "what the network first learns from without labels: to reconstruct the spectra of both images",
+        ),
     )
     validation: str = field(
         default=VALIDATIONS[0],

@@ -42,7 +42,9 @@ def names(keys):
     return [key.name for key in keys]
 
 
-@pytest.mark.parametrize("key", ["detector", "threshold", "correction", "kinds", "loss", "network", "engine"])
+@pytest.mark.parametrize(
+    "key", ["detector", "threshold", "correction", "kinds", "loss", "pretraining", "network", "engine"]
+)
 def test_a_member_can_be_chosen_as_soon_as_it_is_registered(file, add, key):
     (family,) = (family for family in (*FAMILIES, NETWORKS) if family.key == key)
     override = f"settings.{key}=new"

@@ -49,6 +49,7 @@ REFUSED: dict[str, list[str]] = {
     "objects": ["", "None", "box"],
     "objects_overlap": ["", "0", "1.1", "nan"],
     "loss": ["", "hinge"],
+    "pretraining": ["", "None", "pca"],
     "margin": ["", "0", "-1", "nan", "inf", "wide"],
     "network": ["", "2d"],
     "engine": ["", "Local", "cluster"],
@@ -93,6 +94,7 @@ REFUSED: dict[str, list[str]] = {
     "neurons": CHOICES,
     "neurons_1": CHOICES,
     "neurons_2": CHOICES,
+    **dict.fromkeys(("conv_filters", "conv_filters_1", "conv_kernel", "conv_units"), CHOICES),
     "max_dropout": ["", "0", "1", "-0.1", "1.5", "nan", "[0.2]"],
     "fourth_layer": BOOLEAN,
     "max_evals": ["", "0", "-1", "2.5", "many"],
@@ -112,6 +114,7 @@ DEFAULTS = {
     "objects": "none",
     "objects_overlap": 0.5,
     "loss": "contrastive",
+    "pretraining": "none",
     "margin": None,
     "network": "dense",
     "engine": "local",
@@ -144,6 +147,10 @@ DEFAULTS = {
     "bad_bands": None,
     "scale": None,
     "max_evals": 30,
+    "conv_filters": [16],
+    "conv_filters_1": [8],
+    "conv_kernel": [5],
+    "conv_units": [64, 96],
 }
 
 
@@ -348,9 +355,10 @@ def test_every_key_is_read_and_typed(tmp_path: Path) -> None:
         searches=read.searches,
     )
     names = ("batch_size", "neurons", "neurons_1", "neurons_2", "max_dropout", "fourth_layer")
+    others = {name: value for name, value in DEFAULTS.items() if name.startswith("conv_")}
     assert {distance: (search.choices, search.max_evals) for distance, search in read.searches.items()} == {
-        "ED": (dict(zip(names, ([32, 64], [224], [160, 96], [1], 0.5, True), strict=True)), 3),
-        "SAM": (dict(zip(names, ([16], [8], [4], [2], 0.25, False), strict=True)), 1),
+        "ED": (dict(zip(names, ([32, 64], [224], [160, 96], [1], 0.5, True), strict=True)) | others, 3),
+        "SAM": (dict(zip(names, ([16], [8], [4], [2], 0.25, False), strict=True)) | others, 1),
     }
     # 1 == 1.0 == True: equality says nothing about types.
     for name in ("apply_rescaling", "training"):

@@ -48,7 +48,8 @@ class FitResult:
         best_epoch: from 1.
         loss: of the training pairs in it.
         val_loss: of the validation pairs after it.
-        val_accuracy: share of the validation pairs on the right side of the head's limit.
+        val_accuracy: share of the validation pairs on the right side of the head's limit; NaN of a model without
+            that metric, as an autoencoder.
         epochs: that were run.
         reason: why no more were: "patience", "max_epochs", or "stopped" where a callback asked for it.
     """
@@ -117,7 +118,7 @@ def fit(
     """Train a compiled model until its validation loss stops to fall, and leave the best weights in it.
 
     Args:
-        model: compiled model from (batch, 2, bands) to (batch,), with a metric named `accuracy`.
+        model: compiled model from (batch, 2, bands) to (batch,), with a metric named `accuracy` or without.
         pairs: (pairs, 2, bands) float32 array, or samples of which a block at a time is gathered.
         labels: (pairs,) labels, 0 changed, 1 unchanged.
         train: positions of the pairs to learn from.
@@ -157,7 +158,7 @@ def fit(
         best_epoch=stopping.best_epoch + 1,
         loss=best["loss"],
         val_loss=best["val_loss"],
-        val_accuracy=best["val_accuracy"],
+        val_accuracy=best.get("val_accuracy", math.nan),
         epochs=len(history),
         reason="patience" if stopping.stopped_epoch else "stopped" if model.stop_training else "max_epochs",
     )
@@ -212,11 +213,12 @@ def _check_finite(model: keras.Model, logs: dict[str, float], epoch: int) -> Non
 
 
 def _measured(model: keras.Model, labels: np.ndarray, distances: np.ndarray, losses: np.ndarray) -> dict[str, float]:
-    """Mean loss and accuracy of distances."""
+    """Mean loss of pairs, and the accuracy of their distances where the model measures it."""
     model.reset_metrics()
-    accuracy = model.compute_metrics(None, labels, distances)["accuracy"]
+    metrics = model.compute_metrics(None, labels, distances)
     # In float32, as Keras has it.
-    return {"loss": float(keras.ops.sum(losses) / len(losses)), "accuracy": float(accuracy)}
+    logs = {"loss": float(keras.ops.sum(losses) / len(losses))}
+    return logs | ({"accuracy": float(metrics["accuracy"])} if "accuracy" in metrics else {})
 
 
 def on_gpu() -> bool:

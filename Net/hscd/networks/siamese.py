@@ -72,5 +72,10 @@ def network(branch: keras.Model, head: Head) -> keras.Model:
 
 
 def with_embeddings(model: keras.Model) -> keras.Model:
-    """The network with its embeddings as a second output: pairs -> distances (batch,), embeddings (batch, 2, units)."""
+    """The network with its embeddings as a second output: pairs -> distances (batch,), embeddings (batch, 2, units).
+
+    A model that is no Siamese network, as an autoencoder, has no embeddings to give: its output comes twice.
+    """
+    if all(layer.name != _EMBEDDINGS for layer in model.layers):
+        return keras.Model(model.input, [model.output, model.output])
     return keras.Model(model.input, [model.output, model.get_layer(_EMBEDDINGS).output])

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from hscd.branches import BRANCHES, Branch, branch_of
+from hscd.branches import BRANCHES, DEFAULT, Branch, branch_of
 from hscd.heads import by_function
-from hscd.learn import training
+from hscd.learn import pretraining, training
 from hscd.models.schema import COMMON
 from hscd.search.record import digest
 from hscd.search.runners import Objective, Progress
@@ -36,6 +36,7 @@ class Handover:
     Attributes:
         trial_id: number of the trial that runs.
         further: the model's parameters that the template does not name.
+        unlabelled: (pixels, 2, bands) pixel pairs of a pre-training; None where there is none.
     """
 
     seed: int
@@ -49,6 +50,7 @@ class Handover:
         self.__dict__.update(options, seed=trials.seed, rules=trials.rules, margin=trials.margin)
         self.trial_id = 0
         self.further: dict[str, Any] = {}
+        self.unlabelled: np.ndarray | None = None
         self._log_folder, self._held_out = trials.log_folder, trials.held_out
         self._on_epoch = on_epoch
 
@@ -58,10 +60,19 @@ class Handover:
             return training.stratified_split(labels, self.seed, self.rules.validation_share)
         return np.flatnonzero(~self._held_out), np.flatnonzero(self._held_out)
 
+    def pretrain(self, model: keras.Model, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Start a network from the pre-training that its parameters name; what the trial reports of it."""
+        records = [] if self.unlabelled is None else [tensorboard(self._trial_folder / "pretraining")]
+        return pretraining.start(model, parameters, self.unlabelled, seed=self.seed, callbacks=records)
+
+    @property
+    def _trial_folder(self) -> Path:
+        return self._log_folder / f"trial_{self.trial_id}"
+
     def callbacks(self) -> list[keras.callbacks.Callback]:
         """The Keras callbacks of a trial's training."""
         return [
-            tensorboard(self._log_folder / f"trial_{self.trial_id}"),
+            tensorboard(self._trial_folder),
             training.TellEpochs(lambda epoch, logs: self._on_epoch(self.trial_id, epoch, logs["val_loss"])),
         ]
 
@@ -72,15 +83,16 @@ class Trials:
 
     Attributes:
         template: Hyperas template of a trial.
-        data: the arrays that are its arguments, by name, or `SharedArray`s of them; "train_set" is among them.
+        data: the arrays that are its arguments, by name, or `SharedArray`s of them; "train_set" is among them, and
+            "unlabelled" where there is a pre-training.
         score_function: distance that heads the network.
         choices: values of the options of the search, by name.
         seed: of the split and the training.
         log_folder: of TensorBoard's records.
         rules: of every training.
         margin: distance beyond which a changed pair adds nothing to the loss.
-        fixed: parameters of the model that are not searched for, beside those of the template: "network", "loss" and
-            the options of the loss; none for the dense branch and the contrastive loss.
+        fixed: parameters of the model that are not searched for, beside those of the template: "network", "loss",
+            "pretraining" and the options of the last two; none for the dense branch, the contrastive loss and none.
         held_out: (pixels,) boolean, those of the training set to validate on; None for a random part of each class.
     """
 
@@ -118,13 +130,15 @@ class Trials:
     @property
     def question(self) -> dict[str, Any]:
         """All that the result depends on, by name; plain values (`hscd.search.record`)."""
+        own = {option.name for option in BRANCHES.options(self.fixed.get("network", DEFAULT))}
+        others = {option.name for option in BRANCHES.all_options()} - own
         return {
             "data": digest(list({id(part): part for part in self.data.values()}.values())),
             "distance": by_function(self.score_function).name,
             "seed": self.seed,
             "backend": keras.backend.backend(),
             **asdict(self.rules),
-            **self.choices,
+            **{name: value for name, value in self.choices.items() if name not in others},
             # Asked only where it is set: what an interrupted search recorded before there was a key still counts.
             **({} if self.margin == by_function(self.score_function).margin else {"margin": self.margin}),
             **({"network or loss": dict(self.fixed)} if self.fixed else {}),
@@ -151,6 +165,7 @@ class Trials:
         """What the template is handed, and the objective and the space that are made of it."""
         search = Handover(self, on_epoch)
         data = {name: part.open() if isinstance(part, SharedArray) else part for name, part in self.data.items()}
+        search.unlabelled = data.pop("unlabelled", None)
         names = {"search": search, "score_function": self.score_function, **data}
         wanted = {parameter.name for parameter in (*self.branch.parameters, *COMMON)}
         objective, space = objective_and_space(self.template, names, wanted)

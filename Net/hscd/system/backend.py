@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,4 +100,22 @@ def tensorboard(folder: Path) -> keras.callbacks.Callback:
     return Records(str(folder), write_graph=False)
 
 
-__all__ = ["keras", "tensorboard", "threads"]
+def tensorboard_figure(folder: Path, name: str, figure: Any, dpi: int) -> None:
+    """Put a Matplotlib figure among TensorBoard's records, as an image.
+
+    Raises:
+        OSError: naming the folder, where the disk does not take it.
+    """
+    with _native_stderr_held_back():
+        tensorflow = _import_tensorflow()
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=dpi)
+    try:
+        with tensorflow.summary.create_file_writer(str(folder)).as_default():
+            image = tensorflow.io.decode_png(png.getvalue(), channels=3)
+            tensorflow.summary.image(name, image[None], step=0)
+    except tensorflow.errors.OpError as error:
+        raise OSError(errno.EIO, brief(error), str(folder)) from error
+
+
+__all__ = ["keras", "tensorboard", "tensorboard_figure", "threads"]

@@ -34,7 +34,7 @@ def test_parameters_without_a_network_are_of_the_dense_branch():
 
 @pytest.mark.parametrize("network", ["other", "x" * 1000, 3, None, ["dense"]])
 def test_an_unknown_network_is_an_error_of_one_line(network):
-    with pytest.raises(ValueError, match=r"unknown network [^\n]*; known: dense") as caught:
+    with pytest.raises(ValueError, match=r"unknown network [^\n]*; known: convolutional, dense") as caught:
         branch_of({"network": network})
     assert len(str(caught.value)) < 200
 

@@ -77,7 +77,7 @@ def test_a_file_that_does_not_tell_the_bands_is_refused(tmp_path, model):
         ({"filters": 4}, "do not fit the parameters"),
         ({"filters": None}, "filters is NoneType"),
         ({"dropout_rate": 1.0}, r"dropout_rate is 1.0; expected a number in \[0, 1\["),
-        ({"network": "absent"}, "unknown network 'absent'; known: dense, filtered"),
+        ({"network": "absent"}, "unknown network 'absent'; known: convolutional, dense, filtered"),
         ({"network": "dense"}, "lacks the parameters layer, layer_1"),
     ],
 )

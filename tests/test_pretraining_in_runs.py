@@ -1,0 +1,95 @@
+"""A search whose networks are pre-trained, its reports, and test and fine-tuning of the model that it saves."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import config
+import main
+import predutils
+from conftest import ONE_PLACE, Workspace
+from hscd.models.saved import load_model, read_parameters
+from settings import read_settings
+
+
+@pytest.fixture
+def space(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "MAX_EPOCHS", 2)
+    made = Workspace(tmp_path, ONE_PLACE)
+    made.write_data()
+    return made
+
+
+def run(space, script, *overrides, expected=0):
+    sets = [word for override in ("workers=1", *overrides) for word in ("--set", f"settings.{override}")]
+    one_trial = ["--set", "hyperas settings ED.max_evals=1"]
+    assert script.main(["--quiet", "--config", str(space.file), *sets, *one_trial]) == expected
+
+
+def test_search_reports_test_and_fine_tuning(space):
+    run(space, predutils)
+    run(space, main, "pretraining=denoising_autoencoder", "pretraining_epochs=2", "pretraining_noise=0.2")
+    parameters = read_parameters(space.folder / "model" / "M")
+    assert (parameters["pretraining"], parameters["pretraining_noise"]) == ("denoising_autoencoder", 0.2)
+    stat = space.folder / "stat"
+    with (stat / "M_pretraining.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["band"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert all(float(row["rmse"]) > 0 and 0 < float(row["deviation"]) <= 0.5 for row in rows)
+    assert np.asarray(Image.open(stat / "M_pretraining.png")).std() > 0
+    found = json.loads((stat / "M_run.json").read_text(encoding="utf-8"))["results"]["best trial"]
+    assert found["pretraining_epochs"] == 2
+    assert found["pretraining_loss"] > 0
+    records = [file.parent.name for file in (stat / "logs" / "M").rglob("events*")]
+    assert sorted(records) == ["pretraining", "train", "train", "validation", "validation"]
+    run(space, main, "training=False", "fine_tuning=0")
+    record = json.loads((stat / "PLACE A_on_M_all_run.json").read_text(encoding="utf-8"))
+    assert record["results"]["town"]["ft_epochs"] >= 1
+
+
+def test_convolutions_learn_from_other_places(space, capsys):
+    chosen = ("pretraining=convolutional_autoencoder", "pretraining_epochs=1", "pretraining_code=5")
+    run(space, main, *chosen, expected=2)
+    assert "mirrors convolutions, found network = dense; expected network = convolutional" in capsys.readouterr().err
+    run(space, main, *chosen, "network=convolutional", "pretraining_data=PLACE A, PLACE B", "pretraining_pixels=200")
+    said = capsys.readouterr().err
+    assert said.count("a code of 5 units (pretraining_code) is not narrower than spectra of 5 bands") == 1
+    assert load_model(space.folder / "model" / "M").get_layer("branch").get_layer("convolution").filters == 16
+    assert read_parameters(space.folder / "model" / "M")["pretraining_data"] == ("PLACE A", "PLACE B")
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("pretraining_data=NOWHERE", "no section [NOWHERE]"),
+        ("bands=3", "pretraining_data: [PLACE B] has 4 bands, train_set [PLACE A] has 5"),
+    ],
+)
+def test_data_that_cannot_be_is_refused(space, capsys, override, said):
+    data = ["--set", "PLACE B.bands=1-4", "--set", "settings.pretraining_data=PLACE B"]
+    if override.startswith("pre"):
+        data = ["--set", f"settings.{override}"]
+    assert main.main(["--quiet", "--config", str(space.file), "--set", "settings.pretraining=autoencoder", *data]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_pixels_are_drawn_from_all_scenes_by_their_number(space):
+    import dataprocessing
+    from pipeline.pretraining import drawn
+
+    settings = read_settings(space.file)
+    scenes = [*dataprocessing.scenes("PLACE A", settings), *dataprocessing.scenes("PLACE B", settings)]
+    sizes = [scene.truth.size for scene in scenes]
+    pairs = drawn(scenes, sum(sizes) // 2, seed=3)
+    assert len(pairs) == sum(sizes) // 2
+    everything = [scene.take(np.arange(scene.truth.size)) for scene in scenes]
+    # All of them, scene by scene, where there are no more.
+    np.testing.assert_array_equal(drawn(scenes, 10**6, seed=3), np.concatenate(everything))
+    first = {pair.tobytes() for pair in everything[0]}
+    counted = sum(pair.tobytes() in first for pair in pairs)
+    assert counted == pytest.approx(len(pairs) * sizes[0] / sum(sizes), abs=1)
+    np.testing.assert_array_equal(pairs, drawn(scenes, sum(sizes) // 2, seed=3))
+    assert not np.array_equal(pairs, drawn(scenes, sum(sizes) // 2, seed=4))
