@@ -27,7 +27,7 @@ CONVOLUTIONS = {"network": "convolutional", "filters": 16, "filters_1": 8, "kern
 CODES = (4, 16, 64, 128, 224)
 # Labels of a class, where there are few; and epochs, as each has few steps.
 FEW, EPOCHS_OF_FEW = 100, 60
-PIXELS = 20_000
+PIXELS = 10_000
 
 
 class Found(NamedTuple):
