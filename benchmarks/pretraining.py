@@ -2,7 +2,7 @@
 
 Layers, rates and batch size are the same for all (as in `benchmarks/losses.py`), the convolutional branch has its
 default options. A network is trained on all labels of place A, and on a hundred of each class, where a pre-training has
-more to give. `python benchmarks/pretraining.py --seeds 1 --epochs 3` runs a part.
+more to give. `python benchmarks/pretraining.py --seeds 1 --only 224` runs a part.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--only", default="", help="a part of the titles of those to measure")
     options = parser.parse_args(arguments)
     settings = read_settings(measure.NET / "net.conf", ["settings.apply_rescaling=True"])
     learned, judged = (dataprocessing.labelled_pixels(name, settings) for name in ("DEMO A", "DEMO B"))
@@ -106,7 +107,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         f"| seconds | kappa | area under the ROC curve | kappa, {FEW} labels a class | area, {FEW} labels a class |"
     )
     print("|---|---|---|---|---|---|---|", flush=True)
-    for title, chosen in choices():
+    for title, chosen in (choice for choice in choices() if options.only in choice[0]):
         every, with_few = [], []
         for seed in range(options.seeds):
             unlabelled = drawn(scenes, PIXELS, seed)

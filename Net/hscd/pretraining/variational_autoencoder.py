@@ -34,7 +34,7 @@ def variational_autoencoder(spectra: Any, branch: Any, code: int, scale: float, 
 
     embeddings = branch(spectra)
     units = units_of_code(embeddings, code)
-    means = keras.layers.Dense(units, name="mean")(embeddings)
-    log_variances = keras.layers.Dense(units, name="log_variance")(embeddings)
+    means = keras.layers.Dense(units, name="code_mean")(embeddings)
+    log_variances = keras.layers.Dense(units, name="code_log_variance")(embeddings)
     drawn = Sampled(pretraining_beta / spectra.shape[-1], name="drawn")([means, log_variances])
     return dense_decoder(drawn, branch)

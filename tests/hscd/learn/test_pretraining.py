@@ -47,6 +47,7 @@ def trained(chosen, pairs=None, seed=0) -> Pretrained:
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch):
+    keras.backend.clear_session()  # as a trial does: Keras numbers names from the first one again
     monkeypatch.setattr(pretraining, "RATE", 1e-2)
     monkeypatch.setattr(pretraining, "BATCH", 32)
 
