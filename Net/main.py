@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -33,21 +30,14 @@ from hscd.system.messages import result, tell, warn
 from hscd.system.paths import require_names
 from image_pairs import require_labels
 from pair_finding import pair_files
-from pipeline import kinds, objects, parts, pretraining, report
+from pipeline import kinds, objects, parts, pretraining, report, tuning
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord, recorded
-from pipeline.tuning import Untuned
 from settings import Settings
 
-# What a table says of a fine-tuning.
-TUNING_COLUMNS = (
-    "pseudo_qty", "extraction_time", "ft_epochs", "ft_best_epoch", "ft_stopped", "ft_time", "ft_loss", "ft_val_loss",
-    "ft_val_acc",
-)  # fmt: skip
-
-# And of what it gave: agreement with the corrected pseudo-labels before and after correction, kappa with the map of the
-# model as it was.
+# What a table says of what a fine-tuning gave: agreement with the corrected pseudo-labels before and after correction,
+# kappa with the map of the model as it was.
 AGREEMENT_COLUMNS = ("pseudo_acc", "pseudo_acc_corrected", "agreement_before_after")
 
 
@@ -230,9 +220,13 @@ def test_pair(
         pseudo = {**pseudo, "distances": np.where(scene.valid.ravel(), pseudo["distances"], np.nan)}
     model = siamese.load_model(settings.model_path / settings.model_name, seed=settings.seed)
     record.add_model(**models.weight_counts(model))
-    untuned = None if pseudo is None else Untuned(plan, model, scene, settings.seed)
-    tuning = fine_tuned(settings, plan, model, scene, pseudo)
-    where, network = f"[{settings.test_set}] {scene.name}", TrainedNetwork(settings.model_name, model)
+    untuned = None if pseudo is None else tuning.Untuned(plan, model, scene, settings.seed)
+    where, rounds = f"[{settings.test_set}] {scene.name}", tuning.Rounds(model, [])
+    if pseudo is not None:
+        tell(f"{scene.name}: fine-tuning on {pu.pseudo_file(settings[settings.test_set], scene.name)}, threshold "
+             f"{pseudo['threshold']:.5g}")  # fmt: skip
+        rounds = tuning.fine_tuned(settings, plan, model, scene, pseudo, _log_folder(settings, plan, scene.name))
+    network = TrainedNetwork(settings.model_name, rounds.model)
     score_map = plan.score(network, scene)
     cut = plan.cut(score_map, scene, where)
     plan.doubt(network, score_map, cut, scene, where)
@@ -246,48 +240,18 @@ def test_pair(
         warn(f"{where}: {doubt}")
     files, time_column = _files(settings, plan, scene.name), "prediction_time"
     agreements = zip(AGREEMENT_COLUMNS, (*agreement, kept), strict=True)
-    row = report.figures(result, time_column, tuning | dict(agreements) | {report.SEEN: seen})
+    row = report.figures(result, time_column, rounds.row | dict(agreements) | {report.SEEN: seen})
     tags = {"MODEL": settings.model_name, "FINE_TUNING": plan.selection_label}
     of_objects = objects.found(settings, result)
     report.write(
         files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags,
         objects=None if of_objects is None else of_objects.objects,
     )  # fmt: skip
-    row |= report.tell(files, named(scene.before), result)
+    row |= report.tell(files, named(scene.before), result) | rounds.more
     row |= objects.report(settings, of_objects, result, files.objects)
+    if pseudo is not None and settings.learning.ft_rival is not None:
+        row |= tuning.rival(settings, plan, scene, pseudo, files.prefix.name)
     return row | kinds.report(settings, plan, settings[settings.test_set], scene, result, files.kinds)
-
-
-def fine_tuned(settings: Settings, plan: Plan, model: Any, scene: Scene, pseudo: PseudoLabels | None) -> tables.Row:
-    """Fine-tune a model on the pseudo-labels of a pair, if there are any; what the table says of it.
-
-    Args:
-        settings: the run's settings.
-        plan: what they ask for.
-        model: changed in place.
-        scene: the pair.
-        pseudo: its pseudo-labels; None for no fine-tuning.
-    """
-    import siamese
-
-    if pseudo is None:
-        return dict.fromkeys(TUNING_COLUMNS)
-    file = pu.pseudo_file(settings[settings.test_set], scene.name)
-    tell(f"{scene.name}: fine-tuning on {file}, threshold {pseudo['threshold']:.5g}")
-    started = time.perf_counter()
-    positions, labels = plan.select(pseudo)
-    extraction_time = time.perf_counter() - started if plan.is_choice else None
-    batch_size = int(siamese.read_parameters(settings.model_path / settings.model_name)["batch_size"])
-    tuned = siamese.fine_tune(
-        model, batch_size, dp.pairs_to_learn(scene, positions, settings), labels, seed=settings.seed,
-        log_folder=_log_folder(settings, plan, scene.name) / f"{datetime.now():%Y%m%d-%H%M%S}",
-    )  # fmt: skip
-    fit = tuned.fit
-    values = (
-        len(positions), extraction_time, fit.epochs, fit.best_epoch, fit.reason, tuned.seconds, fit.loss, fit.val_loss,
-        fit.val_accuracy,
-    )  # fmt: skip
-    return dict(zip(TUNING_COLUMNS, values, strict=True))
 
 
 def _log_folder(settings: Settings, plan: Plan, pair_name: str) -> Path:

@@ -105,6 +105,8 @@ def load_pseudo_labels(section: DataSet, pair_name: str, shape: tuple[int, int] 
             distances=np.asarray(content["distances"]),
             shape=(rows, columns),
         )
+        if "votes" in content:
+            loaded["votes"] = np.asarray(content["votes"], np.float32)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{file}: not a file of pseudo-labels: {error!r}") from error
     distances = loaded["distances"]
@@ -117,6 +119,9 @@ def load_pseudo_labels(section: DataSet, pair_name: str, shape: tuple[int, int] 
         )
     if not np.isfinite(loaded["threshold"]) or np.isinf(distances).any() or np.isnan(distances).all():
         raise InputError(f"{file}: the threshold is NaN or infinite, or a distance is infinite, or all are NaN")
+    votes = loaded.get("votes")
+    if votes is not None and (votes.shape != distances.shape or not ((votes >= 0) & (votes <= 1)).all()):
+        raise InputError(f"{file}: expected votes in [0, 1], one for each of the {distances.size} distances")
     if shape is not None and loaded["shape"] != tuple(shape):
         raise InputError(
             f"{file}: made for an image of shape {loaded['shape']}, the pair has {tuple(shape)}; "
@@ -161,17 +166,21 @@ def generate(settings: Settings) -> None:
     with recorded("pseudo-labels", settings, [section.name], run_file) as record:
         record.add_inputs(pairs)
         # Only when all pairs have a threshold is anything written.
-        for scene, score_map, cut in _cut_scenes(plan, scenes(section.name, settings), section.name):
-            storage.write_pickle(pseudo_file(section, scene.name), pseudo_labels_of(score_map, cut))
+        for scene, score_map, cut, votes in _cut_scenes(plan, scenes(section.name, settings), section.name):
+            storage.write_pickle(pseudo_file(section, scene.name), pseudo_labels_of(score_map, cut, votes))
             result = plan.map(score_map, cut, scene)
             figures = report_pseudo_labels(settings, scene, result)
             prefix = _files(settings, scene.name).kinds
             record.add_result(scene.name, figures | kinds.report(settings, plan, section, scene, result, prefix))
 
 
-def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[tuple[Scene, ScoreMap, Cut]]:
-    """Scores of all scenes, and their thresholds."""
-    found = []
+# A scene, its scores, their threshold, and the votes of an ensemble.
+_Made = tuple[Scene, ScoreMap, Cut, np.ndarray | None]
+
+
+def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[_Made]:
+    """Scores of all scenes, and their thresholds; of ensembles also the members' votes."""
+    found: list[_Made] = []
     with progress(scenes, desc="pseudo-labels", unit="pair") as bar:
         for given in bar:
             where = f"[{section_name}] {given.name}"
@@ -179,7 +188,7 @@ def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[
                 scene = plan.normalised(given)
                 if len(plan.members) > 1:
                     ensemble = ensembled(plan, scene, where)
-                    found.append((scene, ensemble.score_map, ensemble.cut))
+                    found.append((scene, ensemble.score_map, ensemble.cut, ensemble.sums.votes))
                     continue
                 detector = plan.detector(plan.members[0][0])
                 score_map = plan.score(detector, scene)
@@ -187,7 +196,7 @@ def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[
             except InputError as error:
                 raise InputError(f"{where}: {error}") from error
             plan.doubt(detector, score_map, cut, scene, where)
-            found.append((scene, score_map, cut))
+            found.append((scene, score_map, cut, None))
     return found
 
 

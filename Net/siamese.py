@@ -20,8 +20,10 @@ from hscd.heads import by_function
 from hscd.heads.euclidean import euclidean_dist
 from hscd.heads.spectral_angle import SAM
 from hscd.learn import training
+from hscd.learn.regime import Regime
 from hscd.learn.samples import Samples
 from hscd.learn.training import predict
+from hscd.learn.transfer import LIKE_THE_FIRST, Transfer, continued, train_further
 from hscd.models.saved import load_model, named_weights, read_parameters, require_trainable, save_model
 from hscd.networks.siamese import build_net
 from hscd.records import Trial
@@ -94,7 +96,7 @@ def siamese_model(
     pretrained = search.pretrain(model, parameters)  # type: ignore  # noqa: F821
     train, validation = search.split(train_labels)  # type: ignore  # noqa: F821
     best = training.fit(
-        model, train_set, train_labels, train, validation, rules=rules, seed=seed,
+        model, train_set, train_labels, train, validation, rules=rules, seed=seed, regime=Regime.of(parameters),
         batch_size=batch_size, callbacks=search.callbacks(),  # type: ignore  # noqa: F821
     )  # fmt: skip
     return {
@@ -215,11 +217,12 @@ def _choices(
 
 @dataclasses.dataclass(frozen=True)
 class FineTuning:
-    """A model that was fine-tuned, how it went, and the seconds that it took."""
+    """A model that was fine-tuned, how its last phase went, and the seconds and the epochs that all took."""
 
     model: keras.Model
     fit: training.FitResult
     seconds: float
+    epochs: int
 
 
 def fine_tune(
@@ -230,27 +233,28 @@ def fine_tune(
     *,
     seed: int = config.SEED,
     log_folder: Path | None = None,
+    how: Transfer = LIKE_THE_FIRST,
 ) -> FineTuning:
     """Continue the training of a model on pseudo-labelled pairs, by the rules of the first training.
 
     Args:
-        model: compiled model; changed in place.
+        model: compiled model; its weights are changed in place.
         batch_size: pairs a step.
         x_retrain: (pairs, 2, bands) float32 array, or samples.
         pseudo_labels: (pairs,) labels, 0 changed, 1 unchanged.
         seed: of the split and the order of the batches; that of the dropout is the model's.
         log_folder: of TensorBoard's records; None for none.
+        how: what is trained, at which rate and under which head; with another head the model is another one too.
 
     Raises:
         InputError: if the bands do not fit the model, a class has fewer than two pairs, the model's file lacks what a
-            training needs, or the training diverges.
+            training needs, no layer is left to train, or the training diverges.
         OSError: if the disk does not take the records.
     """
     require_trainable(model)
     training.check_bands(model, x_retrain)
     started = time.perf_counter()
-    rules = training_rules()
-    train, validation = training.stratified_split(pseudo_labels, seed, rules.validation_share)
+    model = continued(model, how.objective)
     callbacks = [] if log_folder is None else [tensorboard(log_folder)]
     with messages.progress(desc="fine-tuning", unit="epoch") as bar:
 
@@ -259,13 +263,15 @@ def fine_tune(
             bar.set_postfix_str(f"val_loss {logs['val_loss']:.5f}")
 
         try:
-            result = training.fit(
-                model, x_retrain, pseudo_labels, train, validation,
-                rules=rules, batch_size=batch_size, seed=seed, callbacks=[*callbacks, training.TellEpochs(tell)],
+            phases = train_further(
+                model, x_retrain, pseudo_labels, how,
+                rules=training_rules(), batch_size=batch_size, seed=seed,
+                callbacks=[*callbacks, training.TellEpochs(tell)],
             )  # fmt: skip
         except training.TrainingDivergedError as error:
             raise InputError(f"fine-tuning diverged ({error}); the model's learning rate is too high") from error
-    return FineTuning(model, result, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return FineTuning(model, phases[-1], seconds, sum(fit.epochs for fit in phases))
 
 
 def fine_tuning(

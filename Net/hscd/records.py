@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -12,12 +12,14 @@ class PseudoLabels(TypedDict):
     """Pseudo-labels of one pair as they are saved: the distances and the threshold that splits them.
 
     `distances` has one value a pixel in row-major order, `shape` is (rows, columns); a pixel is changed where its
-    distance is greater than `threshold`. The distance of a masked pixel is NaN.
+    distance is greater than `threshold`. The distance of a masked pixel is NaN. Those of an ensemble have `votes`, the
+    share of its members that call a pixel changed, in [0, 1], as many values as distances.
     """
 
     threshold: float
     distances: np.ndarray
     shape: tuple[int, int]
+    votes: NotRequired[np.ndarray]
 
 
 @dataclass(frozen=True)

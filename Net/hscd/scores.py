@@ -48,6 +48,10 @@ def classify(scores: np.ndarray, threshold: float) -> np.ndarray:
     return labels
 
 
-def pseudo_labels_of(score_map: ScoreMap, cut: Cut) -> PseudoLabels:
-    """Scores and their threshold in the form in which pseudo-labels are saved."""
-    return {"threshold": cut.value, "distances": score_map.scores.ravel(), "shape": score_map.scores.shape}
+def pseudo_labels_of(score_map: ScoreMap, cut: Cut, votes: np.ndarray | None = None) -> PseudoLabels:
+    """Scores and their threshold in the form in which pseudo-labels are saved; those of an ensemble with its votes."""
+    scores = score_map.scores
+    found: PseudoLabels = {"threshold": cut.value, "distances": scores.ravel(), "shape": scores.shape}
+    if votes is not None:
+        found["votes"] = votes.ravel()
+    return found

@@ -28,7 +28,7 @@ def ensembled(plan: Plan, scene: Scene, where: str | None) -> ensemble.Ensemble:
 
 
 def _member(plan: Plan, scene: Scene, name: str, number: int, where: str | None) -> tuple[ScoreMap, Cut]:
-    detector = plan.detector(name)
+    detector, scene = plan.detector(name), plan.seen_by(scene, number)
     try:
         score_map = plan.score(detector, scene, number)
         cut = plan.cut(score_map, scene, where)

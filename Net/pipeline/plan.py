@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from hscd.evaluation.ensemble import OTHER_THRESHOLD, seed_of
 from hscd.evaluation.result import MapResult, mapped
 from hscd.kinds import KINDS, KindMap, kinds_of
 from hscd.kinds.classes import FILE as CLASSES
+from hscd.learn.regime import Regime
 from hscd.normalisation import NORMALISATIONS, normalised
 from hscd.pretraining import NONE, PRETRAININGS
 from hscd.records import PseudoLabels
@@ -31,6 +32,9 @@ from hscd.selections.thinning import thinned
 from hscd.system.messages import detail, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 from settings import Settings
+
+if TYPE_CHECKING:
+    from hscd.learn.transfer import Transfer
 
 # Threshold of a network's distances where the configured one cannot be.
 OF_NETWORKS = "otsu"
@@ -73,6 +77,14 @@ class Plan:
         score_map = scored(detector, scene, rng)
         detail(f"{scene.name}: scores by {detector.name} in {score_map.seconds:.2f} s")
         return score_map
+
+    def seen_by(self, scene: Scene, number: int) -> Scene:
+        """The scene with the bands that the members of an ensemble of one number see, at least two; all by default."""
+        share, bands = self._settings.ensemble_bands, scene.bands
+        if share == 1 or bands < 2:
+            return scene
+        rng = np.random.default_rng([self._settings.seed, number, bands])
+        return scene.with_bands(np.sort(rng.choice(bands, max(2, round(share * bands)), replace=False)))
 
     @property
     def model_name(self) -> str:
@@ -154,18 +166,42 @@ class Plan:
             return "no fine tuning"
         label = SELECTIONS[name].label(**self._options(SELECTIONS, name))
         label += " natural" if self._settings.pseudo_natural_ratio else ""
-        return label if limit is None else f"{label} n={limit}"
+        label += "" if limit is None else f" n={limit}"
+        return label + self._settings.learning.label
 
     @property
     def fixed(self) -> dict[str, Any]:
         """Parameters of a model that a search does not choose, where they are others than the default ones.
 
-        Network, loss and its options, pre-training and its options.
+        Network, loss and its options, pre-training and its options, and how its pairs were drawn and altered.
         """
         network, loss, first = self._settings.network, self._settings.loss, self._settings.pretraining
         chosen = ({"network": network} if network != branches.DEFAULT else {}) | self._options(losses.LOSSES, loss)
         chosen |= {} if first == NONE else {"pretraining": first} | self._options(PRETRAININGS, first)
-        return chosen | ({"loss": loss} if loss != losses.DEFAULT else {})
+        return chosen | ({"loss": loss} if loss != losses.DEFAULT else {}) | self._regime.chosen
+
+    @property
+    def _regime(self) -> Regime:
+        """How a training draws and alters pairs."""
+        learning = self._settings.learning
+        return Regime(learning.sampling, learning.augment_gain, learning.augment_noise, learning.augment_bands)
+
+    @property
+    def transfer(self) -> Transfer:
+        """How a model is fine-tuned."""
+        from hscd.learn.transfer import Transfer  # and with it Keras
+
+        asked, objective = self._settings.learning, {}
+        if asked.ft_loss is not None:
+            objective = {"loss": asked.ft_loss, **self._options(losses.LOSSES, asked.ft_loss)}
+        if asked.ft_distance is not None:
+            objective["score_function"] = asked.ft_distance
+        rates = {"learning_rate": asked.ft_learning_rate, "release_learning_rate": asked.ft_release_learning_rate}
+        regime = replace(self._regime, schedule=asked.ft_schedule)
+        return Transfer(
+            **rates, epochs=asked.ft_epochs, freeze=asked.ft_freeze, optimizer=asked.ft_optimizer, objective=objective,
+            regime=regime,
+        )  # fmt: skip
 
     @property
     def engine_options(self) -> dict[str, Any]:

@@ -1,23 +1,141 @@
-"""Stage: what a fine-tuning changed, seen without labels."""
+"""Stage: a model fine-tuned on the pseudo-labels of a pair in rounds, what that changed, and a rival of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import dataprocessing as dp
+from hscd.detectors.network import TrainedNetwork
 from hscd.detectors.tools.samples import positions
 from hscd.evaluation.confusion import confusion
+from hscd.labels import CHANGED, UNCHANGED
+from hscd.learn.rivals import Rival
+from hscd.records import PseudoLabels
+from hscd.reports import tables
 from hscd.scenes.scene import Scene
-from hscd.scores import ScoreMap, classify
+from hscd.scores import Cut, ScoreMap, classify, pseudo_labels_of
+from hscd.selections import Selected
 from hscd.system.errors import InputError
+from hscd.system.messages import result, tell, warn
 from pipeline.plan import Plan
+from settings import Settings
 
 if TYPE_CHECKING:
     from hscd.system.backend import keras
 
 # Pixels that both maps are compared on: their kappa is that of all pixels to two digits.
 _PIXELS = 50_000
+
+# What a table says of a fine-tuning; of several rounds, the epochs and seconds of all and else what the last one gave.
+COLUMNS = (
+    "pseudo_qty", "extraction_time", "ft_epochs", "ft_best_epoch", "ft_stopped", "ft_time", "ft_loss", "ft_val_loss",
+    "ft_val_acc",
+)  # fmt: skip
+# Probability from which on a rival calls a pixel changed.
+_LIKELY = 0.5
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """A model after its rounds of fine-tuning, and what is told of each; of none where it was not fine-tuned."""
+
+    model: Any
+    told: list[tables.Row] = field(default_factory=list)
+
+    @property
+    def row(self) -> tables.Row:
+        """What a table says of them."""
+        if not self.told:
+            return dict.fromkeys(COLUMNS)
+        return self.told[-1] | {name: sum(told[name] for told in self.told) for name in ("ft_epochs", "ft_time")}
+
+    @property
+    def more(self) -> tables.Row:
+        """What a record says beside that: each round by itself, where there are several."""
+        return {"ft_rounds": self.told} if len(self.told) > 1 else {}
+
+
+def fine_tuned(
+    settings: Settings, plan: Plan, model: keras.Model, scene: Scene, pseudo: PseudoLabels, log_folder: Path
+) -> Rounds:
+    """Fine-tune a model on the pseudo-labels of a pair, then on those that the model itself gives, round by round.
+
+    Args:
+        settings: the run's settings.
+        plan: what they ask for.
+        model: its weights are changed in place.
+        scene: the pair.
+        pseudo: its pseudo-labels.
+        log_folder: of TensorBoard's records.
+
+    References:
+        Lee (2013), "Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks",
+            ICML workshop on challenges in representation learning.
+    """
+    import siamese
+
+    batch_size = int(siamese.read_parameters(settings.model_path / settings.model_name)["batch_size"])
+    rounds = Rounds(model)
+    for number in range(1, settings.learning.ft_rounds + 1):
+        if rounds.told:
+            tell(f"{scene.name}: round {number} of the fine-tuning")
+        started = time.perf_counter()
+        positions, labels = _selected(plan, rounds, scene, pseudo)
+        extraction_time = time.perf_counter() - started if plan.is_choice else None
+        if rounds.told and min(np.count_nonzero(labels == label) for label in (CHANGED, UNCHANGED)) < 2:
+            warn(f"{scene.name}: the model after {number - 1} of {settings.learning.ft_rounds} rounds of fine-tuning "
+                 "leaves no pseudo-labels of both classes; the rounds end there")  # fmt: skip
+            break
+        name = f"{datetime.now():%Y%m%d-%H%M%S}" + (f"-round-{number}" if rounds.told else "")
+        tuned = siamese.fine_tune(
+            rounds.model, batch_size, dp.pairs_to_learn(scene, positions, settings), labels, seed=settings.seed,
+            log_folder=log_folder / name, how=plan.transfer,
+        )  # fmt: skip
+        fit = tuned.fit
+        values = (
+            len(positions), extraction_time, tuned.epochs, fit.best_epoch, fit.reason, tuned.seconds, fit.loss,
+            fit.val_loss, fit.val_accuracy,
+        )  # fmt: skip
+        rounds = Rounds(tuned.model, [*rounds.told, dict(zip(COLUMNS, values, strict=True))])
+    return rounds
+
+
+def _selected(plan: Plan, rounds: Rounds, scene: Scene, pseudo: PseudoLabels) -> Selected:
+    """What to learn from: of the given pseudo-labels at first, of the model's own later; nothing where it has none."""
+    if not rounds.told:
+        return plan.select(pseudo)
+    score_map = plan.score(TrainedNetwork(plan.model_name, rounds.model), scene)
+    try:
+        cut = plan.cut(score_map, scene, None)
+    except InputError:  # all distances are equal
+        return np.empty(0, int), np.empty(0, np.uint8)
+    return plan.select({**pseudo, **pseudo_labels_of(score_map, cut)})
+
+
+def rival(settings: Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels, name: str) -> tables.Row:
+    """Tell what a plain classifier makes of the pseudo-labels that a network was fine-tuned on; figures for the record.
+
+    Args:
+        settings: the run's settings.
+        plan: what they ask for.
+        scene: the pair.
+        pseudo: its pseudo-labels.
+        name: what the pair goes by.
+    """
+    which = settings.learning.ft_rival
+    assert which is not None
+    positions, labels = plan.select(pseudo)
+    score_map = plan.score(Rival(which, dp.pairs_to_learn(scene, positions, settings), labels, settings.seed), scene)
+    found = plan.map(score_map, Cut(_LIKELY), scene)
+    result(f"{name}: rival {which} on the same pseudo-labels: {tables.summary(found.counts)}")
+    figures = tables.metrics(found.counts) | tables.metrics(found.corrected_counts, "_correction")
+    return {"rival": {"name": which, "seconds": score_map.seconds} | figures}
 
 
 class Untuned:

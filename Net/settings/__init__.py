@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from settings.data_set import DataSet
 from settings.reader import data_set_of, read_settings, search_of, settings_of
-from settings.records import SearchSettings, Settings
+from settings.records import Settings
+from settings.search import SearchSettings
 
 __all__ = ["DataSet", "SearchSettings", "Settings", "data_set_of", "read_settings", "search_of", "settings_of"]

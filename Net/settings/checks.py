@@ -75,6 +75,14 @@ class Checks:
         variables = [values.get(key) or values.get("matLabel") for key in ("matLabelA", "matLabelB")]
         return values["imgAPath"] == values.get("imgBPath") and variables[0] == variables[1]
 
+    def check_learning(self, general: dict[str, Any]) -> None:
+        """Which keys of a fine-tuning go together."""
+        if general.get("ft_release_learning_rate") is not None and not general.get("ft_freeze"):
+            self.problem(
+                f"[{self.settings_section}] ft_release_learning_rate: is that of releasing frozen layers, and none is; "
+                "expected ft_freeze >= 1, or ft_learning_rate in its place"
+            )
+
     def check_results(self, general: dict[str, Any], data_sets: dict[str, DataSet]) -> None:
         """No results where images and label maps are looked for: the next run would take them for such."""
         images = [

@@ -11,7 +11,9 @@ from settings.comparison import CompareSettings
 from settings.data_set import DataSet
 from settings.declared import OPTION
 from settings.families import FAMILIES, NETWORKS, names, options_after
-from settings.records import SearchSettings, Settings
+from settings.learning import LearningSettings
+from settings.records import Settings
+from settings.search import SearchSettings
 
 LABEL_KEYS = ("changedLabel", "unchangedLabel", "unknownLabel")
 MASK_KEYS = ("changedMask", "unchangedMask")
@@ -24,9 +26,14 @@ def fields_of(record: type) -> dict[str, Option]:
 
 
 def settings_keys() -> tuple[Option, ...]:
-    """The keys of [settings]: those of a family's options come after the one that chooses from the family."""
-    fields = fields_of(Settings).values()
-    return _each_once(key for field in fields for key in (field, *options_after(field.name)))
+    """The keys of [settings]: those of a family's options come after the one that chooses from the family.
+
+    Those of `LearningSettings` come after the one that says what a training is validated on.
+    """
+    fields = {**fields_of(Settings)}
+    keys = [key for field in fields.values() for key in (field, *options_after(field.name))]
+    after = keys.index(fields["validation"]) + 1
+    return _each_once((*keys[:after], *fields_of(LearningSettings).values(), *keys[after:]))
 
 
 def data_set_keys() -> tuple[Option, ...]:

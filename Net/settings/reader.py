@@ -28,8 +28,10 @@ from settings.keys import (
     search_keys,
     settings_keys,
 )
+from settings.learning import LearningSettings
 from settings.presets import PRESETS
-from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION, SearchSettings, Settings, search_section
+from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION, Settings, search_section
+from settings.search import SearchSettings
 
 _COMMENT = re.compile(r"(?:^|\s)[#;].*")
 
@@ -214,6 +216,7 @@ class _Reader(Checks):
                     f"[{section}] {key}: found {name!r}; expected the name of a data set's section: "
                     f"{', '.join(data_sets) or 'none is there'}"
                 )
+        self.check_learning(general)
         self.raise_problems()
         folder = self.folder
         general |= {key: folder / general[key] for key in ("model_path", "stat_path")}
@@ -226,6 +229,7 @@ class _Reader(Checks):
             searches={distance: _search(values, folder) for distance, values in searches.items()},
             options=_options(general, family_options(), folder),
             compare=CompareSettings(**compared),
+            learning=LearningSettings(**_by_field(LearningSettings, general)),
             **_by_field(Settings, general),
         )
 

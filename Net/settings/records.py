@@ -15,7 +15,6 @@ from hscd.heads import HEADS
 from hscd.kinds import KINDS
 from hscd.normalisation import NORMALISATIONS
 from hscd.pretraining import NONE, PRETRAININGS
-from hscd.records import LARGEST_BATCH
 from hscd.search import engines
 from hscd.selections import SELECTIONS
 from hscd.system import parsing
@@ -25,7 +24,9 @@ from hscd.thresholds import THRESHOLDS
 from settings.comparison import CompareSettings
 from settings.data_set import DataSet
 from settings.declared import folder, key, member, members
+from settings.learning import LearningSettings
 from settings.presets import PRESETS
+from settings.search import SearchSettings
 
 SETTINGS_SECTION = "settings"
 SETTINGS_ALIAS = "setting"
@@ -34,36 +35,6 @@ _TRUE_FALSE = "True or False"
 VALIDATIONS = ("random", "blocks")
 BOXES = "boxes"
 OBJECTS = ("none", BOXES)
-
-
-# --- searches --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """A [hyperas settings …] section: the choices of the search; `options` are those of the network by key."""
-
-    batch_size: list[int] = field(
-        metadata=key(
-            "batch_size", lambda text: parsing.integers(text, LARGEST_BATCH),
-            f"a Python list of integers from 1 to {LARGEST_BATCH}, for example [32, 64]",
-            says="choices of how many pixel pairs a training step has",
-        )
-    )  # fmt: skip
-    max_evals: int = field(
-        default=config.MAX_EVALS,
-        metadata=key(
-            "max_evals", lambda text: parsing.integer(text, 1), "an integer >= 1", config.MAX_EVALS, "number of trials"
-        ),
-    )
-    options: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def choices(self) -> dict[str, Any]:
-        """What a search is to choose from, by key: all but the number of its trials."""
-        return {
-            name: value for name, value in vars(self).items() if name not in ("max_evals", "options")
-        } | self.options
 
 
 # --- [settings] ------------------------------------------------------------------------------------------------------
@@ -170,6 +141,13 @@ class Settings:
             "ensemble", lambda text: parsing.integer(text, 1, 100), "an integer from 1 to 100", 1,
             "how often each detector is fitted, from a seed of its own; of several maps the majority counts, and their "
             "mean probability of change and its spread say how sure it is",
+        ),
+    )  # fmt: skip
+    ensemble_bands: float = field(
+        default=1.0,
+        metadata=key(
+            "ensemble_bands", lambda text: parsing.number(text, 0, 1, high_included=True), "a number in ]0, 1]", 1.0,
+            "share of the bands that the detectors of each seed of an ensemble see, drawn at random",
         ),
     )  # fmt: skip
     ensemble_detectors: tuple[str, ...] | None = field(
@@ -296,6 +274,7 @@ class Settings:
         )
     )
     options: dict[str, Any] = field(default_factory=dict)
+    learning: LearningSettings = field(default_factory=LearningSettings)
     data_sets: dict[str, DataSet]
     searches: dict[str, SearchSettings]
     compare: CompareSettings = field(default_factory=CompareSettings)

@@ -16,6 +16,7 @@ from hscd.system.errors import InputError
 from settings import DataSet, Settings, read_settings
 from settings.families import FAMILIES
 from settings.keys import data_set_keys, fields_of, search_keys, settings_keys
+from settings.learning import LearningSettings
 
 # One section of each kind, with the table of its keys.
 TABLES = {"settings": settings_keys(), "PLACE A": data_set_keys(), "hyperas settings ED": search_keys()}
@@ -52,11 +53,26 @@ REFUSED: dict[str, list[str]] = {
     "pretraining": ["", "None", "pca"],
     "margin": ["", "0", "-1", "nan", "inf", "wide"],
     "network": ["", "2d"],
+    "sampling": ["", "Balanced", "even"],
+    "augment_gain": ["", "1", "-0.1", "nan", "much"],
+    "augment_noise": ["", "-0.1", "nan", "inf"],
+    "augment_bands": ["", "1", "-0.1", "nan", "1-3"],
+    "ensemble_bands": ["", "0", "1.1", "nan", "all"],
+    "ft_learning_rate": ["", "0", "-1", "nan", "slow"],
+    "ft_epochs": ["", "0", "1.5", "all"],
+    "ft_freeze": ["", "-1", "1.5", "all"],
+    "ft_release_learning_rate": ["", "0", "-1", "nan", "slow"],
+    "ft_rounds": ["", "0", "1.5"],
+    "ft_loss": ["", "hinge"],
+    "ft_distance": ["", "ed"],
+    "ft_optimizer": ["", "Adam", "rmsprop"],
+    "ft_schedule": ["", "Cosine", "linear"],
+    "ft_rival": ["", "svm"],
     "engine": ["", "Local", "cluster"],
     "model_name": ["", "a/b", "..\\b", ".", ".."],
     "apply_rescaling": BOOLEAN,
     "training": BOOLEAN,
-    "fine_tuning": ["", "-2", "3", "0.5", "all", "True"],
+    "fine_tuning": ["", "-2", "4", "0.5", "all", "True"],
     "pseudo_percentage": ["", "0", "-0.1", "1.0001", "40%", "nan", "inf"],
     "pseudo_natural_ratio": BOOLEAN,
     "pseudo_limit": ["", "0", "3", "-1", "4.5", "all"],
@@ -97,8 +113,13 @@ REFUSED: dict[str, list[str]] = {
     **dict.fromkeys(("conv_filters", "conv_filters_1", "conv_kernel", "conv_units"), CHOICES),
     "max_dropout": ["", "0", "1", "-0.1", "1.5", "nan", "[0.2]"],
     "fourth_layer": BOOLEAN,
+    "batch_normalisation": BOOLEAN,
+    "optimizer": ["", "Adam", "adam, adam", "rmsprop"],
+    "schedule": ["", "Cosine", "cosine,"],
     "max_evals": ["", "0", "-1", "2.5", "many"],
 }
+# Those of how models learn, by the names of the fields that they fill.
+LEARNING = vars(LearningSettings())
 # The values of the keys that may be left out; paths are relative to the file.
 DEFAULTS = {
     "pseudo_natural_ratio": False,
@@ -107,6 +128,11 @@ DEFAULTS = {
     "normalisation": "none",
     "detector": None,
     "ensemble": 1,
+    "ensemble_bands": 1.0,
+    **LEARNING,
+    "batch_normalisation": False,
+    "optimizer": None,
+    "schedule": None,
     "ensemble_detectors": None,
     "threshold": "otsu",
     "correction": "majority",
@@ -190,6 +216,8 @@ def value_of(read: Settings, section: str, key: str) -> Any:
     record: Any = read if section == "settings" else read.data_sets.get(section)
     if section.startswith("hyperas"):
         record = read.searches[section.removeprefix("hyperas settings ")]
+    if key in LEARNING:
+        record = read.learning
     fields = {option.name: field for field, option in fields_of(type(record)).items()}
     return getattr(record, fields[key]) if key in fields else record.options[key]
 
@@ -203,6 +231,15 @@ train_set = PLACE A
 test_set = Place b
 distance = SAM
 normalisation = histogram
+sampling = balanced
+augment_noise = 0.1
+ft_learning_rate = 1e-4
+ft_freeze = 1
+ft_release_learning_rate = 1e-5
+ft_rounds = 3
+ft_loss = triplet
+ft_schedule = cosine
+ft_rival = naive_bayes
 detector = ED
 model_name = best model.1
 apply_rescaling = False
@@ -326,6 +363,14 @@ def every_data_set(folder: Path) -> dict[str, DataSet]:
     }
 
 
+def test_layers_are_released_only_where_some_are_frozen(tmp_path: Path) -> None:
+    file = tmp_path / "net.conf"
+    file.write_text(edit(CONFIGURATION, "settings", "ft_release_learning_rate", "1e-4"), encoding="utf-8")
+    (line,) = problems(file)
+    assert "ft_release_learning_rate: is that of releasing frozen layers, and none is" in line
+    assert read_settings(file, ["settings.ft_freeze=1"]).learning.ft_freeze == 1
+
+
 def test_every_key_is_read_and_typed(tmp_path: Path) -> None:
     file = tmp_path / "net.conf"
     file.write_text(EVERY_KEY, encoding="utf-8")
@@ -350,15 +395,26 @@ def test_every_key_is_read_and_typed(tmp_path: Path) -> None:
         min_area=2.5,
         model_path=tmp_path / "saved/models",
         stat_path=tmp_path / "reports",
+        learning=LearningSettings(
+            sampling="balanced",
+            augment_noise=0.1,
+            ft_learning_rate=1e-4,
+            ft_freeze=1,
+            ft_release_learning_rate=1e-5,
+            ft_rounds=3,
+            ft_loss="triplet",
+            ft_schedule="cosine",
+            ft_rival="naive_bayes",
+        ),
         options=OPTIONAL | {"pseudo_percentage": 0.4, "pseudo_radius": 5, "pseudo_percentage_unchanged": 0.8},
         data_sets=every_data_set(tmp_path),
         searches=read.searches,
     )
-    names = ("batch_size", "neurons", "neurons_1", "neurons_2", "max_dropout", "fourth_layer")
+    names = ("batch_size", "neurons", "neurons_1", "neurons_2", "max_dropout", "fourth_layer", "batch_normalisation")
     others = {name: value for name, value in DEFAULTS.items() if name.startswith("conv_")}
     assert {distance: (search.choices, search.max_evals) for distance, search in read.searches.items()} == {
-        "ED": (dict(zip(names, ([32, 64], [224], [160, 96], [1], 0.5, True), strict=True)) | others, 3),
-        "SAM": (dict(zip(names, ([16], [8], [4], [2], 0.25, False), strict=True)) | others, 1),
+        "ED": (dict(zip(names, ([32, 64], [224], [160, 96], [1], 0.5, True, False), strict=True)) | others, 3),
+        "SAM": (dict(zip(names, ([16], [8], [4], [2], 0.25, False, False), strict=True)) | others, 1),
     }
     # 1 == 1.0 == True: equality says nothing about types.
     for name in ("apply_rescaling", "training"):

@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hscd.branches import BRANCHES, Branch, Shapes, flag, rate, whole
 from hscd.registry import Option
 from hscd.system import parsing
@@ -26,7 +28,14 @@ def _share(text: str) -> float:
 class Dense(Branch):
     """Dense(relu) -> Dropout -> Dense(relu) -> Dropout -> Dense(relu) -> optionally Dense(512, sigmoid).
 
-    All of its parameters but `fourth_layer`, which is not searched for, are named by the template `siamese_model`.
+    With the parameter `batch_normalisation`, which models have where it is true, a batch normalisation comes after each
+    of the first three dense layers.
+
+    All of its parameters but these two flags, which are not searched for, are named by the template `siamese_model`.
+
+    References:
+        Ioffe, Szegedy (2015), "Batch normalization: accelerating deep network training by reducing internal covariate
+            shift", ICML.
     """
 
     parameters = (*map(whole, _LAYERS), rate("dropout_rate"), rate("dropout_rate_1"), flag("fourth_layer"))
@@ -36,22 +45,33 @@ class Dense(Branch):
         from hscd.networks.dropout import MaskPoolDropout
         from hscd.system.backend import keras
 
+        def dense(x: Any, units: Any, ending: str) -> Any:
+            x = keras.layers.Dense(int(units), activation="relu", name=f"dense{ending}")(x)
+            return keras.layers.BatchNormalization(name=f"normalisation{ending}")(x) if _normalised(parameters) else x
+
         inputs = keras.Input((bands,), name="spectrum")
-        x = keras.layers.Dense(int(parameters["layer"]), activation="relu", name="dense")(inputs)
+        x = dense(inputs, parameters["layer"], "")
         x = MaskPoolDropout(float(parameters["dropout_rate"]), name="dropout")(x)
-        x = keras.layers.Dense(int(parameters["layer_1"]), activation="relu", name="dense_1")(x)
+        x = dense(x, parameters["layer_1"], "_1")
         x = MaskPoolDropout(float(parameters["dropout_rate_1"]), name="dropout_1")(x)
-        x = keras.layers.Dense(int(parameters["layer_2"]), activation="relu", name="dense_2")(x)
+        x = dense(x, parameters["layer_2"], "_2")
         if parameters["fourth_layer"]:
             x = keras.layers.Dense(FOURTH_LAYER_UNITS, activation="sigmoid", name="dense_3")(x)
         return keras.Model(inputs, x, name="branch")
 
     def shapes(self, bands: int, parameters: Mapping[str, Any]) -> Shapes:
-        """A kernel and a bias a layer."""
+        """A kernel and a bias a layer; where it is normalised scale and shift too, and last the moving statistics."""
         units = [int(parameters[name]) for name in _LAYERS]
+        trained: Shapes = []
+        for before, after in itertools.pairwise([bands, *units]):
+            trained += [(before, after), (after,), *([(after,)] * 2 if _normalised(parameters) else [])]
         if parameters["fourth_layer"]:
-            units.append(FOURTH_LAYER_UNITS)
-        return [shape for before, after in itertools.pairwise([bands, *units]) for shape in ((before, after), (after,))]
+            trained += [(units[-1], FOURTH_LAYER_UNITS), (FOURTH_LAYER_UNITS,)]
+        return trained + [(of,) for of in units for _ in range(2) if _normalised(parameters)]
+
+    def space(self, choices: Mapping[str, Any]) -> dict[str, Any]:
+        """Whether layers are normalised, where they are."""
+        return {"batch_normalisation": True} if choices.get("batch_normalisation") else {}
 
     def inferred(self, shapes: Shapes) -> dict[str, Any]:
         """The sizes of three layers, and whether there is a fourth one."""
@@ -59,6 +79,18 @@ class Dense(Branch):
             return {}
         sizes = {name: kernel[1] for name, kernel in zip(_LAYERS, shapes[::2], strict=False)}
         return sizes | {"fourth_layer": len(shapes) == 8}
+
+
+def _normalised(parameters: Mapping[str, Any]) -> bool:
+    """Whether there is batch normalisation.
+
+    Raises:
+        ValueError: if the parameter is neither True nor False.
+    """
+    value = parameters.get("batch_normalisation", False)
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"batch_normalisation is {type(value).__name__}; expected True or False")
+    return bool(value)
 
 
 BRANCHES.add(
@@ -73,5 +105,12 @@ BRANCHES.add(
         parsing.boolean,
         "True or False",
         help="whether there is a fourth dense layer, of 512 units and sigmoid",
+    ),
+    Option(
+        "batch_normalisation",
+        parsing.boolean,
+        "True or False",
+        False,
+        "whether batch normalisation comes after each of the first three dense layers",
     ),
 )

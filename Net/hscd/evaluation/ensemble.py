@@ -84,6 +84,11 @@ class Members:
         return (self._changed + self._mean) / np.float32(self.count + 1)
 
     @property
+    def votes(self) -> np.ndarray:
+        """Share of the members that call a pixel changed, (rows, columns) float32."""
+        return self._changed / np.float32(self.count)
+
+    @property
     def spread(self) -> np.ndarray:
         """Standard deviation of the members' probabilities, (rows, columns) float32, NaN where masked."""
         return np.sqrt(self._squares / np.float32(self.count))

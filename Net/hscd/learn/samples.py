@@ -54,6 +54,10 @@ class Samples:
         return self.take(np.arange(len(self))) if fits else replace(self, room=room)
 
 
+# Changes pixel pairs in place, and returns them.
+Alter = Callable[[np.ndarray], np.ndarray]
+
+
 class Passes:
     """Passes of `Epochs` over labelled pairs: an array is handed over once, samples block by block.
 
@@ -72,34 +76,45 @@ class Passes:
         if not isinstance(pairs, Samples):
             self._held = epochs.hold(pairs), epochs.hold(labels)
 
-    def train(self, order: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-        """As `Epochs.train`."""
-        return self._over(self._epochs.train, order, batch_size)
+    def take(self, numbers: np.ndarray) -> np.ndarray:
+        """A copy of the pairs of some numbers, (numbers, 2, bands) float32."""
+        if isinstance(self._pairs, Samples):
+            return self._pairs.take(numbers)
+        taken = aligned_empty((len(numbers), *self._pairs.shape[1:]))
+        return np.take(self._pairs, numbers, axis=0, out=taken)
+
+    def train(self, order: np.ndarray, batch_size: int, alter: Alter | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """As `Epochs.train`; with `alter`, on what it makes of copies of the pairs, block by block in their order."""
+        return self._over(self._epochs.train, order, batch_size, alter)
 
     def judge(self, order: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
         """As `Epochs.judge`."""
         return self._over(self._epochs.judge, order, batch_size)
 
-    def _over(self, work: Callable, order: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-        if not isinstance(self._pairs, Samples):
+    def _over(
+        self,
+        work: Callable,
+        order: np.ndarray,
+        batch_size: int,
+        alter: Alter | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if alter is None and not isinstance(self._pairs, Samples):
             return work(*self._held, order, batch_size)
-        seen = [
-            self._over_block(work, self._pairs, chosen, batch_size)
-            for chosen in self._blocks(self._pairs, order, batch_size)
-        ]
+        seen = [self._over_block(work, chosen, batch_size, alter) for chosen in self._blocks(order, batch_size)]
         distances, losses = (np.concatenate(part) for part in zip(*seen, strict=True))
         return distances, losses
 
     def _over_block(
-        self, work: Callable, samples: Samples, chosen: np.ndarray, batch_size: int
+        self, work: Callable, chosen: np.ndarray, batch_size: int, alter: Alter | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Gather some pairs and work on them; they are gone before the next ones are gathered."""
-        pairs, labels = self._epochs.hold(samples.take(chosen)), self._epochs.hold(self._labels[chosen])
-        return work(pairs, labels, np.arange(len(chosen)), batch_size)
+        taken = self.take(chosen)
+        pairs = self._epochs.hold(taken if alter is None else alter(taken))
+        return work(pairs, self._epochs.hold(self._labels[chosen]), np.arange(len(chosen)), batch_size)
 
-    @staticmethod
-    def _blocks(samples: Samples, order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    def _blocks(self, order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
         """The order in parts of whole batches for which there is room, of one batch at least."""
-        size = max(1, samples.room // (pair_bytes(samples.shape[2]) * batch_size)) * batch_size
+        room = self._pairs.room if isinstance(self._pairs, Samples) else Samples.room
+        size = max(1, room // (pair_bytes(self._pairs.shape[2]) * batch_size)) * batch_size
         for start in range(0, len(order), size):
             yield order[start : start + size]

@@ -12,11 +12,16 @@ import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED
 from hscd.learn.epochs import Epochs
+from hscd.learn.regime import SCHEDULES, Augmentation, Regime, band_statistics
 from hscd.learn.samples import Passes, Samples
 from hscd.networks.dropout import dropout_layers
 from hscd.system.backend import keras
 from hscd.system.errors import InputError, brief
 from hscd.system.interrupts import ctrl_c_heeded
+
+Reason = Literal["patience", "max_epochs", "stopped"]
+# Every pair once an epoch as it is, at one learning rate.
+AS_IT_IS = Regime()
 
 
 class TrainingDivergedError(Exception):
@@ -59,7 +64,7 @@ class FitResult:
     val_loss: float
     val_accuracy: float
     epochs: int
-    reason: Literal["patience", "max_epochs", "stopped"]
+    reason: Reason
 
 
 class TellEpochs(keras.callbacks.Callback):
@@ -114,6 +119,7 @@ def fit(
     batch_size: int,
     seed: int,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    regime: Regime = AS_IT_IS,
 ) -> FitResult:
     """Train a compiled model until its validation loss stops to fall, and leave the best weights in it.
 
@@ -125,8 +131,9 @@ def fit(
         validation: positions of the pairs to judge an epoch by.
         rules: when to end.
         batch_size: pairs a step.
-        seed: of the order of the batches.
+        seed: of the order of the batches, and of what alters spectra.
         callbacks: further Keras callbacks; where one sets `stop_training` of the model, the training ends.
+        regime: how pairs are drawn and altered, and how the learning rate falls.
 
     Raises:
         TrainingDivergedError: if a loss or a weight is not finite.
@@ -139,14 +146,17 @@ def fit(
     stopping = keras.callbacks.EarlyStopping(
         monitor="val_loss", mode="min", min_delta=rules.min_delta, patience=rules.patience, restore_best_weights=True
     )
-    hooks = keras.callbacks.CallbackList([stopping, *callbacks], model=model, epochs=rules.max_epochs)
+    called = [stopping, *callbacks, *_schedule(model, regime, rules.max_epochs)]
+    hooks = keras.callbacks.CallbackList(called, model=model, epochs=rules.max_epochs)
+    augmentation = _augmentation(regime, passes, train, seed)
     history: list[dict[str, float]] = []
     model.stop_training = False
     hooks.on_train_begin()
     for epoch in range(rules.max_epochs):
         with ctrl_c_heeded(), _memory_error():
             hooks.on_epoch_begin(epoch)
-            logs = _epoch(model, passes, targets, shuffle.permutation(train), validation, batch_size)
+            order = regime.order(train, labels, shuffle)
+            logs = _epoch(model, passes, targets, order, validation, batch_size, augmentation(epoch))
             _check_finite(model, logs, epoch)
             history.append(logs)
             hooks.on_epoch_end(epoch, logs)
@@ -154,23 +164,45 @@ def fit(
             break
     hooks.on_train_end(history[-1])
     best = history[stopping.best_epoch]
-    return FitResult(
-        best_epoch=stopping.best_epoch + 1,
-        loss=best["loss"],
-        val_loss=best["val_loss"],
-        val_accuracy=best.get("val_accuracy", math.nan),
-        epochs=len(history),
-        reason="patience" if stopping.stopped_epoch else "stopped" if model.stop_training else "max_epochs",
-    )
+    reason: Reason = "patience" if stopping.stopped_epoch else "stopped" if model.stop_training else "max_epochs"
+    measured = best["loss"], best["val_loss"], best.get("val_accuracy", math.nan)
+    return FitResult(stopping.best_epoch + 1, *measured, epochs=len(history), reason=reason)
+
+
+class _Falling(keras.callbacks.LearningRateScheduler):
+    """Sets the learning rate of each epoch; the next training starts where this one did."""
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self.model.optimizer.learning_rate = self.schedule(0, None)
+
+
+def _schedule(model: keras.Model, regime: Regime, epochs: int) -> list[keras.callbacks.Callback]:
+    """What lets the learning rate fall, if it does."""
+    rate, share = float(model.optimizer.learning_rate), SCHEDULES[regime.schedule]
+    return [] if regime.schedule == "constant" else [_Falling(lambda epoch, _: rate * share(epoch, epochs))]
+
+
+def _augmentation(regime: Regime, passes: Passes, train: np.ndarray, seed: int) -> Callable[[int], Augmentation | None]:
+    """From the number of an epoch, from 0, to what alters its pairs; None where nothing does."""
+    if not regime.alters:
+        return lambda epoch: None
+    mean, deviation = band_statistics(passes.take, train)
+    return lambda epoch: Augmentation(regime, seed, epoch, mean, deviation)
 
 
 def _epoch(
-    model: keras.Model, passes: Passes, targets: np.ndarray, order: np.ndarray, validation: np.ndarray, batch_size: int
+    model: keras.Model,
+    passes: Passes,
+    targets: np.ndarray,
+    order: np.ndarray,
+    validation: np.ndarray,
+    batch_size: int,
+    alter: Augmentation | None,
 ) -> dict[str, float]:
     """Train on the pairs at the positions `order`, judge by those of the validation; loss and accuracy of both."""
     for layer in dropout_layers(model):
         layer.redraw()
-    logs = _measured(model, targets[order], *passes.train(order, batch_size))
+    logs = _measured(model, targets[order], *passes.train(order, batch_size, alter))
     judged = _measured(model, targets[validation], *passes.judge(validation, batch_size))
     return logs | {f"val_{name}": value for name, value in judged.items()}
 

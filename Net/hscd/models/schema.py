@@ -114,6 +114,10 @@ def completed(content: Mapping[str, Any], shapes: Shapes, file: Path) -> Paramet
     _require_told(untold, shapes, file)
     found = Parameters({**content, **inferred})
     _require_usable(found, declared, file)
+    try:
+        branch.shapes(1, {**{parameter.name: parameter.example for parameter in untold}, **found})
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{file}: unusable parameters: {brief(error)}") from error
     found.stand_ins = {parameter.name: parameter.example for parameter in untold}
     notes = []
     if inferred:

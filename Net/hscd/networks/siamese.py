@@ -9,7 +9,8 @@ from typing import Any
 from hscd.branches import branch_of
 from hscd.heads import Head, by_function
 from hscd.learn.objective import Objective
-from hscd.learn.optimizers import Adam
+from hscd.learn.optimizers import optimizer_of
+from hscd.learn.regime import OPTIMIZERS
 from hscd.system.backend import keras
 
 # Name of the layer that passes the embeddings of both images on to the head.
@@ -23,26 +24,32 @@ def build_net(input_shape: Sequence[int], parameters: Mapping[str, Any], *, seed
         input_shape: shape of one spectrum, (bands,).
         parameters: dict of a saved model: `layer`, `layer_1`, `layer_2`, `dropout_rate`, `dropout_rate_1`,
             `fourth_layer`, `lr`, `margin`, and `score_function`, a registered distance or its name; `loss`, a
-            registered one (contrastive where it is not there), with its options.
+            registered one (contrastive where it is not there), with its options; `optimizer`, "adam" where it is not
+            there, or "sgd".
         seed: of the initial weights and the dropout; None for other ones each time.
 
     Returns:
         Compiled model from pixel pairs (batch, 2, bands) to distances (batch,).
 
     Raises:
-        ValueError: if there is no such distance or loss, or an option of the loss is missing.
+        ValueError: if there is no such distance, loss or optimiser, or an option of the loss is missing.
     """
     if seed is not None:
         random.seed(seed)  # Keras draws its seeds from there
-    bands = int(input_shape[-1])
+    optimizer = optimizer_of(parameters.get("optimizer", OPTIMIZERS[0]), float(parameters["lr"]))
+    return headed(branch_of(parameters).build(int(input_shape[-1]), parameters), parameters, optimizer)
+
+
+def headed(branch: keras.Model, parameters: Mapping[str, Any], optimizer: keras.optimizers.Optimizer) -> keras.Model:
+    """The compiled network of a branch, with the head and the loss that parameters name, as `build_net`."""
     head = by_function(parameters["score_function"])
-    model = network(branch_of(parameters).build(bands, parameters), head)
+    model = network(branch, head)
 
     def accuracy(y_true: Any, y_pred: Any) -> Any:
         return keras.ops.equal(keras.ops.cast(y_true, "bool"), y_pred < head.same_below)
 
     model.compile(
-        optimizer=Adam(float(parameters["lr"])),
+        optimizer=optimizer,
         loss=Objective.of(parameters),
         metrics=[keras.metrics.MeanMetricWrapper(accuracy, name="accuracy")],
     )

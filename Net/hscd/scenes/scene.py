@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hscd.records import PIXEL_GRID, Grid
-from hscd.scenes.image import Image
+from hscd.scenes.image import Image, with_bands
 from hscd.scenes.nodata import extremes_in_all_bands, suspect, valid_pixels
 from hscd.scenes.scaling import band_ranges, fill_pixels
 from hscd.system import messages
@@ -108,6 +108,12 @@ class Scene:
         valid, classes = (None if array is None else array[window] for array in (self.valid, self.classes))
         images = [_cropped(image, window) for image in (self.before, self.after)]
         return replace(self, before=images[0], after=images[1], truth=self.truth[window], valid=valid, classes=classes)
+
+    def with_bands(self, positions: np.ndarray) -> Scene:
+        """The pair with the bands at some positions (from 0) alone; scaled as the whole is."""
+        ranges = None if self.ranges is None else (self.ranges[0][positions], self.ranges[1][positions])
+        before, after = (with_bands(image, positions) for image in (self.before, self.after))
+        return replace(self, before=before, after=after, ranges=ranges)
 
     def pairs(self, window: Window) -> np.ndarray:
         """Pixel pairs of a window, (pixels, 2, bands) float32 in row-major order."""

@@ -13,6 +13,7 @@ import numpy as np
 from hscd.branches import BRANCHES, DEFAULT, Branch, branch_of
 from hscd.heads import by_function
 from hscd.learn import pretraining, training
+from hscd.learn.regime import OPTIMIZERS
 from hscd.models.schema import COMMON
 from hscd.search.record import digest
 from hscd.search.runners import Objective, Progress
@@ -28,6 +29,11 @@ _PAIRS_A_SECOND = 2000
 _WORTH_WORKERS = 12.0
 # Each has TensorFlow in its memory, some 600 MB.
 _MOST_WORKERS = 8
+# Choices that came later, and what counted before: then they are not asked for, and what an interrupted search recorded
+# before still counts.
+_NEW: dict[str, Any] = {"batch_normalisation": False, "optimizer": OPTIMIZERS[:1], "schedule": ("constant",)}
+# Those of them that are names, of which a search takes one.
+_NAMES = ("optimizer", "schedule")
 
 
 class Handover:
@@ -114,8 +120,15 @@ class Trials:
 
     @property
     def own(self) -> dict[str, Any]:
-        """The part of the space that the branch adds to that of the template."""
-        return self.branch.space(self.choices)
+        """What the branch adds to the space of the template, and names to choose from that are not the default."""
+        from hyperopt import hp
+
+        found = self.branch.space(self.choices)
+        for name in _NAMES:
+            names = self.choices.get(name) or _NEW[name]
+            if names != _NEW[name]:
+                found[name] = hp.choice(name, list(names)) if len(names) > 1 else names[0]
+        return found
 
     @property
     def pairs(self) -> int:
@@ -138,7 +151,11 @@ class Trials:
             "seed": self.seed,
             "backend": keras.backend.backend(),
             **asdict(self.rules),
-            **{name: value for name, value in self.choices.items() if name not in others},
+            **{
+                name: value
+                for name, value in self.choices.items()
+                if name not in others and (name not in _NEW or value != _NEW[name])
+            },
             # Asked only where it is set: what an interrupted search recorded before there was a key still counts.
             **({} if self.margin == by_function(self.score_function).margin else {"margin": self.margin}),
             **({"network or loss": dict(self.fixed)} if self.fixed else {}),

@@ -110,6 +110,29 @@ def test_trials_validate_on_what_is_held_out_or_on_a_random_part_of_each_class(t
     assert sorted([*train, *validation]) == list(range(50))
 
 
+def test_optimizer_and_schedule_are_searched_for_only_where_there_is_a_choice(tmp_path):
+    assert list(space_of(replace(CHOICES, optimizer=("adam",)), tmp_path)) == OF_TEMPLATE
+    fixed = space_of(replace(CHOICES, optimizer=("sgd",)), tmp_path)
+    assert fixed["optimizer"] == "sgd"
+    space = space_of(replace(CHOICES, optimizer=("adam", "sgd"), schedule=("cosine", "exponential")), tmp_path)
+    chosen = [hyperopt.pyll.stochastic.sample(space, rng=np.random.default_rng(seed)) for seed in range(20)]
+    assert {choice["optimizer"] for choice in chosen} == {"adam", "sgd"}
+    assert {choice["schedule"] for choice in chosen} == {"cosine", "exponential"}
+
+
+def test_what_came_later_is_asked_only_where_it_is_set(tmp_path):
+    data = dict.fromkeys(("train_set", "train_labels", "test_set", "test_labels"), np.zeros((4, 2, 3), np.float32))
+
+    def question(choices):
+        rules = siamese.training_rules()
+        return Trials(siamese.siamese_model, data, euclidean_dist, choices, 3, tmp_path, rules, 1.0).question
+
+    later = {"batch_normalisation": False, "optimizer": ("adam",), "schedule": ("constant",)}
+    assert question({"neurons": [8]} | later) == question({"neurons": [8]})
+    for name, value in {"batch_normalisation": True, "optimizer": ("sgd",), "schedule": ("cosine",)}.items():
+        assert question({"neurons": [8]} | later | {name: value})[name] == value
+
+
 @with_filtered
 def test_an_option_that_is_added_elsewhere_changes_nothing(tmp_path):
     space = space_of(CHOICES, tmp_path)

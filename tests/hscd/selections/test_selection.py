@@ -11,10 +11,12 @@ from hypothesis.extra import numpy as hnp
 from conftest import SHARED, needs_shared
 from hscd.scores import classify
 from hscd.selections import SELECTIONS, by_code, corrected_labels
+from hscd.selections.agreement import labels_by_agreement
 from hscd.selections.everything import all_labels
 from hscd.selections.neighborhood import labels_by_neighborhood
 from hscd.selections.percentage import labels_by_percentage
 from hscd.system import storage
+from hscd.system.errors import InputError
 
 CHANGED, UNCHANGED, UNKNOWN = 0, 1, 2
 
@@ -415,10 +417,12 @@ def test_bay_area_by_neighborhood(bay_area, top, left):
 
 
 def test_codes_and_names_of_files_are_those_of_the_guide():
-    assert {name: SELECTIONS[name].code for name in SELECTIONS} == {"all": 0, "percentage": 1, "neighborhood": 2}
+    assert {name: SELECTIONS[name].code for name in SELECTIONS} == {
+        "all": 0, "percentage": 1, "neighborhood": 2, "agreement": 3,
+    }  # fmt: skip
     assert [by_code(code) for code in range(3)] == ["all", "percentage", "neighborhood"]
     with pytest.raises(KeyError):
-        by_code(3)
+        by_code(4)
     assert SELECTIONS["all"].label() == "all"
     assert SELECTIONS["percentage"].label(pseudo_percentage=0.4) == "0.4"
     both = {"pseudo_percentage": 0.7, "pseudo_percentage_unchanged": 0.85}
@@ -434,8 +438,31 @@ def test_selections_correct_as_they_are_told_to():
         assert scores.shape == labels.shape == (1, 3)
         return labels
 
-    options = {"all": {}, "percentage": {"pseudo_percentage": 1.0}, "neighborhood": {"pseudo_radius": 1}}
+    pseudo_dict["votes"] = np.array([0, 1, 0], np.float32)
+    options = {
+        "all": {}, "percentage": {"pseudo_percentage": 1.0}, "neighborhood": {"pseudo_radius": 1},
+        "agreement": {"pseudo_agreement": 1.0},
+    }  # fmt: skip
     for name, selection in SELECTIONS.items():
         positions, labels = selection.select(pseudo_dict, untouched, **options[name])
         # Uncorrected, the pixel in the middle stays changed.
         assert dict(zip(positions.tolist(), labels.tolist(), strict=True)) == {0: 1, 1: 0, 2: 1}, name
+
+
+# Changed are pixels 1, 2 and 5, by distances above .5; 4 is masked. Of 5 members 4 say so of pixel 1, all of 2, 1 of 5;
+# of the unchanged ones all say so of pixel 0, 3 of pixel 3.
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(1.0, [0, 2]), (0.8, [0, 1, 2]), (0.61, [0, 1, 2]), (0.6, [0, 1, 2, 3]), (0.2, [0, 1, 2, 3, 5])],
+)
+def test_agreement_keeps_what_so_many_members_call_alike(share, expected):
+    pseudo_dict = pseudo(np.array([[0.1, 0.9, 0.8], [0.2, np.nan, 0.7]]), 0.5)
+    pseudo_dict["votes"] = (np.array([0, 4, 5, 2, 0, 1]) / 5).astype(np.float32)
+    positions, labels = labels_by_agreement(pseudo_dict, share)
+    assert positions.tolist() == expected
+    assert labels.tolist() == [[1, 0, 0, 1, 2, 0][position] for position in expected]
+
+
+def test_agreement_needs_votes():
+    with pytest.raises(InputError, match="fine_tuning = 3 needs pseudo-labels of several members"):
+        labels_by_agreement(pseudo([[0.1, 0.9]], 0.5), 1.0)
