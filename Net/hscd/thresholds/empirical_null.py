@@ -134,9 +134,10 @@ def empirical_null(
       where both are equally likely, a local false discovery rate of .5 [1].
 
     `auto` chooses. Change is plentiful where the null alone would have no mean and the mixture stands apart (Ashman's
-    D above 2 [2]), or where that stands clearly apart (above 4). Where the null alone has a mean but no variance, and
-    the mixture stands apart and makes more than a tenth, it is undecided: the threshold is the geometric mean of both,
-    and says so. Where neither fits, it is Otsu's. Else change is rare.
+    D above 2 [2]), or where that stands clearly apart (above 4). Where the null alone has a mean but no variance, the
+    mixture stands apart and makes more than a tenth, and at least 1 % of the scores exceed what 1 % of the null do, it
+    is undecided: the threshold is the geometric mean of both, and says so. Where neither fits, it is Otsu's. Else
+    change is rare.
 
     Args:
         scores: a chi-square statistic, array of any shape; NaN is ignored.
@@ -181,7 +182,9 @@ def _chosen(
             return plentiful, ()
         if apart > _CLEARLY:
             return max(plentiful, least), ()
-        if apart > _STAND_APART and tail < _NO_VARIANCE and mixture.share > _PLENTIFUL:
+        # Where fewer scores lie in the tail of the null than the null has there, nothing speaks for plentiful change.
+        exceed = float((roots > np.exp(rare)).mean()) >= _NULL_P
+        if apart > _STAND_APART and tail < _NO_VARIANCE and mixture.share > _PLENTIFUL and exceed:
             return (rare + plentiful) / 2, (_between(rare, plentiful, roots),)
     if amount == "plentiful" or tail < _NO_MEAN:
         natural = float(np.log(otsu(looks.clipped(roots))))

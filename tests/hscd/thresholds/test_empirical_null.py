@@ -90,6 +90,15 @@ def test_where_it_is_undecided_the_threshold_lies_between_and_both_shares_are_to
     )
 
 
+def test_a_tail_shorter_than_that_of_the_null_is_rare_change():
+    # The same without its far tail: fewer than 1 % exceed what 1 % of the null do, so it is no longer undecided.
+    scores = weak_change(1.8, 7, 0.2, 4.5, 0.42)
+    scores = scores[scores < np.quantile(scores, 0.985)]
+    rare, found = cut(scores, "rare"), cut(scores)
+    assert (scores > rare.value).mean() < 0.01
+    assert found.value == rare.value
+
+
 def test_scores_that_fit_nothing_get_otsus_threshold(monkeypatch):
     scores, _ = with_change(8, 0.3, 16)
     natural = module.otsu(module.looks.clipped(np.sqrt(scores))) ** 2
