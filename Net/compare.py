@@ -44,11 +44,19 @@ def _parser() -> argparse.ArgumentParser:
         help="data sets of net.conf (default: test_set), or two images: BEFORE AFTER",
     )
     parser.add_argument(
-        "--labels", type=Path, metavar="FILE", help="label map of the two images (with changedLabel, …)"
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="label map of the two images, with --set changedLabel=VALUE and unchangedLabel=VALUE",
     )
     parser.add_argument("--seeds", type=_count, metavar="N", help="runs of each method, with other seeds (default: 3)")
     parser.add_argument("--workers", type=_count, metavar="N", help="runs side by side (default: one a core)")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="results (default: stat/comparison)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="results (default: stat/comparison, or BEFORE_AFTER_comparison here)",
+    )
     add_configuration(parser, "a setting, of two images KEY=VALUE; repeatable")
     return parser
 
@@ -75,7 +83,8 @@ def _names_files(data: Sequence[str] | None) -> bool:
 
 def _of_files(options: argparse.Namespace) -> tuple[Settings, Request]:
     before, after = (Path(name) for name in options.data)
-    out = options.out or Path(f"{name_of(before)}_{name_of(after)}_comparison")
+    dates = dict.fromkeys(name_of(date) for date in (before, after))  # one, where both are called alike
+    out = options.out or Path("_".join((*dates, "comparison")))
     settings = settings_for(before, after, options.labels, out, options.overrides)
     seeds = options.seeds or settings.compare.seeds
     names, data = _names(options.methods), [settings.test_set]

@@ -119,7 +119,7 @@ def test_the_same_command_runs_what_is_missing_alone(again, begun, capsys):
     before = without_measures(out / "runs.csv")
     assert run(*arguments) == 0
     assert begun == []
-    assert "6 runs are done, 0 are to be run" in capsys.readouterr().err
+    assert "runs done: 6, to be run: 0" in capsys.readouterr().err
     rows = table(out / "runs.csv")
     assert [rows[at]["method"] for at in (0, 1)] == ["ED+otsu", "SAM+otsu+majority"]
     (out / rows[0]["map"]).write_bytes(b"PK\x03\x04 damaged")

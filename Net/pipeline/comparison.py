@@ -102,7 +102,7 @@ def _outcomes(cells: Sequence[Cell], workers: int) -> list[Outcome]:
     # Two data sets may have the same pair.
     missing = list({cell.record: cell for cell in cells if cell.record not in records}.values())
     if records:
-        messages.tell(f"{len(records)} runs are done, {len(missing)} are to be run")
+        messages.tell(f"runs done: {len(records)}, to be run: {len(missing)}")
     pace = _Pace(workers)
     for cell in cells:
         if cell.record in records:

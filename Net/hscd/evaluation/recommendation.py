@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -55,6 +56,7 @@ def by_labels(rows: Sequence[Ranked], differences: Mapping[str, Difference], pai
             "were trained on what they are judged by here and have"
         )  # fmt: skip
         said.append(f"{_listed(unfair)} {was} no part in the ranking.")
+    said += _doubts(best)
     return Advice(best.method, said)
 
 
@@ -95,8 +97,8 @@ def without_labels(rows: Sequence[Ranked], default: str) -> Advice:
         said.append("No method can be recommended.")
     else:
         if chosen.source == default:
-            why = "it has the default detector, which does best on scenes with labels (res/accuracy.md), and nothing "
-            why += "here speaks against it"
+            why = "it has the default detector, which does best on the labelled scenes that it was developed on "
+            why += "(res/accuracy.md), and nothing here speaks against it"
         else:
             why = "of the methods that nothing here speaks against, its maps are the most consistent"
         said += [f"Take {chosen.method}: {why}.", f"It calls {_share(chosen)} changed{_facts(chosen)}."]
@@ -105,9 +107,15 @@ def without_labels(rows: Sequence[Ranked], default: str) -> Advice:
         said.append(f"Doubtful here, {reason}: {_listed(which)}.")
     if chosen is not None:
         if chosen.agreement < STABLE:
-            said.append("The methods disagree with each other, so look at the maps side by side before you trust any.")
-        said += [f"A doubt about {chosen.method} remains: {doubt}." for doubt in chosen.doubts]
+            said.append("The methods disagree with each other, so look at PAIR_maps.png before you trust any.")
+        said += _doubts(chosen)
     return Advice(None if chosen is None else chosen.method, said)
+
+
+def _doubts(row: Ranked) -> list[str]:
+    """What was doubted of its maps; of runs whose figures differ, that of the first."""
+    alike = {re.sub(r"\d+(\.\d+)?", "#", doubt): doubt for doubt in reversed(row.doubts)}
+    return [f"A doubt about {row.method} remains: {doubt}." for doubt in reversed(alike.values())]
 
 
 def _share(row: Ranked) -> str:

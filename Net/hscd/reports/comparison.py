@@ -36,7 +36,8 @@ BY_PAIR = "Kappa, or where there are no labels the share called changed; *traine
 CHANCE = """\
 Each method is compared with the best one. The interval is that of a block bootstrap: square blocks of pixels, as
 neighbours are alike, and seeds are drawn with replacement, the same for both methods; it holds for this ground. The
-p values are corrected for their number (Holm). A test over pairs of images, Wilcoxon's signed-rank test, is given
+p values are corrected for their number (Holm), the intervals are not: one may leave out 0 where a difference is not
+called larger than chance. A test over pairs of images, Wilcoxon's signed-rank test, is given
 from six pairs on, as fewer cannot show anything; it alone speaks of other scenes."""
 
 

@@ -112,6 +112,14 @@ def test_without_labels_the_default_is_taken_where_nothing_speaks_against_it():
     assert "A doubt about usual+x remains: rare." in said
 
 
+def test_doubts_remain_with_labels_too_and_those_of_other_seeds_are_told_once():
+    doubts = ("it fits 2.3 % as well as 12.1 %", "it fits 2.4 % as well as 12 %", "one mode")
+    told = [f"A doubt about usual+x remains: {doubt}." for doubt in (doubts[0], doubts[2])]
+    runs = [run("usual+x", seed=seed, doubts=doubts[seed:], kappa=0.9, seconds=1.0, share=0.1) for seed in (0, 1)]
+    assert by_labels(ranked(runs, {}, {}, True), {}, 1).sentences[-2:] == told
+    assert without_labels(ranked(runs, {}, {}, False), "usual").sentences[-2:] == told
+
+
 @pytest.mark.parametrize(
     ("figures", "why"),
     [
