@@ -30,7 +30,8 @@ from hscd.system.messages import result, tell, warn
 from hscd.system.paths import require_names
 from image_pairs import require_labels
 from pair_finding import pair_files
-from pipeline import kinds, objects, parts, pretraining, report, tuning
+from pipeline import explaining, kinds, objects, parts, pretraining, report, tuning
+from pipeline.explaining import Seen
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord, recorded
@@ -135,6 +136,7 @@ def test(settings: Settings) -> None:
     for files in pairs:
         results = _files(settings, plan, files.name)
         more = kinds.files(settings, results.kinds) + objects.files(settings, results.objects)
+        more += explaining.files(settings, results.prefix.name)
         require_names([*results.all, *more, run_file, _log_folder(settings, plan, files.name)])
     with recorded("test", settings, [settings.test_set], run_file) as record:
         record.add_inputs(pairs)
@@ -232,6 +234,7 @@ def test_pair(
     plan.doubt(network, score_map, cut, scene, where)
     result = plan.map(score_map, cut, scene)
     agreement: list[float | None] = [None, None]
+    reference = None
     if pseudo is not None:
         reference = corrected_labels(pseudo, plan.correct)
         agreement = [confusion(labels, reference).overall_accuracy for labels in (result.labels, result.corrected)]
@@ -251,7 +254,9 @@ def test_pair(
     row |= objects.report(settings, of_objects, result, files.objects)
     if pseudo is not None and settings.learning.ft_rival is not None:
         row |= tuning.rival(settings, plan, scene, pseudo, files.prefix.name)
-    return row | kinds.report(settings, plan, settings[settings.test_set], scene, result, files.kinds)
+    row |= kinds.report(settings, plan, settings[settings.test_set], scene, result, files.kinds)
+    prefix, logs = files.prefix.name, _log_folder(settings, plan, scene.name)
+    return row | explaining.report(Seen(settings, rounds.model, scene, result, reference, prefix, logs))
 
 
 def _log_folder(settings: Settings, plan: Plan, pair_name: str) -> Path:

@@ -10,6 +10,7 @@ from hscd.registry import Option
 from settings.comparison import CompareSettings
 from settings.data_set import DataSet
 from settings.declared import OPTION
+from settings.explaining import ExplainSettings
 from settings.families import FAMILIES, NETWORKS, names, options_after
 from settings.learning import LearningSettings
 from settings.records import Settings
@@ -28,12 +29,16 @@ def fields_of(record: type) -> dict[str, Option]:
 def settings_keys() -> tuple[Option, ...]:
     """The keys of [settings]: those of a family's options come after the one that chooses from the family.
 
-    Those of `LearningSettings` come after the one that says what a training is validated on.
+    Those of `ExplainSettings` come after the ones of changed objects, those of `LearningSettings` after the one that
+    says what a training is validated on.
     """
-    fields = {**fields_of(Settings)}
-    keys = [key for field in fields.values() for key in (field, *options_after(field.name))]
-    after = keys.index(fields["validation"]) + 1
-    return _each_once((*keys[:after], *fields_of(LearningSettings).values(), *keys[after:]))
+    fields = fields_of(Settings)
+    after = {"objects_overlap": ExplainSettings, "validation": LearningSettings}
+    return _each_once(
+        key
+        for name, field in fields.items()
+        for key in (field, *options_after(field.name), *(fields_of(after[name]).values() if name in after else ()))
+    )
 
 
 def data_set_keys() -> tuple[Option, ...]:

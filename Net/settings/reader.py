@@ -18,6 +18,7 @@ from hscd.system.paths import require_regular
 from settings.checks import Checks
 from settings.comparison import COMPARE_SECTION, CompareSettings
 from settings.data_set import DataSet
+from settings.explaining import ExplainSettings
 from settings.families import BRANCHES, FAMILIES, NETWORKS, Family, is_needed
 from settings.keys import (
     compare_keys,
@@ -230,6 +231,7 @@ class _Reader(Checks):
             options=_options(general, family_options(), folder),
             compare=CompareSettings(**compared),
             learning=LearningSettings(**_by_field(LearningSettings, general)),
+            explain=ExplainSettings(**_by_field(ExplainSettings, general)),
             **_by_field(Settings, general),
         )
 

@@ -24,6 +24,7 @@ from hscd.thresholds import THRESHOLDS
 from settings.comparison import CompareSettings
 from settings.data_set import DataSet
 from settings.declared import folder, key, member, members
+from settings.explaining import ExplainSettings
 from settings.learning import LearningSettings
 from settings.presets import PRESETS
 from settings.search import SearchSettings
@@ -278,6 +279,7 @@ class Settings:
     data_sets: dict[str, DataSet]
     searches: dict[str, SearchSettings]
     compare: CompareSettings = field(default_factory=CompareSettings)
+    explain: ExplainSettings = field(default_factory=ExplainSettings)
 
     def __getitem__(self, name: str) -> DataSet:
         """The data set of a name; `InputError` if there is none."""

@@ -14,6 +14,7 @@ from conftest import CONFIGURATION, PROJECT, Workspace, make_pair, write_mat
 from hscd.scenes.band_choice import BandRange
 from hscd.system.errors import InputError
 from settings import DataSet, Settings, read_settings
+from settings.explaining import ExplainSettings
 from settings.families import FAMILIES
 from settings.keys import data_set_keys, fields_of, search_keys, settings_keys
 from settings.learning import LearningSettings
@@ -49,6 +50,10 @@ REFUSED: dict[str, list[str]] = {
     "kinds": ["", "None", "kmeans"],
     "objects": ["", "None", "box"],
     "objects_overlap": ["", "0", "1.1", "nan"],
+    "embedding": ["", "None", "t-SNE", "pca, tsne"],
+    "explain_pixels": ["", "19", "100001", "50.5", "all"],
+    "ideal_smoothness": ["", "-1", "nan", "inf", "smooth"],
+    **dict.fromkeys(("embedding_map", "band_importance", "ideal_spectrum", "adversarial"), BOOLEAN),
     "loss": ["", "hinge"],
     "pretraining": ["", "None", "pca"],
     "margin": ["", "0", "-1", "nan", "inf", "wide"],
@@ -120,6 +125,8 @@ REFUSED: dict[str, list[str]] = {
 }
 # Those of how models learn, by the names of the fields that they fill.
 LEARNING = vars(LearningSettings())
+# Those of what a test explains, by the names of the fields that they fill.
+EXPLAIN = vars(ExplainSettings())
 # The values of the keys that may be left out; paths are relative to the file.
 DEFAULTS = {
     "pseudo_natural_ratio": False,
@@ -139,6 +146,7 @@ DEFAULTS = {
     "kinds": "none",
     "objects": "none",
     "objects_overlap": 0.5,
+    **EXPLAIN,
     "loss": "contrastive",
     "pretraining": "none",
     "margin": None,
@@ -218,6 +226,8 @@ def value_of(read: Settings, section: str, key: str) -> Any:
         record = read.searches[section.removeprefix("hyperas settings ")]
     if key in LEARNING:
         record = read.learning
+    if key in EXPLAIN:
+        record = read.explain
     fields = {option.name: field for field, option in fields_of(type(record)).items()}
     return getattr(record, fields[key]) if key in fields else record.options[key]
 
@@ -240,6 +250,9 @@ ft_rounds = 3
 ft_loss = triplet
 ft_schedule = cosine
 ft_rival = naive_bayes
+embedding = tsne
+explain_pixels = 500
+adversarial = True
 detector = ED
 model_name = best model.1
 apply_rescaling = False
@@ -387,6 +400,7 @@ def test_every_key_is_read_and_typed(tmp_path: Path) -> None:
         pseudo_natural_ratio=True,
         pseudo_limit=20_000,
         normalisation="histogram",
+        explain=ExplainSettings(embedding="tsne", explain_pixels=500, adversarial=True),
         detector="ED",
         seed=7,
         backend="jax",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from hscd.heads import by_function
+from hscd.heads import Head, by_function
 from hscd.losses import LOSSES, chosen
 from hscd.system.backend import keras
 
@@ -40,6 +40,11 @@ class Objective(keras.losses.Loss):
         """
         loss, options = chosen(parameters)
         return cls(loss.name, by_function(parameters["score_function"]).name, parameters["margin"], options)
+
+    @property
+    def head(self) -> Head:
+        """The head of the network, with the margin of the loss."""
+        return self._head
 
     @property
     def needs_whole_batches(self) -> bool:

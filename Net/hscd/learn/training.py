@@ -290,3 +290,21 @@ def predict(model: keras.Model, pairs: np.ndarray, positions: np.ndarray | None 
     with ctrl_c_heeded(), _memory_error():
         epochs = _epochs(model)
         return epochs.distances(pairs) if positions is None else epochs.distances(epochs.hold(pairs), positions)
+
+
+def gradients(model: keras.Model, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distances of pixel pairs, and how each grows with the values of its own pair.
+
+    Args:
+        model: model from (batch, 2, bands) to (batch,).
+        pairs: (pairs, 2, bands) array.
+
+    Returns:
+        (pairs,) and (pairs, 2, bands), float32.
+
+    Raises:
+        InputError: if model and pairs have different numbers of bands.
+    """
+    check_bands(model, pairs)
+    with ctrl_c_heeded(), _memory_error():
+        return _epochs(model).gradients(pairs)

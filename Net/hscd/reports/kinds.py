@@ -13,6 +13,7 @@ from hscd.kinds import NO_DATA, KindMap
 from hscd.labels import UNKNOWN
 from hscd.reports.gis.styles import MapClass
 from hscd.reports.maps import COLOURS, new_figure, thinned
+from hscd.reports.spectra import FEW, along, axis_name, columns
 from hscd.reports.tables import Row
 from hscd.system import storage
 
@@ -21,8 +22,6 @@ _KINDS = ("#d7191c", "#1f78b4", "#33a02c", "#ff7f00", "#6a3d9a", "#17becf", "#8c
 _UNCHANGED = "#d0d0d0"
 # Panels of spectra above each other, and the least height of each.
 _HIGH, _PANEL_INCHES = 4, 1.4
-# Wavelengths (nm) where water vapour leaves little light: spectra are drawn with a gap.
-_GAP = 60.0
 
 
 def classes(kinds: KindMap) -> list[MapClass]:
@@ -83,14 +82,14 @@ def spectra_rows(kinds: KindMap, bands: np.ndarray, wavelengths: np.ndarray | No
         wavelengths: (bands,) nm; None where they are unknown.
     """
     return [
-        {"band": int(number), "wavelength": None if wavelengths is None else float(wavelengths[band])}
+        columns(bands, wavelengths, band)
         | {
             f"kind_{kind + 1}_{date}{ending}": float(values[kind, place, band])
             for kind in range(len(kinds.pixels))
             for place, date in enumerate(("before", "after"))
             for values, ending in ((kinds.spectra, ""), (kinds.deviations, "_deviation"))
         }
-        for band, number in enumerate(bands)
+        for band in range(len(bands))
     ]
 
 
@@ -131,37 +130,19 @@ def write_picture(path: Path, kinds: KindMap, bands: np.ndarray, wavelengths: np
         panel.remove()
     for number, panel in enumerate(panels[:count]):
         _draw_spectra(panel, kinds, number, bands, wavelengths)
-    right.supxlabel("band" if wavelengths is None else "wavelength (nm)", fontsize=9)
+    right.supxlabel(axis_name(wavelengths), fontsize=9)
     storage.write_figure(path, figure, dpi)
 
 
 def _draw_spectra(panel: Any, kinds: KindMap, number: int, bands: np.ndarray, wavelengths: np.ndarray | None) -> None:
     """Draw the mean spectra of a kind, from 0, with the standard deviation of each date."""
-    places, spectra, deviations = _ordered(kinds, number, bands, wavelengths)
+    places, spectra, deviations = along(bands, wavelengths, kinds.spectra[number], kinds.deviations[number])
     for date, (name, line) in enumerate((("before", "--"), ("after", "-"))):
         colour = "0.25" if date == 0 else _colour(number + 1)
-        marker = "." if len(places) < 20 else ""
+        marker = "." if len(places) < FEW else ""
         panel.plot(places, spectra[date], line, marker=marker, color=colour, label=name, linewidth=1.3)
         low, high = spectra[date] - deviations[date], spectra[date] + deviations[date]
         panel.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
     panel.set_title(_name(kinds, number + 1), fontsize=9, color=_colour(number + 1))
     panel.tick_params(labelsize=7)
     panel.legend(fontsize=7, frameon=False)
-
-
-def _ordered(
-    kinds: KindMap, number: int, bands: np.ndarray, wavelengths: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places on the axis, mean spectra and deviations, (2, places), by rising wavelength, NaN in wide gaps."""
-    places = (bands if wavelengths is None else wavelengths).astype(float)
-    order = np.argsort(places, kind="stable")
-    order = order[np.isfinite(places[order])]
-    places, spectra, deviations = places[order], kinds.spectra[number][:, order], kinds.deviations[number][:, order]
-    if wavelengths is None or len(places) < 20:
-        return places, spectra, deviations
-    gaps = np.flatnonzero(np.diff(places) > _GAP) + 1
-    middles = (places[gaps - 1] + places[gaps]) / 2
-    return (
-        np.insert(places, gaps, middles), np.insert(spectra, gaps, np.nan, axis=1),
-        np.insert(deviations, gaps, np.nan, axis=1),
-    )  # fmt: skip

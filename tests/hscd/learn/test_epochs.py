@@ -259,6 +259,7 @@ for name, rate in (("plain", 0.0), ("dropout", 0.4)):
     held = epochs.hold(pairs), epochs.hold(labels)
     result[name] = {
         "before": epochs.distances(pairs).tolist(),
+        "gradients": epochs.gradients(pairs[:9])[1].tolist(),
         "seen": epochs.train(*held, np.arange(150)[::-1], 64)[0].tolist(),
         "again": epochs.train(*held, np.arange(150), 64)[0].tolist(),
         "after": epochs.distances(held[0], np.arange(10, 150)).tolist(),
@@ -296,6 +297,7 @@ def test_backends_agree(backend):
     expected = here["result"]
     assert (expected["backend"], found["backend"]) == ("tensorflow", backend)
     assert (expected["windows"], found["windows"]) == (True, True)
+    assert np.abs(expected["plain"]["gradients"]).max() > 0.1
     for part, values in expected["plain"].items():
         np.testing.assert_allclose(found["plain"][part], values, atol=1e-4, err_msg=part)
     dropout = found["dropout"]

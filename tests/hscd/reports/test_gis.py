@@ -615,3 +615,31 @@ def test_settings_of_gdal_are_as_before(tmp_path):
 def test_importing_it_loads_no_gdal():
     done = run_apart("import sys; import hscd.reports.gis; print({'rasterio', 'pyogrio', 'scipy'} & set(sys.modules))")
     assert (done.returncode, done.stdout, done.stderr) == (0, "set()\n", "")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (130, 300)])
+def test_many_bands_are_written_part_by_part(tmp_path, shape):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(5, *shape)).astype(np.float32)
+    values[:, 0, 0] = np.nan
+    path, names = tmp_path / "e.tif", [f"unit {number}" for number in range(5)]
+    parts = [
+        ((slice(row, min(row + 50, shape[0])), slice(column, min(column + 70, shape[1]))),
+         values[:, row : row + 50, column : column + 70])
+        for row in range(0, shape[0], 50)
+        for column in range(0, shape[1], 70)
+    ]  # fmt: skip
+    gis.write_streamed(path, shape, iter(parts), GRIDS["north up"], names, {"MODEL": "M"})
+    with rasterio.open(path) as file:
+        np.testing.assert_array_equal(file.read(), values)
+        assert (file.descriptions, file.tags()["MODEL"], file.transform[2]) == (tuple(names), "M", 500_000)
+        assert np.isnan(file.nodata)
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    # What comes back otherwise than it was written is an error, and the old file stays.
+    wrong = [(place, part + 1) for place, part in parts]
+    before = path.read_bytes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hscd.reports.gis.rasters._sums", lambda part: np.full(5, rng.integers(1, 2**30), np.uint64))
+        with pytest.raises(OSError, match=r"cannot be written: what is read back is not the same.*e\.tif"):
+            gis.write_streamed(path, shape, wrong, GRIDS["north up"], names)
+    assert (path.read_bytes() == before, [file.name for file in tmp_path.iterdir()]) == (True, ["e.tif"])

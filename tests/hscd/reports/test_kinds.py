@@ -74,14 +74,3 @@ def test_as_many_panels_as_kinds(tmp_path, count):
     reports.write_picture(tmp_path / "k.png", found, np.arange(30), np.linspace(400, 2400, 30), "t")
     # A row of pixels is low, the panels beside it are not: 110 dots an inch, 1.4 inches each.
     assert np.asarray(Image.open(tmp_path / "k.png").convert("L")).shape[0] >= 110 * 1.4 * min(count, 4)
-
-
-# By rising wavelength; a band without one is left out, and between 480 and 600 nm, of 20 bands and more, is a gap.
-def test_spectra_are_drawn_by_wavelength_with_gaps():
-    wavelengths = np.array([np.nan, *range(480, 280, -10), 600.0])
-    spectra = np.tile(np.arange(22.0), (1, 2, 1))
-    found = KindMap("clusters", VALUES, np.ones(1, int), spectra, spectra)
-    places, means, deviations = reports._ordered(found, 0, np.arange(1, 23), wavelengths)
-    np.testing.assert_array_equal(places, [*range(290, 490, 10), 540, 600])
-    np.testing.assert_array_equal(means[1], [*range(20, 0, -1), np.nan, 21])
-    np.testing.assert_array_equal(deviations[0], means[0])

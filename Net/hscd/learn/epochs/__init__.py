@@ -7,6 +7,7 @@ Each backend offers the same class:
         .train(pairs, labels, order, batch_size)      one epoch of training on the pairs at some positions
         .judge(pairs, labels, order, batch_size)      the same pairs without training, as they are predicted
         .distances(pairs, positions=None)             distances of all pairs, or of those at some positions
+        .gradients(pairs)                             distances of pairs, and their gradients by the values of each
 
 `train` and `judge` return the distances and the losses of the pairs, in their order; the mean of the losses is that of
 the epoch. In `train` both are those from before a batch is learned.

@@ -37,6 +37,7 @@ class Epochs:
         self._batches = jax.jit(self._train_batches, donate_argnums=0)
         self._forward = jax.jit(self._predict_part)
         self._judge_part = jax.jit(self._judgement)
+        self._differentiate = jax.jit(jax.value_and_grad(self._total, argnums=1, has_aux=True))
 
     def hold(self, array: np.ndarray) -> jax.Array:
         """An array on the device: the same memory where alignment and device allow, a copy otherwise."""
@@ -94,6 +95,12 @@ class Epochs:
             found[start:stop] = self._forward(variables, part)[: stop - start]
         return found
 
+    def gradients(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distances of pixel pairs, and the gradient of each by its own values, of the shape of the pairs."""
+        variables = [variable.value for variable in self._all]
+        (_, distances), gradients = self._differentiate(variables, jax.numpy.asarray(pairs, jax.numpy.float32))
+        return np.array(distances), np.array(gradients)
+
     def _variables(self) -> tuple[list[Any], list[Any], list[Any]]:
         return self._model.trainable_variables, self._model.non_trainable_variables, self._model.optimizer.variables
 
@@ -148,6 +155,11 @@ class Epochs:
     def _predict_part(self, variables: list[jax.Array], pairs: jax.Array) -> jax.Array:
         with keras.StatelessScope(list(zip(self._all, variables, strict=True))):
             return self._model(pairs, training=False)
+
+    def _total(self, variables: list[jax.Array], pairs: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The sum of the distances, of which each depends on its own pair alone; and the distances."""
+        distances = self._predict_part(variables, pairs)
+        return jax.numpy.sum(distances), distances
 
 
 def _joined(seen: list[list[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

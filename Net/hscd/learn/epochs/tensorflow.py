@@ -44,6 +44,7 @@ class Epochs:
         self._judge = tf.function(self._judgement, input_signature=some)
         self._predict_all = tf.function(self._prediction, input_signature=(pairs,))
         self._predict_some = tf.function(self._prediction, input_signature=(pairs, positions))
+        self._differentiate = tf.function(self._gradients, input_signature=(pairs,))
 
     def hold(self, array: np.ndarray) -> tf.Tensor:
         """An array as a tensor: the same memory where alignment and device allow, a copy otherwise."""
@@ -80,6 +81,11 @@ class Epochs:
             block[: len(part)] = part
             found[start : start + len(part)] = self._predict_all(self.hold(block[: len(part)])).numpy()
         return found
+
+    def gradients(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distances of pixel pairs, and the gradient of each by its own values, of the shape of the pairs."""
+        distances, gradients = self._differentiate(tf.constant(pairs, tf.float32))
+        return distances.numpy(), gradients.numpy()
 
     def _training_epoch(
         self, pairs: tf.Tensor, labels: tf.Tensor, order: tf.Tensor, batch_size: tf.Tensor
@@ -146,6 +152,12 @@ class Epochs:
         # The parts do not depend on each other: as many run at a time as there are threads.
         _, found = tf.while_loop(lambda part, _: part < parts, predict_part, (0, found), parallel_iterations=threads())
         return found.concat()[:count]
+
+    def _gradients(self, pairs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(pairs)
+            distances = self._model(pairs, training=False)
+        return distances, tape.gradient(distances, pairs)
 
 
 def _columns(seen: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -17,7 +17,14 @@ from hscd.evaluation.objects import Objects
 from hscd.records import Grid
 from hscd.reports.gis.points import CLASS, read_points, write_points
 from hscd.reports.gis.polygons import changed_areas, mapped_area, write_polygons
-from hscd.reports.gis.rasters import write_change_map, write_class_map, write_distances, write_parts, write_scores
+from hscd.reports.gis.rasters import (
+    write_change_map,
+    write_class_map,
+    write_distances,
+    write_parts,
+    write_scores,
+    write_streamed,
+)
 
 __all__ = [
     "CLASS",
@@ -33,6 +40,7 @@ __all__ = [
     "write_polygons",
     "write_results",
     "write_scores",
+    "write_streamed",
 ]
 
 

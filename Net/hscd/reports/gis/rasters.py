@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from hscd.system.hardware import threads
 from hscd.system.paths import plain_folder
 
 _TILE = 512
+# Of rasters of many bands, which a tile has all of; and columns of them that are read at a time.
+_SMALL_TILE, _READ = 128, 1024
 # Blue, orange and green, which differ for the colour-blind too (Okabe and Ito).
 _PARTS = (MapClass(1, "#0072b2", "train"), MapClass(2, "#e69f00", "validation"), MapClass(3, "#009e73", "test"))
 # What GIS programs keep beside a raster: statistics, overviews.
@@ -157,6 +160,69 @@ def write_scores(
     write_style(path, distance_renderer(scores, threshold))
 
 
+def write_streamed(
+    path: Path,
+    shape: tuple[int, int],
+    parts: Iterable[tuple[tuple[slice, slice], np.ndarray]],
+    grid: Grid,
+    descriptions: Sequence[str],
+    tags: Mapping[str, object] | None = None,
+) -> None:
+    """Write many bands as a float32 GeoTIFF, part by part as they come: they need not fit into memory.
+
+    Args:
+        path: GeoTIFF.
+        shape: (rows, columns).
+        parts: rows and columns of a part, and its values, (bands, rows, columns) float32, NaN where masked. Together
+            they cover the shape, each pixel once; whole tiles of 128 pixels are fastest.
+        grid: where the pixels lie.
+        descriptions: of the bands.
+        tags: what else the file shall say, by name.
+
+    Raises:
+        InputError: if the coordinate system of the grid is not one.
+        OSError: if the file cannot be written; what was there before stays.
+    """
+    from rasterio.windows import Window
+
+    sums = np.zeros(len(descriptions), np.uint64)
+
+    def fill(file: Any) -> None:
+        for (rows, columns), values in parts:
+            np.add(sums, _sums(values), out=sums)
+            file.write(values, window=Window.from_slices(rows, columns))
+
+    _write_cog(
+        path, (len(descriptions), *shape), grid, np.dtype(np.float32), np.nan, descriptions, tags or {}, fill,
+        lambda written: _check_sums(written, path, sums),
+        {"overview_resampling": "AVERAGE", "predictor": "FLOATING_POINT", "level": "1"}, _SMALL_TILE,
+    )  # fmt: skip
+
+
+def _sums(values: np.ndarray) -> np.ndarray:
+    """Of the bits of each band, (bands, rows, columns) float32: the same whatever the parts are that are added up."""
+    return np.ascontiguousarray(values).view(np.uint32).sum(axis=(1, 2), dtype=np.uint64)
+
+
+def _check_sums(written: Path, path: Path, sums: np.ndarray) -> None:
+    """As `_check`, of values that are gone: by their `_sums`."""
+    import rasterio
+    from rasterio.windows import Window
+
+    found = np.zeros(len(sums), np.uint64)
+    with rasterio.open(written) as file:
+        for row in range(0, file.height, _SMALL_TILE):
+            for column in range(0, file.width, _READ):
+                high, wide = min(_SMALL_TILE, file.height - row), min(_READ, file.width - column)
+                found += _sums(file.read(window=Window(column, row, wide, high)))
+    if not np.array_equal(found, sums):
+        raise _damaged(path)
+
+
+def _damaged(path: Path) -> OSError:
+    return OSError(errno.EIO, "cannot be written: what is read back is not the same", str(path))
+
+
 def _write_raster(
     path: Path,
     values: np.ndarray,
@@ -181,34 +247,59 @@ def _write_raster(
         colours: red, green, blue and opacity (0 to 255) by value.
         options: of GDAL's COG driver.
     """
-    import rasterio
-    import rasterio.shutil
     from rasterio.windows import Window
 
     bands = values.reshape(-1, *values.shape[-2:])
-    count, rows, columns = bands.shape
+
+    def fill(file: Any) -> None:
+        for row in range(0, bands.shape[1], _TILE):
+            part = bands[:, row : row + _TILE].astype(dtype, copy=False)
+            file.write(part, window=Window(0, row, part.shape[2], part.shape[1]))
+        if colours is not None:
+            file.write_colormap(1, colours)
+
+    _write_cog(
+        path, bands.shape, grid, dtype, nodata, tuple(np.atleast_1d(descriptions)), tags, fill,
+        lambda written: _check(written, path, bands), options,
+    )  # fmt: skip
+
+
+def _write_cog(
+    path: Path,
+    shape: tuple[int, ...],
+    grid: Grid,
+    dtype: np.dtype,
+    nodata: float,
+    descriptions: Sequence[str],
+    tags: Mapping[str, object],
+    fill: Callable[[Any], None],
+    check: Callable[[Path], None],
+    options: Mapping[str, str],
+    tile: int = _TILE,
+) -> None:
+    """`fill` tiles of (bands, rows, columns), have GDAL make a Cloud-Optimised GeoTIFF of them, and `check` that."""
+    import rasterio
+    import rasterio.shutil
+
+    count, rows, columns = shape
     crs = crs_of(path, grid)
     with session(path), storage.atomic_path(path, _BESIDE) as target, plain_folder(target.parent) as folder:
         written = folder / target.name
         tiles = written.with_name(f"{written.name}.tiles")
         with rasterio.open(
             tiles, "w", driver="GTiff", width=columns, height=rows, count=count, dtype=dtype, nodata=nodata, crs=crs,
-            transform=rasterio.Affine(*grid.transform), tiled=True, blockxsize=_TILE, blockysize=_TILE,
+            transform=rasterio.Affine(*grid.transform), tiled=True, blockxsize=tile, blockysize=tile,
             bigtiff="IF_SAFER",
         ) as file:  # fmt: skip
-            for row in range(0, rows, _TILE):
-                part = bands[:, row : row + _TILE].astype(dtype, copy=False)
-                file.write(part, window=Window(0, row, columns, part.shape[1]))
-            for band, description in enumerate(np.atleast_1d(descriptions), start=1):
+            fill(file)
+            for band, description in enumerate(descriptions, start=1):
                 file.set_band_description(band, str(description))
             file.update_tags(**{name: str(value) for name, value in tags.items()})
-            if colours is not None:
-                file.write_colormap(1, colours)
         rasterio.shutil.copy(
-            tiles, written, driver="COG", blocksize=_TILE, compress="DEFLATE", bigtiff="IF_SAFER",
+            tiles, written, driver="COG", blocksize=tile, compress="DEFLATE", bigtiff="IF_SAFER",
             num_threads=threads(), **options,
         )  # fmt: skip
-        _check(written, path, bands)
+        check(written)
 
 
 def _check(written: Path, path: Path, values: np.ndarray) -> None:
@@ -230,4 +321,4 @@ def _check(written: Path, path: Path, values: np.ndarray) -> None:
                     continue
                 expected = values[:, row : row + _TILE].astype(found.dtype, copy=False)
                 if not np.array_equal(found, expected, equal_nan=found.dtype.kind == "f"):
-                    raise OSError(errno.EIO, "cannot be written: what is read back is not the same", str(path))
+                    raise _damaged(path)
