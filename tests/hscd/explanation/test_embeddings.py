@@ -23,6 +23,7 @@ def test_embeddings_are_what_the_branch_makes(model):
     np.testing.assert_allclose(embeddings.embedded(model, PAIRS), expected)
     assert embeddings.units(model) == 3
     assert embeddings.embedded(model, PAIRS[:0]).shape == (0, 2, 3)
+    assert gradients(model, PAIRS[:0])[1].shape == (0, 2, 2)
 
 
 def test_gradients_are_those_of_differences(model):

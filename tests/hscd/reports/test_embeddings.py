@@ -68,6 +68,13 @@ def test_the_threshold_lies_between_two_bins():
     assert bins[-1]["high"] <= 7.2
 
 
+def test_the_last_bin_has_what_is_beyond_it():
+    distances = np.append(np.linspace(0, 1, 5000), 50)
+    bins = reports.histogram(distances, np.zeros(5001, np.uint8), 0.5)
+    assert sum(row["changed"] for row in bins) == 5001
+    assert bins[-1]["high"] < 1.1
+
+
 @pytest.mark.parametrize("threshold", [0.0, 5.0])
 def test_all_distances_alike_are_a_histogram(tmp_path, threshold):
     bins = reports.histogram(np.zeros((3, 4)), np.ones((3, 4), np.uint8), threshold)
