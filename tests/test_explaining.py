@@ -11,8 +11,6 @@ import config
 import main
 import predutils
 from conftest import ONE_PLACE, Workspace, make_pair, write_mat
-from hscd.explanation.embeddings import embedded
-from hscd.models.saved import load_model
 from pipeline import explaining
 from raster_scenes import UNLABELLED, opened
 from settings import read_settings
@@ -109,7 +107,6 @@ def test_all_that_is_asked_for(space, capsys):
 
 def test_the_embeddings_of_all_pixels_are_bands(space):
     _, prefix = outcome(space, "embedding_map=True")
-    model = load_model(space.folder / "model/M")
     with opened(explained(space, prefix)["embeddings.tif"]) as raster:
         found, names = raster.read(), raster.descriptions
         assert raster.profile["interleave"] == "pixel"
@@ -121,7 +118,6 @@ def test_the_embeddings_of_all_pixels_are_bands(space):
         distances = raster.read(1)
     lengths = np.sqrt(np.maximum(np.square(found[:4] - found[4:]).sum(axis=0), 1e-7))
     np.testing.assert_allclose(distances, lengths, rtol=1e-3, atol=1e-4)
-    assert embedded(model, np.zeros((1, 2, 5), np.float32)).shape == (1, 2, 4)
 
 
 def test_tensorboard_finds_the_projector(space):
