@@ -19,10 +19,11 @@ class CodeDistance:
     """The angle between the codes of both spectra, of one autoencoder of the spectra of both dates.
 
     Each date is scaled by itself first. What no other spectrum has, noise above all, finds no place in a code that is
-    narrower than the spectrum. How much each unit of a code is worth is chance, so the angle is taken: on the demo the
-    area under the ROC curve was .77 to .90 with the Euclidean distance, which the largest units rule, and .87 to .97
-    with the angle, for codes of 8 units and several seeds. All codes get one more unit of the same value, small beside
-    them: it is what the angle to a code of nothing is measured by.
+    narrower than the spectrum. Codes are taken before they are rectified, as of few units all may be negative. How much
+    each unit of a code is worth is chance, so the angle is taken: on the demo the area under the ROC curve was .77 to
+    .90 with the Euclidean distance, which the largest units rule, and .87 to .97 with the angle, for codes of 8 units
+    and several seeds. All codes get one more unit of the same value, small beside them: it is what the angle to a code
+    of nothing is measured by.
 
     References:
         Hinton, Salakhutdinov (2006), "Reducing the dimensionality of data with neural networks", Science 313;
@@ -50,9 +51,8 @@ class CodeDistance:
         encoder = fitted(spectra, spectra, self._code, rng).encoder
 
         def codes(pairs: np.ndarray, date: int) -> np.ndarray:
-            return encoder.outputs(sample.scalings[date], pairs[:, date], linear=False)
+            return encoder.outputs(sample.scalings[date], pairs[:, date])
 
-        # A code of no unit that is positive may be that of most pixels, if one has few units.
         further = _FURTHER * float(np.median(np.linalg.norm(codes(sample.pairs, 0), axis=1))) or 1.0
 
         def score(block: Block) -> np.ndarray:

@@ -47,7 +47,7 @@ class Reconstruction:
         weights: list[np.ndarray] = []
         for date in (0, 1):
             networks.append(fitted(scaled[date], scaled[1 - date], self._code, rng))
-            made = networks[date].outputs(sample.scalings[date], sample.pairs[:, date], linear=True)
+            made = networks[date].outputs(sample.scalings[date], sample.pairs[:, date])
             medians = np.median(np.square(made - scaled[1 - date]), axis=0)
             varies = sample.scalings[1 - date].factor > 0
             weights.append(np.where(varies, 1 / np.maximum(medians, _LEAST), 0).astype(np.float32))
@@ -56,7 +56,7 @@ class Reconstruction:
             pairs = block.pairs.reshape(-1, 2, block.pairs.shape[-1])
             total = np.zeros(len(pairs), np.float32)
             for date in (0, 1):
-                made = networks[date].outputs(sample.scalings[date], pairs[:, date], linear=True)
+                made = networks[date].outputs(sample.scalings[date], pairs[:, date])
                 total += (np.square(made - sample.scalings[1 - date].apply(pairs[:, 1 - date])) * weights[date]).sum(
                     axis=1
                 )

@@ -15,7 +15,7 @@ from hscd.registry import Option
 from hscd.scenes.scene import Scene
 from hscd.system import parsing
 
-# Units of a code where the bands are twice as many: wider ones take longer, and find no more on the demo.
+# Units of a code where the bands are more: wider ones take longer, and find no more on the demo.
 _UNITS = 8
 CODE = Option(
     "autoencoder_code",
@@ -23,7 +23,7 @@ CODE = Option(
     "an integer >= 1",
     None,
     "units of the code of an autoencoder (detector = code_distance or reconstruction)",
-    f"{_UNITS}, or half of the bands where there are fewer than {2 * _UNITS}",
+    f"{_UNITS}, or one fewer than the bands where they are no more",
 )
 # Units of the layers around it, at least; they are twice as many as those of the code.
 _AROUND = 32
@@ -49,13 +49,12 @@ class Layers(NamedTuple):
         half = len(self.kernels) // 2
         return Layers(self.kernels[:half], self.biases[:half])
 
-    def outputs(self, scaling: BandScaling, spectra: np.ndarray, *, linear: bool) -> np.ndarray:
+    def outputs(self, scaling: BandScaling, spectra: np.ndarray) -> np.ndarray:
         """What the network makes of spectra; that of a pixel does not depend on how many there are.
 
         Args:
             scaling: of the bands.
             spectra: (pixels, bands) float32.
-            linear: whether the last layer is not rectified.
 
         Returns:
             (pixels, units) float32.
@@ -68,7 +67,7 @@ class Layers(NamedTuple):
             values[: len(scaled)] = scaled
             for number, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
                 values = values @ kernel + bias
-                if not linear or number + 1 < len(self.kernels):
+                if number + 1 < len(self.kernels):
                     np.maximum(values, 0, out=values)
             found[part] = values[: len(scaled)]
 
@@ -110,7 +109,7 @@ def fitted(inputs: np.ndarray, outputs: np.ndarray, code: int | None, rng: np.ra
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
 
-    units = code or min(_UNITS, max(1, inputs.shape[1] // 2))
+    units = code or min(_UNITS, max(1, inputs.shape[1] - 1))
     around = max(_AROUND, 2 * units)
     network = MLPRegressor(
         hidden_layer_sizes=(around, units, around),
