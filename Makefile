@@ -1,18 +1,20 @@
-# make run: the demo, from images to maps.  make test: lint, types and tests.  make bench: the figures of the README.
+# make run: the demo, from images to maps.  make test: lint, types and tests.  make bench: the figures of docs/speed.md.
 # make test-numeric: those of the tests whose numbers depend on the processor's kernels; .ci/run runs them on several.
 # make cases: the situations of ../shared/cases, if they are there.
 # make soak: 200 kills and 34,000 damaged files, half an hour.
-# make tables: the keys in README.md and net.conf, as the code has them.
+# make docs: README.md and docs/ as a site, into site/.
+# make tables: the keys in docs/keys.md and net.conf, as the code has them.
 # Each sets up what it needs first.
 PYTHON ?= python3
 VENV := .venv
+DOCS := .venv-docs
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/demo/test_demo.py hscd/heads/test_distances.py \
 	hscd/heads/test_tensor_angles.py hscd/learn/test_epochs.py hscd/scenes/test_scaling.py test_large_scene.py test_masked_pixels.py \
 	hscd/losses hscd/thresholds/test_empirical_null.py test_resuming.py test_siamese.py)
 
-.PHONY: run test test-numeric cases bench soak lint format tables clean
+.PHONY: run test test-numeric cases bench soak lint format tables docs clean
 
 run: $(VENV)/.run
 	$(VENV)/bin/python Net/run_demo.py
@@ -44,6 +46,9 @@ format: $(VENV)/.test
 tables: $(VENV)/.run
 	cd Net && $(abspath $(VENV))/bin/python -m settings.tables --write
 
+docs: $(DOCS)/.docs
+	$(DOCS)/bin/mkdocs build --quiet --strict
+
 $(VENV)/.run: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -r requirements.txt
@@ -53,5 +58,11 @@ $(VENV)/.test: requirements-dev.txt $(VENV)/.run
 	$(PIP) -r requirements-dev.txt
 	touch $@
 
+# Of its own: the pages need none of the program's packages.
+$(DOCS)/.docs: requirements-docs.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) Net/data/demo_a Net/data/demo_b .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DOCS) site Net/data/demo_a Net/data/demo_b .pytest_cache .mypy_cache .ruff_cache

@@ -113,5 +113,5 @@ def _guarded(work: Callable[[], None]) -> int:
 def _epilog() -> str:
     """What --help says of net.conf."""
     keys = "\n".join(short_lines("settings"))
-    more = "Settings, data sets and outputs are described in net.conf and README.md."
+    more = "Settings, data sets and outputs are described in net.conf and in docs/."
     return f"keys of [settings], for --set settings.KEY=VALUE:\n{keys}\n\n{more}"

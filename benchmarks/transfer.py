@@ -1,4 +1,4 @@
-"""Accuracy of the demo over seeds and over kernels: the table of results of the README (a quarter of an hour).
+"""Accuracy of the demo over seeds and over kernels: the table of results in docs/tutorial.md (a quarter of an hour).
 
 Every seed is run with TensorFlow's oneDNN kernels and without them, as processors with and without AVX-512 do by
 default: their sums differ in the last digits, and trainings part from there on.

@@ -1,7 +1,7 @@
 """The list of a family of methods, each under its name, with the options that it brings along.
 
 A family is a package with a `Registry`; a member is one file in it, which registers itself. There is no second list:
-the configuration, `--help`, the key tables of README.md and net.conf and the contract tests ask the registry.
+the configuration, `--help`, the key tables of docs/keys.md and net.conf and the contract tests ask the registry.
 
 Members may share an option, be they of one family or of two: it is one key, whose one value each of them is told. That
 has to be meant, so they register the same `Option`. Two that differ, if only in the function that reads them, cannot

@@ -1,4 +1,4 @@
-"""The tables of keys in README.md and the comments of net.conf, made from the keys.
+"""The tables of keys in docs/keys.md and the comments of net.conf, made from the keys.
 
 python -m settings.tables            prints them
 python -m settings.tables --write    puts them between the marks of the two files
@@ -19,12 +19,12 @@ from hscd.registry import Option
 from hscd.system import storage
 from settings.keys import KINDS
 
-README = config.NET_PATH.parent / "README.md"
+KEYS_PAGE = config.NET_PATH.parent / "docs" / "keys.md"
 _WIDTH = 120
 
 
 def markdown(kind: str) -> list[str]:
-    """The table of a kind of section in README.md."""
+    """The table of a kind of section in docs/keys.md."""
     rows = [f"| `{key.name}` | {key.help} | {key.allowed} | {_default(key, '–')} |" for key in KINDS[kind]()]
     return ["| key | what | values | default |", "|---|---|---|---|", *rows]
 
@@ -61,9 +61,9 @@ def filled(text: str, start: str, end: str, make: Any) -> str:
 
 
 def files() -> dict[Path, str]:
-    """README.md and net.conf as they should be."""
+    """docs/keys.md and net.conf as they should be."""
     marked = {
-        README: ("<!-- keys: {} -->", "<!-- end of keys: {} -->", markdown),
+        KEYS_PAGE: ("<!-- keys: {} -->", "<!-- end of keys: {} -->", markdown),
         config.DATA_CONFIG_PATH: ("# keys: {}", "# end of keys: {}", comments),
     }
     return {file: filled(file.read_text(encoding="utf-8"), *marks) for file, marks in marked.items()}

@@ -999,8 +999,8 @@ def test_no_two_data_sets_of_the_shipped_file_share_a_folder() -> None:
         assert all(path.is_relative_to(root) for path in given if path is not None)
 
 
-def test_the_file_that_the_readme_shows_runs(tmp_path: Path) -> None:
-    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+def test_the_file_that_the_docs_show_runs(tmp_path: Path) -> None:
+    text = (PROJECT / "docs/your_own_data.md").read_text(encoding="utf-8")
     space = Workspace(tmp_path, text=text.split("```ini\n")[1].split("```")[0])
     before, after, changed = make_pair(1)
     for part, array in (("before", before), ("after", after), ("label", np.where(changed, 1, 2).astype(np.uint8))):

@@ -1,4 +1,4 @@
-"""README.md and net.conf say of the keys what the keys say."""
+"""docs/keys.md and net.conf say of the keys what the keys say."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from settings import tables
 from settings.keys import KINDS
 
 
-def test_readme_and_net_conf_are_as_they_are_made() -> None:
+def test_keys_page_and_net_conf_are_as_they_are_made() -> None:
     for file, text in tables.files().items():
         assert file.read_text(encoding="utf-8") == text, f"run `make tables`: {file} is older than the keys"
 
@@ -65,12 +65,12 @@ def test_the_command_prints_the_tables() -> None:
 def test_the_command_writes_them_where_they_belong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The lines between the marks are lost, those around them stay.
     places = {}
-    for name, file in (("README", tables.README), ("DATA_CONFIG_PATH", config.DATA_CONFIG_PATH)):
+    for name, file in (("KEYS_PAGE", tables.KEYS_PAGE), ("DATA_CONFIG_PATH", config.DATA_CONFIG_PATH)):
         text = file.read_text(encoding="utf-8")
         places[tmp_path / file.name] = text
         torn = "\n".join(line for line in text.splitlines() if "`seed`" not in line and "#   seed " not in line)
         (tmp_path / file.name).write_text(torn + "\n", encoding="utf-8")
-        monkeypatch.setattr(tables if name == "README" else config, name, tmp_path / file.name)
+        monkeypatch.setattr(tables if name == "KEYS_PAGE" else config, name, tmp_path / file.name)
     assert tables.main(["--write"]) == 0
     for file, text in places.items():
         assert file.read_text(encoding="utf-8") == text
