@@ -30,11 +30,11 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, *, page: Any, files: Files, **_: Any) -> str:
     """Have the links of a page lead to the pages of the site."""
-    source = Path(page.file.abs_src_path).parent
+    source = Path(page.file.abs_src_path).parent.relative_to(PROJECT).as_posix()
+    here = posixpath.dirname(page.file.src_uri) or "."
 
     def link(found: re.Match[str]) -> str:
-        target = posixpath.normpath((source / found[2]).relative_to(PROJECT, walk_up=True).as_posix())
-        here = posixpath.dirname(page.file.src_uri) or "."
+        target = posixpath.normpath(posixpath.join(source, found[2]))
         return f"{found[1]}{posixpath.relpath(_place(target), here)}{found[3] or ''}{found[4]}"
 
     return _LINK.sub(link, markdown)
