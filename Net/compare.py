@@ -30,10 +30,10 @@ def run(arguments: Sequence[str] | None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Compare methods: a ranking, which differences are larger than chance, maps and curves; without "
-        "labels, how far the methods agree and how stable they are. What is finished is not run again.",
-        epilog="A method is DETECTOR[+THRESHOLD[+CORRECTION]][:KEY=VALUE …], as context_regression, irmad+otsu or "
-        "ED+otsu+majority:normalisation=pif; DETECTOR/DETECTOR is an ensemble. The name of a saved model takes the "
-        "place of a detector, and MODEL:pseudo_labels=DETECTOR+THRESHOLD is it fine-tuned. Without --methods and "
+        "labels, how far the methods agree and how stable they are. Finished runs are not repeated.",
+        epilog="A method is DETECTOR[+THRESHOLD[+CORRECTION]][:KEY=VALUE …], e.g. context_regression, irmad+otsu "
+        "or ED+otsu+majority:normalisation=pif; DETECTOR/DETECTOR is an ensemble. The name of a saved model can "
+        "replace a detector, and MODEL:pseudo_labels=DETECTOR+THRESHOLD fine-tunes it. Without --methods and "
         "--data, what [compare] of net.conf says.",
     )
     parser.add_argument("--methods", nargs="+", metavar="METHOD", help="methods (default: every detector)")
@@ -100,7 +100,7 @@ def _of_sections(options: argparse.Namespace) -> tuple[Settings, Request]:
     for name in data:
         if name not in settings.data_sets:
             raise InputError(
-                f"--data {name}: neither a data set of {settings.file.name} nor one of two images that are there; "
+                f"--data {name}: neither a data set of {settings.file.name} nor one of two existing images; "
                 f"data sets: {', '.join(settings.data_sets)}"
             )
     seeds = options.seeds or settings.compare.seeds

@@ -78,7 +78,7 @@ def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image
     _tell_of_places(before, after)
     if (before.scale is None) != (after.scale is None) and section.scale is None:
         scaled, other = (before, after) if after.scale is None else (after, before)
-        warn(f"{scaled.path}: scaled as its file says, {other.path} is not; `scale = 1` takes both as stored")
+        warn(f"{scaled.path}: scaled as its file declares, {other.path} is not; `scale = 1` uses both as stored")
     before, after = (_physical(image, section) for image in (before, after))
     if common:
         before, after = _at_common_wavelengths(before, after, section)
@@ -122,9 +122,9 @@ def _tell_of_places(before: Image, after: Image) -> None:
     """Say so where only one of two images is georeferenced, or says in which coordinate system."""
     for lost, other in ((before, after), (after, before)):
         if lost.grid is None and other.grid is not None and lost.shape == other.shape:
-            warn(f"{lost.path}: has no georeference; taken to lie on the grid of {other.path}")
+            warn(f"{lost.path}: has no georeference; assumed to lie on the grid of {other.path}")
         elif lost.grid is not None and other.grid is not None and other.grid.crs and not lost.grid.crs:
-            warn(f"{lost.path}: names no coordinate system; taken to be in that of {other.path}")
+            warn(f"{lost.path}: names no coordinate system; assumed to use that of {other.path}")
 
 
 def opened_image(path: Path, variable: str | None, section: DataSet, conf: Settings) -> Image:
@@ -156,7 +156,7 @@ def _comparable(before: Image, after: Image, section: DataSet) -> tuple[Image, I
     if chosen[0].shape[2] != chosen[1].shape[2]:
         raise InputError(
             f"{after.path}: {chosen[1].shape[2]} bands, {chosen[0].shape[2]} in the before image"
-            + (_if_swapped(after.shape, before.shape) or "; choose those of both with `bands`")
+            + (_if_swapped(after.shape, before.shape) or "; choose the common ones with `bands`")
         )
     return chosen[0], chosen[1]
 
@@ -242,7 +242,7 @@ def _label_image(path: Path, variable: str | None, files: PairFiles, before: Ima
         hint = _if_swapped(axes, before.shape)
         raise InputError(f"{path}: label map of shape {image.shape[:2]}, images of {before.shape[:2]}{hint}")
     if image.grid is not None and before.grid is not None and not same_grid(image, before):
-        raise InputError(f"{path}: lies on another grid than {files.before}; resample it onto that (nearest neighbour)")
+        raise InputError(f"{path}: not on the grid of {files.before}; resample it onto that grid (nearest neighbour)")
     return image
 
 

@@ -34,7 +34,7 @@ def inspect(settings: Settings) -> None:
     for name, section in settings.data_sets.items():
         try:
             if not (is_there(section) or name in (settings.train_set, settings.test_set)):
-                result(f"[{name}] not there: {section.img_a_path or f'any image of {section.pairs}'}")
+                result(f"[{name}] not found: {section.img_a_path or f'any image of {section.pairs}'}")
                 continue
             pairs = pair_files(section)
         except InputError as error:

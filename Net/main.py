@@ -66,7 +66,7 @@ def train(settings: Settings) -> None:
         if learned.pairs.shape[-1] != judged.pairs.shape[-1]:
             raise InputError(
                 f"train_set [{settings.train_set}] has {learned.pairs.shape[-1]} bands, test_set [{settings.test_set}] "
-                f"has {judged.pairs.shape[-1]}; a model fits one number of bands"
+                f"has {judged.pairs.shape[-1]}; both need the same number of bands"
             )
         seen = [seen_in_training(place, learned.places) for place in judged.places]
         for doubt in doubts.of_shared_pairs(len(seen) - seen.count(NO), len(seen)):
@@ -142,7 +142,7 @@ def test(settings: Settings) -> None:
         record.add_inputs(pairs)
         failed = _test_all(settings, plan, record)
     if failed:  # only now, so that there is a record of the others
-        raise InputError(f"{failed[0]} (of {len(pairs)} pairs, {len(pairs) - len(failed)} are mapped)")
+        raise InputError(f"{failed[0]} (of {len(pairs)} pairs, {len(pairs) - len(failed)} were mapped)")
 
 
 def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> list[str]:
@@ -153,7 +153,7 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> list[str]:
     trained_distance = by_function(models.read_parameters(prefix)["score_function"]).name
     if trained_distance != settings.distance:
         warn(
-            f"{settings.model_name}: trained with the distance {trained_distance}, which the test uses; "
+            f"{settings.model_name}: trained with the distance {trained_distance}, which the test uses, "
             f"distance = {settings.distance} is not used"
         )
     if models.trained_rescaled(prefix) not in (None, settings.apply_rescaling):

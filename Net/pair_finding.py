@@ -104,7 +104,7 @@ def _listed_pairs(section: DataSet, file: Path) -> list[PairFiles]:
             raise InputError(f"{file}, line {row.line}: before and after are the same image, {row.before}")
         if row.label is not None and section.changed_label is None:
             raise InputError(
-                f"{file}, line {row.line}: names a label map, but [{section.name}] says not what its values mean: "
+                f"{file}, line {row.line}: names a label map, but [{section.name}] does not say what its values mean: "
                 "changedLabel and unchangedLabel are missing"
             )
         found.append(PairFiles(row.name, row.before, row.after, row.label, row.changed_mask, row.unchanged_mask))
@@ -187,10 +187,9 @@ def _refuse_missing(name: str, there: Path, folder: Path, key: str) -> None:
     unread = sorted(entry.name for entry in folder.iterdir() if entry.is_file() and entry.stem == name)
     if unread:
         raise InputError(
-            f"{folder / printable(unread[0])}: of a format that is not read ({key}); known: "
-            f"{', '.join(readers.READERS)}"
+            f"{folder / printable(unread[0])}: of an unsupported format ({key}); known: {', '.join(readers.READERS)}"
         )
     raise InputError(
-        f"{folder / there.name}: missing, but {there} is there; before, after and label of a pair carry "
+        f"{folder / there.name}: missing, but {there} exists; before, after and label of a pair have "
         f"the same name ({key})"
     )

@@ -95,7 +95,7 @@ def load_pseudo_labels(section: DataSet, pair_name: str, shape: tuple[int, int] 
     file = pseudo_file(section, pair_name)
     if not require_regular(file).is_file():
         raise InputError(
-            f"{file}: no such file; `python predutils.py --set 'settings.train_set={section.name}'` makes it"
+            f"{file}: no such file; make it with `python predutils.py --set 'settings.train_set={section.name}'`"
         )
     content = storage.read_pickle(file)
     try:
@@ -143,8 +143,8 @@ def saved_pairs(section: DataSet) -> list[str]:
     names = sorted(file.stem for file in section.pseudo_path.glob("*.pickle") if not file.name.startswith("."))
     if not names:
         raise InputError(
-            f"{section.pseudo_path}: no pseudo-labels; "
-            f"`python predutils.py --set 'settings.train_set={section.name}'` makes them"
+            f"{section.pseudo_path}: no pseudo-labels; make them with "
+            f"`python predutils.py --set 'settings.train_set={section.name}'`"
         )
     return names
 

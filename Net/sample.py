@@ -37,10 +37,10 @@ def run(arguments: Sequence[str] | None) -> None:
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Draw points of a change map, by lot within what it calls changed and unchanged, to be labelled in "
+        description="Draw random points among the changed and unchanged pixels of a change map, to be labelled in "
         "a GIS; and estimate accuracy and area of change from them.",
-        epilog="Labels that were not drawn by lot, as a mask of known pixels, tell how right the map is there, not how "
-        "right it is or how much changed.",
+        epilog="Labels that were not drawn at random, such as a mask of known pixels, show how right the map is there, "
+        "not how right it is as a whole or how much changed.",
     )
     parser.add_argument("map", type=Path, nargs="?", help="change map: 1 changed, 0 unchanged, 255 no data")
     parser.add_argument(
@@ -50,12 +50,12 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--out", type=Path, metavar="FOLDER", help="results (default: where the map, or the sample, is)"
     )
     share = partial(parsing.number, low=0, high=1)
-    _add(parser, "--standard-error", share, 0.01, "wanted of overall accuracy and of the share of change")
+    _add(parser, "--standard-error", share, 0.01, "target for overall accuracy and for the share of change")
     _add(parser, "--changed-accuracy", share, 0.7, "expected share of what the map calls changed that really is")
     _add(parser, "--unchanged-accuracy", share, 0.95, "expected share of what it calls unchanged that really is")
     _add(parser, "--minimum", partial(parsing.integer, low=LEAST), 75, "least number of points of each of both classes")
     _add(parser, "--size", partial(parsing.integer, low=LEAST), None, "number of points, in place of what these give")
-    _add(parser, "--seed", partial(parsing.integer, low=0, high=2**32 - 1), config.SEED, "of the lot")
+    _add(parser, "--seed", partial(parsing.integer, low=0, high=2**32 - 1), config.SEED, "of the random draw")
     return parse(parser, arguments)
 
 

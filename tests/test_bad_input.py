@@ -229,7 +229,7 @@ def test_a_pair_whose_pixels_are_all_masked(workspace: Workspace, script: str) -
 def test_values_that_nobody_measured(workspace: Workspace, script: str, rescaling: str) -> None:
     change_mat(workspace, "after", set_pixel(-3.4028235e38))
     line = workspace.fails(script, f"settings.apply_rescaling={rescaling}")
-    expect(line, "[PLACE A]", "-3.4028234663852886e+38 is no measurement", "nodata = -3.4028234663852886e+38")
+    expect(line, "[PLACE A]", "-3.4028234663852886e+38 is not a measurement", "nodata = -3.4028234663852886e+38")
     if script == "predutils":
         done = workspace.call(script, "PLACE A.nodata=-3.4028234663852886e+38")
         assert (done.returncode, "Warning" in done.stderr) == (0, False)

@@ -55,7 +55,7 @@ def test_without_labels_they_are_told_alone(pair, capsys):  # noqa: F811
     assert run(pair, labels=False) == 0
     assert not (pair / "out" / "objects_kept.csv").exists()
     told = capsys.readouterr().out
-    assert "2 changed objects, confidence" in told
+    assert "2 changed objects, median confidence" in told
     assert "true objects" not in told
 
 

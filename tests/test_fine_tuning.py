@@ -96,7 +96,7 @@ def test_rounds_end_where_a_model_leaves_one_class(trained, monkeypatch, capsys)
     monkeypatch.setattr("pipeline.plan.Plan.cut", all_unchanged)
     row = tuned(trained, "all rounds=3", "fine_tuning=0", "ft_rounds=3")
     assert "ft_rounds" not in row
-    said = "warning: town: the model after 1 of 3 rounds of fine-tuning leaves no pseudo-labels of both classes"
+    said = "warning: town: the model after 1 of 3 rounds of fine-tuning gives pseudo-labels of one class only"
     assert said in capsys.readouterr().err
 
 
@@ -106,4 +106,4 @@ def test_what_cannot_be_is_an_error_of_one_line(trained, capsys):
     assert run(trained, predutils) == 0
     capsys.readouterr()
     assert run(trained, main, "training=False", "fine_tuning=3") == 2
-    assert "fine_tuning = 3 needs pseudo-labels of several members" in capsys.readouterr().err
+    assert "fine_tuning = 3 needs pseudo-labels of an ensemble" in capsys.readouterr().err

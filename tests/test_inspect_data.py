@@ -26,7 +26,7 @@ def test_what_is_not_there_is_told_and_what_is_broken_is_an_error(workspace: Wor
     workspace.text = workspace.text.replace("data/b/before", "data/nowhere")
     done = workspace.call("inspect_data", "settings.test_set=PLACE A")
     assert done.returncode == 0
-    assert "[PLACE B] not there:" in done.stdout
+    assert "[PLACE B] not found:" in done.stdout
     # A data set that is to be used has to be there.
     assert "data/nowhere: no such file or folder" in workspace.fails("inspect_data")
     (workspace.folder / "data/a/after/town.mat").write_bytes(b"broken")

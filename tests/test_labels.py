@@ -74,7 +74,7 @@ def test_nodata_that_is_configured_as_a_class_is_told_once(space: Workspace) -> 
     line, warnings = told(space)
     assert line.startswith("labels: changed 240 (40.0%), unchanged 360 (60.0%), unknown 0")
     (warning,) = warnings.splitlines()
-    assert warning.endswith("town.tif: declares 0 as nodata, which is configured as the value of a class and stays one")
+    assert warning.endswith("town.tif: declares 0 as nodata, which is configured as a class and counts as such")
     done = space.call("predutils")
     assert done.returncode == 0
     assert done.stderr.count("as nodata, which is configured") == 1
@@ -109,7 +109,7 @@ def test_a_format_that_is_not_read_is_told(workspace: Workspace, part: str) -> N
     path = workspace.folder / f"data/a/{part}/town.mat"
     path.rename(path.with_suffix(".jpg"))
     line = workspace.fails("predutils")
-    assert f"data/a/{part}/town.jpg: of a format that is not read ([PLACE A] " in line
+    assert f"data/a/{part}/town.jpg: of an unsupported format ([PLACE A] " in line
     assert ".bmp" in line
 
 
@@ -240,7 +240,8 @@ def test_errors_of_a_list_name_its_line(listed: Workspace) -> None:
     assert "list.csv, line 2: before and after are the same image" in listed.fails("predutils")
     path.write_text(text, encoding="utf-8")
     listed.text = listed.text.replace(VALUES, "")
-    assert "list.csv, line 3: names a label map, but [PLACE A] says not what its values mean" in listed.fails("main")
+    unsaid = "list.csv, line 3: names a label map, but [PLACE A] does not say what its values mean"
+    assert unsaid in listed.fails("main")
     path.write_text("\n".join(",".join(row.split(",")[:3]) for row in text.splitlines()), encoding="utf-8")
     assert "[PLACE A] pairs: no label in" in listed.fails("main")
 
@@ -250,7 +251,7 @@ def test_a_list_whose_files_are_not_there(listed: Workspace) -> None:
     assert "list.csv, line 3: " in listed.fails(INSPECT)
     listed.text = listed.text.replace("_set = PLACE A", "_set = PLACE B")
     done = listed.call(INSPECT)
-    assert f"[PLACE A] not there: any image of {listed.folder / 'list.csv'}" in done.stdout
+    assert f"[PLACE A] not found: any image of {listed.folder / 'list.csv'}" in done.stdout
 
 
 def test_pseudo_labels_of_a_list_whose_images_are_gone(listed: Workspace) -> None:

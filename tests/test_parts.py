@@ -87,7 +87,7 @@ def test_the_parts_are_those_of_the_seed_until_there_is_a_file_of_them(space, ca
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith(
         "PLACE A_town_parts.tif: drawn as parts 60, 10, 30, blocks of 9, guard 2, seed 0, not as configured "
-        "(parts 60, 10, 30, blocks of 9, guard 2, seed 1), and used as it is; remove it to have it drawn anew"
+        "(parts 60, 10, 30, blocks of 9, guard 2, seed 1); used anyway; remove it to have it drawn again"
     )
     assert np.array_equal(saved(space)[0], first)
     file = space.folder / "stat/PLACE A_town_parts.tif"
@@ -217,7 +217,7 @@ def test_a_validation_part_of_parts_goes_before_validation_in_blocks(space, caps
     learned = dp.labelled_pixels("PLACE A", in_blocks(space, PARTS))
     assert np.array_equal(learned.held_out, expected.held_out)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("the search is validated on the validation part of parts, not as validation says")
+    assert line.endswith("the search is validated on the validation part of parts; validation is ignored")
 
 
 def test_blocks_to_validate_on_are_of_the_train_part_where_parts_have_none(space):

@@ -188,7 +188,7 @@ def test_labels_of_another_place_are_refused(space: Workspace) -> None:
     write_raster(file, labels, **UTM)
     assert space.call("predutils").returncode == 0
     write_raster(file, labels, crs="EPSG:32633", transform=Affine(30, 0, 366975 + 1200, 0, -30, 5808045))
-    assert "data/a/label/town.tif: lies on another grid than" in space.fails("predutils")
+    assert "data/a/label/town.tif: not on the grid of" in space.fails("predutils")
 
 
 def test_places_on_both_sides_of_the_antimeridian(space: Workspace) -> None:
@@ -214,9 +214,9 @@ def test_an_image_without_a_place_or_a_system_is_told(space: Workspace) -> None:
     write_pair(space, before, after, **UTM, after_crs=None, after_transform=None)
     found = pseudo(space, *PLAIN)
     assert "warning: " in found.output
-    assert "data/a/after/town.tif: has no georeference; taken to lie on the grid of " in found.output
+    assert "data/a/after/town.tif: has no georeference; assumed to lie on the grid of " in found.output
     write_pair(space, before, after, **UTM, after_crs=None)
-    assert "data/a/after/town.tif: names no coordinate system; taken to be in that of " in pseudo(space, *PLAIN).output
+    assert "data/a/after/town.tif: names no coordinate system; assumed to use that of " in pseudo(space, *PLAIN).output
     write_pair(space, before, after, **UTM)
     assert "warning" not in pseudo(space, *PLAIN).output
 

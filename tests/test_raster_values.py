@@ -91,7 +91,7 @@ def test_dates_of_which_one_is_scaled_are_pointed_at(space: Workspace) -> None:
     write_pair(space, before, after, after_scale=(1e-4, 0.0), **UTM)
     done = space.call("predutils", *PLAIN)
     assert done.returncode == 0
-    assert "data/a/after/town.tif: scaled as its file says" in done.stderr
+    assert "data/a/after/town.tif: scaled as its file declares" in done.stderr
     assert "warning" not in space.call("predutils", *PLAIN, "PLACE A.scale=1").stderr
 
 
@@ -227,7 +227,7 @@ def test_bands_make_images_of_different_numbers_comparable(space: Workspace) -> 
     before, after, _ = make_pair(1)
     write_pair(space, before, after[:, :, :4], **UTM)
     line = space.fails("predutils")
-    assert "data/a/after/town.tif: 4 bands, 5 in the before image; choose those of both with `bands`" in line
+    assert "data/a/after/town.tif: 4 bands, 5 in the before image; choose the common ones with `bands`" in line
     found = pseudo(space, *PLAIN, "PLACE A.bands=2-3")
     expected = np.sqrt(((before[:, :, 1:3].astype(float) - after[:, :, 1:3]) ** 2).sum(axis=2))
     np.testing.assert_allclose(found.distances, expected, rtol=1e-6)  # float32 sums of 2 squares

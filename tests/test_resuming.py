@@ -61,7 +61,7 @@ def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path, quick_trials, 
         interrupt(patch, call)
         with pytest.raises(KeyboardInterrupt):
             search(tmp_path / "cut", FIVE)
-    after = "the same command goes on from here" if call > 1 else "the search starts again"
+    after = "run the same command again to resume" if call > 1 else "the next run starts a new search"
     assert f"M: {call - 1} of 5 trials are recorded; {after}" in capsys.readouterr().err
     # Ctrl-C leaves the best model so far.
     assert (tmp_path / "cut/model/M.h5").is_file() == (call > 1)
@@ -121,7 +121,7 @@ def test_other_data_or_settings_start_a_new_search_and_say_so(
     search(tmp_path, **options)
     assert len(calls) == 5
     assert (
-        f"M_search_old.json: this record is of a search with other {named}; a new search starts"
+        f"M_search_old.json: this search record belongs to a search with another {named}; starting a new search"
         in capsys.readouterr().err
     )
     assert (tmp_path / "model/M_search_old.json").read_bytes() == kept
@@ -136,9 +136,9 @@ def test_going_back_to_the_first_search_goes_on_with_it(tmp_path, quick_trials, 
     calls = interrupt(monkeypatch, 0)
     search(tmp_path / "cut", FIVE)
     assert (
-        "M_search_old3.json: this record is of a search with other seed; the search of M_search_old.json goes on"
-        in (capsys.readouterr().err)
-    )
+        "M_search_old3.json: this search record belongs to a search with another seed; "
+        "resuming the search of M_search_old.json"
+    ) in capsys.readouterr().err
     # Trials 3 and 4, and the best one before them: the other searches saved their model over its model.
     assert len(calls) == 3
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
@@ -161,7 +161,7 @@ def test_a_search_can_be_asked_for_more_trials_while_it_is_interrupted(tmp_path,
 def test_fewer_trials_than_are_recorded_are_a_new_search(tmp_path, quick_trials, monkeypatch, capsys):
     cut_search(tmp_path, monkeypatch)
     search(tmp_path, replace(FIVE, max_evals=2))
-    assert "has trials beyond the 2 asked for" in capsys.readouterr().err
+    assert "has more trials than the 2 requested" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"version": 2, "question": {}, "trials": [{}]}'])
@@ -169,7 +169,7 @@ def test_a_damaged_record_is_set_aside(tmp_path, quick_trials, capsys, content):
     (tmp_path / "model").mkdir()
     (tmp_path / "model/M_search.json").write_bytes(content)
     search(tmp_path)
-    assert "M_search_old.json: this record is damaged" in capsys.readouterr().err
+    assert "M_search_old.json: this search record is damaged" in capsys.readouterr().err
     assert (tmp_path / "model/M_search_old.json").read_bytes() == content
 
 
@@ -184,7 +184,8 @@ def test_a_record_of_the_version_before_is_kept_aside(tmp_path, quick_trials, mo
     search(tmp_path, FIVE)
     assert len(calls) == 5
     said = capsys.readouterr().err
-    assert "M_search_old.json: this record is of another version of this program; a new search starts" in said
+    why = "this search record was written by another version of this program; starting a new search"
+    assert f"M_search_old.json: {why}" in said
     assert (tmp_path / "model/M_search_old.json").read_bytes() == kept
 
 
@@ -258,5 +259,5 @@ def test_a_finished_search_is_run_again(tmp_path, quick_trials, monkeypatch):
 
 
 def test_two_searches_for_one_model_at_a_time_are_an_error(tmp_path, quick_trials):
-    with storage.exclusive(tmp_path / "model/M"), pytest.raises(InputError, match="another run is at work"):
+    with storage.exclusive(tmp_path / "model/M"), pytest.raises(InputError, match="another run is using it"):
         search(tmp_path)

@@ -167,8 +167,8 @@ def test_a_large_share_is_doubted_where_there_are_no_labels(
 # By chance (120·120 + 480·480)/600² = .68 agree. Labels of 4 other rows: 360 agree, kappa (.6 − .68)/.32 = −.25; of the
 # first 6 columns: 24 + 384 agree, .68, kappa 0; of rows 0 and 1 and 4 and 5: 60 + 420, .8, kappa .375.
 @pytest.mark.parametrize(("rows", "columns", "said"), [
-    ([9, 10, 11, 12], 30, "kappa -0.250, kappa -0.250 after correction: no better than chance; look at the map"),
-    (range(20), 6, "kappa 0.000, kappa 0.000 after correction: no better than chance; look at the map"),
+    ([9, 10, 11, 12], 30, "kappa -0.250, kappa -0.250 after correction: no better than chance; check the map"),
+    (range(20), 6, "kappa 0.000, kappa 0.000 after correction: no better than chance; check the map"),
     ([0, 1, 4, 5], 30, ""),
 ])  # fmt: skip
 def test_a_map_that_labels_refute_is_doubted(
@@ -280,7 +280,7 @@ def test_another_distance_than_the_model_has_is_told(copy: Workspace) -> None:
     for part in ("before", "after"):
         change_mat(copy, part, lambda image: image[:, :, :4])
     said = refused_without_keras(copy, "settings.distance=SAM")
-    expect(said, "warning: M: trained with the distance ED, which the test uses; distance = SAM is not used")
+    expect(said, "warning: M: trained with the distance ED, which the test uses, distance = SAM is not used")
     assert "warning" not in refused_without_keras(copy)
 
 

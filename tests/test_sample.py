@@ -108,7 +108,7 @@ def test_a_sample_that_is_too_small_for_rare_change_is_told(tmp_path, capsys):
     labels[:10, :10] = 0  # 1 %, of which 50 points would tell the share to ± 6 %
     gis.write_change_map(tmp_path / "change.tif", labels, UTM)
     assert run(tmp_path / "change.tif", "--size", 50) == 0
-    assert "the area of change would be uncertain by more than what the map calls changed" in capsys.readouterr().err
+    assert "the area of change would be uncertain by more than the map calls changed" in capsys.readouterr().err
 
 
 def test_a_map_of_numbers_with_nan_and_a_relative_path(tmp_path, monkeypatch, capsys):
@@ -133,9 +133,7 @@ def test_a_sample_with_labels_is_never_drawn_anew(place, capsys):
     assert run(place / "change.tif", "--size", 50) == 0
     before = (place / "change_sample.gpkg").read_bytes()
     assert run(place / "change.tif", "--size", 50) == 2
-    assert (
-        "change_sample.gpkg: is there already, and a new sample would take its labels away" in capsys.readouterr().err
-    )
+    assert "change_sample.gpkg: already exists, and a new sample would discard its labels" in capsys.readouterr().err
     assert (place / "change_sample.gpkg").read_bytes() == before
 
 
@@ -239,7 +237,7 @@ def test_a_map_without_a_place_and_without_change(tmp_path, capsys):
     assert run(tmp_path / "m.tif", "--size", 20) == 0
     said = capsys.readouterr()
     assert "20 points: 0 of 0 changed and 20 of 1,200 unchanged pixels" in said.out
-    assert "m.tif: all pixels are unchanged: the sample is drawn from all of them alike" in said.err
+    assert "m.tif: all pixels are unchanged: this is a simple random sample" in said.err
     label(tmp_path / "m_sample.gpkg", lambda row, column, stratum: int(column < 20))
     assert run("--labelled", tmp_path / "m_sample.gpkg") == 0
     out = capsys.readouterr().out
@@ -267,7 +265,7 @@ def test_a_sample_finds_its_map_where_both_were_moved(place, capsys):
     (place / "elsewhere" / "change.tif").rename(place / "renamed.tif")
     capsys.readouterr()
     assert run("--labelled", file) == 2
-    expected = "its map ../../change.tif is not there; name it: sample.py MAP --labelled change_sample.gpkg"
+    expected = "its map ../../change.tif does not exist; give it: sample.py MAP --labelled change_sample.gpkg"
     assert expected in capsys.readouterr().err
     assert run(place / "renamed.tif", "--labelled", file) == 0
 
@@ -292,7 +290,7 @@ def test_a_sample_says_nothing_of_another_map(place, capsys):
     capsys.readouterr()
     assert run("--labelled", file) == 2
     assert (
-        f"change.tif: {different} of 120 points of change_sample.gpkg are of another class here"
+        f"change.tif: {different} of 120 points of change_sample.gpkg have another class here"
         in capsys.readouterr().err
     )
     # Too small for the points.
@@ -310,8 +308,8 @@ def test_a_sample_says_nothing_of_another_map(place, capsys):
             "WHERE stratum = 0 AND id > (SELECT MIN(id) FROM sample WHERE stratum = 0)",
             "1 of the points on unchanged pixels are labelled, at least 2 are needed",
         ),
-        ('UPDATE sample SET "class" = 2 WHERE id < 4', "3 points have a class that is not known: 2"),
-        ("UPDATE sample SET \"class\" = 'cloud' WHERE id = 4", "1 points have a class that is not known: cloud"),
+        ('UPDATE sample SET "class" = 2 WHERE id < 4', "3 points have a class that is unknown: 2"),
+        ("UPDATE sample SET \"class\" = 'cloud' WHERE id = 4", "1 points have a class that is unknown: cloud"),
         ('UPDATE sample SET "row" = NULL WHERE id = 4', "expected a whole number in each row"),
         ("UPDATE sample SET stratum = 1 - stratum WHERE id = 4", "1 of 120 points of "),
         ('UPDATE sample SET "row" = -1 WHERE id = 4', "1 of 120 points of "),
@@ -320,13 +318,13 @@ def test_a_sample_says_nothing_of_another_map(place, capsys):
         (
             'UPDATE sample SET ("row", "column", stratum) = (SELECT "row", "column", stratum FROM sample WHERE id = 5) '
             "WHERE id = 4",
-            "holds points twice",
+            "contains duplicate points",
         ),
         (
             "ALTER TABLE sample DROP COLUMN stratum",
             "expected the columns row, column, stratum, class, stratum is missing",
         ),
-        ("DELETE FROM gpkg_metadata", "does not name its map; name it: sample.py MAP --labelled change_sample.gpkg"),
+        ("DELETE FROM gpkg_metadata", "does not name its map; give it: sample.py MAP --labelled change_sample.gpkg"),
     ],
 )
 def test_what_a_sample_may_not_hold(place, capsys, statement, said):

@@ -539,7 +539,7 @@ def test_a_test_with_another_rescaling_than_in_training_is_pointed_at(trained: R
 
 
 def test_a_test_on_what_was_trained_on_is_pointed_at(tuned: Runs) -> None:
-    said = "PLACE A] town, model M: the model was trained on this pair; its accuracy here says nothing of places "
+    said = "PLACE A] town, model M: the model was trained on this pair; its accuracy here says nothing about places "
     for selection in ("no fine tuning", "0.4"):
         tuned("main", *on_a(selection))
         assert said in tuned.said["main", *on_a(selection)].stderr

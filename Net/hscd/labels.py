@@ -97,9 +97,9 @@ def _refuse(found: np.ndarray, nan: bool, classes: dict[str, Sequence[float]], c
     )
     advice = "; if NaN stands for pixels without ground truth: unknownLabel = nan" if nan else ""
     if colours and not as_colours:
-        advice += "; the file holds colours, written 0xff0000, and no class numbers"
+        advice += "; the file holds colours (written 0xff0000), not class numbers"
     elif as_colours and not colours:
-        advice += "; the file holds numbers (grey values, or indices of a palette) and no colours"
+        advice += "; the file holds numbers (grey values or palette indices), not colours"
     shown = ", ".join(_text(value, colours) for value in found[:_VALUES_SHOWN])
     raise InputError(f"label map holds values that are not configured: found {shown}; configured {expected}{advice}")
 

@@ -129,7 +129,7 @@ def _write(
     if outcome.ensemble is not None:
         sure = np.where(outcome.ensemble.sums.uncertain, np.uint8(UNKNOWN), result.corrected)
         masked = " or masked" if (result.corrected == UNKNOWN).any() else ""
-        maps.write_classes(folder / _UNCERTAIN, {"Where the members are sure": sure}, f"uncertain{masked}")
+        maps.write_classes(folder / _UNCERTAIN, {"Where the members are certain": sure}, f"uncertain{masked}")
     if calibration is not None:
         storage.write_csv(folder / _CALIBRATION[0], reliability.rows(calibration))
         reliability.write_diagram(folder / _CALIBRATION[1], calibration, f"Probability of change of {result.name}")
@@ -147,7 +147,7 @@ def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene,
     if shown:
         sure = float(np.mean(outcome.probability[changed] >= _SURE))
         lines.append(f"largest areas: {', '.join(shown)}")
-        lines.append(f"sure: {100 * sure:.0f} % of the changed pixels have a probability of {_SURE:g} and more")
+        lines.append(f"certain: {100 * sure:.0f} % of the changed pixels have a probability of {_SURE:g} or more")
     figures = report.extent(result, areas, unit)
     if outcome.ensemble is not None:
         said, more = _certainty(outcome.ensemble, pixels)
@@ -186,4 +186,4 @@ def _right(result: MapResult) -> str:
 def _of(result: MapResult, pixels: int) -> str:
     """Which labels those are, where they are a part of the pixels: nobody drew that part by lot."""
     known = result.corrected_counts.total
-    return "" if known == pixels else f" ({known:,} pixels, no probability sample: sample.py draws one)"
+    return "" if known == pixels else f" ({known:,} pixels, not drawn at random; sample.py draws such a sample)"

@@ -23,7 +23,7 @@ def ensembled(plan: Plan, scene: Scene, where: str | None) -> ensemble.Ensemble:
     found = ensemble.ensembled(scene, plan.members, member)
     for name in found.alike:
         tell = warn if where is not None and len(dict(plan.members)) == 1 else detail
-        tell(f"{where or scene.name}: {name} gives the same scores from every seed, and no spread")
+        tell(f"{where or scene.name}: {name} gives the same scores for every seed, so there is no spread")
     return found
 
 

@@ -129,7 +129,7 @@ def methods_of(texts: Sequence[str] | None, base: Settings) -> list[Method]:
     for number, method in enumerate(found):
         same = [other for other in found[:number] if replace(other, name=method.name, scores=method.scores) == method]
         if same:
-            raise InputError(f"{method.name}: the same method as {same[0].name}; leave out one of the two")
+            raise InputError(f"{method.name}: the same method as {same[0].name}; remove one of the two")
     return found
 
 
@@ -190,7 +190,7 @@ def _require_known(text: str, chosen: Iterable[tuple[Registry[Any], str]]) -> No
     for family, name in chosen:
         if name not in family:
             raise InputError(
-                f"method {text!r}: {name} is no {family.family}{nearest(name, family)}; known: {', '.join(family)}"
+                f"method {text!r}: {name} is not a {family.family}{nearest(name, family)}; known: {', '.join(family)}"
             )
 
 

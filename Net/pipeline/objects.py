@@ -73,9 +73,7 @@ def report(settings: Settings, of: Found | None, result: MapResult, prefix: str)
     storage.write_csv(table, reports.rows(objects), reports.COLUMNS)
     reports.write_picture(picture, objects, result, f"Changed objects of {result.name}")
     if objects.left_out:
-        messages.warn(
-            f"{result.name}: {objects.left_out:,} of the changed regions, the smallest, are left out of the objects"
-        )
+        messages.warn(f"{result.name}: the {objects.left_out:,} smallest changed regions are left out of the objects")
     messages.result(f"{result.name}: {reports.line(objects)}")
     agreement = None if of.comparable is None else evaluation.agreement(of.comparable, result.truth)
     if agreement is None:

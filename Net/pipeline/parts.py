@@ -80,7 +80,7 @@ def with_validation(
     if conf.validation == RANDOM:
         return divided
     if divided and any((of == VALIDATION).any() for of in divided):
-        tell(f"[{section.name}]: the search is validated on the validation part of parts, not as validation says")
+        tell(f"[{section.name}]: the search is validated on the validation part of parts; validation is ignored")
         return divided
     within = divided or [np.full(of.shape, TRAIN, np.uint8) for of in labels]
     classes = [np.where(part == TRAIN, _classes(of), -1) for part, of in zip(within, labels, strict=True)]
@@ -127,10 +127,10 @@ def _read(file: Path, shape: tuple[int, ...], how: str) -> np.ndarray:
     image = open_image(file)
     parts = image.read()[:, :, 0]
     if parts.shape != shape or parts.dtype != np.uint8 or parts.max() > TEST:
-        raise InputError(f"{file}: not the parts of an image of {shape} pixels; remove it to have them drawn anew")
+        raise InputError(f"{file}: not the parts of an image of {shape} pixels; remove it to have them drawn again")
     if how not in image.names:
         said = brief(image.names[0]) if image.names else "in another way"
-        warn(f"{file}: drawn as {said}, not as configured ({how}), and used as it is; remove it to have it drawn anew")
+        warn(f"{file}: drawn as {said}, not as configured ({how}); used anyway; remove it to have it drawn again")
     return parts
 
 

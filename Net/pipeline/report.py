@@ -162,8 +162,8 @@ def doubt(name: str, result: MapResult) -> None:
     share = max(changed_share(of_map) for of_map in (result.labels, result.corrected))
     if result.counts.total == 0 and share > PLAUSIBLE_SHARE:
         messages.warn(
-            f"{name}: {100 * share:.0f} % of the pixels are called changed, which is rare, and no label tells whether "
-            f"they are; look at the map (without ground truth more than {100 * PLAUSIBLE_SHARE:.0f} % is doubted)"
+            f"{name}: {100 * share:.0f} % of the pixels are called changed, which is rare, and no labels "
+            f"confirm it; check the map (more than {100 * PLAUSIBLE_SHARE:.0f} % is unusual)"
         )
     refuted = [
         f"kappa {of_map.kappa:.3f}{when}"
@@ -172,8 +172,8 @@ def doubt(name: str, result: MapResult) -> None:
     ]
     if refuted:
         messages.warn(
-            f"{name}: {', '.join(refuted)}: no better than chance; look at the map, and at which values of the labels "
-            "are changed and unchanged"
+            f"{name}: {', '.join(refuted)}: no better than chance; check the map, and which values of the labels "
+            "stand for changed and unchanged"
         )
 
 

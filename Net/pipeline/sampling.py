@@ -105,7 +105,7 @@ def draw(path: Path, folder: Path | None, design: Design) -> Path:
     target, record_path = (folder / f"{name_of(path)}_sample{ending}" for ending in (".gpkg", "_run.json"))
     if target.exists():
         raise InputError(
-            f"{target}: is there already, and a new sample would take its labels away; give another folder with --out, "
+            f"{target}: already exists, and a new sample would discard its labels; choose another folder with --out, "
             "or remove it"
         )
     storage.require_folder(folder)
@@ -140,7 +140,7 @@ def _allocated(change_map: ChangeMap, design: Design) -> np.ndarray:
     least = min(sampling.LEAST * strata, pixels)
     if strata == 1:
         only = "unchanged" if change_map.pixels[CHANGED] == 0 else "changed"
-        messages.warn(f"{change_map.path}: all pixels are {only}: the sample is drawn from all of them alike")
+        messages.warn(f"{change_map.path}: all pixels are {only}: this is a simple random sample")
     if design.size is not None and not least <= size <= pixels:
         raise InputError(f"--size {size}: expected {least} to {pixels} points, as the map has {pixels:,} pixels")
     return sampling.allocation(change_map.pixels, min(max(size, least), pixels), design.minimum)
@@ -154,7 +154,7 @@ def _tell(change_map: ChangeMap, points: np.ndarray, design: Design) -> tables.R
     messages.result(
         f"{points.sum():,} points: {points[CHANGED]:,} of {change_map.pixels[CHANGED]:,} changed and "
         f"{points[UNCHANGED]:,} of {change_map.pixels[UNCHANGED]:,} unchanged pixels, in random order\n"
-        f"to be expected, with user's accuracies of {design.accuracies[CHANGED]:g} and "
+        f"expected precision, with user's accuracies of {design.accuracies[CHANGED]:g} and "
         f"{design.accuracies[UNCHANGED]:g}: overall accuracy to ± {margin:.3f}, area of change to ± "
         f"{tables.area(margin * total, unit)} (95 % interval; the map has {tables.area(share * total, unit)})\n"
         f"label them in a GIS: {gis.CLASS} = 1 where it really changed, 0 where not, without a look at the map; then "
@@ -162,7 +162,7 @@ def _tell(change_map: ChangeMap, points: np.ndarray, design: Design) -> tables.R
     )
     if margin > share > 0:
         messages.warn(
-            "the area of change would be uncertain by more than what the map calls changed: draw more points "
+            "the area of change would be uncertain by more than the map calls changed: draw more points "
             "(--size, or a smaller --standard-error)"
         )
     return {
@@ -231,10 +231,10 @@ def estimate(path: Path, map_path: Path | None, folder: Path | None) -> Path:
 def _recorded_map(path: Path, told: dict[str, str]) -> Path:
     said = told.get(_MAP)
     if not said:
-        raise InputError(f"{path}: does not name its map; name it: sample.py MAP --labelled {path.name}")
+        raise InputError(f"{path}: does not name its map; give it: sample.py MAP --labelled {path.name}")
     found = (path.parent / said).resolve()  # GDAL would take ".." for the folder above a link
     if not found.exists():
-        raise InputError(f"{path}: its map {brief(said)} is not there; name it: sample.py MAP --labelled {path.name}")
+        raise InputError(f"{path}: its map {brief(said)} does not exist; give it: sample.py MAP --labelled {path.name}")
     return found
 
 
@@ -262,8 +262,8 @@ def _counted(path: Path, fields: dict[str, np.ndarray], change_map: ChangeMap) -
     unlabelled = int(np.count_nonzero(given == UNKNOWN))
     if unlabelled:
         messages.warn(
-            f"{path}: {unlabelled} of {len(given)} points are not labelled yet; the estimates hold only if it is "
-            "chance which ones, not that they were hard to tell"
+            f"{path}: {unlabelled} of {len(given)} points are not labelled yet; the estimates hold only if these "
+            "are missing at random, not because they were hard to label"
         )
     return counts
 
@@ -284,11 +284,11 @@ def _classes_of_map(path: Path, fields: dict[str, np.ndarray], change_map: Chang
     other = int(np.count_nonzero(_values(mapped) != strata))
     if other:
         raise InputError(
-            f"{change_map.path}: {other} of {len(mapped)} points of {path.name} are of another class here: they were "
-            "not drawn from this map, or it was made anew since; a sample judges the map that it was drawn from"
+            f"{change_map.path}: {other} of {len(mapped)} points of {path.name} have another class here: they were "
+            "not drawn from this map, or it has changed since; a sample judges only the map that it was drawn from"
         )
     if len(np.unique(rows * width + columns)) < len(rows):
-        raise InputError(f"{path}: holds points twice; remove the copies")
+        raise InputError(f"{path}: contains duplicate points; remove the duplicates")
     return mapped
 
 
@@ -304,7 +304,7 @@ def _labels(path: Path, values: np.ndarray) -> np.ndarray:
     if wrong:
         shown = ", ".join(brief(text, 20) for text in sorted(set(wrong))[:10])
         raise InputError(
-            f"{path}: {len(wrong)} points have a {gis.CLASS} that is not known: {shown}; expected 1 or changed, 0 or "
+            f"{path}: {len(wrong)} points have a {gis.CLASS} that is unknown: {shown}; expected 1 or changed, 0 or "
             "unchanged, or nothing"
         )
     return labels
@@ -316,5 +316,5 @@ def _doubt(counts: np.ndarray, pixels: np.ndarray, margin: float) -> None:
         if share > margin:
             messages.warn(
                 f"none of the {counts[row].sum()} labelled points on {_NAMES[row]} pixels is {_NAMES[column]}: up to "
-                f"{100 * share:.2g} % of the map may yet be, which the intervals do not tell; label more points there"
+                f"{100 * share:.2g} % of the map may still be, which the intervals do not show; label more points there"
             )

@@ -90,7 +90,7 @@ def fine_tuned(
         extraction_time = time.perf_counter() - started if plan.is_choice else None
         if rounds.told and min(np.count_nonzero(labels == label) for label in (CHANGED, UNCHANGED)) < 2:
             warn(f"{scene.name}: the model after {number - 1} of {settings.learning.ft_rounds} rounds of fine-tuning "
-                 "leaves no pseudo-labels of both classes; the rounds end there")  # fmt: skip
+                 "gives pseudo-labels of one class only; the rounds end there")  # fmt: skip
             break
         name = f"{datetime.now():%Y%m%d-%H%M%S}" + (f"-round-{number}" if rounds.told else "")
         tuned = siamese.fine_tune(

@@ -40,7 +40,7 @@ class Checks:
         if "pairs" in given:
             for key in ("imgAPath", "imgBPath", "labelPath", *MASK_KEYS):
                 if key in given:
-                    self.problem(f"[{name}] {key}: pairs says where images and labels lie; leave out one of the two")
+                    self.problem(f"[{name}] {key}: pairs says where images and labels lie; remove one of the two")
         else:
             for key in ("imgAPath", "imgBPath"):
                 if key in values and key not in given:
@@ -56,7 +56,7 @@ class Checks:
         if masks and given & {"labelPath", *LABEL_KEYS}:
             other = ", ".join(key for key in ("labelPath", *LABEL_KEYS) if key in given)
             say = "says" if len(masks) == 1 else "say"
-            self.problem(f"[{name}] {other}: {' and '.join(masks)} {say} what changed; leave out one of the two")
+            self.problem(f"[{name}] {other}: {' and '.join(masks)} {say} what changed; remove one of the two")
             return
         if len(masks) == 1:
             missing = next(key for key in MASK_KEYS if key not in given)

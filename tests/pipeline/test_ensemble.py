@@ -75,7 +75,7 @@ def test_what_does_not_depend_on_the_seed_is_fitted_twice_and_told(plan, scene, 
     assert scored_by == ["SAM", "SAM"]
     assert (found.sums.count, len(found.members), found.members[4]["seed"]) == (5, 5, 4)
     assert (found.sums.spread == 0).all()
-    assert "town: SAM gives the same scores from every seed, and no spread" in warnings
+    assert "town: SAM gives the same scores for every seed, so there is no spread" in warnings
     with collected() as warnings:
         found = ensembled(plan("ensemble=5", "ensemble_detectors=ED, SAM", "threshold=otsu"), scene, "town")
     assert found.sums.count == 10

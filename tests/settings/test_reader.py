@@ -510,7 +510,7 @@ LISTED = {"imgAPath": None, "imgBPath": None, "labelPath": None, "pairs": "a.csv
         # What is to be left out is said once, and not what would then be missing.
         ({"changedMask": "m"}, ["labelPath, changedLabel, unchangedLabel, unknownLabel: changedMask says what"]),
         (NO_LABELS | {"changedMask": "m", "unchangedMask": "n", "labelPath": "l"},
-         ["labelPath: changedMask and unchangedMask say what changed; leave out one of the two"]),
+         ["labelPath: changedMask and unchangedMask say what changed; remove one of the two"]),
         (NO_LABELS | {"unchangedMask": "n", "labelPath": "l"}, ["labelPath: unchangedMask says what changed"]),
         (LISTED | NO_LABELS | {"changedMask": "m"}, ["changedMask: pairs says"]),
         (LISTED | NO_LABELS | {"labelPath": "l"}, ["labelPath: pairs says"]),
@@ -788,9 +788,9 @@ def test_all_problems_are_told_at_once_a_line_each(file: Path) -> None:
     [
         # The first line is empty, [settings] the second one, distance the fifth, training the eighth.
         (CONFIGURATION.replace("distance = ED", "distance = ED\ndistance = SAM").encode(),
-         ["line 6: found 'distance = SAM', a key that stands in [settings] already; leave out one of the two"]),
+         ["line 6: found 'distance = SAM', a key that [settings] already has; remove one of the two"]),
         ((CONFIGURATION + "\n[PLACE A]\n").encode(),
-         [f"line {len(CONFIGURATION.splitlines()) + 2}: found '[PLACE A]', a section that stands above already"]),
+         [f"line {len(CONFIGURATION.splitlines()) + 2}: found '[PLACE A]', a section that already appears above"]),
         (b"\n# places\ntrain_set = PLACE A\n",
          ["line 3: found 'train_set = PLACE A'; expected a section first, [settings] for example"]),
         (CONFIGURATION.replace("training = True", "training").encode(),

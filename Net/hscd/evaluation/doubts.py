@@ -48,12 +48,12 @@ def of_threshold(scores: np.ndarray, threshold: float, modes: bool = True) -> li
         return found
     if modes and not _second_mode(sample, cut):
         found.append(
-            "the scores have no second mode above the threshold: changed and unchanged pixels are not clearly apart"
+            "the scores have no second mode above the threshold: changed and unchanged pixels are not clearly separated"
         )
     more = int(np.count_nonzero(sample > cut * np.sqrt(0.9)))
     if more > _GROWTH * changed:
         found.append(
-            f"the share of change hangs on the threshold: a tenth lower, it is {more / changed:.1f} times as much"
+            f"the share of change depends on the threshold: if a tenth lower, {more / changed:.1f} times as much"
         )
     return found
 
@@ -67,8 +67,8 @@ def of_fine_tuning(agreement: float | None) -> list[str]:
     if agreement is None or agreement >= _AGREEMENT:
         return []
     return [
-        f"the fine-tuned model disagrees with what it was before, kappa {agreement:.2f} between both maps: either that "
-        "model did not fit this place, or the pseudo-labels are wrong; look at both"
+        f"the fine-tuned model disagrees with what it was before, kappa {agreement:.2f} between the two maps: either "
+        "that model did not fit this place, or the pseudo-labels are wrong; check both"
     ]
 
 
@@ -82,7 +82,7 @@ def of_shared_pairs(shared: int, pairs: int) -> list[str]:
     if not shared:
         return []
     of = "this pair" if pairs == 1 else f"{shared} of these {pairs} pairs"
-    return [f"the model was trained on {of}; its accuracy here says nothing of places that it has not seen"]
+    return [f"the model was trained on {of}; its accuracy here says nothing about places that it has not seen"]
 
 
 def _second_mode(values: np.ndarray, cut: float) -> bool:

@@ -92,7 +92,7 @@ class Ranked:
             return "as maps of different seeds disagree", f" (kappa {self.seeds:.2f})"
         if self.halves < STABLE:
             return (
-                "as the map hangs on what else is in the image",
+                "as the map depends on what else is in the image",
                 f" (kappa {self.halves:.2f} with that of its halves)",
             )
         return None

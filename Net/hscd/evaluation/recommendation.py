@@ -40,7 +40,7 @@ def by_labels(rows: Sequence[Ranked], differences: Mapping[str, Difference], pai
         said.append("Even so, its kappa is hardly better than chance: none of these methods works here.")
     if pairs < LEAST_PAIRS:
         said.append(
-            f"With {_pairs(pairs)} this says nothing of other scenes: a test over pairs needs {LEAST_PAIRS} or more."
+            f"With {_pairs(pairs)} this says nothing about other scenes: a test over pairs needs {LEAST_PAIRS} or more."
         )
     elif differences:
         told = [name for name, of in differences.items() if of.rank_p is not None and of.rank_p < LEVEL]
@@ -67,7 +67,7 @@ def _differing(rows: Sequence[Ranked], best: Ranked, differences: Mapping[str, D
     said = []
     if alike:
         said.append(
-            f"{_listed(alike)} {'is' if len(alike) == 1 else 'are'} not told apart from it: the difference may be "
+            f"{_listed(alike)} {'is' if len(alike) == 1 else 'are'} not distinguishable from it: the difference may be "
             f"chance (block bootstrap, corrected p of {LEVEL} or more)."
         )
         fastest = min(

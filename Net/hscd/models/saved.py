@@ -113,7 +113,7 @@ def save_model(
     if bands is None:
         bands = schema.bands_of_first([array.shape for array in named.values()])
         if bands is None:
-            raise ValueError("the number of bands is missing, which these weights do not tell")
+            raise ValueError("the number of bands is missing and cannot be derived from these weights")
     weight_file, parameter_file = model_files(path)
     with suppress(InputError), weights.open_file(require_regular(weight_file)) as old:
         _complete(parameter_file, old.parameters)
@@ -149,7 +149,7 @@ def _digest(parameters: Mapping[str, Any]) -> str:
 def _pending(parameter_file: Path, digest: str) -> Path:
     """Where parameters wait until the weights of this digest are in place."""
     if not _DIGEST.fullmatch(digest):  # it comes from a file, and becomes a name of one
-        raise InputError(f"{parameter_file}: its weights name it by {brief(digest, 40)!r}, which is no digest")
+        raise InputError(f"{parameter_file}: its weights refer to it by {brief(digest, 40)!r}, which is not a digest")
     return parameter_file.with_name(f".{parameter_file.name}.of-{digest}")
 
 
@@ -296,7 +296,7 @@ def _read_once(path: Path) -> _Saved:
         # The rest of the parameters may have been edited, for another learning rate of the fine-tuning.
         if stored.parameters and stored.parameters.split("-")[0] != _digest(parameters).split("-")[0]:
             raise InputError(
-                f"{weight_file} and {parameter_file} are not of one model: the weights were trained with another "
+                f"{weight_file} and {parameter_file} do not belong to one model: the weights were trained with another "
                 "distance, margin or network"
             )
         return _Saved(parameters, bands, stored.read())

@@ -71,7 +71,7 @@ def bands_of(stored: WeightFile, file: Path) -> int:
     """
     bands = _BANDS[stored.version](stored)
     if bands is None:
-        raise InputError(f"{file}: does not tell its number of bands, by itself or by weights of a dense first layer")
+        raise InputError(f"{file}: does not say its number of bands, and no weights of a dense first layer show it")
     return bands
 
 

@@ -77,7 +77,7 @@ class WeightFile:
         self.version = _number(file.root, _VERSION) or 1
         if self.version > VERSION:  # before anything that may be laid out otherwise there
             raise InputError(
-                f"{path}: a model of version {self.version}, which a later version of this program saved; this one "
+                f"{path}: a model of version {self.version}, saved by a later version of this program; this one "
                 f"reads versions up to {VERSION}"
             )
         self.bands = _number(file.root, _BANDS)
@@ -157,6 +157,6 @@ def require(file: Path) -> None:
     """Raise `InputError`, which says what to do, where a file of a model is missing."""
     if not file.is_file():
         raise InputError(
-            f"{file}: no such file; `python main.py` with training = True makes the model, "
+            f"{file}: no such file; train the model with `python main.py` and training = True, "
             "or set model_name to a saved one"
         )

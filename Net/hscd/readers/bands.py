@@ -42,10 +42,10 @@ def open_band(file: Path, limit: int) -> Image:
         InputError: as `open_raster`; also if it has several bands or is a folder.
     """
     if file.is_dir():
-        raise InputError(f"{file}: is a folder; the files of the bands lie beside each other")
+        raise InputError(f"{file}: is a folder; expected the files of the bands in one folder")
     image = without_alpha(open_raster(file, *DRIVERS[file.suffix.lower()], limit))
     if image.shape[2] != 1:
-        raise InputError(f"{file}: expected a single band, found {image.shape[2]}; put each into a file of its own")
+        raise InputError(f"{file}: expected a single band, found {image.shape[2]}; save each as a separate file")
     return image
 
 

@@ -50,10 +50,10 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
     data = found[0]
     notes = header.notes + _checked_size(header, data)
     if len(found) > 1:
-        notes += (f"{data.name} is taken for its pixels, not {', '.join(other.name for other in found[1:])}",)
+        notes += (f"{data.name} is read as its pixels, not {', '.join(other.name for other in found[1:])}",)
     image = open_raster(data, "ENVI", "ENVI", limit)
     if (image.shape, image.dtype) != (header.shape, header.dtype.newbyteorder("=")):
-        raise InputError(f"{file}: GDAL takes it for {image.shape} of {image.dtype}; write the header anew")
+        raise InputError(f"{file}: GDAL reads it as {image.shape} of {image.dtype}; rewrite the header")
     grid, of_place = envi_place.corrected(header, image.grid)
     of_bands, of_lists = envi_bands.described(header)
     # What GDAL makes of the list of wavelengths is not used, wherever it differs.

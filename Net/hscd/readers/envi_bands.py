@@ -66,7 +66,7 @@ def _numbers(header: Header, key: str, notes: list[str]) -> np.ndarray | None:
     values = np.array([_number(text) for text in _by_band(header, key, notes)])
     if np.isfinite(values).all():
         return values if len(values) else None
-    notes.append(f"its `{key}` has entries that are no numbers, and is not used")
+    notes.append(f"its `{key}` has entries that are not numbers, and is not used")
     return None
 
 

@@ -77,7 +77,9 @@ def read(path: Path) -> Header:
     entries = _entries(path)
     kind = entries.get("file type", "").lower()
     if kind in _NO_IMAGES:
-        raise InputError(f"{path}: file type = {kind}: this is no image; expected ENVI Standard or ENVI Classification")
+        raise InputError(
+            f"{path}: file type = {kind}: this is not an image; expected ENVI Standard or ENVI Classification"
+        )
     notes = [] if kind in _IMAGES else [f"its file type, {brief(kind)!r}, is not known; it is read as ENVI Standard"]
     shape = (_integer(path, entries, "lines"), _integer(path, entries, "samples"), _integer(path, entries, "bands"))
     dtype = np.dtype(_TYPES[_data_type(path, entries)])
@@ -130,7 +132,7 @@ def _entries(path: Path) -> dict[str, str]:
             parts.append(following.strip())
         value = " ".join(parts)
         if entries.get(key, value) != value:
-            raise InputError(f"{path}: says `{brief(key)}` twice, and differently; remove what is wrong")
+            raise InputError(f"{path}: says `{brief(key)}` twice, with different values; remove the wrong one")
         entries[key] = value
     return entries
 
@@ -147,7 +149,7 @@ def _lines(path: Path) -> Iterator[str]:
     if not content.startswith(_START):
         raise InputError(f"{path}: expected an ENVI header, whose first line is ENVI")
     if len(content) > _LARGEST_BYTES:
-        raise InputError(f"{path}: larger than any ENVI header is")
+        raise InputError(f"{path}: too large to be an ENVI header")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:

@@ -72,9 +72,7 @@ def label_map_of(
     is_class = nodata is not None and nodata in known
     missing = np.zeros(values.shape, bool) if is_class else ~_mask(image)  # GDAL makes a mask of the nodata of pictures
     if is_class:
-        warn(
-            f"{image.path}: declares {nodata:.15g} as nodata, which is configured as the value of a class and stays one"
-        )
+        warn(f"{image.path}: declares {nodata:.15g} as nodata, which is configured as a class and counts as such")
     elif nodata is not None:
         missing |= _equal(values, nodata)
     return LabelMap(np.ma.array(values, mask=missing) if missing.any() else values, colours)
@@ -100,7 +98,7 @@ def map_of_masks(changed: Image, unchanged: Image, limit: int | None = None) -> 
         raise InputError(f"{unchanged.path}: mask of shape {is_unchanged.shape}, {changed.path} of {is_changed.shape}")
     for image, found in ((changed, is_changed), (unchanged, is_unchanged)):
         if not found.any():
-            warn(f"{image.path}: no pixel is set in this mask; its nodata, if it declares any, never is")
+            warn(f"{image.path}: no pixel is set in this mask (nodata never counts as set)")
     both = np.count_nonzero(is_changed & is_unchanged)
     if both:
         raise InputError(

@@ -161,7 +161,7 @@ def _variables(path: Path, root: hdf5.Node) -> dict[str, hdf5.Node]:
         for node in group.children.values():
             seen += 1
             if seen > _MOST_NODES or node.path.count("/") > _DEEPEST:
-                raise InputError(f"{path}: holds more groups and variables than are looked through ({_MOST_NODES})")
+                raise InputError(f"{path}: holds more groups and variables than are searched ({_MOST_NODES})")
             if node.is_group:
                 groups.append(node)
             else:

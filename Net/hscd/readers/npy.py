@@ -46,7 +46,7 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
                 else:
                     values = _part(file, mapped.offset, dtype, shape, parts)
         except (OSError, EOFError) as error:
-            raise InputError(f"{path}: cannot be read any more: {brief(error)}") from error
+            raise InputError(f"{path}: can no longer be read: {brief(error)}") from error
         return values.astype(dtype.newbyteorder("="), order="K", copy=False)
 
     return Image(

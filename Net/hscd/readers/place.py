@@ -66,8 +66,8 @@ def _affine(path: Path, points: list[Any]) -> tuple[float, float, float, float, 
     if not off <= _NEAR_GRID:
         far = "" if math.isinf(off) else f"; they are up to {off:.3g} pixels off"
         raise InputError(
-            f"{path}: placed by {len(points)} ground control points, which lie on no grid of equal pixels{far}; warp "
-            "it onto one first, for example with gdalwarp"
+            f"{path}: georeferenced by {len(points)} ground control points, which do not lie on a grid of equal "
+            f"pixels{far}; warp it onto one first, for example with gdalwarp"
         )
     return a, b, c, d, e, f
 

@@ -180,7 +180,7 @@ def _grid(path: Path, root: hdf5.Node, rows: int, columns: int) -> Grid:
         )
     code = _number(path, root, "Epsg_Code")
     if code not in _EPSG_CODES:
-        raise InputError(f"{path}: Epsg_Code {code:g} is no coordinate system")
+        raise InputError(f"{path}: Epsg_Code {code:g} is not a coordinate system")
     return Grid((_PIXEL, 0.0, left - margin, 0.0, -_PIXEL, top + margin), _wkt(path, int(code)))
 
 
@@ -191,7 +191,7 @@ def _wkt(path: Path, code: int) -> str:
     try:
         return CRS.from_epsg(code).to_wkt()
     except CRSError as error:
-        raise InputError(f"{path}: Epsg_Code {code} is no coordinate system: {brief(error)}") from error
+        raise InputError(f"{path}: Epsg_Code {code} is not a coordinate system: {brief(error)}") from error
 
 
 def _numbers(path: Path, root: hdf5.Node, name: str) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What GDAL reads: opening a file of one named format, and the windows of its pixels.
 
-Every format has a file of its own beside this one, which says how its images are found and what their metadata means.
+Every format has a separate file beside this one, which says how its images are found and what their metadata means.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None
     file = _File(path, driver, kind, page)
     with _dataset(file) as source:
         if source.count == 0 or (source.subdatasets and page is None):
-            raise InputError(f"{path}: holds several images; save the one that is meant as a file of its own")
+            raise InputError(f"{path}: holds several images; save the one you need as a separate file")
         if source.count > path.stat().st_size:  # asking GDAL about each of them would take long
             raise ValueError(f"it declares {source.count:,} bands")
         dtype = _dtype(path, source)

@@ -176,7 +176,7 @@ def _scaling(file: Path, root: Element, bands: Sequence[str]) -> tuple[np.ndarra
     match = _METADATA.fullmatch(file.name)
     level = match[1].upper() if match else ""
     if level not in _QUANTIFICATION:
-        raise InputError(f"{file}: a product of level 1B lies on no grid; expected one of level 1C or 2A")
+        raise InputError(f"{file}: a product of level 1B has no map grid; expected one of level 1C or 2A")
     names = _QUANTIFICATION[level]
     quantification = [value for name in names for value in xml.numbers(file, root, name)]
     if not quantification or quantification[0] <= 0:

@@ -34,8 +34,8 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
     pages = [open_raster(path, "GTiff", "TIFF", limit, page) for page in numbers]
     if len({page.shape for page in pages}) > 1 or pages[0].shape[2] > 1:
         raise InputError(
-            f"{path}: holds {count} images (pages) of different sizes or of several bands; save the one that is meant "
-            "as a file of its own"
+            f"{path}: holds {count} images (pages) of different sizes or of several bands; save the one you need "
+            "as a separate file"
         )
     names = [page.names[0] if page.names else "" for page in pages]
     image = bands.stacked(path, [replace(page, notes=()) for page in pages], names)

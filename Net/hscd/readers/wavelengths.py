@@ -40,7 +40,7 @@ def in_nanometres(values: Sequence[str | None], unit: str) -> tuple[np.ndarray |
     if all(value is None for value in values):
         return None, ()
     if not known.any():
-        return None, ("its wavelengths are no positive numbers; they are not used",)
+        return None, ("its wavelengths are not positive numbers; they are not used",)
     factor, note = _factor(found[known], unit)
     if factor is None:
         return None, (note,)

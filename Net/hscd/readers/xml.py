@@ -20,7 +20,7 @@ def root_of(path: Path) -> ElementTree.Element:
     """
     try:
         if require_regular(path).stat().st_size > _LARGEST_BYTES:
-            raise InputError(f"{path}: larger than any metadata file is")
+            raise InputError(f"{path}: too large to be a metadata file")
         return ElementTree.parse(path).getroot()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error

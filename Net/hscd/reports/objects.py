@@ -34,8 +34,8 @@ def line(objects: Objects) -> str:
     count = len(objects.boxes)
     if not count:
         return "no changed objects"
-    merged = f", {objects.merged:,} more lie under surer ones" if objects.merged else ""
-    return f"{count:,} changed objects, confidence {np.median(objects.confidences):.2f} in the median{merged}"
+    merged = f", {objects.merged:,} more are covered by more certain ones" if objects.merged else ""
+    return f"{count:,} changed objects, median confidence {np.median(objects.confidences):.2f}{merged}"
 
 
 def agreement_line(agreement: Agreement, kept: Sequence[Row]) -> str:

@@ -201,5 +201,5 @@ def _dropped(image: Image, own: Responses, targets: Responses, matrix: np.ndarra
         more = f" and {len(unused) - _NAMES_SHOWN} more" if len(unused) > _NAMES_SHOWN else ""
         said.append(f"without {', '.join(called)}{more}")
     if image.fwhm is None or not np.isfinite(image.fwhm).all():
-        said.append("with widths of bands taken from how far they lie apart")
+        said.append("with band widths taken from the spacing of the bands")
     return " and ".join(said)

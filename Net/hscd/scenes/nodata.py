@@ -67,8 +67,8 @@ def unmeasured(ranges: tuple[np.ndarray, np.ndarray]) -> str:
     if abs(largest) <= _LARGEST_VALUE:
         return ""
     return (
-        f"a value of {largest!r} is no measurement; if it stands for no data, configure it: nodata = {largest!r} (as "
-        "the file stores it, before any scale)"
+        f"a value of {largest!r} is not a measurement; if it stands for no data, configure it: nodata = {largest!r} "
+        "(as the file stores it, before any scale)"
     )
 
 

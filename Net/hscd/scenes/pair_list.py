@@ -42,7 +42,7 @@ def read(file: Path, split: str | None = None) -> list[Row]:
 
     Raises:
         InputError: naming file and line, if it is unreadable, has unknown, missing or repeated columns, a row lacks a
-            value, a name cannot be part of a file name or comes twice, or no row is left.
+            value, a name cannot be part of a file name or appears twice, or no row is left.
     """
     try:
         with require_regular(file).open(encoding="utf-8-sig", newline="") as lines:
@@ -65,7 +65,7 @@ def read(file: Path, split: str | None = None) -> list[Row]:
         raise InputError(f"{file}, line {reader.line_num}: not a CSV file: {brief(error)}") from error
     _refuse_repeated(file, found)
     if split is not None and "split" not in columns:
-        raise InputError(f"{file}, line 1: no column split, of which {split!r} is to be taken")
+        raise InputError(f"{file}, line 1: no column split, which split = {split!r} needs")
     rows = [_row(file, line, values) for line, values in found if split in (None, values.get("split"))]
     if not rows:
         splits = sorted({values.get("split", "") for _, values in found})
@@ -85,7 +85,7 @@ def _columns(file: Path, header: Sequence[str]) -> list[str]:
         if name not in _COLUMNS:
             raise InputError(f"{file}, line 1: unknown column {brief(name)!r}; known: {', '.join(_COLUMNS)}")
         if columns.count(name) > 1:
-            raise InputError(f"{file}, line 1: the column {name} comes twice")
+            raise InputError(f"{file}, line 1: the column {name} appears twice")
     for name in _NEEDED:
         if name not in columns:
             raise InputError(f"{file}, line 1: no column {name}; expected {', '.join(_NEEDED)} at least")
@@ -103,7 +103,7 @@ def _values(file: Path, line: int, columns: Sequence[str], row: Sequence[str]) -
             raise InputError(f"{file}, line {line}: no {name}")
     masks = [name for name in _MASKS if name in values]
     if masks and "label" in values:
-        raise InputError(f"{file}, line {line}: a label and masks; expected one of the two")
+        raise InputError(f"{file}, line {line}: found a label and masks; expected one of the two")
     if len(masks) == 1:
         raise InputError(f"{file}, line {line}: {masks[0]} alone; expected both masks, or a label")
     if masks and Path(values[masks[0]]) == Path(values[masks[1]]):
@@ -117,7 +117,7 @@ def _refuse_repeated(file: Path, found: Sequence[tuple[int, dict[str, str]]]) ->
         name = values["name"]
         if name in lines:
             raise InputError(
-                f"{file}, line {line}: the name {brief(name)!r} stands on line {lines[name]} too; results would "
+                f"{file}, line {line}: the name {brief(name)!r} is also on line {lines[name]}; results would "
                 "overwrite each other"
             )
         lines[name] = line

@@ -166,7 +166,7 @@ class Scene:
         if unusable:
             raise InputError(
                 f"the {what} of {unusable:,} pixels is NaN or infinite: their values are too large; rescale them "
-                "(apply_rescaling, scale), or say what stands for no data (nodata)"
+                "(apply_rescaling, scale), or say which value stands for no data (nodata)"
             )
         return found
 

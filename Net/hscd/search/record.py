@@ -96,14 +96,14 @@ class SearchRecord:
         try:
             old, _, finished = parsed = _parse(file.read_text(encoding="utf-8"))
         except _OtherVersionError:
-            return "is of another version of this program"
+            return "was written by another version of this program"
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return "is damaged"
         changed = [name for name in sorted({*old, *self._question}) if old.get(name) != self._question.get(name)]
         if changed:
-            return f"is of a search with other {', '.join(changed)}"
+            return f"belongs to a search with another {', '.join(changed)}"
         if any(number >= max_evals for number in finished):
-            return f"has trials beyond the {max_evals} asked for"
+            return f"has more trials than the {max_evals} requested"
         return parsed
 
     def _kept_as(self, number: int) -> Path:

@@ -63,7 +63,7 @@ def run(
         try:
             trials = _run_trials(search, record, max_evals, _saved_trial(record, prefix), save, engine)
         except KeyboardInterrupt:
-            after = "the same command goes on from here" if record.finished else "the search starts again"
+            after = "run the same command again to resume" if record.finished else "the next run starts a new search"
             messages.tell(f"{name}: {len(record.finished)} of {max_evals} trials are recorded; {after}")
             raise
         except InputError:  # all trials failed: whatever the cause was, the next search should try again
@@ -78,8 +78,8 @@ def run(
 def _tell(record: SearchRecord) -> None:
     """Say what became of the record that was found."""
     if record.discarded:
-        what = f"the search of {record.found.name} goes on" if record.found else "a new search starts"
-        messages.warn(f"{record.kept}: this record {record.discarded}; {what}")
+        what = f"resuming the search of {record.found.name}" if record.found else "starting a new search"
+        messages.warn(f"{record.kept}: this search record {record.discarded}; {what}")
     elif record.found:
         messages.tell(f"resuming the search recorded in {record.found}")
 

@@ -78,7 +78,7 @@ def choose_backend(name: str) -> None:
     """
     if not is_installed(name):
         requirements = "requirements.txt" if name == BACKENDS[0] else f"requirements-{name}.txt"
-        raise InputError(f"backend {name} is not installed; `pip install -r {requirements}` does it")
+        raise InputError(f"backend {name} is not installed; install it with `pip install -r {requirements}`")
     os.environ["KERAS_BACKEND"] = name
 
 

@@ -23,9 +23,9 @@ def broken_lines(error: configparser.Error, text: str) -> list[str]:
         return f"line {number}: found {brief(lines[number - 1].strip())!r}{wrong}"
 
     if isinstance(error, configparser.DuplicateSectionError):
-        return [said(error.lineno or 1, ", a section that stands above already; leave out one of the two")]
+        return [said(error.lineno or 1, ", a section that already appears above; remove one of the two")]
     if isinstance(error, configparser.DuplicateOptionError):
-        return [said(error.lineno or 1, f", a key that stands in [{error.section}] already; leave out one of the two")]
+        return [said(error.lineno or 1, f", a key that [{error.section}] already has; remove one of the two")]
     if isinstance(error, configparser.MissingSectionHeaderError):
         return [said(error.lineno, "; expected a section first, [settings] for example")]
     if isinstance(error, configparser.ParsingError):

@@ -155,7 +155,7 @@ def require_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise InputError(f"{folder}: expected a folder for results; it, or what it lies in, is none") from error
+        raise InputError(f"{folder}: expected a folder for results; it, or the folder above it, is not one") from error
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
@@ -222,9 +222,7 @@ def exclusive(path: Path) -> Iterator[None]:
     while True:
         with lock.open("ab") as file:
             if _lock(file) is False:
-                raise InputError(
-                    f"{path}: another run is at work on it; wait for its end, or give this one another name"
-                )
+                raise InputError(f"{path}: another run is using it; wait for it to end, or give this one another name")
             if not _is_still(lock, file):  # its last owner removed it after we opened it
                 continue
             try:

@@ -188,7 +188,7 @@ def _chosen(
             return (rare + plentiful) / 2, (_between(rare, plentiful, roots),)
     if amount == "plentiful" or tail < _NO_MEAN:
         natural = float(np.log(otsu(looks.clipped(roots))))
-        return max(natural, least), ("the scores fit neither rare nor plentiful change; Otsu's threshold is taken",)
+        return max(natural, least), ("the scores fit neither rare nor plentiful change; Otsu's threshold is used",)
     return rare, ()
 
 

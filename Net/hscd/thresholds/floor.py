@@ -43,5 +43,5 @@ def floor(scores: np.ndarray, floor_p: float = 1e-5, *, scale: str = "root", deg
     raw = looks.seen(scores)
     found = looks.ends(raw, cut)
     if not found and ((raw > natural) & (raw <= least)).mean() > _MATTERS:
-        found = ("Otsu's threshold lies where unchanged pixels do, the floor counts: change is rare, or there is none",)
+        found = ("Otsu's threshold lies among unchanged pixels, the floor is used: change is rare, or there is none",)
     return Cut(cut, found)

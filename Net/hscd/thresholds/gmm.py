@@ -42,7 +42,7 @@ def gmm(scores: np.ndarray, *, scale: str = "linear", degrees: float | None = No
     crossing = np.flatnonzero((upper > 0.5) & (middles > min(peaks)))
     if not len(crossing) or peaks[1] <= peaks[0]:
         cut = start
-        found: tuple[str, ...] = ("the scores are no mixture of two normal distributions; Otsu's threshold is taken",)
+        found: tuple[str, ...] = ("the scores are not a mixture of two normal distributions; Otsu's threshold is used",)
     else:
         cut = float(middles[crossing[0]] - (middles[1] - middles[0]) / 2)
         found = looks.doubts(values, cut)

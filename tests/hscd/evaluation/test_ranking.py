@@ -67,10 +67,10 @@ def test_labels_recommend_the_best_and_name_what_is_not_told_apart():
     assert advice.method == "a+x"
     said = " ".join(advice.sentences)
     assert "Take a+x: it has the highest mean kappa, 0.800, on 1 labelled pair." in said
-    assert "b+x is not told apart from it" in said
+    assert "b+x is not distinguishable from it" in said
     assert "Of these, b+x is the fastest, 2.0 s." in said
     assert "better than the other one by more than chance" in said
-    assert "says nothing of other scenes" in said
+    assert "says nothing about other scenes" in said
     assert "m+x was trained on what it is judged by here and has no part" in said
 
 
@@ -84,7 +84,7 @@ def test_with_six_pairs_the_test_over_pairs_is_told_and_a_kappa_of_chance_is_cal
     said = " ".join(by_labels(rows, {"b+x": difference(0.001, 0.03), "c+x": difference(0.001, 0.3)}, 6).sentences)
     assert "tell it from 1 of the other 2 (signed-rank test)" in said
     assert "none of these methods works here" in said
-    assert "nothing of other scenes" not in said
+    assert "nothing about other scenes" not in said
 
 
 def test_labels_that_leave_kappa_undefined_recommend_nothing():
@@ -127,7 +127,7 @@ def test_doubts_remain_with_labels_too_and_those_of_other_seeds_are_told_once():
         ({"share": 0.0}, "as nothing at all is called changed: usual+x"),
         (
             {"halves": 0.2},
-            "as the map hangs on what else is in the image: usual+x (kappa 0.20 with that of its halves)",
+            "as the map depends on what else is in the image: usual+x (kappa 0.20 with that of its halves)",
         ),
     ],
 )

@@ -183,7 +183,7 @@ def test_files_of_two_models_are_an_error(tmp_path):
     models.save_model(tmp_path / "A", OLD, some_weights(1))
     models.save_model(tmp_path / "B", NEW, some_weights(2))
     (tmp_path / "A.h5").replace(tmp_path / "B.h5")
-    with pytest.raises(InputError, match=r"B\.h5 and .*B_param\.pickle are not of one model"):
+    with pytest.raises(InputError, match=r"B\.h5 and .*B_param\.pickle do not belong to one model"):
         models.read_parameters(tmp_path / "B")
 
 
@@ -252,7 +252,7 @@ def test_a_digest_that_is_none_is_refused(tmp_path, digest):
     models.save_model(tmp_path / "M", OLD, some_weights(1))
     with h5py.File(tmp_path / "M.h5", "a") as h5:
         h5.attrs["hscd_parameters"] = digest
-    with pytest.raises(InputError, match=r"which is no digest") as caught:
+    with pytest.raises(InputError, match=r"which is not a digest") as caught:
         models.read_parameters(tmp_path / "M")
     assert len(str(caught.value)) < 500
     models.save_model(tmp_path / "M", OLD, some_weights(1))

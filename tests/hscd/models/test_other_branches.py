@@ -66,7 +66,7 @@ def test_a_file_that_does_not_tell_the_bands_is_refused(tmp_path, model):
     save(tmp_path / "M", model)
     arrays = models.named_weights(model)
     (tmp_path / "M.h5").write_bytes(weights.packed(arrays, models._digest(PARAMETERS)))
-    with pytest.raises(InputError, match=r"M\.h5: does not tell its number of bands"):
+    with pytest.raises(InputError, match=r"M\.h5: does not say its number of bands"):
         models.read_parameters(tmp_path / "M")
 
 
@@ -105,7 +105,7 @@ def test_the_network_is_part_of_what_distances_mean(tmp_path, model, monkeypatch
     save(tmp_path / "M", model)
     monkeypatch.setitem(BRANCHES._members, "alike", BRANCHES["filtered"])
     models.write_parameter_file(tmp_path / "M_param.pickle", PARAMETERS | {"network": "alike"})
-    with pytest.raises(InputError, match="are not of one model"):
+    with pytest.raises(InputError, match="do not belong to one model"):
         models.read_parameters(tmp_path / "M")
 
 

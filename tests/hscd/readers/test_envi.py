@@ -108,7 +108,7 @@ def test_headers_that_contradict_themselves_or_end_too_early(tmp_path):
     header = write(tmp_path / "a.img")
     text = header.read_text(encoding="utf-8")
     header.write_text(f"{text}interleave = bsq\nbands = 4\n", encoding="utf-8")
-    assert "says `bands` twice, and differently" in refuses(open_image, header)
+    assert "says `bands` twice, with different values" in refuses(open_image, header)
     header.write_text(f"{text}wavelength = {{1,\n2,\n", encoding="utf-8")
     assert "the list of `wavelength` does not end" in refuses(open_image, header)
     header.write_text(f"\ufeff{text}", encoding="utf-8")
@@ -123,7 +123,7 @@ def test_a_header_larger_than_any_is(tmp_path, monkeypatch):
     monkeypatch.setattr(envi_header, "_LARGEST_BYTES", header.stat().st_size)
     assert open_image(header).notes == ()
     monkeypatch.setattr(envi_header, "_LARGEST_BYTES", header.stat().st_size - 1)
-    assert "larger than any ENVI header is" in refuses(open_image, header)
+    assert "too large to be an ENVI header" in refuses(open_image, header)
 
 
 def test_a_missing_byte_order_is_little_endian(tmp_path):
@@ -319,7 +319,7 @@ def test_several_files_of_pixels_of_one_header(tmp_path):
     write(tmp_path / "a.dat", IMAGE[::-1])
     found = open_image(write(tmp_path / "a.img"))
     np.testing.assert_array_equal(found.read(), IMAGE)
-    assert found.notes == ("a.img is taken for its pixels, not a.dat",)
+    assert found.notes == ("a.img is read as its pixels, not a.dat",)
 
 
 def test_headers_of_other_programs(tmp_path):

@@ -145,7 +145,7 @@ def test_nodata_that_is_a_class_stays_one_with_a_warning(warned):
     assert label_map_of(image, (0, 2), (1,)).values.tolist() == [[0, None, 255], [2, None, 0]]
     assert warned == []
     assert label_map_of(image, (0, 1)).values.tolist() == GREY.tolist()
-    assert warned == ["labels: declares 1 as nodata, which is configured as the value of a class and stays one"]
+    assert warned == ["labels: declares 1 as nodata, which is configured as a class and counts as such"]
 
 
 def test_nodata_that_no_pixel_can_have_masks_nothing():

@@ -45,10 +45,10 @@ def test_a_file_that_becomes_shorter_is_an_error(tmp_path, order, size):
     image = open_image(file)
     with file.open("r+b") as opened:
         opened.truncate(size % file.stat().st_size)
-    with pytest.raises(InputError, match=r"a\.npy: cannot be read any more: it was truncated"):
+    with pytest.raises(InputError, match=r"a\.npy: can no longer be read: it was truncated"):
         image.read()
     file.unlink()
-    with pytest.raises(InputError, match=r"a\.npy: cannot be read any more: .*No such file"):
+    with pytest.raises(InputError, match=r"a\.npy: can no longer be read: .*No such file"):
         image.read()
 
 

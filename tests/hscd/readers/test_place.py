@@ -101,7 +101,7 @@ def test_ground_control_points_on_a_grid_are_a_grid(tmp_path, transform):
 @pytest.mark.parametrize(
     ("points", "said"),
     [([(0, 0, 0, 0), (0, 8, 80, 0), (6, 0, 0, -60), (6, 8, 100, -60)], "they are up to 0.444 pixels off"),
-     ([(0, 0, 0, 0), (1, 1, 10, -10), (2, 2, 20, -20)], "no grid of equal pixels; warp it")],
+     ([(0, 0, 0, 0), (1, 1, 10, -10), (2, 2, 20, -20)], "not lie on a grid of equal pixels; warp it")],
 )  # fmt: skip
 def test_other_ground_control_points_are_refused(tmp_path, points, said):
     with_points(tmp_path / "a.tif", points)

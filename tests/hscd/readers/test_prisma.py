@@ -178,7 +178,7 @@ def test_missing_attributes_are_told(path, name):
         ("L2ScaleVnirMax", np.nan, "L2ScaleVnirMax is not a number"),
         ("L2ScaleVnirMax", np.ones(2), "L2ScaleVnirMax is not a number"),
         ("L2ScaleVnirMax", "one", "unreadable or truncated PRISMA product: it holds"),
-        ("Epsg_Code", 2, "Epsg_Code 2 is no"), ("Epsg_Code", 99_999, "Epsg_Code 99999 is no coordinate system: "),
+        ("Epsg_Code", 2, "Epsg_Code 2 is no"), ("Epsg_Code", 99_999, "Epsg_Code 99999 is not a coordinate system: "),
         ("Product_LRcorner_easting", 500_015.0 + 30 * 9, r"corners are 9 × 8 pixels of 30 m apart, .* 7 × 9$"),
     ],
 )  # fmt: skip

@@ -197,7 +197,7 @@ def test_quantification_values_that_are_refused(tmp_path, value):
 
 
 def test_level_1b_is_refused(tmp_path):
-    assert "of level 1B lies on no grid" in refuses(open_image, product(tmp_path / "a.SAFE", "S2B_OPER_MTD_SAFL1B.xml"))
+    assert "of level 1B has no map grid" in refuses(open_image, product(tmp_path / "a.SAFE", "S2B_OPER_MTD_SAFL1B.xml"))
 
 
 # --- special values --------------------------------------------------------------------------------------------------

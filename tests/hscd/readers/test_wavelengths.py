@@ -70,7 +70,7 @@ def test_bands_without_a_wavelength_have_none():
     # Band 2 has none; five others have something else.
     assert notes == ("the wavelength of 5 of its 8 bands is no positive number, and not used",)
     assert in_nanometres([None, None], "nm") == in_nanometres([], "") == (None, ())
-    assert in_nanometres(["x", None], "nm") == (None, ("its wavelengths are no positive numbers; they are not used",))
+    assert in_nanometres(["x", None], "nm") == (None, ("its wavelengths are not positive numbers; they are not used",))
 
 
 # Micrometres are 1000 nm: 0.01 is 10 nm. Widths of 0 or below are none; a unit is that of the wavelengths.

@@ -141,7 +141,7 @@ def test_what_is_dropped_and_guessed_is_told():
     # Of B09, 935 to 955 nm, and those beyond it the fine bands, to 905 nm, see nothing.
     assert found.said == "9 common bands of 443 to 865 nm"
     assert "a.npy without B09, B10, B11, B12" in found.lost
-    assert "with widths of bands taken from how far they lie apart" in found.lost
+    assert "with band widths taken from the spacing of the bands" in found.lost
     assert found.lost.count("widths") == 1
 
 

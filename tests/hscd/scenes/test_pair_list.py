@@ -53,19 +53,19 @@ HEAD = "name,before,after,label,changed_mask,unchanged_mask\n"
         ("", "line 1: no column name"),
         ("name,before\n", "line 1: no column after; expected name, before, after at least"),
         ("name,before,after,sensor\n", "line 1: unknown column 'sensor'; known: name, before, after, label, "),
-        ("name,before,after,name\n", "line 1: the column name comes twice"),
+        ("name,before,after,name\n", "line 1: the column name appears twice"),
         ("name,before,after\n", "list.csv: lists no pair"),
         ("name,before,after\nx,a\n", "line 2: 2 values, the first line names 3 columns"),
         ("name,before,after\nx,a,b,c\n", "line 2: 4 values"),
         ("name,before,after\n\nx,a,\n", "line 3: no after"),
         ("name,before,after\n,a,b\n", "line 2: no name"),
-        ("name,before,after\nx,a,b\ny,a,b\nx,c,d\n", "line 4: the name 'x' stands on line 2 too"),
+        ("name,before,after\nx,a,b\ny,a,b\nx,c,d\n", "line 4: the name 'x' is also on line 2"),
         ("name,before,after\nx/y,a,b\n", "line 2: the name 'x/y' cannot be part of a file name"),
         ("name,before,after\n..,a,b\n", "line 2: the name '..' cannot"),
         (HEAD + "x,a,b,,c,\n", "line 2: changed_mask alone; expected both masks, or a label"),
         (HEAD + "x,a,b,,,c\n", "line 2: unchanged_mask alone"),
-        (HEAD + "x,a,b,l,c,u\n", "line 2: a label and masks; expected one of the two"),
-        (HEAD + "x,a,b,l,c,\n", "line 2: a label and masks; expected one of the two"),
+        (HEAD + "x,a,b,l,c,u\n", "line 2: found a label and masks; expected one of the two"),
+        (HEAD + "x,a,b,l,c,\n", "line 2: found a label and masks; expected one of the two"),
         (HEAD + "x,a,b,,c/m.bmp,c/./m.bmp\n", "line 2: both masks are c/m.bmp; expected two different ones"),
         ('name,before,after\nx,a,"b\n', "line 2: not a CSV file"),
         ("name;before;after\nx;a;b\n", "line 1: its columns are separated by semicolons; expected commas"),
@@ -85,7 +85,7 @@ def test_what_is_refused(file, text, said):
 
 def test_a_split_without_its_column_is_refused(file):
     write(file, "name,before,after\nx,a,b\n")
-    with pytest.raises(InputError, match="line 1: no column split, of which 'train' is to be taken"):
+    with pytest.raises(InputError, match="line 1: no column split, which split = 'train' needs"):
         read(file, "train")
 
 

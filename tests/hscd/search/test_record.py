@@ -73,7 +73,7 @@ def test_a_record_of_another_question_is_kept_beside(tmp_path, change, named):
     SearchRecord(path, QUESTION, 1).add(Finished(Trial(0, "ok", 0.1, {"loss": 0.5}), {}))
     content = path.read_bytes()
     other = SearchRecord(path, QUESTION | change, 1)
-    assert other.discarded == f"is of a search with other {named}"
+    assert other.discarded == f"belongs to a search with another {named}"
     assert other.finished == {}
     assert (tmp_path / "r_old.json").read_bytes() == content
     assert not path.exists()
@@ -102,7 +102,7 @@ def test_a_record_that_makes_no_sense_is_set_aside(tmp_path, change):
 
 @pytest.mark.parametrize(
     ("version", "why"),
-    [(1, "is of another version of this program"), (3, "is of another version of this program"), ("2", "is damaged")],
+    [*((version, "was written by another version of this program") for version in (1, 3)), ("2", "is damaged")],
 )
 def test_a_record_of_another_version_is_set_aside(tmp_path, version, why):
     content = {"version": version, "question": {}, "workers": 1, "trials": []}

@@ -464,5 +464,5 @@ def test_agreement_keeps_what_so_many_members_call_alike(share, expected):
 
 
 def test_agreement_needs_votes():
-    with pytest.raises(InputError, match="fine_tuning = 3 needs pseudo-labels of several members"):
+    with pytest.raises(InputError, match="fine_tuning = 3 needs pseudo-labels of an ensemble"):
         labels_by_agreement(pseudo([[0.1, 0.9]], 0.5), 1.0)

@@ -77,7 +77,7 @@ def test_a_backend_is_chosen_by_the_environment_keras_reads(monkeypatch):
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
     monkeypatch.setattr(hardware, "is_installed", lambda name: name == "tensorflow")
     with pytest.raises(
-        InputError, match=r"backend jax is not installed; `pip install -r requirements-jax\.txt` does it"
+        InputError, match=r"backend jax is not installed; install it with `pip install -r requirements-jax\.txt`"
     ):
         hardware.choose_backend("jax")
     assert os.environ["KERAS_BACKEND"] == "tensorflow"

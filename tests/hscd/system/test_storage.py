@@ -255,7 +255,7 @@ def test_one_process_at_a_time(tmp_path):
     command = [sys.executable, "-c", HOLD, str(tmp_path / "M")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as other:
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match="another run is at work"), storage.exclusive(tmp_path / "M"):
+        with pytest.raises(InputError, match="another run is using it"), storage.exclusive(tmp_path / "M"):
             pass
         with storage.exclusive(tmp_path / "N"):
             pass

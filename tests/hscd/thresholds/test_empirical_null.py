@@ -106,7 +106,7 @@ def test_scores_that_fit_nothing_get_otsus_threshold(monkeypatch):
     monkeypatch.setattr(module, "_CLEARLY", np.inf)
     found = cut(scores)
     assert found.value == pytest.approx(max(natural, LEAST))
-    assert found.warnings == ("the scores fit neither rare nor plentiful change; Otsu's threshold is taken",)
+    assert found.warnings == ("the scores fit neither rare nor plentiful change; Otsu's threshold is used",)
 
 
 # A clearly apart class below the least threshold: its change is not believed there.
