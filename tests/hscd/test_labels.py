@@ -131,7 +131,7 @@ def test_colours_are_named_as_colours():
         ([0, 0xFF0000], True, 1,
          "found 0x000000, 0xff0000; configured changedLabel=1, unchangedLabel=0; the file holds colours (written 0xff"),
         ([0, 1], False, Colour(0xFF00),
-         "found 0, 1; configured changedLabel=0x00ff00, unchangedLabel=0; the file holds numbers (grey values or palette "),
+         "found 0, 1; configured changedLabel=0x00ff00, unchangedLabel=0; the file holds numbers (grey values or "),
         ([0, 1], False, 65280, "found 0, 1; configured changedLabel=65280, unchangedLabel=0"),
         ([0, 0xFF0000], True, Colour(0xFF00), "found 0x000000, 0xff0000; configured changedLabel=0x00ff00, unchanged"),
     ],

@@ -94,8 +94,8 @@ def test_mandatory_keys(tmp_path, key):
      ("header offset", "-1", "expected a whole number from 0"), ("byte order", "2", "byte order = 2: expected 0 or 1"),
      ("file compression", "yes", "expected 0 or 1"), ("data type", "7", "data type = 7: expected one of 1 (uint8), 2"),
      ("data type", "x", "expected one of 1 (uint8)"), ("data type", "6", "complex ones (complex64)"),
-     ("data type", "9", "complex ones (complex128)"), ("file type", "ENVI Spectral Library", "this is no image"),
-     ("file type", "ENVI Meta File", "this is no image"), ("minor frame offsets", "{1, 0}", "minor frame offsets"),
+     ("data type", "9", "complex ones (complex128)"), ("file type", "ENVI Spectral Library", "this is not an image"),
+     ("file type", "ENVI Meta File", "this is not an image"), ("minor frame offsets", "{1, 0}", "minor frame offsets"),
      ("major frame offsets", "{1, 0}", "major frame offsets in such a file"),
      ("major frame offsets", "{1}", "two numbers")],
 )  # fmt: skip
