@@ -32,7 +32,7 @@ class LearningSettings:
         default=SAMPLINGS[0],
         metadata=key(
             "sampling", parsing.one_of(SAMPLINGS), " or ".join(SAMPLINGS), SAMPLINGS[0],
-            "whether training and fine-tuning take every pixel once an epoch, or as many of each class in every batch",
+            "whether training and fine-tuning take every pixel once an epoch, or equal numbers of each class in a batch",
         ),
     )  # fmt: skip
     augment_gain: float = field(
@@ -92,7 +92,7 @@ class LearningSettings:
         ),
     )  # fmt: skip
     ft_loss: str | None = field(
-        default=None, metadata=member("ft_loss", LOSSES, None, "what a fine-tuning minimises", _OF_MODEL)
+        default=None, metadata=member("ft_loss", LOSSES, None, "loss that a fine-tuning minimises", _OF_MODEL)
     )
     ft_distance: str | None = field(
         default=None,
@@ -102,7 +102,7 @@ class LearningSettings:
         default=None,
         metadata=key(
             "ft_optimizer", parsing.one_of(OPTIMIZERS), " or ".join(OPTIMIZERS), None,
-            "what takes the steps of a fine-tuning, Adam or gradient descent with a momentum of 0.9", _OF_MODEL,
+            "optimiser of a fine-tuning, Adam or gradient descent with a momentum of 0.9", _OF_MODEL,
         ),
     )  # fmt: skip
     ft_schedule: str = field(

@@ -162,16 +162,16 @@ class Settings:
     )
     threshold: str = field(
         default="otsu",
-        metadata=member("threshold", THRESHOLDS, "otsu", "what splits scores into changed and unchanged"),
+        metadata=member("threshold", THRESHOLDS, "otsu", "method that splits scores into changed and unchanged"),
     )
     correction: str = field(
         default="majority",
-        metadata=member("correction", CORRECTIONS, "majority", "what corrects labels by those around them"),
+        metadata=member("correction", CORRECTIONS, "majority", "method that corrects labels by those around them"),
     )
     kinds: str = field(
         default="none",
         metadata=member(
-            "kinds", KINDS, "none", "what tells kinds of change apart, by the direction of the change vectors"
+            "kinds", KINDS, "none", "method that tells kinds of change apart, by the direction of the change vectors"
         ),
     )
     objects: str = field(
@@ -189,7 +189,7 @@ class Settings:
         ),
     )  # fmt: skip
     loss: str = field(
-        default=losses.DEFAULT, metadata=member("loss", losses.LOSSES, losses.DEFAULT, "what a training minimises")
+        default=losses.DEFAULT, metadata=member("loss", losses.LOSSES, losses.DEFAULT, "loss that a training minimises")
     )
     margin: float | None = field(
         default=None,
@@ -201,7 +201,7 @@ class Settings:
     )  # fmt: skip
     network: str = field(
         default=branches.DEFAULT,
-        metadata=member("network", branches.BRANCHES, branches.DEFAULT, "what both images go through"),
+        metadata=member("network", branches.BRANCHES, branches.DEFAULT, "network that both images pass through"),
     )
     pretraining: str = field(
         default=NONE,
@@ -209,7 +209,7 @@ class Settings:
             "pretraining",
             PRETRAININGS,
             NONE,
-            "what the network first learns from without labels: to reconstruct the spectra of both images",
+            "pre-training of the network without labels, to reconstruct the spectra of both images",
         ),
     )
     validation: str = field(

@@ -34,7 +34,7 @@ class SearchSettings:
         default=None,
         metadata=key(
             "optimizer", parsing.names_of(OPTIMIZERS), " or ".join(OPTIMIZERS) + ", or both", None,
-            "choices of what takes the steps, Adam or gradient descent with a momentum of 0.9", OPTIMIZERS[0],
+            "choices of optimiser, Adam or gradient descent with a momentum of 0.9", OPTIMIZERS[0],
         ),
     )  # fmt: skip
     schedule: tuple[str, ...] | None = field(

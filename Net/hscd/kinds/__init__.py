@@ -28,7 +28,7 @@ NO_DATA = 255
 # An option of all members that look for a number of kinds.
 COUNT = Option(
     "kinds_count", partial(parsing.integer, low=1, high=MOST), f"an integer from 1 to {MOST}", None,
-    "number of kinds of change", "what the changed pixels tell",
+    "number of kinds of change", "derived from the changed pixels",
 )  # fmt: skip
 
 

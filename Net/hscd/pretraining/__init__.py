@@ -39,7 +39,7 @@ EPOCHS = Option(
     lambda text: parsing.integer(text, 1),
     "an integer >= 1",
     10,
-    "epochs of a pre-training at most; it ends when the error of pixels that are held out stops to fall",
+    "epochs of a pre-training at most; it ends when the error of pixels that are held out stops falling",
 )
 PIXELS = Option(
     "pretraining_pixels",

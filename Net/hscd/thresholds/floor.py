@@ -20,7 +20,7 @@ _MATTERS = 1e-3
 @THRESHOLDS.register(
     "floor",
     Option("floor_p", partial(parsing.number, low=0, high=1), "a number in ]0, 1[", 1e-5,
-           "chance of an unchanged pixel to be above the least threshold"),
+           "probability that an unchanged pixel exceeds the least threshold"),
 )  # fmt: skip
 def floor(scores: np.ndarray, floor_p: float = 1e-5, *, scale: str = "root", degrees: float | None = None) -> Cut:
     """The larger of Otsu's threshold, on the scale of the scores and clipped, and of the chi-square quantile.

@@ -105,7 +105,7 @@ def test_ground_control_points_on_a_grid_are_a_grid(tmp_path, transform):
 )  # fmt: skip
 def test_other_ground_control_points_are_refused(tmp_path, points, said):
     with_points(tmp_path / "a.tif", points)
-    with pytest.raises(InputError, match=f"a.tif: placed by {len(points)} ground control points") as refused:
+    with pytest.raises(InputError, match=f"a.tif: georeferenced by {len(points)} ground control points") as refused:
         open_image(tmp_path / "a.tif")
     assert said in str(refused.value)
     assert "gdalwarp" in str(refused.value)
