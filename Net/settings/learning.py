@@ -32,7 +32,7 @@ class LearningSettings:
         default=SAMPLINGS[0],
         metadata=key(
             "sampling", parsing.one_of(SAMPLINGS), " or ".join(SAMPLINGS), SAMPLINGS[0],
-            "whether training and fine-tuning take every pixel once an epoch, or equal numbers of each class in a batch",
+            "whether training and fine-tuning take every pixel once an epoch, or as many of each class in a batch",
         ),
     )  # fmt: skip
     augment_gain: float = field(

@@ -53,7 +53,7 @@ def of_threshold(scores: np.ndarray, threshold: float, modes: bool = True) -> li
     more = int(np.count_nonzero(sample > cut * np.sqrt(0.9)))
     if more > _GROWTH * changed:
         found.append(
-            f"the share of change depends on the threshold: if a tenth lower, {more / changed:.1f} times as much"
+            f"the share of change depends on the threshold: a tenth lower, it is {more / changed:.1f} times as large"
         )
     return found
 

@@ -83,7 +83,7 @@ def test_the_floor_is_the_larger_of_both():
     # Otsu's threshold lies within the one class, the floor at −2 ln 1e-5 = 23.0259.
     assert floor(unchanged, degrees=2).value == pytest.approx(23.0259, abs=1e-4)
     assert "no score is above" in floor(unchanged, degrees=2).warnings[0]
-    assert "the floor counts" in floor(np.append(unchanged, 30), degrees=2).warnings[0]
+    assert "the floor is used" in floor(np.append(unchanged, 30), degrees=2).warnings[0]
     # Otsu's threshold of the roots lies between those of the classes, about 1.3 and 30 ± 8, so above √23 = 4.8.
     both = np.concatenate([unchanged, np.square(rng.normal(30, 8, 2000))])
     expected = otsu(looks.clipped(np.sqrt(both))) ** 2
