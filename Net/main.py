@@ -13,6 +13,7 @@ import dataprocessing as dp
 import predutils as pu
 from commandline import run
 from hscd.detectors.network import TrainedNetwork
+from hscd.detectors.tools.samples import sampled_pairs
 from hscd.evaluation import doubts
 from hscd.evaluation.confusion import confusion
 from hscd.heads import HEADS, by_function
@@ -20,6 +21,7 @@ from hscd.labels import UNKNOWN
 from hscd.models import saved as models
 from hscd.records import PseudoLabels
 from hscd.reports import tables
+from hscd.scenes.domain_shift import PIXELS, Statistics, domain_shift, statistics
 from hscd.scenes.fingerprint import NO, PART, YES, fingerprint, part_of, seen_in_training
 from hscd.scenes.inspection import named
 from hscd.scenes.scene import Scene
@@ -169,7 +171,7 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> list[str]:
         pseudo = {scene.name: pu.load_pseudo_labels(section, scene.name, scene.truth.shape) for scene in scenes}
         for name in pseudo:
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
-    trained_on = models.trained_on(prefix)
+    trained_on, spectra = models.trained_on(prefix), models.trained_spectra(prefix)
     rows, failed = [], []
     for scene in scenes:
         seen = None
@@ -178,6 +180,7 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> list[str]:
             seen = seen_in_training(place, trained_on)
             for doubt in doubts.of_shared_pairs(int(seen in (PART, YES)), 1):
                 warn(f"[{section.name}] {scene.name}, model {settings.model_name}: {doubt}")
+        shift = _domain_shift(settings, scene, spectra)
         try:
             row = test_pair(settings, plan, scene, pseudo.get(scene.name), record, seen)
         except InputError as error:  # which is no reason to leave out the pairs after it
@@ -186,10 +189,21 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> list[str]:
                 raise InputError(failed[0]) from error
             warn(f"{failed[-1]}; this pair has no map")
             continue
-        record.add_result(scene.name, row)
+        record.add_result(scene.name, row | {"domain_shift": shift})
         rows.append(row)
     record.add_apart(report.tell_apart(f"[{section.name}] model {settings.model_name}", rows))
     return failed
+
+
+def _domain_shift(settings: Settings, scene: Scene, trained_on: Statistics | None) -> float | None:
+    """How far a scene is from the spectra that a model was trained on, where these are known; told where it is far."""
+    if trained_on is None:
+        return None
+    pairs = sampled_pairs(scene, np.random.default_rng(settings.seed), PIXELS)
+    shift = domain_shift(trained_on, statistics(pairs))
+    for doubt in doubts.of_domain_shift(shift):
+        warn(f"[{settings.test_set}] {scene.name}, model {settings.model_name}: {doubt}")
+    return shift
 
 
 def _to_judge(settings: Settings, scene: Scene, record: RunRecord) -> tuple[Scene, str]:

@@ -12,6 +12,7 @@ import measure
 #   classes       learned classes of change told on another place (5)
 #   corrections   what corrections keep (10)
 #   detection     detect.py against plain NumPy (1)
+#   domain_shift  kappa of transfers against the distance of the places (15)
 #   fine_tuning   keys of fine-tuning (30)
 #   kinds         kinds of change told apart without labels (5)
 #   large         scenes larger than memory; writes 20 GB (60)

@@ -120,8 +120,8 @@ def test_pseudo_labels_of_an_ensemble(workspace):
     ("key", "said"),
     [
         ("ensemble=0", "ensemble: found '0'; expected an integer from 1 to 100"),
-        ("ensemble_detectors=cva,magic", "ensemble_detectors: found 'cva,magic'; expected names among ED, SAM, "),
-        ("ensemble_detectors=cva,cva", "ensemble_detectors: found 'cva,cva'; expected names among ED, SAM, "),
+        ("ensemble_detectors=cva,magic", "ensemble_detectors: found 'cva,magic'; expected names among COS, ED, SAM, "),
+        ("ensemble_detectors=cva,cva", "ensemble_detectors: found 'cva,cva'; expected names among COS, ED, SAM, "),
         ("ensemble_detectors=", "ensemble_detectors: "),
     ],
 )

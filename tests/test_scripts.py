@@ -534,8 +534,15 @@ def test_a_test_with_another_rescaling_than_in_training_is_pointed_at(trained: R
     shutil.copytree(trained.space.folder, tmp_path, dirs_exist_ok=True)
     space = Workspace(tmp_path)
     said = "M: trained with apply_rescaling = True, tested with False"
-    assert said in space.call("main", *TEST, "settings.apply_rescaling=False").stderr
-    assert "rescaling" not in space.call("main", *TEST).stderr
+    far = "M: the spectra are far from those that the model learned from, Jeffries–Matusita distance "
+    record = tmp_path / "stat/PLACE B_on_M_no fine tuning_run.json"
+    unscaled = space.call("main", *TEST, "settings.apply_rescaling=False").stderr
+    assert said in unscaled
+    assert far in unscaled
+    assert all(row["domain_shift"] > 1 for row in json.loads(record.read_text())["results"].values())
+    scaled = space.call("main", *TEST).stderr
+    assert "rescaling" not in scaled
+    assert all(0 < row["domain_shift"] < 1 for row in json.loads(record.read_text())["results"].values())
 
 
 def test_a_test_on_what_was_trained_on_is_pointed_at(tuned: Runs) -> None:
@@ -543,6 +550,7 @@ def test_a_test_on_what_was_trained_on_is_pointed_at(tuned: Runs) -> None:
     for selection in ("no fine tuning", "0.4"):
         tuned("main", *on_a(selection))
         assert said in tuned.said["main", *on_a(selection)].stderr
+        assert "the spectra are far from those" not in tuned.said["main", *on_a(selection)].stderr
     tuned("main", *TEST, "settings.fine_tuning=0")
     assert "was trained on" not in tuned.said["main", *TEST, "settings.fine_tuning=0"].stderr
     assert "was trained on" not in tuned.said["main", *TRAIN].stderr

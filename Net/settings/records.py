@@ -73,7 +73,7 @@ class Settings:
             "distance",
             HEADS,
             ...,
-            "distance that heads the network and makes pseudo-labels, the Euclidean one or the spectral angle",
+            "distance that heads the network and makes pseudo-labels, Euclidean, the spectral angle or its cosine",
         )
     )
     model_name: str = field(

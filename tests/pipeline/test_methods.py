@@ -70,7 +70,7 @@ def test_what_it_depends_on_is_what_bears_on_it(base):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("iramd", "iramd is neither a detector nor a model in {models}; did you mean irmad?; detectors: ED, "),
+        ("iramd", "iramd is neither a detector nor a model in {models}; did you mean irmad?; detectors: COS, ED, "),
         ("ED+otsuu", "otsuu is not a threshold; did you mean otsu?; known: chi2, "),
         ("ED+otsu+major", "major is not a correction; did you mean majority?; known: majority, median, none, "),
         ("ED+otsu+none+x", "expected DETECTOR[/DETECTOR …][+THRESHOLD[+CORRECTION]][:KEY=VALUE …]"),

@@ -149,7 +149,7 @@ def test_another_head_makes_no_file_an_error(file, add):
     assert (found.distance, found.detector_name) == ("new", "new")
     with pytest.raises(InputError, match=r"section \[hyperas settings new\] is missing"):
         read_settings(file, ["settings.distance=new"])
-    with pytest.raises(InputError, match=r"\[settings\] distance: found 'x'; expected ED, SAM or new$"):
+    with pytest.raises(InputError, match=r"\[settings\] distance: found 'x'; expected COS, ED, SAM or new$"):
         read_settings(file, ["settings.distance=x"])
     # It has its section, of the keys of a search.
     more = CONFIGURATION.partition("[hyperas settings SAM]")[2]

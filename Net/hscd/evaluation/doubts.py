@@ -22,6 +22,10 @@ _ONE_BAND = 0.5
 _AGREEMENT = 0.5
 # Shift of a band between the dates, in its standard deviations; of the median pixel, as change moves the mean too.
 _SHIFT = 0.5
+# Jeffries–Matusita distance of a place from what a model was trained on. Two parts of one scene, or its labelled pixels
+# and all, are 0.07 apart at most, the demo's two places 0.2, two cities in the 13 bands of one sensor 0.35 to 1.2. No
+# transfer farther than that reached a kappa of one half (res/domain_shift.md).
+DOMAIN_SHIFT = 0.3
 # Pixels of misregistration that no detector takes up; side of what is looked at, and bytes that it may take.
 _PIXELS = 1.0
 _SIDE, _BYTES = 1024, 2**26
@@ -69,6 +73,20 @@ def of_fine_tuning(agreement: float | None) -> list[str]:
     return [
         f"the fine-tuned model disagrees with what it was before, kappa {agreement:.2f} between the two maps: either "
         "that model did not fit this place, or the pseudo-labels are wrong; check both"
+    ]
+
+
+def of_domain_shift(shift: float | None) -> list[str]:
+    """A doubt about a model at a place whose spectra are far from those that it was trained on.
+
+    Args:
+        shift: `hscd.scenes.domain_shift` of both; None where the model's spectra are not known.
+    """
+    if shift is None or shift <= DOMAIN_SHIFT:
+        return []
+    return [
+        f"the spectra are far from those that the model learned from, Jeffries–Matusita distance {shift:.2f} of 2, "
+        f"expected at most {DOMAIN_SHIFT:g}; fine-tune it here, or train it on a place that is more alike"
     ]
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from hscd.heads import register
-from hscd.heads.formula import TINY, inner, namespace
+from hscd.heads.formula import length, of_one_length
 
 
 @register("SAM", margin=math.pi / 2, same_below=math.pi / 4)
@@ -26,35 +24,5 @@ def SAM(x: Any, y: Any) -> Any:  # noqa: N802 - the name saved models refer to
         Kruse et al. (1993), "The Spectral Image Processing System (SIPS)", Remote Sensing of Environment 44.
         Kahan (2006), "How Futile are Mindless Assessments of Roundoff in Floating-Point Computation?", section 12.
     """
-    xp = namespace(x)
-    x, y = _in_range(x, xp), _in_range(y, xp)
-    length_x, length_y = _length(x, xp), _length(y, xp)
-    one_is_zero = xp.equal(xp.minimum(length_x, length_y), 0)  # `==` is no operation of a network
-    ratio = xp.where(one_is_zero, 1.0, length_x) / xp.where(one_is_zero, 1.0, length_y)
-    y = y * _constant(ratio, xp)[..., None]
-    return 2 * xp.arctan2(_length(x - y, xp), _length(x + y, xp))  # of two zero spectra the arc tangent of 0 and 0, 0
-
-
-def _in_range(x: Any, xp: Any) -> Any:
-    """Spectra whose squares neither overflow nor vanish: arrays in double precision, tensors of maximum 1."""
-    if xp is np:
-        return x.astype(np.float64)  # once: faster than in each of the operations that follow
-    largest = _constant(xp.max(xp.abs(x), axis=-1, keepdims=True), xp)
-    is_zero = largest < TINY
-    return xp.where(is_zero, 0.0, x / xp.where(is_zero, 1.0, largest))
-
-
-def _constant(factor: Any, xp: Any) -> Any:
-    """A factor of a spectrum, which the angle does not depend on: its gradient is 0, and need not be computed."""
-    return factor if xp is np else xp.stop_gradient(factor)
-
-
-def _length(x: Any, xp: Any) -> Any:
-    """Euclidean norm over the last axis; the gradient of that of zero is 0."""
-    energy = inner(x, x, xp)
-    if xp is np:
-        return np.sqrt(energy)
-    # The root has an infinite slope at 0. The inner `where` keeps it out of the gradient, which would otherwise be NaN
-    # even where the outer one does not select it.
-    is_zero = energy < TINY
-    return xp.where(is_zero, 0.0, xp.sqrt(xp.where(is_zero, 1.0, energy)))
+    x, y, xp = of_one_length(x, y)
+    return 2 * xp.arctan2(length(x - y, xp), length(x + y, xp))  # of two zero spectra the arc tangent of 0 and 0, 0

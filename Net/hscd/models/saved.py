@@ -24,6 +24,7 @@ import numpy as np
 from hscd.branches import branch_of
 from hscd.heads import HEADS
 from hscd.models import schema, weights
+from hscd.scenes.domain_shift import Statistics, from_text
 from hscd.system import storage
 from hscd.system.errors import InputError, brief
 from hscd.system.messages import warn
@@ -96,6 +97,7 @@ def save_model(
     *,
     bands: int | None = None,
     trained_on: Sequence[str] = (),
+    spectra: Statistics | None = None,
 ) -> None:
     """Save a model as `<path>.h5` and `<path>_param.pickle`, as the guide's program and Keras read them.
 
@@ -106,6 +108,7 @@ def save_model(
         rescaled: whether it was trained on rescaled bands; None where that is not known.
         bands: of a spectrum; None where the first weights are those of a dense layer, which tell.
         trained_on: `scenes.fingerprint` of the pairs that it was trained on; none where these are not known.
+        spectra: statistics of their pixel pairs; None where these are not known.
 
     Raises:
         ValueError: if nothing tells the number of bands.
@@ -119,7 +122,8 @@ def save_model(
         _complete(parameter_file, old.parameters)
     digest = _digest(parameters)
     write_parameter_file(_pending(parameter_file, digest), parameters)
-    storage.write_bytes(weight_file, weights.packed(named, digest, rescaled, bands, trained_on))
+    told = "" if spectra is None else spectra.text
+    storage.write_bytes(weight_file, weights.packed(named, digest, rescaled, bands, trained_on, told))
     _complete(parameter_file, digest)
     prefix = _pending(parameter_file, "").name
     for abandoned in [file for file in path.parent.iterdir() if file.name.startswith(prefix)]:
@@ -221,6 +225,18 @@ def trained_on(path: Path) -> frozenset[str]:
     """
     with weights.open_file(require_regular(model_files(path)[0])) as stored:
         return stored.trained_on
+
+
+def trained_spectra(path: Path) -> Statistics | None:
+    """Statistics of the pixel pairs that a saved model was trained on; None where its file does not say.
+
+    Raises:
+        InputError: if its weights are missing or unreadable.
+    """
+    with weights.open_file(require_regular(model_files(path)[0])) as stored:
+        found = from_text(stored.spectra)
+        # Those of another number of bands are of another model.
+        return found if found is not None and found.mean.shape[1] == schema.bands_of(stored, path) else None
 
 
 def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:

@@ -6,8 +6,8 @@ Its parameters are the ten of `saved.PARAMETERS`; how many bands a spectrum has 
 Version 2 says so in the file of the weights, beside its number. Where a model has another branch than the dense one, or
 another loss than the contrastive one, its parameters hold "network" or "loss" and what these declare as well.
 
-Files of either version may say whether bands were rescaled, and which pairs the model was trained on; nothing but
-warnings hang on it.
+Files of either version may say whether bands were rescaled, which pairs the model was trained on, and what their
+spectra were like; nothing but warnings hang on it.
 
 To raise the number: raise `weights.VERSION`, say here what changed, leave the older entries of `_BANDS` and whatever
 else reads older files, and add files of the new version to tests/data/models (`tests/hscd/models/test_versions.py`

@@ -19,6 +19,7 @@ _BANDS = "hscd_bands"
 _PARAMETERS = "hscd_parameters"
 _RESCALED = "hscd_rescaled"
 _TRAINED_ON = "hscd_trained_on"
+_SPECTRA = "hscd_spectra"
 
 
 def packed(
@@ -27,6 +28,7 @@ def packed(
     rescaled: bool | None = None,
     bands: int | None = None,
     trained_on: Sequence[str] = (),
+    spectra: str = "",
 ) -> bytes:
     """Weights as the content of a file.
 
@@ -36,6 +38,7 @@ def packed(
         rescaled: whether they were trained on rescaled bands; None where that is not known.
         bands: of a spectrum; None where that is not known.
         trained_on: fingerprints of the pairs that they were trained on; none where these are not known.
+        spectra: statistics of the spectra that they were trained on (`scenes.domain_shift`); "" for none.
     """
     import h5py  # here: --help has no use for it
 
@@ -53,6 +56,8 @@ def packed(
             h5.attrs[_RESCALED] = str(rescaled)
         if trained_on:
             h5.attrs[_TRAINED_ON] = " ".join(trained_on)
+        if spectra:
+            h5.attrs[_SPECTRA] = spectra
         group = h5.create_group("branch")
         group.attrs["weight_names"] = np.array([name.encode() for name in weights])
         for name, values in weights.items():
@@ -70,6 +75,7 @@ class WeightFile:
         parameters: digest of the parameters that belong to the weights; "" where the file has none.
         rescaled: whether they were trained on rescaled bands; None where the file does not say.
         trained_on: fingerprints of the pairs that they were trained on; empty where the file does not say.
+        spectra: statistics of the spectra that they were trained on, as a text; "" where the file does not say.
     """
 
     def __init__(self, path: Path, file: hdf5.File) -> None:
@@ -91,6 +97,7 @@ class WeightFile:
         self.parameters = "".join(file.root.texts(_PARAMETERS) or ())
         self.rescaled = {"True": True, "False": False}.get("".join(file.root.texts(_RESCALED) or ()))
         self.trained_on = frozenset("".join(file.root.texts(_TRAINED_ON) or ()).split())
+        self.spectra = "".join(file.root.texts(_SPECTRA) or ())
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:

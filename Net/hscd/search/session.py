@@ -15,6 +15,7 @@ from hscd.models import weights
 from hscd.models.saved import model_files, save_model
 from hscd.records import Trial
 from hscd.reports import tables
+from hscd.scenes.domain_shift import statistics
 from hscd.search.engines import Engine, Task, best_trial
 from hscd.search.record import Finished, SearchRecord, digest
 from hscd.search.trials import Trials, worker_count
@@ -55,7 +56,8 @@ def run(
         InputError: if every trial failed, or another process is searching for this model.
     """
     name = prefix.name
-    save = partial(save_model, prefix, rescaled=rescaled, bands=search.bands, trained_on=trained_on)
+    spectra = statistics(search.data["train_set"])
+    save = partial(save_model, prefix, rescaled=rescaled, bands=search.bands, trained_on=trained_on, spectra=spectra)
     with storage.exclusive(prefix):
         record = SearchRecord(prefix.with_name(f"{name}_search.json"), question, max_evals)
         _tell(record)

@@ -55,6 +55,13 @@ def test_a_model_that_disagrees_with_what_it_was_is_doubted(agreement, doubted):
     assert all(f"kappa {agreement:.2f} between the two maps" in said for said in found)
 
 
+@pytest.mark.parametrize(("shift", "doubted"), [(0.301, True), (0.3, False), (None, False)])
+def test_a_place_far_from_the_one_trained_on_is_doubted(shift, doubted):
+    found = doubts.of_domain_shift(shift)
+    assert len(found) == doubted
+    assert all("Jeffries–Matusita distance 0.30 of 2, expected at most 0.3;" in said for said in found)
+
+
 def test_figures_of_pairs_that_were_trained_on_are_doubted():
     assert doubts.of_shared_pairs(0, 3) == []
     (said,) = doubts.of_shared_pairs(1, 1)

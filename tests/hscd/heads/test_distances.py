@@ -11,8 +11,10 @@ from hypothesis.extra import numpy as hnp
 from hscd.detectors import spectral
 from hscd.detectors.spectral import pixel_distances
 from hscd.heads import HEADS, by_function
+from hscd.heads.cosine import cosine_dist
 from hscd.heads.euclidean import euclidean_dist
 from hscd.heads.spectral_angle import SAM
+from hscd.system.backend import keras
 
 # The floor under the root of the Euclidean distance, Keras' fuzz factor: identical spectra are sqrt(1e-7) apart.
 FLOOR = math.sqrt(1e-7)
@@ -37,7 +39,12 @@ def slow_angle(x, y):
     return 2 * math.atan2(apart, along)
 
 
-SLOW = {"ED": slow_euclidean, "SAM": slow_angle}
+def slow_cosine(x, y):
+    """1 − cos θ = 2 sin²(θ/2) of the slow angle, so that small ones keep their digits; of zero and something 1."""
+    return 2 * math.sin(slow_angle(x, y) / 2) ** 2
+
+
+SLOW = {"COS": slow_cosine, "ED": slow_euclidean, "SAM": slow_angle}
 
 
 def slow(name, first, second):
@@ -113,9 +120,18 @@ def test_euclidean_distance_by_hand():
 @pytest.mark.parametrize(
     ("other", "degrees"), [([1, 1], 45), ([0, 5], 90), ([-1, math.sqrt(3)], 120), ([2, 0], 0), ([-3, 0], 180)]
 )
-def test_spectral_angle_by_hand(other, degrees):
-    angle = SAM(np.array([1.0, 0.0]), np.array(other, dtype=np.float64))
-    assert angle == pytest.approx(math.radians(degrees), abs=1e-12)
+def test_spectral_angle_and_cosine_distance_by_hand(other, degrees):
+    pair = np.array([1.0, 0.0]), np.array(other, dtype=np.float64)
+    assert SAM(*pair) == pytest.approx(math.radians(degrees), abs=1e-12)
+    assert cosine_dist(*pair) == pytest.approx(1 - math.cos(math.radians(degrees)), abs=1e-12)
+
+
+# Of an angle of 1e-6 the cosine is 1 − 5e-13, which float32 rounds to 1: the distance is still half of the square. The
+# angle itself is that of float32 numbers, right to 6e-8 of 1e-6.
+def test_cosine_distance_of_a_small_angle_keeps_its_digits_in_float32():
+    first, second = np.array([[1, 0]], np.float32), np.array([[1, 1e-6]], np.float32)
+    found = keras.ops.convert_to_numpy(cosine_dist(*map(keras.ops.convert_to_tensor, (first, second))))
+    assert found == pytest.approx(5e-13, rel=1e-5)
 
 
 def test_identical_spectra():
@@ -282,10 +298,10 @@ def test_shape_mismatch_is_an_error(other):
 # --- lookup ----------------------------------------------------------------------------------------------------------
 
 
-# Section 8: margin 1 and accuracy threshold 0.5 for ED, π/2 and π/4 for SAM.
+# Section 8: margin 1 and accuracy threshold 0.5 for ED, π/2 and π/4 for SAM. The cosine is 1 at the right angle too.
 @pytest.mark.parametrize(
     ("name", "function", "margin", "same_below"),
-    [("ED", euclidean_dist, 1.0, 0.5), ("SAM", SAM, math.pi / 2, math.pi / 4)],
+    [("COS", cosine_dist, 1.0, 0.5), ("ED", euclidean_dist, 1.0, 0.5), ("SAM", SAM, math.pi / 2, math.pi / 4)],
 )
 def test_lookup_by_function_by_its_name_and_by_configured_name(name, function, margin, same_below):
     distance = HEADS[name]
@@ -298,5 +314,5 @@ def test_lookup_by_function_by_its_name_and_by_configured_name(name, function, m
 
 @pytest.mark.parametrize("unknown", ["ed", "", "euclidean", math.hypot, None])
 def test_lookup_of_an_unknown_distance_lists_the_known_ones(unknown):
-    with pytest.raises(ValueError, match="known: ED, SAM"):
+    with pytest.raises(ValueError, match="known: COS, ED, SAM"):
         by_function(unknown)

@@ -53,9 +53,10 @@ def rounding(model: keras.Model, pairs: np.ndarray, distance) -> np.ndarray:
     """How far two distances of a pair may lie apart whose matrix products are summed in different orders.
 
     Float32 rounds by 6e-8. Three layers of sums of at most ten terms of order 1 make that 1e-6 of the vectors that the
-    distance compares. An angle is off by that in units of the shorter vector; where that is 0, it may be anything.
+    distance compares. An angle is off by that in units of the shorter vector, and the cosine of it by no more; where
+    that is 0, it may be anything.
     """
-    if distance.name != "SAM":
+    if distance.name == "ED":
         return np.full(len(pairs), 1e-6)
     vectors = np.asarray(model.get_layer("branch")(pairs.reshape(-1, BANDS))).reshape(len(pairs), 2, -1)
     shorter = np.linalg.norm(vectors, axis=-1).min(axis=1)

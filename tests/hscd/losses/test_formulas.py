@@ -26,7 +26,7 @@ DEFAULTS = {
     "triplet": {"triplet_negatives": "pairs"},
 }
 cases = pytest.mark.parametrize(("loss", "more"), CASES)
-heads = pytest.mark.parametrize("head", ["ED", "SAM"])
+heads = pytest.mark.parametrize("head", HEADS)
 NETWORK = {
     "layer": 8, "layer_1": 6, "layer_2": 4, "dropout_rate": 0.1, "dropout_rate_1": 0.1, "fourth_layer": False,
     "lr": 5e-3, "batch_size": 32,
@@ -223,7 +223,11 @@ def test_batches_are_the_same_on_one_thread_and_on_three(monkeypatch):
 def test_a_training_leaves_distances_that_a_threshold_parts(loss, more, head):
     # Bands of the changed pairs are mirrored; a few epochs are enough to tell them.
     pairs, labels = labelled_pairs(600)
-    model = build_net((4,), parameters(loss, more, head), seed=1)
+    chosen = parameters(loss, more, head)
+    if (loss, head) == ("triplet", "COS"):
+        # Cosine distances of what ends in rectified units reach 1: triplets that shall differ by as much take longer.
+        chosen["margin"] = 0.5
+    model = build_net((4,), chosen, seed=1)
     rules = training.Rules(12, 0.0, 12, 0.2)
     train, validation = training.stratified_split(labels, 0, 0.2)
     training.fit(model, pairs, labels, train, validation, rules=rules, batch_size=32, seed=0)
