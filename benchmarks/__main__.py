@@ -11,6 +11,7 @@ import measure
 #   accuracy      all detectors and thresholds without labels (30)
 #   classes       learned classes of change told on another place (5)
 #   corrections   what corrections keep (10)
+#   correction_network  whether a network that corrects embeddings helps a classifier (30)
 #   detection     detect.py against plain NumPy (1)
 #   domain_shift  kappa of transfers against the distance of the places (15)
 #   fine_tuning   keys of fine-tuning (30)

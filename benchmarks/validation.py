@@ -54,13 +54,13 @@ class Judged(NamedTuple):
     elsewhere: Figures | None
 
 
-def _scene(name: str, seed: int) -> Scene:
+def rescaled(name: str, seed: int) -> Scene:
     """A scene, rescaled."""
     found = scenes.available()[name](seed)
     return replace(found, ranges=survey(found.before, found.after, windows_of(found.before, found.after)).ranges)
 
 
-def _labelled(scene: Scene, among: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def labelled(scene: Scene, among: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Positions and labels of the pixels of known label of a part of a scene, at most so many."""
     positions = np.flatnonzero(among & np.isin(scene.truth, (CHANGED, UNCHANGED)))
     if len(positions) > MOST:
@@ -68,7 +68,7 @@ def _labelled(scene: Scene, among: np.ndarray, rng: np.random.Generator) -> tupl
     return positions, scene.truth.ravel()[positions]
 
 
-def _divided(scene: Scene, within: np.ndarray, shares: Sequence[float], rng: np.random.Generator) -> np.ndarray:
+def divided(scene: Scene, within: np.ndarray, shares: Sequence[float], rng: np.random.Generator) -> np.ndarray:
     """Parts of the labelled pixels of a part of a scene, as the program draws them."""
     classes = np.select([within & (scene.truth == label) for label in (CHANGED, UNCHANGED)], [0, 1], -1)
     return drawn_parts(classes.shape, block_side(classes.shape), config.PARTS_GUARD, shares, rng, classes)
@@ -79,11 +79,11 @@ def judged(name: str, seed: int) -> Iterator[tuple[str, Judged]]:
     import siamese
     from hscd.learn import training
 
-    scene, rng = _scene(name, seed), np.random.default_rng(seed)
-    parts = _divided(scene, np.ones(scene.truth.shape, bool), SHARES, rng)
-    positions, labels = _labelled(scene, parts == TRAIN, rng)
+    scene, rng = rescaled(name, seed), np.random.default_rng(seed)
+    parts = divided(scene, np.ones(scene.truth.shape, bool), SHARES, rng)
+    positions, labels = labelled(scene, parts == TRAIN, rng)
     share, rules = config.VALIDATION_SPLIT, siamese.training_rules()
-    blocks = _divided(scene, parts == TRAIN, (1 - share, share), rng).ravel()[positions]
+    blocks = divided(scene, parts == TRAIN, (1 - share, share), rng).ravel()[positions]
     splits = {
         "random": training.stratified_split(labels, seed, share),
         "blocks": (np.flatnonzero(blocks == 1), np.flatnonzero(blocks == 2)),
@@ -91,7 +91,7 @@ def judged(name: str, seed: int) -> Iterator[tuple[str, Judged]]:
     other = PLACES[name]
     places = [(scene, parts == TEST)]
     if other:
-        there = _scene(other, seed)
+        there = rescaled(other, seed)
         places.append((there, np.ones(there.truth.shape, bool)))
     pixels = scene.take(positions)
     for validation, (train, held_out) in splits.items():
@@ -100,7 +100,7 @@ def judged(name: str, seed: int) -> Iterator[tuple[str, Judged]]:
         training.fit(model, pixels, labels, train, held_out, rules=rules, batch_size=batch, seed=seed)
         found = [_figures(model, pixels[held_out], labels[held_out])]
         for place, among in places:
-            at, truth = _labelled(place, among, np.random.default_rng(seed))
+            at, truth = labelled(place, among, np.random.default_rng(seed))
             found.append(_figures(model, place.take(at), truth))
         yield validation, Judged(found[0], found[1], found[2] if other else None)
 
