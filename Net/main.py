@@ -58,8 +58,9 @@ def train(settings: Settings) -> None:
         pair_files(settings[name])
         require_labels(settings[name], settings)
     pretraining.require(settings)
-    with recorded("training", settings, data_sets, run_file) as record:
-        for name in dict.fromkeys((*data_sets, *pretraining.sections(settings))):
+    every = list(dict.fromkeys((*data_sets, *pretraining.sections(settings))))
+    with recorded("training", settings, every, run_file) as record:
+        for name in every:
             record.add_inputs(pair_files(settings[name]))
         learned = dp.labelled_pixels(settings.train_set, settings)
         divided = settings[settings.train_set].parts is not None or settings.validation != parts.RANDOM

@@ -269,7 +269,7 @@ def fine_tune(
                 callbacks=[*callbacks, training.TellEpochs(tell)],
             )  # fmt: skip
         except training.TrainingDivergedError as error:
-            raise InputError(f"fine-tuning diverged ({error}); the model's learning rate is too high") from error
+            raise InputError(f"fine-tuning diverged ({error}); its learning rate is too high") from error
     seconds = time.perf_counter() - started
     return FineTuning(model, phases[-1], seconds, sum(fit.epochs for fit in phases))
 

@@ -209,7 +209,7 @@ def test_a_pair_that_cannot_be_fine_tuned_does_not_cost_the_others(ready: Worksp
     done = ready.call("main", TEST, "settings.fine_tuning=0")
     assert done.returncode == 2
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    expect(error, "PLACE B", "east", "two pixels of each class", "of 2 pairs, 1 are mapped")
+    expect(error, "PLACE B", "east", "two pixels of each class", "of 2 pairs, 1 were mapped")
     assert any("east" in line and "this pair has no map" in line for line in warnings_of(done.stderr))
     assert {file.name.split("_")[1] for file in (ready.folder / "stat").glob("PLACE B_*.csv")} == {"west"}
     (record,) = (ready.folder / "stat").glob("PLACE B_on_*_run.json")
@@ -245,7 +245,8 @@ def test_testing_on_identical_images(ready: Workspace) -> None:
     change_mat(ready, "after", lambda _: before)
     done = ready.call("main", TEST, "settings.test_set=PLACE A")
     assert done.returncode == 0, done.stderr
-    same, refuted = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    far, same, refuted = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    expect(far, "PLACE A", "town", "spectra are far from")  # dates that are the same are not what it was trained on
     expect(same, "[PLACE A] town", "the same", "nothing changed")
     expect(refuted, "town", "kappa 0.000", "no better than chance")
     assert "changed 0.0 %" in done.stdout

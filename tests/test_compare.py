@@ -329,9 +329,9 @@ def test_a_scene_in_parts_is_judged_by_its_test_part(space, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--data", "PLACE C"], "--data PLACE C: neither a data set of net.conf nor one of two images that are there"),
+        (["--data", "PLACE C"], "--data PLACE C: neither a data set of net.conf nor one of two existing images"),
         (["--methods", "irmat"], "irmat is neither a detector nor a model in"),
-        (["--methods", "ED", "ED+otsu"], "ED+otsu: the same method as ED+otsu; leave out one of the two"),
+        (["--methods", "ED", "ED+otsu"], "ED+otsu: the same method as ED+otsu; remove one of the two"),
         (["--methods", ""], "--methods, --data: found no name; expected names"),
         (["--labels", "x.png"], "--labels: goes with --data BEFORE AFTER"),
         (["--set", "compare.seeds=0"], "[compare] seeds: found '0'; expected an integer from 1 to 1000"),

@@ -278,6 +278,7 @@ class _Run:
         """The model, fine-tuned on pseudo-labels of a scene, which it is `seen` as."""
         import siamese
         from dataprocessing import pairs_to_learn
+        from hscd.detectors.network import TrainedNetwork
 
         settings, method, seed = self._cell.settings, self._cell.method, self._cell.seed
         assert method.pseudo is not None
@@ -286,8 +287,11 @@ class _Run:
         positions, labels = plan.select(pseudo_labels_of(*scored))
         network = self._loaded()
         batch_size = int(siamese.read_parameters(self._prefix)["batch_size"])
-        siamese.fine_tune(network.model, batch_size, pairs_to_learn(seen, positions, settings), labels, seed=seed)
-        return network
+        tuned = siamese.fine_tune(
+            network.model, batch_size, pairs_to_learn(seen, positions, settings), labels, seed=seed,
+            how=self._plan.transfer,
+        )  # fmt: skip
+        return TrainedNetwork(network.name, tuned.model)
 
     @property
     def _prefix(self) -> Path:

@@ -60,9 +60,12 @@ def report(settings: Settings, plan: Plan, section: DataSet, scene: Scene, resul
     rows = _write(paths, found, scene, result)
     shown = ", ".join(f"{row.get('class', row['kind'])}: {tables.area(row['area'], row['unit'])}" for row in rows)
     messages.result(f"{scene.name}: kinds of change by {found.method}: {shown or 'none, as nothing changed'}")
+    told: tables.Row = {"kinds": rows}
+    if settings.kinds == "classes":
+        told["kinds_classes"] = classes_file(settings)
     if scene.classes is None or not rows:
-        return {"kinds": rows}
-    return {"kinds": rows, "classes": _compare(of_classes, found, scene, section)}
+        return told
+    return told | {"classes": _compare(of_classes, found, scene, section)}
 
 
 def learn(settings: Settings) -> tables.Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ class Method:
             base, detector=self.detectors[0] if self.detectors else None, model_name=self.model or base.model_name,
             threshold=self.threshold, correction=self.correction, normalisation=self.normalisation,
             apply_rescaling=self.sees_ranges, seed=seed, kinds="none", ensemble=self.ensemble,
-            ensemble_detectors=self.detectors or None, options=base.options | self.options,
+            ensemble_bands=1.0, ensemble_detectors=self.detectors or None, options=base.options | self.options,
         )  # fmt: skip
 
     def pseudo_settings(self, base: Settings, seed: int) -> Settings:
@@ -99,6 +99,7 @@ class Method:
             "ensemble": self.ensemble,
             "pseudo": None if self.pseudo is None else self.pseudo.depends(base),
             "selection": self.selection,
+            "learning": None if self.pseudo is None else asdict(base.learning),
             "options": {name: str(value) for name, value in sorted(self.options.items())},
         }
 
@@ -204,7 +205,14 @@ def _tuning(
     selection = {name: _setting(text, values, name, default) for name, default in _TUNING.items()}
     if selection["fine_tuning"] == config.NO_FINE_TUNING:
         raise InputError(f"method {text!r}: fine_tuning: found {config.NO_FINE_TUNING}, which is none, and {_PSEUDO}")
-    chosen.append((SELECTIONS, by_code(selection["fine_tuning"])))
+    name = by_code(selection["fine_tuning"])
+    if name == "agreement":
+        raise InputError(f"method {text!r}: fine_tuning: by agreement is for main.py; expected 0, 1 or 2")
+    if base.learning.ft_rounds > 1:
+        raise InputError(
+            f"method {text!r}: ft_rounds = {base.learning.ft_rounds}: a comparison fine-tunes in one round"
+        )
+    chosen.append((SELECTIONS, name))
     own = {option.name for family, name in chosen for option in family.options(name)} | {_RESCALING}
     of_source = [f"{name}={values.pop(name)}" for name in list(values) if name not in own]
     try:

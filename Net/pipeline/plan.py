@@ -78,10 +78,15 @@ class Plan:
         detail(f"{scene.name}: scores by {detector.name} in {score_map.seconds:.2f} s")
         return score_map
 
+    @property
+    def all_bands(self) -> bool:
+        """Whether each member of an ensemble sees all bands."""
+        return self._settings.ensemble_bands == 1
+
     def seen_by(self, scene: Scene, number: int) -> Scene:
         """The scene with the bands that the members of an ensemble of one number see, at least two; all by default."""
         share, bands = self._settings.ensemble_bands, scene.bands
-        if share == 1 or bands < 2:
+        if self.all_bands or bands < 2:
             return scene
         rng = np.random.default_rng([self._settings.seed, number, bands])
         return scene.with_bands(np.sort(rng.choice(bands, max(2, round(share * bands)), replace=False)))
@@ -167,6 +172,10 @@ class Plan:
         label = SELECTIONS[name].label(**self._options(SELECTIONS, name))
         label += " natural" if self._settings.pseudo_natural_ratio else ""
         label += "" if limit is None else f" n={limit}"
+        loss = self._settings.learning.ft_loss
+        own = () if loss is None else losses.LOSSES.options(loss)
+        given = [(option, self._settings.options[option.name]) for option in own]
+        label += "".join(f" {option.name}={value}" for option, value in given if value != option.default)
         return label + self._settings.learning.label
 
     @property

@@ -79,8 +79,8 @@ class Checks:
         """Which keys of a fine-tuning go together."""
         if general.get("ft_release_learning_rate") is not None and not general.get("ft_freeze"):
             self.problem(
-                f"[{self.settings_section}] ft_release_learning_rate: is that of releasing frozen layers, and none is; "
-                "expected ft_freeze >= 1, or ft_learning_rate in its place"
+                f"[{self.settings_section}] ft_release_learning_rate: has no effect without frozen layers; "
+                "set ft_freeze >= 1, or use ft_learning_rate"
             )
 
     def check_results(self, general: dict[str, Any], data_sets: dict[str, DataSet]) -> None:

@@ -196,7 +196,7 @@ class Settings:
         metadata=key(
             "margin", lambda text: parsing.number(text, 0), "a number > 0", None,
             "distance that a loss pushes changed pairs to, of a model that a search trains",
-            "1 for ED, π/2 for SAM",
+            "1 for ED and COS, π/2 for SAM",
         ),
     )  # fmt: skip
     network: str = field(

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hscd.system.errors import InputError
+from settings.explaining import ExplainSettings
 from settings.families import names, options_after
-from settings.keys import data_set_keys, settings_keys
+from settings.keys import data_set_keys, fields_of, settings_keys
+from settings.learning import LearningSettings
 from settings.reader import parser_settings
 from settings.records import SETTINGS_SECTION, Settings
 
@@ -18,10 +20,11 @@ _NAME = "images"
 _NOT_HERE = {
     "train_set", "test_set", "distance", "model_name", "training", "fine_tuning", "model_path", "stat_path", "loss",
     "network", "backend", "engine", "workers", "imgAPath", "imgBPath", "labelPath", "pseudoPath", "pairs", "split",
-    "parts", "parts_block", "margin", "pseudo_natural_ratio", "pseudo_limit",
+    "parts", "parts_block", "margin", "pseudo_natural_ratio", "pseudo_limit", "pretraining", "validation",
+    *fields_of(ExplainSettings), *fields_of(LearningSettings),
 }  # fmt: skip
 # Keys that choose a method among them: its options have no part either.
-_FAMILIES_NOT_HERE = ("fine_tuning", "loss", "engine")
+_FAMILIES_NOT_HERE = ("fine_tuning", "loss", "engine", "pretraining")
 
 
 def settings_for(before: Path, after: Path, labels: Path | None, out: Path, overrides: Iterable[str] = ()) -> Settings:

@@ -128,6 +128,8 @@ def test_every_page_and_script_is_listed() -> None:
     assert [
         name(page) for page in PAGES[1:] if f": {page.name}\n" not in site or f"docs/{page.name}" not in readme
     ] == []
+    measured = [page.name for page in (PROJECT / "res").glob("*.md") if page.name != "README.md"]
+    assert [page for page in measured if f": res/{page}\n" not in site] == []
     scripts = [path for path in (PROJECT / "Net").glob("*.py") if '__name__ == "__main__"' in path.read_text("utf-8")]
     assert len(scripts) >= 9
     assert [script.name for script in scripts if f"| `python Net/{script.name}" not in readme] == []

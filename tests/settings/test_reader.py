@@ -380,7 +380,7 @@ def test_layers_are_released_only_where_some_are_frozen(tmp_path: Path) -> None:
     file = tmp_path / "net.conf"
     file.write_text(edit(CONFIGURATION, "settings", "ft_release_learning_rate", "1e-4"), encoding="utf-8")
     (line,) = problems(file)
-    assert "ft_release_learning_rate: is that of releasing frozen layers, and none is" in line
+    assert "ft_release_learning_rate: has no effect without frozen layers" in line
     assert read_settings(file, ["settings.ft_freeze=1"]).learning.ft_freeze == 1
 
 

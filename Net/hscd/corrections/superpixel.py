@@ -11,7 +11,7 @@ from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.registry import Option
 from hscd.system import parsing
 
-# Of SLIC: how much nearness counts beside likeness, whose unit is the mean distance of a score from the threshold.
+# Of SLIC: how much nearness counts beside likeness, of scores between 0 and 1 in each tile.
 _COMPACTNESS = 0.3
 
 
@@ -43,11 +43,10 @@ def superpixel(labels: np.ndarray, scores: np.ndarray, radius: int, superpixel_s
         of, known = labels[where], labels[where] != UNKNOWN
         if not (of == CHANGED).any() or not (of == UNCHANGED).any():
             continue
-        count = max(1, int(known.sum()) // superpixel_size)
-        numbers = slic(
-            evidence[where], count, _COMPACTNESS, channel_axis=None, start_label=0, enforce_connectivity=True,
-            mask=None if known.all() else known,
-        )  # fmt: skip
+        count = max(1, of.size // superpixel_size)
+        # Without a mask, for which SLIC takes memory that grows with the square of their number; masked pixels, whose
+        # evidence is 0, have no vote.
+        numbers = slic(evidence[where], count, _COMPACTNESS, channel_axis=None, start_label=0)
         parts = numbers[known]
         balance = np.bincount(parts, weights=np.where(of[known] == CHANGED, 1.0, -1.0))[parts]
         found[where][known] = np.where(balance > 0, CHANGED, np.where(balance < 0, UNCHANGED, of[known]))

@@ -43,9 +43,9 @@ def evidence(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     positive = sample[sample > 0]
     if not positive.size or not 0 < least < np.inf:  # one class alone, or nothing to go by
         return np.where(known, np.where(labels == CHANGED, np.float32(1), np.float32(-1)), np.float32(0))
-    below = sample[sample < least]
     # Halfway to the greatest unchanged score, which a threshold lies above.
-    cut = 0.5 * (np.log(least) + np.log(below.max())) if below.size and below.max() > 0 else np.log(least)
+    below = float(np.max(scores, initial=0, where=known & (scores < least)))
+    cut = 0.5 * (np.log(least) + np.log(below)) if below > 0 else np.log(least)
     lowest = np.log(positive.min())
     unit = float(np.abs(np.log(positive) - cut).mean()) or 1.0
     with np.errstate(divide="ignore", invalid="ignore"):

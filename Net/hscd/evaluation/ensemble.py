@@ -139,7 +139,10 @@ def member_probability(score_map: ScoreMap, labels: np.ndarray) -> np.ndarray:
 
 
 def ensembled(
-    scene: Scene, members: Sequence[tuple[str, int]], member: Callable[[str, int], tuple[ScoreMap, Cut]]
+    scene: Scene,
+    members: Sequence[tuple[str, int]],
+    member: Callable[[str, int], tuple[ScoreMap, Cut]],
+    all_bands: bool = True,
 ) -> Ensemble:
     """Fit, cut and weigh each member, one at a time.
 
@@ -147,6 +150,8 @@ def ensembled(
         scene: the pair.
         members: a detector and the number of its seed each, those of one detector together.
         member: scores and threshold of such a member.
+        all_bands: whether every member sees all bands: then two of a detector that give the same scores say that the
+            seed has no part in them.
     """
     sums, seconds = Members(scene.truth.shape), 0.0
     told: list[dict[str, Any]] = []
@@ -166,7 +171,7 @@ def ensembled(
             if whole is not None:
                 half = score_map.seconds / 2
                 whole.expect(**{part + turn: half for turn in left for part in ("fitting", "scoring")})
-            same = before is not None and np.array_equal(score_map.scores, before, equal_nan=True)
+            same = all_bands and before is not None and np.array_equal(score_map.scores, before, equal_nan=True)
             times = len(numbers) - number if same else 1
             labels = classify(score_map.scores, cut.value)
             sums.add(member_probability(score_map, labels), labels, times)

@@ -95,7 +95,7 @@ def pretrained(
         model, pairs, np.zeros(len(pairs), np.uint8), train, validation,
         rules=rules, batch_size=BATCH, seed=seed, callbacks=callbacks,
     )  # fmt: skip
-    judged = _taken(pairs, validation[:_JUDGED]).reshape(-1, pairs.shape[-1])
+    judged = _taken(pairs, validation[:: -(-len(validation) // _JUDGED)]).reshape(-1, pairs.shape[-1])
     return Pretrained(branch, fit, _reconstruction(spectra, judged))
 
 

@@ -32,7 +32,8 @@ class Regime:
 
     Attributes:
         sampling: "natural", every pair once an epoch; or "balanced", as many pairs, of both classes the same number in
-            every batch: some of the larger class are left out, those of the smaller one come several times.
+            every batch, or one more of one: some of the larger class are left out, those of the smaller one come
+            several times.
         augment_gain: spectra are multiplied by a number in [1 − gain, 1 + gain], each date by its own, [0, 1[.
         augment_noise: standard deviation of normal noise in every value, in those of the band, >= 0.
         augment_bands: share of the bands of a pair that are its mean in both dates, as if they were missing, [0, 1[.

@@ -62,7 +62,10 @@ class Rival:
         self.name = name
         taken = np.arange(len(labels))
         if len(labels) > _PAIRS:
-            taken = np.sort(np.random.default_rng(seed).choice(len(labels), _PAIRS, replace=False))
+            rng, share = np.random.default_rng(seed), _PAIRS / len(labels)
+            of_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]  # of a rare one at least one
+            taken = np.concatenate([rng.choice(of, max(1, round(share * len(of))), replace=False) for of in of_class])
+            taken.sort()
         learned = pairs.take(taken) if isinstance(pairs, Samples) else pairs[taken]
         self._classifier = RIVALS[name]().fit(_differences(learned), labels[taken] == CHANGED)
 

@@ -55,7 +55,7 @@ LIKE_THE_FIRST = Transfer()
 
 
 def continued(model: keras.Model, objective: Mapping[str, Any]) -> keras.Model:
-    """The model with its branch under another head or loss; the model itself where these are not others.
+    """The model with its branch under another head or loss; the model itself where none is named.
 
     The margin stays where the distance does, and becomes that of the new distance otherwise, unless it is given.
     """
@@ -135,10 +135,10 @@ def train_further(
     phases = [(how.freeze, how.learning_rate)]
     if how.release_learning_rate is not None:
         phases.append((0, how.release_learning_rate))
-    found = []
+    found, first = [], float(model.optimizer.learning_rate)
     for freeze, rate in phases:
         if rate is not None or how.optimizer is not None:
-            rate = float(model.optimizer.learning_rate) if rate is None else rate
+            rate = first if rate is None else rate
             model.optimizer = optimizer_of(how.optimizer or model.optimizer.kind, rate)
         with frozen(model, freeze):
             found.append(
@@ -147,4 +147,6 @@ def train_further(
                     rules=rules, batch_size=batch_size, seed=seed, callbacks=callbacks, regime=how.regime,
                 )
             )  # fmt: skip
+    if len(phases) > 1:  # a further round begins as this one did
+        model.optimizer.learning_rate = first
     return found

@@ -88,6 +88,6 @@ def doubt_of_code(wanted: int | None, bands: int) -> str:
     if code_size(wanted, bands) < bands:
         return ""
     return (
-        f"a code of {code_size(wanted, bands)} units (pretraining_code) is not narrower than spectra of {bands} "
+        f"a code of up to {code_size(wanted, bands)} units (pretraining_code) is not narrower than spectra of {bands} "
         f"{'band' if bands == 1 else 'bands'}: they can be copied, and nothing need be learned of them"
     )

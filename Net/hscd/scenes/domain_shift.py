@@ -24,7 +24,7 @@ class Statistics(NamedTuple):
     @property
     def text(self) -> str:
         """All numbers, as `from_text` reads them."""
-        return " ".join(f"{value:.9g}" for value in np.ravel(self))
+        return " ".join(f"{value:.17g}" for value in np.ravel(self))
 
 
 def statistics(pairs: np.ndarray) -> Statistics:

@@ -51,6 +51,6 @@ def test_attributions_of_a_network_sum_up_to_the_difference_of_distances(head):
     pairs = np.random.default_rng(0).random((40, 2, 6), dtype=np.float32)
     found = integrated_gradients(network, pairs, steps=200)
     np.testing.assert_allclose(found.values.sum(axis=(1, 2)), found.distances - found.baselines, rtol=0.02, atol=2e-3)
-    assert found.distances.min() > 0.02
+    assert found.distances.min() > (0.002 if head == "COS" else 0.02)  # 1 - cos is half the square of a small angle
     assert found.error < 0.01
     assert integrated_gradients(network, pairs, steps=2).error > found.error

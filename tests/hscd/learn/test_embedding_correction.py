@@ -91,6 +91,7 @@ def test_each_layer_is_normalised_and_what_comes_out_has_length_1():
     assert kinds == ["InputLayer", *hidden, *hidden, "Dense", "BatchNormalization", "UnitNormalization"]
     assert [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)] == [4, 3, 5]
     assert {layer.momentum for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)} == {0.8}
+    model.get_layer(index=-2).set_weights([np.ones(5), np.full(5, 0.1), np.zeros(5), np.ones(5)])  # none is all 0
     out = corrected(model, np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32))
     np.testing.assert_allclose(np.linalg.norm(out, axis=1), 1, rtol=1e-5)
 

@@ -122,7 +122,7 @@ def test_a_code_is_narrower_than_the_spectrum_by_default(bands, expected):
 
 def test_a_code_that_is_not_narrower_is_doubted():
     assert doubt_of_code(7, 8) == ""
-    assert "a code of 8 units (pretraining_code) is not narrower than spectra of 8 bands" in doubt_of_code(8, 8)
+    assert "a code of up to 8 units (pretraining_code) is not narrower than spectra of 8 bands" in doubt_of_code(8, 8)
 
 
 def layers_of(chosen):
