@@ -81,7 +81,8 @@ def test_bands_are_chosen_before_they_are_made_common(tmp_path, capsys):
 def test_images_without_wavelengths_have_no_common_ones(tmp_path, capsys):
     write(tmp_path / "fine.tif", spectra(), FINE)
     np.save(tmp_path / "broad.npy", spectra())
-    status = detect.main([str(tmp_path / "fine.tif"), str(tmp_path / "broad.npy"), "--set", "bands=common"])
+    images = [str(tmp_path / name) for name in ("fine.tif", "broad.npy")]
+    status = detect.main([*images, "--out", str(tmp_path / "out"), "--set", "bands=common"])
     assert status == 2
     said = f"error: [images] bands = common: the wavelengths of {tmp_path / 'broad.npy'} are not known\n"
     assert capsys.readouterr().err.endswith(said)

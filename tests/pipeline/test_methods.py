@@ -132,8 +132,9 @@ def test_an_ensemble_of_detectors_and_seeds_is_a_method(base):
     assert first.options["floor_p"] == 0.25
     assert second.depends(base) != methods_of(["cva"], base)[0].depends(base)
     # An ensemble of the configuration is none of a method that does not name one.
-    several = replace(base, ensemble=4, ensemble_detectors=("ED", "SAM"))
-    assert methods_of(["cva"], several)[0].settings(several, 0).members == [("cva", 0)]
+    several = replace(base, ensemble=4, ensemble_detectors=("ED", "SAM"), ensemble_bands=0.5)
+    of_one = methods_of(["cva"], several)[0].settings(several, 0)
+    assert (of_one.members, of_one.ensemble_bands) == ([("cva", 0)], 1)
 
 
 def test_a_model_can_be_fine_tuned_on_pseudo_labels(base):
@@ -153,10 +154,16 @@ def test_a_model_can_be_fine_tuned_on_pseudo_labels(base):
     others = ["MINE:pseudo_labels=ED", "MINE:pseudo_labels=SAM", "MINE:pseudo_labels=ED:pseudo_limit=9"]
     found = [of.depends(base) for of in (method, plain, *methods_of(others, base))]
     assert all(found.count(depends) == 1 for depends in found)
+    slower = replace(base, learning=replace(base.learning, ft_learning_rate=1e-5))
+    assert method.depends(slower) != method.depends(base)
+    assert plain.depends(slower) == plain.depends(base)
+    with pytest.raises(InputError, match="ft_rounds = 2: a comparison fine-tunes in one round"):
+        methods_of([text], replace(base, learning=replace(base.learning, ft_rounds=2)))
     for end, said in (
         ("pseudo_labels=MINE", "pseudo_labels: MINE is a model; expected a detector"),
         ("pseudo_labels=ED:x=1", "method 'ED:apply_rescaling=False:x=1': it has no option x"),
         ("pseudo_labels=ED:fine_tuning=-1", "fine_tuning: found -1, which is none, and pseudo_labels"),
+        ("pseudo_labels=ED:fine_tuning=3", "fine_tuning: by agreement is for main.py; expected 0, 1 or 2"),
         ("pseudo_labels=ED:fine_tuning=9", "fine_tuning: found '9'; expected -1 (none), 0 (all pseudo-labels)"),
         ("fine_tuning=1", "it has no option fine_tuning; known: apply_rescaling, pseudo_labels"),
     ):

@@ -9,7 +9,22 @@ from settings.two_images import settings_for
 
 
 @pytest.mark.parametrize(
-    "key", ["engine", "workers", "loss", "fine_tuning", "pseudo_radius", "temperature", "imgAPath"]
+    "key",
+    [
+        "engine",
+        "workers",
+        "loss",
+        "fine_tuning",
+        "pseudo_radius",
+        "temperature",
+        "imgAPath",
+        "ft_epochs",
+        "sampling",
+        "embedding",
+        "pretraining",
+        "pretraining_code",
+        "validation",
+    ],
 )
 def test_a_key_of_networks_or_of_the_command_itself_is_refused(tmp_path, monkeypatch, key):
     monkeypatch.setitem(LOSSES._members, "new", object())

@@ -111,6 +111,32 @@ def test_the_majority_of_a_superpixel(monkeypatch):
     assert superpixel.superpixel(labels, scores, 3).tolist() == expected
 
 
+@pytest.mark.parametrize("known", [3, 5, 11])
+def test_superpixels_of_few_known_pixels(known):
+    rng = np.random.default_rng(known)
+    scores = np.full((30, 30), np.nan, np.float32)
+    scores.flat[rng.choice(900, known, replace=False)] = np.arange(known)
+    labels = labelled(scores, 1.5)
+    found = superpixel.superpixel(labels, scores, 3)
+    np.testing.assert_array_equal(found == UNKNOWN, labels == UNKNOWN)
+
+
+def test_superpixels_under_a_mask_take_no_more_memory_than_without():
+    scores = np.random.default_rng(0).gamma(4, 0.25, (400, 400)).astype(np.float32)
+    scores[100:200, 100:300] *= 16
+    scores[0, 0] = np.nan  # with a mask, SLIC would hold the distances of each two of 26,666 centres, 5 GB
+    found = superpixel.superpixel(labelled(scores, 4), scores, 3)
+    assert found[0, 0] == UNKNOWN
+    assert (found[110:190, 110:290] == CHANGED).mean() > 0.95
+
+
+def test_evidence_of_many_pixels_looks_at_all_unchanged_ones(monkeypatch):
+    monkeypatch.setattr(tools, "_SAMPLE", 10)
+    scores = np.full((10, 10), 1.5, np.float32)
+    scores[0, 0], scores[3, 1] = 10, 9.9  # the sample has every tenth pixel, not this one
+    assert tools.evidence(labelled(scores, 9.95), scores)[3, 1] < 0
+
+
 def test_superpixels_follow_the_border():
     rng = np.random.default_rng(0)
     truth = np.ones((60, 60), np.uint8)

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from detector_scenes import scene_of
 from hscd.evaluation import ensemble
 from hscd.evaluation.ensemble import Members
+from hscd.scores import Cut, ScoreMap
 
 NAN = float("nan")
 
@@ -14,6 +16,20 @@ def members_of(probabilities, labels):
     for probability, of_member in zip(probabilities, labels, strict=True):
         found.add(np.array([probability], np.float32), np.array([of_member], np.uint8))
     return found
+
+
+@pytest.mark.parametrize(("all_bands", "fitted"), [(True, 2), (False, 5)])
+def test_members_alike_are_taken_for_all_only_if_they_see_the_same(all_bands, fitted):
+    scores = np.array([[1.0, 5.0], [2.0, 9.0]], np.float32)
+    scene, asked = scene_of(np.zeros((2, 2, 1), np.float32), np.ones((2, 2, 1), np.float32)), []
+
+    def member(name, number):
+        asked.append(number)
+        return ScoreMap(scores, scene.grid, name), Cut(4.0)
+
+    found = ensemble.ensembled(scene, [("ED", number) for number in range(5)], member, all_bands)
+    assert (len(asked), len(found.members), found.sums.count) == (fitted, 5, 5)
+    assert found.alike == (["ED"] if all_bands else [])
 
 
 def test_three_members_by_hand():

@@ -45,6 +45,17 @@ def test_a_rival_finds_change_in_either_direction_and_passes_masked_pixels_over(
     np.testing.assert_array_equal(np.isnan(masked), ~valid)
 
 
+@pytest.mark.parametrize("name", rivals.RIVALS)
+def test_a_rare_class_is_in_every_sample(name, monkeypatch):
+    monkeypatch.setattr(rivals, "_PAIRS", 50)
+    labels = np.ones(4000, int)
+    labels[[7, 3000]] = 0  # of which a random fiftieth would hold none
+    pairs = pairs_of(np.random.default_rng(0).normal(0, 1, (4000, 3)) + 9 * (labels[:, None] == 0))
+    scene = scene_of(np.zeros((1, 2, 3), np.float32), np.array([[[0, 0, 0], [9, 9, 9]]], np.float32))
+    for seed in range(3):
+        assert scored(Rival(name, pairs, labels, seed), scene, None).scores.shape == (1, 2)
+
+
 def test_of_many_pairs_a_sample_by_the_seed_is_enough(monkeypatch):
     monkeypatch.setattr(rivals, "_PAIRS", 50)
     rng = np.random.default_rng(0)

@@ -88,6 +88,14 @@ def test_a_second_phase_releases_all_layers_at_its_own_rate():
     assert len(moved(before, model)) == 6
 
 
+@pytest.mark.parametrize("optimizer", [None, "sgd"])
+def test_a_further_round_begins_at_the_rate_of_the_first_training(optimizer):
+    how = Transfer(freeze=1, release_learning_rate=0.0005, optimizer=optimizer)
+    _, model, _, seen = further(how)
+    assert seen.rates == pytest.approx([0.005] * 2 + [0.0005] * 2)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.005)
+
+
 def test_rate_and_optimizer_are_those_of_the_first_training_unless_they_are_given():
     assert further()[3].rates == pytest.approx([0.005] * 2)
     _, model, _, seen = further(Transfer(optimizer="sgd"))

@@ -83,3 +83,10 @@ def test_a_model_remembers_them(tmp_path):
     np.testing.assert_allclose(np.stack(found), np.stack(statistics(pairs)), rtol=1e-8)
     assert saved.trained_spectra(tmp_path / "without") is None
     assert saved.trained_spectra(tmp_path / "other") is None  # whose numbers are not those of 4 bands
+
+
+def test_a_constant_band_is_no_shift_once_saved_and_read():
+    pairs = np.full((50, 2, 3), np.float32(0.1))
+    pairs[:, :, 1:] = np.random.default_rng(0).random((50, 2, 2), dtype=np.float32)
+    found = statistics(pairs)
+    assert domain_shift(from_text(found.text), found) == 0
