@@ -19,6 +19,7 @@ from typing import Protocol
 
 import numpy as np
 
+from hscd.detectors.tools.threads import single_blas
 from hscd.registry import Registry
 from hscd.scenes.scene import Block, Scene
 from hscd.scores import ScoreMap
@@ -57,9 +58,10 @@ def scored(detector: Detector, scene: Scene, rng: np.random.Generator) -> ScoreM
         InputError: if the score of a valid pixel is NaN or infinite.
     """
     started = time.perf_counter()
-    progress.begin("fitting")
-    scorer = detector.fit(scene, rng)
-    progress.begin("scoring")
-    scores = scene.score(scorer, detector.halo, detector.unit)
+    with single_blas():
+        progress.begin("fitting")
+        scorer = detector.fit(scene, rng)
+        progress.begin("scoring")
+        scores = scene.score(scorer, detector.halo, detector.unit)
     seconds = time.perf_counter() - started
     return ScoreMap(scores, scene.grid, detector.name, seconds, detector.scale, detector.degrees)

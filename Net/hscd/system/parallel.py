@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -10,11 +11,20 @@ from hscd.system.hardware import threads
 
 Result = TypeVar("Result")
 
+# Threads that work called from here may take: work inside other work shares what there is.
+_here = threading.local()
+
 
 def over_blocks(work: Callable[[slice], Result], length: int, size: int) -> list[Result]:
     """Call `work` with slices of `size` that cover range(length), several at a time; results in their order."""
     blocks = [slice(start, min(start + size, length)) for start in range(0, length, size)]
-    if threads() == 1 or len(blocks) == 1:
+    free = getattr(_here, "threads", None) or threads()
+    used = min(free, len(blocks))
+    if used == 1:
         return [work(block) for block in blocks]
-    with ThreadPoolExecutor(threads()) as pool:
+    with ThreadPoolExecutor(used, initializer=_share, initargs=(free // used,)) as pool:
         return list(pool.map(work, blocks))
+
+
+def _share(count: int) -> None:
+    _here.threads = count

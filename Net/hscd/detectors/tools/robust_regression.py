@@ -101,7 +101,11 @@ class Both(NamedTuple):
             components: (components, pixels) of each date.
         """
         ways = zip(self.directions, features, components, components[::-1], strict=True)
-        geometric, harmonic = _means(*(way.statistic(*arrays) for way, *arrays in ways))
+        return self.put_together(*(way.statistic(*arrays) for way, *arrays in ways))
+
+    def put_together(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Root of the statistic, (pixels,), of those of both directions."""
+        geometric, harmonic = _means(first, second)
         geometric *= np.float32(self.geometric)
         harmonic *= np.float32(self.harmonic)
         return (np.sqrt(geometric) + np.sqrt(harmonic)) / 2
@@ -128,16 +132,20 @@ def fitted(features: list[np.ndarray], components: list[np.ndarray], dark: Seque
     median = float(chdtri(degrees, 0.5))
     weights = np.ones(pixels)
     lights = [Light(start.astype(np.float64), _LIGHT) for start in dark[::-1]]
+    dates = list(zip(features, components, components[::-1], strict=True))
+
+    def one(part: slice) -> tuple[Direction, Light, np.ndarray]:
+        ours, predicting, target = dates[part.start]
+        way, light = _direction(ours, predicting, target, weights, lights[part.start])
+        distance = way.statistic(ours, predicting, target)
+        factor = _factor(distance, median)
+        return way._replace(factor=factor), light, distance * np.float32(factor)
+
     for _ in range(_ROUNDS):
-        directions, found = [], []
-        for number, (ours, predicting, target) in enumerate(zip(features, components, components[::-1], strict=True)):
-            way, lights[number] = _direction(ours, predicting, target, weights, lights[number])
-            distance = way.statistic(ours, predicting, target)
-            factor = _factor(distance, median)
-            directions.append(way._replace(factor=factor))
-            found.append(distance * np.float32(factor))
-        both = Both((directions[0], directions[1]), *(_factor(mean, median) for mean in _means(*found)))
-        root = both.root(features, components)
+        (first, *_), (second, *_) = ways = on_threads(one, len(dates), 1)
+        lights, found = [light for _, light, _ in ways], [distance for *_, distance in ways]
+        both = Both((first, second), *(_factor(mean, median) for mean in _means(*found)))
+        root = both.put_together(*found)
         before, weights = weights, np.maximum(chdtrc(degrees, np.square(root, dtype=np.float64)), _LEAST_WEIGHT)
         if np.abs(weights - before).mean() < _SETTLED:
             break
