@@ -1,4 +1,5 @@
 # make run: the demo, from images to maps.  make test: lint, types and tests.  make bench: the figures of docs/speed.md.
+# make test-slow: the tests that kill commands and damage files, apart since they take two minutes of a core.
 # make test-numeric: those of the tests whose numbers depend on the processor's kernels; .ci/run runs them on several.
 # make cases: the situations of ../shared/cases, if they are there.
 # make soak: 200 kills and 34,000 damaged files, half an hour.
@@ -10,17 +11,21 @@ VENV := .venv
 DOCS := .venv-docs
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/demo/test_demo.py hscd/heads/test_distances.py \
-	hscd/heads/test_tensor_angles.py hscd/learn/test_epochs.py hscd/scenes/test_scaling.py test_large_scene.py test_masked_pixels.py \
-	hscd/losses hscd/thresholds/test_empirical_null.py test_resuming.py test_siamese.py)
+NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/demo/test_demo.py hscd/explanation \
+	hscd/heads/test_distances.py hscd/heads/test_tensor_angles.py hscd/learn hscd/scenes/test_scaling.py test_fine_tuning.py \
+	test_large_scene.py test_masked_pixels.py hscd/losses hscd/thresholds/test_empirical_null.py test_resuming.py test_siamese.py)
+SLOW := tests/test_soak.py tests/test_fuzz.py
 
-.PHONY: run test test-numeric cases bench soak lint format tables docs clean
+.PHONY: run test test-slow test-numeric cases bench soak lint format tables docs clean
 
 run: $(VENV)/.run
 	$(VENV)/bin/python Net/run_demo.py
 
 test: lint
-	$(PYTEST)
+	$(PYTEST) $(addprefix --ignore=,$(SLOW))
+
+test-slow: $(VENV)/.test
+	$(PYTEST) $(SLOW)
 
 test-numeric: $(VENV)/.test
 	$(PYTEST) $(NUMERIC)
