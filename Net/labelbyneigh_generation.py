@@ -45,6 +45,7 @@ def generate(settings: Settings) -> None:
                     _picture(settings, name, radius),
                     maps.selection_panels(positions, labels, pseudo["shape"]),
                     unknown="excluded",
+                    heading=f"{settings.train_set}, {name}: pseudo-labels by neighbourhood of radius {radius}",
                 )
                 chosen[str(radius)] = len(positions)
             record.add_result(name, {"threshold": pseudo["threshold"], "pixels": chosen})

@@ -37,6 +37,7 @@ def generate(settings: Settings) -> None:
                     _picture(settings, name, percentage),
                     maps.selection_panels(positions, labels, pseudo["shape"]),
                     unknown="excluded",
+                    heading=f"{settings.train_set}, {name}: the best {percentage} % of the pseudo-labels",
                 )
                 chosen[str(percentage)] = len(positions)
             record.add_result(name, {"threshold": pseudo["threshold"], "pixels": chosen})

@@ -47,7 +47,7 @@ def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, "MAX_EPOCHS", 1)
         for name in ("write_classes", "write_heatmap"):
-            patch.setattr(maps, name, lambda *_: None)
+            patch.setattr(maps, name, lambda *_, **__: None)
         yield
 
 

@@ -16,10 +16,12 @@ from PIL import Image
 import config
 import dataprocessing as dp
 from conftest import CONFIGURATION, Workspace, all_pairs, make_pair, warnings_of, without_times, write_bands, write_mat
+from hscd.evaluation.confusion import confusion
 from hscd.labels import UNKNOWN
 from hscd.reports import maps
 from hscd.selections.neighborhood import labels_by_neighborhood
 from hscd.selections.percentage import labels_by_percentage
+from pipeline import report
 from settings import read_settings
 
 B = "settings.train_set=PLACE B"
@@ -161,8 +163,8 @@ def test_the_number_of_pseudo_labels_is_that_of_valid_pixels(whole_and_cut: tupl
     assert found["PLACE A_town_on_M_all.csv"][0]["total_examples"] == str(16 * 25)
 
 
-def drawn(path: Path, panels: maps.Panels, unknown: str = "unknown") -> bytes:
-    maps.write_classes(path, panels, unknown)
+def drawn(path: Path, panels: maps.Panels, heading: str, unknown: str = "unknown") -> bytes:
+    maps.write_classes(path, panels, unknown, heading=heading)
     return path.read_bytes()
 
 
@@ -178,11 +180,21 @@ def test_maps_of_selected_pseudo_labels_are_those_of_the_scene_without(
 ) -> None:
     whole, cut = whole_and_cut
     pseudo = pseudo_labels(cut, "a", "town")
-    selections = {f"{percentage}%": labels_by_percentage(pseudo, percentage / 100) for percentage in (10, 50, 90)}
-    selections |= {f"radius{radius}": labels_by_neighborhood(pseudo, radius) for radius in (2, 3)}
-    for name, (positions, labels) in selections.items():
+    selections = {
+        (f"{percentage}%", f"the best {percentage} % of the pseudo-labels"): labels_by_percentage(
+            pseudo, percentage / 100
+        )
+        for percentage in (10, 50, 90)
+    } | {
+        (f"radius{radius}", f"pseudo-labels by neighbourhood of radius {radius}"): labels_by_neighborhood(
+            pseudo, radius
+        )
+        for radius in (2, 3)
+    }
+    for (name, told), (positions, labels) in selections.items():
         panels = maps.selection_panels(positions, labels, pseudo["shape"])
-        expected = drawn(tmp_path / "map.png", {title: framed(panel) for title, panel in panels.items()}, "excluded")
+        full = {title: framed(panel) for title, panel in panels.items()}
+        expected = drawn(tmp_path / "map.png", full, f"PLACE A, town: {told}", "excluded")
         assert (whole.folder / f"stat/PLACE A_town_{name}.png").read_bytes() == expected, name
 
 
@@ -194,8 +206,9 @@ def test_maps_of_pseudo_labels_are_yellow_at_masked_pixels(
     prediction = np.where(pseudo["distances"] > pseudo["threshold"], 0, 1).reshape(pseudo["shape"])
     truth = np.array([2, 0, 1])[images_a(cut=True)[2]]  # 0 unknown, 1 changed, 2 unchanged
     panels = maps.prediction_panels(framed(prediction), framed(truth))
-    found = (whole.folder / "stat/PLACE A_town_ED_pseudo_rescaling_True.png").read_bytes()
-    assert found == drawn(tmp_path / "map.png", panels)
+    name = "PLACE A_town_ED_pseudo_rescaling_True"
+    heading = report.heading(name, framed(prediction), confusion(framed(prediction), framed(truth)))
+    assert (whole.folder / f"stat/{name}.png").read_bytes() == drawn(tmp_path / "map.png", panels, heading)
 
 
 def yellow_share(file: Path) -> float:

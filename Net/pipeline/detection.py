@@ -12,7 +12,7 @@ from hscd.evaluation.confusion import changed_share
 from hscd.evaluation.ensemble import SURELY_CHANGED, SURELY_UNCHANGED, Ensemble, member_probability, turns
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNKNOWN
-from hscd.reports import gis, maps, reliability, tables
+from hscd.reports import furniture, gis, maps, reliability, tables
 from hscd.scenes.scene import Scene
 from hscd.scores import ScoreMap
 from hscd.system import messages, progress, storage
@@ -123,13 +123,19 @@ def _write(
     gis.write_scores(folder / "score.tif", scores, probability, grid, threshold, tags, spread)
     boxes = None if of_objects is None else of_objects.objects
     gis.write_polygons(folder / "changes.gpkg", result.corrected, scores, grid, settings.min_area, probability, boxes)
-    maps.write_classes(folder / "change.png", maps.prediction_panels(result.corrected, result.truth))
-    title = f"Scores of {result.name} by {outcome.scores.source}"
-    maps.write_heatmap(folder / "score.png", scores, threshold, title, "score")
+    beside = furniture.of_grid(folder / "change.png", grid, scores.shape)
+    of_what = f"{result.name} by {result.score_map.source}"
+    title = report.heading(f"Change of {of_what}", result.corrected, result.corrected_counts)
+    panels = maps.prediction_panels(result.corrected, result.truth)
+    maps.write_classes(folder / "change.png", panels, heading=title, beside=beside)
+    title, scale = f"Scores of {result.name} by {outcome.scores.source}", outcome.scores.scale
+    maps.write_heatmap(folder / "score.png", scores, threshold, title, "score", scale, beside)
     if outcome.ensemble is not None:
         sure = np.where(outcome.ensemble.sums.uncertain, np.uint8(UNKNOWN), result.corrected)
         masked = " or masked" if (result.corrected == UNKNOWN).any() else ""
-        maps.write_classes(folder / _UNCERTAIN, {"Where the members are certain": sure}, f"uncertain{masked}")
+        maps.write_classes(
+            folder / _UNCERTAIN, {f"{of_what}: where the members are certain": sure}, f"uncertain{masked}"
+        )
     if calibration is not None:
         storage.write_csv(folder / _CALIBRATION[0], reliability.rows(calibration))
         reliability.write_diagram(folder / _CALIBRATION[1], calibration, f"Probability of change of {result.name}")

@@ -12,7 +12,7 @@ from hscd.evaluation.confusion import PLAUSIBLE_SHARE, Confusion, changed_share
 from hscd.evaluation.objects import Objects
 from hscd.evaluation.result import MapResult
 from hscd.labels import UNKNOWN
-from hscd.reports import gis, maps, tables
+from hscd.reports import furniture, gis, maps, tables
 from hscd.scenes.fingerprint import NO, PART, YES
 from hscd.system import messages, storage
 
@@ -114,11 +114,20 @@ def write(
         times = {name: row[name] for name in (time_column, "correction_time")}
         of_map = tables.metrics(result.corrected_counts) | times | tables.bounds(result.intervals[1])
         storage.write_csv(files.tables[1], [head | of_map])
-    for picture, labels in zip(files.pictures, (result.labels, result.corrected), strict=False):
-        maps.write_classes(picture, maps.prediction_panels(labels, result.truth))
     scores, threshold = result.score_map.scores, result.cut.value
+    beside = furniture.of_grid(files.pictures[0], result.score_map.grid, scores.shape)
+    for picture, labels, counts, when in zip(
+        files.pictures,
+        (result.labels, result.corrected),
+        _both(result),
+        ("", ", after spatial correction"),
+        strict=False,
+    ):
+        title = heading(f"{files.prefix.name}{when}", labels, counts)
+        maps.write_classes(picture, maps.prediction_panels(labels, result.truth), heading=title, beside=beside)
     if files.heat_map:
-        maps.write_heatmap(files.pictures[2], scores, threshold, f"Distances of {result.name}")
+        title = f"Distances of {files.prefix.name}"
+        maps.write_heatmap(files.pictures[2], scores, threshold, title, scale=result.score_map.scale, beside=beside)
     gis.write_results(
         files.prefix,
         scores,
@@ -130,6 +139,14 @@ def write(
         tags,
         objects,
     )
+
+
+def heading(what: str, labels: np.ndarray, counts: Confusion) -> str:
+    """Above a change map: what it is of, and in a second line how much changed and how right that is."""
+    told = f"{100 * changed_share(labels):.1f} % changed"
+    if counts.total:
+        told += f"; against the labels kappa {counts.kappa:.3f}, F1 {counts.f1:.3f}"
+    return f"{what}\n{told}"
 
 
 def extent(result: MapResult, areas: np.ndarray, unit: str) -> tables.Row:

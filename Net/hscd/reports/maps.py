@@ -6,13 +6,15 @@ Colours: red changed, blue unchanged, yellow unknown, excluded or masked. Panels
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.reports import furniture
+from hscd.reports.furniture import Furniture
 from hscd.system import storage
 
 if TYPE_CHECKING:
@@ -24,7 +26,17 @@ COLOURS = ("#d7191c", "#2c5fbf", "#ffe34d")
 PALE = ("#f19a9b", "#c9d7ef", "#fff3b0")
 Panels = dict[str, np.ndarray]
 
-_PANEL_INCHES = 4.5
+# What the panels of the guide's program are, in plain words.
+_PLAINLY = {
+    "Total prediction": "Change map",
+    "Comparable prediction": "Where labels are known",
+    "Ground truth": "Labels",
+    "C label": "Changed",
+    "N label": "Unchanged",
+    "NC label": "Both",
+}
+_PANEL_INCHES, _HEAT_INCHES = 4.5, 6.5
+_HEADING_INCHES, _BESIDE_INCHES = 0.9, 0.4
 _MIN_DPI, _MAX_DPI = 110, 300
 # Of maps in several rows.
 _SMALL_INCHES, _SMALL_DPI = 3.2, 160
@@ -32,6 +44,11 @@ _SMALL_INCHES, _SMALL_DPI = 3.2, 160
 _LARGEST = 2048
 # The colour scale of a heat map ends here, so that a few extreme pixels do not darken all the others.
 _TOP_PERCENTILE = 99.5
+# Part of the colours "magma" that a heat map takes: what follows is near the yellow of masked pixels.
+_COLOURS_END = 0.86
+# How scores are told apart: a heat map shows their roots or logarithms where a threshold looks at these.
+_EXPONENTS = {"linear": 1.0, "root": 0.5}
+_LEAST_OF_LOG = 1e-3
 
 
 def prediction_panels(prediction: np.ndarray, truth: np.ndarray) -> Panels:
@@ -66,7 +83,14 @@ def selection_panels(positions: np.ndarray, labels: np.ndarray, shape: tuple[int
     }
 
 
-def write_classes(path: Path, panels: Panels, unknown: str = "unknown", across: int | None = None) -> None:
+def write_classes(
+    path: Path,
+    panels: Panels,
+    unknown: str = "unknown",
+    across: int | None = None,
+    heading: str = "",
+    beside: Furniture | None = None,
+) -> None:
     """Draw class maps side by side.
 
     Args:
@@ -74,59 +98,93 @@ def write_classes(path: Path, panels: Panels, unknown: str = "unknown", across: 
         panels: label maps (rows, columns) by title.
         unknown: what yellow means.
         across: how many stand in a row, then as smaller maps; None for all of them.
+        heading: of all of them.
+        beside: scale bar and north arrow of the first one; None for none.
     """
     from matplotlib.colors import ListedColormap
 
+    columns = next(iter(panels.values())).shape[1]
     panels = {title: thinned(labels) for title, labels in panels.items()}
     shape = next(iter(panels.values())).shape
     figure, dpi = new_figure(shape, len(panels)) if across is None else _grid(shape, len(panels), across)
+    # What stands above and below takes nothing from the maps.
+    more = _HEADING_INCHES * bool(heading) + _BESIDE_INCHES * (beside is not None)
+    figure.set_figheight(figure.get_figheight() + more)
     across = min(across or len(panels), len(panels))
     places = figure.subplots(-(-len(panels) // across), across, squeeze=False).ravel()
     for axes in places[len(panels) :]:
         axes.set_axis_off()
     for axes, (title, labels) in zip(places, panels.items(), strict=False):
         axes.imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, interpolation="nearest")
-        axes.set_title(title, parse_math=False)
+        plainly = _PLAINLY.get(title)
+        axes.set_title(f"{plainly}\n({title.lower()})" if plainly else title, parse_math=False)
         axes.set_xticks([])
         axes.set_yticks([])
-    add_legend(figure, ("changed", "unchanged", unknown))
+    if beside is not None:
+        furniture.draw(places[0], beside, columns, shape[1])
+    if heading:
+        figure.suptitle(heading, parse_math=False)
+    present = np.unique(np.concatenate([np.unique(labels) for labels in panels.values()]))
+    add_legend(figure, ("changed", "unchanged", unknown), present=present)
     storage.write_figure(path, figure, dpi)
 
 
-def add_legend(figure: Figure, names: tuple[str, str, str], colours: Sequence[str] = COLOURS) -> None:
-    """Say below a figure what the three colours of class maps mean."""
+def add_legend(
+    figure: Figure,
+    names: tuple[str, str, str],
+    colours: Sequence[str] = COLOURS,
+    present: Iterable[int] = range(len(COLOURS)),
+) -> None:
+    """Say below a figure what the colours of class maps mean, of the labels that are present."""
     from matplotlib.patches import Patch
 
-    figure.legend(
-        handles=[
-            Patch(facecolor=colour, edgecolor="0.3", label=name) for colour, name in zip(colours, names, strict=True)
-        ],
-        loc="outside lower center",
-        ncols=len(names),
-        frameon=False,
-    )
+    handles = [Patch(facecolor=colours[label], edgecolor="0.3", label=names[label]) for label in present]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
 
 
-def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: str, what: str = "distance") -> None:
-    """Draw distances (rows, columns), or other scores, with a colour bar that marks the threshold; NaN is yellow."""
+def write_heatmap(
+    path: Path,
+    distances: np.ndarray,
+    threshold: float,
+    title: str,
+    what: str = "distance",
+    scale: str = "linear",
+    beside: Furniture | None = None,
+) -> None:
+    """Draw distances (rows, columns), or other scores, with a colour bar that marks the threshold; NaN is yellow.
+
+    Args:
+        path: PNG file.
+        distances: of each pixel.
+        threshold: what parts them.
+        title: of the picture.
+        what: what they are called.
+        scale: "linear", "root" or "log": how a threshold looks at them.
+        beside: scale bar and north arrow; None for none.
+    """
     import matplotlib as mpl
+    from matplotlib.colors import ListedColormap, LogNorm, Normalize, PowerNorm
     from matplotlib.patches import Patch
 
     everything, distances = distances, thinned(distances)
-    figure, dpi = new_figure(distances.shape, 1)
+    figure, dpi = new_figure(distances.shape, 1, _HEAT_INCHES)
+    figure.set_figheight(figure.get_figheight() + _BESIDE_INCHES * (beside is not None))
     axes = figure.subplots()
     measured = distances[~np.isnan(distances)]
     if not measured.size:  # where valid pixels are few and far between
         measured = everything[~np.isnan(everything)]
     # Pixels that are left out may be all that are on one side of the threshold.
     low, top = min(float(measured.min()), threshold), max(float(np.percentile(measured, _TOP_PERCENTILE)), threshold)
-    masked = bool(np.isnan(distances).any())
-    # Where yellow means no distance, the colours of distances must not end in it.
-    colours = mpl.colormaps["magma" if masked else "inferno"].with_extremes(bad=COLOURS[UNKNOWN])
-    image = axes.imshow(distances, cmap=colours, vmin=low, vmax=top, interpolation="nearest")
+    norm: Normalize = PowerNorm(_EXPONENTS.get(scale, 1.0), low, top)
+    if scale == "log" and top > 0:
+        norm = LogNorm(max(low, _LEAST_OF_LOG * top), top, clip=True)
+    colours = ListedColormap(mpl.colormaps["magma"](np.linspace(0, _COLOURS_END, 256)), name="scores")
+    image = axes.imshow(distances, cmap=colours.with_extremes(bad=COLOURS[UNKNOWN]), norm=norm, interpolation="nearest")
     axes.set_title(title, parse_math=False)
     axes.set_xticks([])
     axes.set_yticks([])
+    if beside is not None:
+        furniture.draw(axes, beside, everything.shape[1], distances.shape[1])
     bar = figure.colorbar(
         image,
         cax=axes.inset_axes((1.1, 0, 0.05, 1)),
@@ -136,7 +194,7 @@ def write_heatmap(path: Path, distances: np.ndarray, threshold: float, title: st
     )
     bar.ax.axhline(threshold, color="white", linewidth=2)
     bar.ax.text(-0.2, threshold, "cut", va="center", ha="right", transform=bar.ax.get_yaxis_transform(), fontsize=8)
-    if masked:
+    if np.isnan(distances).any():
         figure.legend(
             handles=[Patch(facecolor=COLOURS[UNKNOWN], edgecolor="0.3", label="masked")],
             loc="outside lower center",
@@ -162,14 +220,14 @@ def _grid(shape: tuple[int, ...], panels: int, across: int) -> tuple[Figure, int
     return figure, min(max(_MIN_DPI, math.ceil(columns / _SMALL_INCHES)), _SMALL_DPI)
 
 
-def new_figure(shape: tuple[int, ...], panels: int) -> tuple[Figure, int]:
+def new_figure(shape: tuple[int, ...], panels: int, inches: float = _PANEL_INCHES) -> tuple[Figure, int]:
     """A figure without global state, and a resolution that shows every pixel of a map up to 1,350 columns."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     rows, columns = shape
-    height = min(max(_PANEL_INCHES * rows / columns, 1.5), 3 * _PANEL_INCHES)
-    width = min(_PANEL_INCHES, 3 * _PANEL_INCHES * columns / rows)
+    height = min(max(inches * rows / columns, 1.5), 3 * inches)
+    width = min(inches, 3 * inches * columns / rows)
     size = (panels * (width + 0.4) + (0.9 if panels == 1 else 0), height + 1.0)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
     return figure, min(max(_MIN_DPI, math.ceil(columns / width)), _MAX_DPI)

@@ -83,5 +83,5 @@ def write_picture(path: Path, objects: Objects, result: MapResult, title: str) -
     axes.set_title(title, parse_math=False)
     axes.set_xticks([])
     axes.set_yticks([])
-    maps.add_legend(figure, ("changed", "unchanged", "unknown or masked"), maps.PALE)
+    maps.add_legend(figure, ("changed", "unchanged", "unknown or masked"), maps.PALE, np.unique(labels))
     storage.write_figure(path, figure, dpi)

@@ -12,10 +12,14 @@ from hscd.system import storage
 
 # A stretch from and to these percentiles leaves extreme pixels dark and bright, and shows the others.
 _LOW, _HIGH = 2, 98
+# Dark scenes are lightened until their middle has this brightness, by an exponent of no less than the other number.
+_MIDDLE, _LEAST_EXPONENT = 0.4, 0.5
 
 
 def stretched(images: tuple[np.ndarray, np.ndarray], valid: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Two images of three bands as colours, by one stretch of each band, so that the dates can be compared.
+
+    A few bright roofs would leave a city black: where most is dark, the colours are lightened, all by one exponent.
 
     Args:
         images: (rows, columns, 3) arrays.
@@ -29,11 +33,13 @@ def stretched(images: tuple[np.ndarray, np.ndarray], valid: np.ndarray | None) -
     pixels = np.concatenate([image[mask].astype(np.float64) for image in images])
     low, high = np.percentile(pixels, (_LOW, _HIGH), axis=0)
     span = np.where(high > low, high - low, np.inf)
+    middle = float(np.median(np.clip((pixels - low) / span, 0, 1)))
+    exponent = max(_LEAST_EXPONENT, np.log(_MIDDLE) / np.log(middle)) if 0 < middle < _MIDDLE else 1.0
     yellow = [int(COLOURS[UNKNOWN][start : start + 2], 16) / 255 for start in (1, 3, 5)]
     coloured = []
     for image in images:
         colours = np.empty((*mask.shape, 3))
-        colours[mask] = np.clip((image[mask] - low) / span, 0, 1)
+        colours[mask] = np.clip((image[mask] - low) / span, 0, 1) ** exponent
         colours[~mask] = yellow
         coloured.append(colours)
     return coloured[0], coloured[1]
@@ -68,7 +74,7 @@ def write(
     if has_labels:
         axes[2].imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, interpolation="nearest")
         axes[2].set_title("labels")
-        add_legend(figure, ("changed", "unchanged", "unknown"))
+        add_legend(figure, ("changed", "unchanged", "unknown"), present=np.unique(labels))
     for place in axes:
         place.set_xticks([])
         place.set_yticks([])

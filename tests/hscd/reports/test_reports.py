@@ -10,6 +10,7 @@ from PIL import Image
 from hscd.evaluation.confusion import Confusion
 from hscd.records import Trial
 from hscd.reports import tables
+from hscd.reports.furniture import Furniture
 from hscd.reports.maps import prediction_panels, selection_panels, write_classes, write_heatmap
 from hscd.system import storage
 
@@ -267,6 +268,19 @@ def test_single_pixels_of_a_large_map_are_visible(tmp_path, shape):
     assert box.shape[1] >= shape[1]
 
 
+# Red and blue alone: no yellow, so no entry for it. What stands around the maps takes nothing from them.
+def test_the_legend_has_what_is_there_and_a_heading_takes_nothing_from_the_maps(tmp_path):
+    labels = np.tile(np.array([[0, 1]], np.uint8), (100, 60))
+    beside = Furniture(10.0, (0.0, 1.0))
+    write_classes(tmp_path / "plain.png", {"Map": labels})
+    write_classes(tmp_path / "with.png", {"Map": labels}, heading="Two\nlines", beside=beside)
+    plain, full = (picture(tmp_path / f"{name}.png") for name in ("plain", "with"))
+    assert not is_yellow(full).any()
+    assert full.shape[0] > plain.shape[0]
+    (first,), (second,) = panel_boxes(plain), panel_boxes(full)
+    assert second.shape[1] >= 0.97 * first.shape[1]
+
+
 @pytest.mark.parametrize("shape", [(1, 40), (300, 3)])
 def test_maps_of_extreme_shape_can_be_drawn(tmp_path, shape):
     labels = np.zeros(shape, dtype=np.uint8)
@@ -337,6 +351,22 @@ def test_heat_map_whose_valid_pixels_are_all_left_out_of_the_picture(tmp_path):
     distances[101:200:2] = 1
     write_heatmap(tmp_path / "heat.png", distances, 0.5, "Distances")
     assert is_yellow(picture(tmp_path / "heat.png")).any()
+
+
+# Scores 1, 4 and 9 of up to 9: their roots are evenly apart, so are the colours of 1, 2 and 3 without a scale.
+def test_heat_map_of_roots(tmp_path):
+    for name, values, scale in (("root", [[0, 1, 4, 9]], "root"), ("plain", [[0, 1, 2, 3]], "linear")):
+        write_heatmap(tmp_path / f"{name}.png", np.array(values, float), values[0][2], "Scores", scale=scale)
+    boxes = [heat_box(picture(tmp_path / f"{name}.png")) for name in ("root", "plain")]
+    np.testing.assert_array_equal(*(sample(box, (1, 4)) for box in boxes))
+
+
+# 0 has no logarithm: it is drawn as the smallest score, not as a masked pixel.
+def test_heat_map_of_logarithms(tmp_path):
+    write_heatmap(tmp_path / "heat.png", np.array([[0.0, 0.1, 1, 10]]), 1.0, "Scores", scale="log")
+    pixels = picture(tmp_path / "heat.png")
+    assert not is_yellow(pixels).any()
+    assert np.diff(sample(heat_box(pixels).sum(axis=2), (1, 4)).ravel()).min() > 50
 
 
 # Signs that would be formulas, and letters that the font lacks.

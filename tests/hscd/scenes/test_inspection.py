@@ -113,3 +113,13 @@ def test_a_picture_has_a_panel_of_labels_where_there_are_any(tmp_path, known, pa
     quicklook.write(tmp_path / "q.png", pair(), [4, 2, 0], None, labels)
     with Image.open(tmp_path / "q.png") as picture:
         assert picture.width / picture.height == pytest.approx(panels * 4.9 / 4.0, rel=0.05)
+
+
+# Brightness 0, 1, 4, 25 of 100 in equal parts: the stretch goes from 0 to 100 and the middle is 2.5 %. The square root
+# (less is not allowed) of 4 % and of 25 % is 0.2 and 0.5.
+def test_a_dark_scene_with_a_few_bright_pixels_is_lightened():
+    values = np.repeat([0.0, 1.0, 4.0, 25.0, 100.0], [100, 100, 100, 100, 20])
+    image = np.repeat(values[:, None, None], 3, axis=2)
+    first, second = quicklook.stretched((image, image), None)
+    np.testing.assert_allclose(first[[0, 250, 350, 410], 0, 0], [0, 0.2, 0.5, 1], atol=1e-6)
+    np.testing.assert_array_equal(first, second)

@@ -1,0 +1,58 @@
+"""Scale bars and arrows to the north."""
+
+import math
+from pathlib import Path
+
+import pytest
+from rasterio import CRS
+
+from hscd.records import PIXEL_GRID, Grid
+from hscd.reports.furniture import Furniture, of_grid
+
+SHAPE = (100, 200)
+UTM, FEET, DEGREES = (CRS.from_epsg(code).to_wkt() for code in (32651, 2263, 4326))
+
+
+def beside(crs, *transform):
+    return of_grid(Path("map.png"), Grid(transform, crs), SHAPE)
+
+
+def test_pixels_of_a_projected_grid_are_as_wide_as_it_says():
+    assert beside(UTM, 10, 0, 5e5, 0, -10, 4e6) == Furniture(10.0, (0.0, 1.0))
+    # 10 US survey feet of 1200/3937 m.
+    assert beside(FEET, 10, 0, 5e5, 0, -10, 4e6).metres == pytest.approx(12000 / 3937)
+
+
+# Turned by 30° to the right on the ground, columns run to the south-east: north is 30° to the left on the page, and the
+# other way round. At 60° a degree of longitude is half as long as one of latitude.
+@pytest.mark.parametrize("turn", [-math.pi / 6, math.pi / 6])
+def test_north_of_a_turned_grid(turn):
+    c, s = 10 * math.cos(turn), 10 * math.sin(turn)
+    found = beside(UTM, c, s, 5e5, s, -c, 4e6)
+    assert found.metres == pytest.approx(10)
+    assert found.north == pytest.approx((math.sin(turn), math.cos(turn)))
+
+
+# 1e-4° of 60° north are 1e-4 · 111,195 m · cos 60°; the middle of the map is half a hundredth of a degree south of it.
+def test_pixels_of_degrees():
+    found = beside(DEGREES, 1e-4, 0, 10, 0, -1e-4, 60)
+    assert found.metres == pytest.approx(11.1195 / 2, rel=1e-3)
+    assert found.north == (0.0, 1.0)
+
+
+# Ten degrees of latitude: cos 60° to cos 50°.
+def test_a_map_whose_scale_changes_has_no_bar():
+    found = beside(DEGREES, 0.1, 0, 10, 0, -0.1, 60)
+    assert found == Furniture(None, (0.0, 1.0))
+    assert found.bar(200) is None
+
+
+def test_nothing_is_known_of_a_grid_without_coordinate_system():
+    assert of_grid(Path("map.png"), PIXEL_GRID, SHAPE) is None
+
+
+# At most 0.3 of the width: 600 m of 2 km, 90 m of 300 m, 3 km of 10 km.
+@pytest.mark.parametrize(("metres", "bar"), [(10.0, (50.0, "500 m")), (1.5, (100 / 3, "50 m")), (50.0, (40.0, "2 km"))])
+def test_length_of_a_scale_bar(metres, bar):
+    found = Furniture(metres, (0.0, 1.0)).bar(200)
+    assert found == (pytest.approx(bar[0]), bar[1])
