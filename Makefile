@@ -5,18 +5,23 @@
 # make soak: 200 kills and 34,000 damaged files, half an hour.
 # make docs: README.md and docs/ as a site, into site/.
 # make tables: the keys in docs/keys.md and net.conf, as the code has them.
+# make lock: the exact versions of a fresh environment, into requirements.lock.
 # Each sets up what it needs first.
 PYTHON ?= python3
 VENV := .venv
 DOCS := .venv-docs
-PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+INSTALL := -m pip install --quiet --disable-pip-version-check
+PIP := $(VENV)/bin/python $(INSTALL)
+# Of requires-python in pyproject.toml; any Python understands it.
+CHECK := import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
+	"Python 3.11, 3.12 or 3.13 is needed, found %d.%d; name one: make PYTHON=python3.12" % v)
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/demo/test_demo.py hscd/explanation \
 	hscd/heads/test_distances.py hscd/heads/test_tensor_angles.py hscd/learn hscd/scenes/test_scaling.py test_fine_tuning.py \
 	test_large_scene.py test_masked_pixels.py hscd/losses hscd/thresholds/test_empirical_null.py test_resuming.py test_siamese.py)
 SLOW := tests/test_soak.py tests/test_fuzz.py
 
-.PHONY: run test test-slow test-numeric cases bench soak lint format tables docs clean
+.PHONY: run test test-slow test-numeric cases bench soak lint format tables docs lock clean
 
 run: $(VENV)/.run
 	$(VENV)/bin/python Net/run_demo.py
@@ -54,9 +59,20 @@ tables: $(VENV)/.run
 docs: $(DOCS)/.docs
 	$(DOCS)/bin/mkdocs build --quiet --strict
 
-$(VENV)/.run: requirements.txt
+lock:
+	@$(PYTHON) -c '$(CHECK)'
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/python $(INSTALL) -r requirements.txt
+	.venv-lock/bin/python $(INSTALL) --no-deps -r requirements-hyperas.txt
+	{ sed '/^[^#]/d' requirements.lock && .venv-lock/bin/python -m pip freeze; } > .venv-lock/lock
+	mv .venv-lock/lock requirements.lock
+	rm -rf .venv-lock
+
+$(VENV)/.run: requirements.txt requirements-hyperas.txt
+	@$(PYTHON) -c '$(CHECK)'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -r requirements.txt
+	$(PIP) --no-deps -r requirements-hyperas.txt
 	touch $@
 
 $(VENV)/.test: requirements-dev.txt $(VENV)/.run
@@ -70,4 +86,4 @@ $(DOCS)/.docs: requirements-docs.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(DOCS) site Net/data/demo_a Net/data/demo_b .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DOCS) .venv-lock build Net/*.egg-info *.egg-info site Net/data/demo_a Net/data/demo_b .pytest_cache .mypy_cache .ruff_cache

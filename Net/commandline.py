@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import platform
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import config
+import hscd
 from hscd.system import messages, storage
 from hscd.system.errors import InputError, brief
 from hscd.system.hardware import choose_backend
@@ -17,14 +19,19 @@ from pair_finding import require_apart
 from settings import Settings, read_settings
 from settings.tables import short_lines
 
+_DEFAULT = "net.conf beside this script" if config.WORK_PATH == config.NET_PATH else "net.conf in the current folder"
 
-def run(description: str, stage: Callable[[Settings], None], arguments: Sequence[str] | None = None) -> int:
+
+def run(
+    description: str, stage: Callable[[Settings], None], arguments: Sequence[str] | None = None, *, kept: str = ""
+) -> int:
     """Parse the command line, read the configuration and run a stage.
 
     Args:
         description: what the script does, for --help.
         stage: gets the checked settings.
         arguments: command line; None for that of the process.
+        kept: as of `guarded`.
 
     Returns:
         Exit status: 0 if all went well and was written, whether or not somebody read what was printed; 2 for input that
@@ -39,14 +46,14 @@ def run(description: str, stage: Callable[[Settings], None], arguments: Sequence
         options = parse(parser, arguments)
         carry_out(read_settings(options.config, options.overrides), stage)
 
-    return guarded(work)
+    return guarded(work, kept)
 
 
 def add_configuration(parser: argparse.ArgumentParser, overriding: str) -> None:
     """Add --config and --set; `overriding` is the help of the latter."""
     parser.add_argument(
         "--config", type=Path, default=config.DATA_CONFIG_PATH, metavar="FILE",
-        help="configuration file (default: net.conf beside this script)",
+        help=f"configuration file (default: {_DEFAULT})",
     )  # fmt: skip
     parser.add_argument(
         "--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE", help=overriding
@@ -63,9 +70,16 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> a
     level.add_argument(
         "--verbose", action="store_const", const=messages.VERBOSE, dest="level", help="show also how long things take"
     )
+    add_version(parser)
     options = parser.parse_args(arguments)
     messages.show_messages(options.level)
     return options
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """Add --version."""
+    version = f"hscd {hscd.__version__} (Python {platform.python_version()})"
+    parser.add_argument("--version", action="version", version=version, help="show the version and exit")
 
 
 def carry_out(settings: Settings, stage: Callable[[Settings], None]) -> None:
@@ -79,10 +93,15 @@ def carry_out(settings: Settings, stage: Callable[[Settings], None]) -> None:
     messages.result(f"results: {settings.stat_path}")
 
 
-def guarded(work: Callable[[], None]) -> int:
-    """Have what goes wrong be one line; the exit status, as `run` has it."""
+def guarded(work: Callable[[], None], kept: str = "") -> int:
+    """Have what goes wrong be one line; the exit status, as `run` has it.
+
+    Args:
+        work: what may go wrong.
+        kept: what is left after Ctrl-C, and what the same command does then.
+    """
     with patient_streams() as refused:
-        status = _guarded(work)
+        status = _guarded(work, kept)
     for name, error in refused.but_closed():
         status = status or 1
         with suppress(OSError):
@@ -90,7 +109,7 @@ def guarded(work: Callable[[], None]) -> int:
     return status
 
 
-def _guarded(work: Callable[[], None]) -> int:
+def _guarded(work: Callable[[], None], kept: str) -> int:
     try:
         work()
     except InputError as error:
@@ -105,7 +124,7 @@ def _guarded(work: Callable[[], None]) -> int:
         messages.error(str(said))
         return 1
     except KeyboardInterrupt:
-        messages.ended("interrupted")
+        messages.ended(f"interrupted: {kept}" if kept else "interrupted")
         return 130
     return 0
 

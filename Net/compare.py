@@ -110,7 +110,7 @@ def _of_sections(options: argparse.Namespace) -> tuple[Settings, Request]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    return guarded(lambda: run(arguments))
+    return guarded(lambda: run(arguments), "finished runs are kept; the same command does the others")
 
 
 if __name__ == "__main__":

@@ -15,14 +15,16 @@ from hscd.labels import UNKNOWN as UNKNOWN
 # --- places ----------------------------------------------------------------------------------------------------------
 
 NET_PATH = Path(__file__).resolve().parent
+# Where net.conf and all that is made lie: here, or in the current folder if the program is installed as a package.
+WORK_PATH = NET_PATH if NET_PATH.name != "_program" else Path.cwd()
 # The configuration file where no other is given.
-DATA_CONFIG_PATH = NET_PATH / "net.conf"
+DATA_CONFIG_PATH = WORK_PATH / "net.conf"
 # Where the demo data is made.
-DATA_PATH = NET_PATH / "data"
-# Where models and results are saved if the configuration file names no model_path and stat_path. A folder in that of
-# this file stands for the same one beside whatever configuration file is used.
-MODEL_PATH = NET_PATH / "model"
-STAT_PATH = NET_PATH / "stat"
+DATA_PATH = WORK_PATH / "data"
+# Where models and results are saved if the configuration file names no model_path and stat_path. A folder in
+# WORK_PATH stands for the same one beside whatever configuration file is used.
+MODEL_PATH = WORK_PATH / "model"
+STAT_PATH = WORK_PATH / "stat"
 
 # --- training --------------------------------------------------------------------------------------------------------
 

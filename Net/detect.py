@@ -37,7 +37,7 @@ def run(arguments: Sequence[str] | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    return guarded(lambda: run(arguments))
+    return guarded(lambda: run(arguments), "a map that was not finished is not kept; the same command begins anew")
 
 
 if __name__ == "__main__":

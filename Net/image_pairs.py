@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 
 from hscd import readers
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
-from hscd.scenes import band_choice
 from hscd.scenes.band_matching import match
-from hscd.scenes.common_bands import at_common_wavelengths
-from hscd.scenes.grids import onto, overlaps, same_grid
-from hscd.scenes.image import Image, held, physical, with_bands, without_alpha
+from hscd.scenes.grids import same_grid
+from hscd.scenes.image import Image
 from hscd.scenes.inspection import listed
+from hscd.scenes.pairing import Reading, as_asked, if_swapped, open_images, opened_image
 from hscd.scenes.scene import windows_of
 from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
-from hscd.system.messages import tell, warn
+from hscd.system.messages import warn
 from pair_finding import PairFiles, pair_files
 from settings import DataSet, Settings
 
@@ -58,148 +54,19 @@ def _as_in_first(
 
 
 def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image, Image]:
-    """Open the before image and the after image of a pair: the chosen bands, scaled, on one grid, NaN where masked.
+    """Open the images of a pair as its section says (`hscd.scenes.pairing`).
 
     Raises:
         InputError: if one is missing or unreadable, or they do not go together.
     """
-    before, after = (
-        opened_image(path, variable, section, conf)
-        for path, variable in zip((files.before, files.after), section.variables, strict=False)
+    return open_images(files.before, files.after, reading_of(section), memory_limit(conf))
+
+
+def reading_of(section: DataSet) -> Reading:
+    """How a section has its images read."""
+    return Reading(
+        section.bands, section.bad_bands, section.nodata, section.scale, section.variables[:2], f"[{section.name}] "
     )
-    for image in (before, after):
-        for note in image.notes:
-            warn(f"{image.path}: {note}")
-    common = _is_common(section)
-    if common:
-        before, after = (_with(image, _kept(image, section), section) for image in (before, after))
-    else:
-        before, after = _comparable(before, after, section)
-    _tell_of_places(before, after)
-    if (before.scale is None) != (after.scale is None) and section.scale is None:
-        scaled, other = (before, after) if after.scale is None else (after, before)
-        warn(f"{scaled.path}: scaled as its file declares, {other.path} is not; `scale = 1` uses both as stored")
-    before, after = (_physical(image, section) for image in (before, after))
-    if common:
-        before, after = _at_common_wavelengths(before, after, section)
-    if before.grid is not None and after.grid is not None:
-        if not same_grid(before, after):
-            if after.block == after.shape[:2]:  # packed as a whole, and each tile would unpack it anew
-                after = held(after)
-            dtype = np.result_type(after.dtype, np.float32)
-            moved = onto(after, before.grid, before.shape[:2], dtype, math.nan)
-            if not overlaps(after, before):
-                raise InputError(
-                    f"{files.after}: does not overlap {files.before}; they are georeferenced to different places"
-                )
-            after = moved
-    elif before.shape != after.shape:
-        raise InputError(
-            f"{files.after}: shape {after.shape} differs from {before.shape} of the before image (rows, columns, "
-            f"bands), and without georeference of both it cannot be resampled{_if_swapped(after.shape, before.shape)}"
-        )
-    return readers.checked(before), readers.checked(after)
-
-
-def _is_common(section: DataSet) -> bool:
-    return section.bands is not None and band_choice.COMMON in section.bands
-
-
-def _at_common_wavelengths(before: Image, after: Image, section: DataSet) -> tuple[Image, Image]:
-    """Both images resampled to the bands that they have in common; what is lost is told."""
-    try:
-        found = at_common_wavelengths(before, after)
-    except ValueError as error:
-        raise InputError(f"[{section.name}] bands = {band_choice.COMMON}: {error}") from error
-    if found.lost:
-        warn(f"compared at {found.said}: {found.lost}")
-    else:
-        tell(f"compared at {found.said}")
-    return found.first, found.second
-
-
-def _tell_of_places(before: Image, after: Image) -> None:
-    """Say so where only one of two images is georeferenced, or says in which coordinate system."""
-    for lost, other in ((before, after), (after, before)):
-        if lost.grid is None and other.grid is not None and lost.shape == other.shape:
-            warn(f"{lost.path}: has no georeference; assumed to lie on the grid of {other.path}")
-        elif lost.grid is not None and other.grid is not None and other.grid.crs and not lost.grid.crs:
-            warn(f"{lost.path}: names no coordinate system; assumed to use that of {other.path}")
-
-
-def opened_image(path: Path, variable: str | None, section: DataSet, conf: Settings) -> Image:
-    """An image whose alpha bands are a mask, unless the section asks for one of them by its number."""
-    image = readers.open_image(path, variable, memory_limit(conf), keep_alpha=True)
-    if image.alpha is not None and section.bands is not None:
-        numbers = (band + 1 for band in image.alpha.bands)
-        if any(band_choice.names_number(section.bands, number) for number in numbers):
-            return replace(image, alpha=None)
-    return without_alpha(image)
-
-
-def _comparable(before: Image, after: Image, section: DataSet) -> tuple[Image, Image]:
-    """The same bands of both images, in one order, as far as the section asks for them.
-
-    Those that are bad in one of them are dropped in both.
-    """
-    try:
-        matched = match(before, after)
-    except ValueError as error:
-        raise InputError(f"{after.path}: {error}") from error
-    if matched is not None:
-        for note in matched.notes:
-            warn(note)
-        keep = _kept(matched.first, section) & _kept(matched.second, section)
-        return _with(matched.first, keep, section), _with(matched.second, keep, section)
-    # Nothing says which band is which: each image has its own numbers.
-    chosen = [_with(image, _kept(image, section), section) for image in (before, after)]
-    if chosen[0].shape[2] != chosen[1].shape[2]:
-        raise InputError(
-            f"{after.path}: {chosen[1].shape[2]} bands, {chosen[0].shape[2]} in the before image"
-            + (_if_swapped(after.shape, before.shape) or "; choose the common ones with `bands`")
-        )
-    return chosen[0], chosen[1]
-
-
-def _if_swapped(shape: tuple[int, ...], image: tuple[int, int, int]) -> str:
-    """What to add about a shape that has the axes of an image, two or all three, in another order."""
-    if shape == image or shape not in permutations(image, len(shape)):
-        return ""
-    return f"; {shape} has the axes of {image} in another order: swap them in one of the two files"
-
-
-def _kept(image: Image, section: DataSet) -> np.ndarray:
-    """Whether the section asks for each band of an image, (bands,) boolean."""
-    keep = np.ones(image.shape[2], bool)
-    key = "bands"
-    try:
-        if section.bands is not None:
-            keep = band_choice.chosen(section.bands, image)
-        key = "bad_bands"
-        bad = section.bad_bands
-        if bad is not None and _is_common(section) and image.bad_bands is None:
-            bad = tuple(entry for entry in bad if entry != band_choice.FILE)  # the list of the other sensor is meant
-        if bad is not None:
-            keep &= ~band_choice.chosen(bad, image)
-    except ValueError as error:
-        raise InputError(f"[{section.name}] {key}: {error}") from error
-    return keep
-
-
-def _with(image: Image, keep: np.ndarray, section: DataSet) -> Image:
-    if not keep.any():
-        raise InputError(f"[{section.name}] bands, bad_bands: no band of {image.path} is left")
-    return image if keep.all() else with_bands(image, np.flatnonzero(keep))
-
-
-def _physical(image: Image, section: DataSet) -> Image:
-    """An image as the section says: scaled or not, and NaN where its nodata is."""
-    if section.nodata is not None:
-        image = replace(image, nodata=(section.nodata,) * image.shape[2])
-    if section.scale is not None:
-        scale = None if section.scale == 1 else np.full(image.shape[2], section.scale)
-        image = replace(image, scale=scale, offset=None)
-    return physical(image)
 
 
 def label_map(files: PairFiles, before: Image, section: DataSet, conf: Settings) -> np.ndarray:
@@ -239,7 +106,7 @@ def _label_image(path: Path, variable: str | None, files: PairFiles, before: Ima
     if image.shape[:2] != before.shape[:2]:
         # Where the axes are in another order, the one of length 1 may be the first.
         axes = tuple(length for length in image.shape if length > 1) if image.shape[2] > 1 else image.shape[:2]
-        hint = _if_swapped(axes, before.shape)
+        hint = if_swapped(axes, before.shape)
         raise InputError(f"{path}: label map of shape {image.shape[:2]}, images of {before.shape[:2]}{hint}")
     if image.grid is not None and before.grid is not None and not same_grid(image, before):
         raise InputError(f"{path}: not on the grid of {files.before}; resample it onto that grid (nearest neighbour)")
@@ -292,17 +159,18 @@ def all_masked(name: str, section: DataSet) -> str:
 def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
     """`all_masked`, and the bands without data, which can be left out."""
     said = all_masked(files.name, section)
-    if _is_common(section):
+    reading = reading_of(section)
+    if reading.is_common:
         return f"{said}; bands that hold no data can be left out by wavelength: bad_bands = file, water, 900-910 nm"
     opened = [
-        opened_image(path, variable, section, conf)
-        for path, variable in zip((files.before, files.after), section.variables, strict=False)
+        opened_image(path, variable, reading, memory_limit(conf))
+        for path, variable in zip((files.before, files.after), reading.variables, strict=True)
     ]
     matched = match(*opened)
     images = opened if matched is None else [matched.first, matched.second]
     empty: set[int] = set()
     for image in images:
-        image = _physical(image, section)
+        image = as_asked(image, reading)
         holds = np.zeros(image.shape[2], bool)
         for window in windows_of(image):
             holds |= np.isfinite(image.window(*window)).any(axis=(0, 1))

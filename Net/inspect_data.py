@@ -15,40 +15,54 @@ from hscd.scenes import band_choice
 from hscd.scenes.image import Image
 from hscd.scenes.inspection import PairSummary, best_bands, listed, named, summarise
 from hscd.scenes.nodata import valid_pixels
+from hscd.scenes.pairing import opened_image
 from hscd.scenes.scene import thinned, windows_of
 from hscd.system.errors import InputError
-from hscd.system.messages import result
+from hscd.system.messages import result, whole
 from hscd.system.paths import require_names
-from image_pairs import label_map, memory_limit, nothing_left, open_pair, opened_image, relabel
+from image_pairs import label_map, memory_limit, nothing_left, open_pair, reading_of, relabel
 from pair_finding import PairFiles, is_there, pair_files
 from settings import DataSet, Settings
+
+# Seconds that a data set takes, as long as none has said anything else.
+_EXPECTED = 2
 
 
 def inspect(settings: Settings) -> None:
     """Print what every data set holds, and draw a quick look at each of its pairs.
 
     Raises:
-        InputError: at the end, with one line for every pair or data set that cannot be used.
+        InputError: at the end, again with one line for every pair or data set that cannot be used.
     """
     errors = []
-    for name, section in settings.data_sets.items():
-        try:
-            if not (is_there(section) or name in (settings.train_set, settings.test_set)):
-                result(f"[{name}] not found: {section.img_a_path or f'any image of {section.pairs}'}")
-                continue
-            pairs = pair_files(section)
-        except InputError as error:
-            errors.append(str(error))
-            continue
-        result(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {_place(section)}")
-        for files in pairs:
-            try:
-                require_names([_picture(settings, section, files)])
-                result("\n".join(_pair_lines(files, section, settings)))
-            except InputError as error:
-                errors.append(str(error))
+    with whole(**dict.fromkeys(settings.data_sets, _EXPECTED)) as run_of_all:
+        for section in settings.data_sets.values():
+            run_of_all.begin(section.name)
+            errors += _inspect(section, settings)
     if errors:
         raise InputError("\n".join(errors))
+
+
+def _inspect(section: DataSet, settings: Settings) -> list[str]:
+    """Print and draw the pairs of a data set; what is wrong with it is said below its heading, and returned."""
+    name, errors = section.name, []
+    try:
+        if not (is_there(section) or name in (settings.train_set, settings.test_set)):
+            result(f"[{name}] not found: {section.img_a_path or f'any image of {section.pairs}'}")
+            return []
+        pairs = pair_files(section)
+    except InputError as error:
+        result(f"[{name}] cannot be used: {error}")
+        return [str(error)]
+    result(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {_place(section)}")
+    for files in pairs:
+        try:
+            require_names([_picture(settings, section, files)])
+            result("\n".join(_pair_lines(files, section, settings)))
+        except InputError as error:
+            result(f"  {files.name}: cannot be used: {error}")
+            errors.append(str(error))
+    return errors
 
 
 def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> list[str]:
@@ -89,8 +103,9 @@ def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) ->
     if images[0].grid is not None:
         lines.append(f"    grid: {_grid(images[0])}")
     if found.masked:
-        lines.append(f"    masked: {found.masked:,} pixels ({found.masked / found.pixels:.1%})")
-    counts = ", ".join(f"{name} {count:,} ({count / (rows * columns):.1%})" for name, count in found.labels.items())
+        lines.append(f"    masked: {found.masked:,} pixels ({100 * found.masked / found.pixels:.1f} %)")
+    shares = {name: 100 * count / (rows * columns) for name, count in found.labels.items()}
+    counts = ", ".join(f"{name} {count:,} ({shares[name]:.1f} %)" for name, count in found.labels.items())
     source = files.label or files.changed_mask
     lines.append(f"    labels: {counts}; {source.name}" if source else "    labels: none, no labelPath")
     return lines + [f"    look at: {problem}" for problem in found.problems]
@@ -119,7 +134,7 @@ def _declared(files: PairFiles, section: DataSet, settings: Settings) -> list[st
     lines = []
     given = zip(("before", "after"), (files.before, files.after), section.variables, strict=False)
     for name, path, variable in given:
-        image = opened_image(path, variable, section, settings)
+        image = opened_image(path, variable, reading_of(section), memory_limit(settings))
         said = []
         values = sorted({value for value in image.nodata if value is not None})
         if values:
@@ -155,8 +170,13 @@ def _bands_of(word: str, image: Image) -> list[int]:
         return []
 
 
+_KEPT = "pictures of finished pairs are kept; the same command draws all of them again"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    return run("Print what the configured data sets hold, and draw a quick look at each pair.", inspect, arguments)
+    return run(
+        "Print what the configured data sets hold, and draw a quick look at each pair.", inspect, arguments, kept=_KEPT
+    )
 
 
 if __name__ == "__main__":

@@ -47,8 +47,11 @@ def _picture(settings: Settings, name: str, percentage: int) -> Path:
     return settings.stat_path / f"{settings.train_set}_{name}_{percentage}%.png"
 
 
+_KEPT = "files that were written are kept; the same command makes all of them again"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    return run("Draw maps of the best 10 % to 90 % pseudo-labels of train_set.", generate, arguments)
+    return run("Draw maps of the best 10 % to 90 % pseudo-labels of train_set.", generate, arguments, kept=_KEPT)
 
 
 if __name__ == "__main__":

@@ -290,8 +290,11 @@ def dispatch(settings: Settings) -> None:
     (train if settings.training else test)(settings)
 
 
+_KEPT = "finished trials and maps are kept; the same command resumes the search, or tests all pairs again"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    return run("Search and train a model, or test a saved one, as net.conf says.", dispatch, arguments)
+    return run("Search and train a model, or test a saved one, as net.conf says.", dispatch, arguments, kept=_KEPT)
 
 
 if __name__ == "__main__":

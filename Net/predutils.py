@@ -225,8 +225,11 @@ def _files(settings: Settings, pair_name: str) -> ResultFiles:
     return ResultFiles(prefix, corrected_table=True)
 
 
+_KEPT = "files that were written are kept; the same command makes all of them again"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    return run("Make the pseudo-labels of every pair of train_set.", generate, arguments)
+    return run("Make the pseudo-labels of every pair of train_set.", generate, arguments, kept=_KEPT)
 
 
 if __name__ == "__main__":

@@ -115,8 +115,11 @@ def _accuracy_line(title: str, file: Path) -> str:
     return f"  {title:<50}  {raw}   {corrected}"
 
 
+_KEPT = "files of finished steps are kept; the same command begins again with the first step"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    return run("Run the whole pipeline on the demo data.", run_all, arguments)
+    return run("Run the whole pipeline on the demo data.", run_all, arguments, kept=_KEPT)
 
 
 if __name__ == "__main__":

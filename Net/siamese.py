@@ -33,6 +33,7 @@ from hscd.search.trials import Trials
 from hscd.system import messages
 from hscd.system.backend import keras, tensorboard
 from hscd.system.errors import InputError
+from hscd.system.progress import EPOCHS, TrainingsLeft
 from hscd.thresholds.otsu import otsu
 from settings import SearchSettings, search_of
 
@@ -256,9 +257,12 @@ def fine_tune(
     started = time.perf_counter()
     model = continued(model, how.objective)
     callbacks = [] if log_folder is None else [tensorboard(log_folder)]
-    with messages.progress(desc="fine-tuning", unit="epoch") as bar:
+    left = TrainingsLeft(1, len(x_retrain))
+    with messages.progress(desc="fine-tuning", unit=str(left), bar_format=EPOCHS) as bar:
 
         def tell(_: int, logs: Mapping[str, float]) -> None:
+            left.epoch(1, bar.n + 1)
+            bar.unit = str(left)
             bar.update()
             bar.set_postfix_str(f"val_loss {logs['val_loss']:.5f}")
 

@@ -13,7 +13,7 @@ def test_every_data_set_is_told_and_drawn(workspace: Workspace) -> None:
     assert "[PLACE A] 1 pair in" in done.stdout
     assert "  town: 20 × 30 pixels, 5 bands" in done.stdout
     # The rectangle is 7 × 9; the last 4 of 20 rows are unknown.
-    assert "labels: changed 63 (10.5%), unchanged 417 (69.5%), unknown 120 (20.0%)" in done.stdout
+    assert "labels: changed 63 (10.5 %), unchanged 417 (69.5 %), unknown 120 (20.0 %)" in done.stdout
     assert "[PLACE B] 2 pairs in" in done.stdout
     assert {path.name for path in (workspace.folder / "stat").glob("*.png")} == {
         "PLACE A_town_quicklook.png",
@@ -31,6 +31,10 @@ def test_what_is_not_there_is_told_and_what_is_broken_is_an_error(workspace: Wor
     assert "data/nowhere: no such file or folder" in workspace.fails("inspect_data")
     (workspace.folder / "data/a/after/town.mat").write_bytes(b"broken")
     assert "data/a/after/town.mat: unreadable" in workspace.fails("inspect_data", "settings.test_set=PLACE A")
+    told = workspace.call("inspect_data", "settings.test_set=PLACE A").stdout.splitlines()
+    assert told[0].startswith("[PLACE A] 1 pair in")
+    assert told[1].startswith("  town: cannot be used: ")
+    assert workspace.call("inspect_data").stdout.splitlines()[2].startswith("[PLACE B] cannot be used: ")
 
 
 def test_nodata_is_suggested_and_masked_once_it_is_configured(workspace: Workspace) -> None:
@@ -39,9 +43,9 @@ def test_nodata_is_suggested_and_masked_once_it_is_configured(workspace: Workspa
     image[:, :6] = -9999
     write_mat(file, image)
     done = workspace.call("inspect_data", "settings.test_set=PLACE A")
-    assert "look at: the before image: -9999 in every band of 20.0% of the pixels" in done.stdout
+    assert "look at: the before image: -9999 in every band of 20.0 % of the pixels" in done.stdout
     done = workspace.call("inspect_data", "settings.test_set=PLACE A", "PLACE A.nodata=-9999")
-    assert "masked: 120 pixels (20.0%)" in done.stdout
+    assert "masked: 120 pixels (20.0 %)" in done.stdout
     assert "look at" not in done.stdout
 
 
@@ -63,7 +67,7 @@ def test_inspection_says_what_files_say(space: Workspace) -> None:
         "before: before/town.tif, 20 × 30 × 8, TIFF, float32, 0.",
         "wavelengths: 450 … 2200 nm",
         "grid: EPSG:32633 (metre), pixels of 30 × 30, upper left corner at 366975, 5808045",
-        "masked: 150 pixels (25.0%)",  # 5 of 20 rows
+        "masked: 150 pixels (25.0 %)",  # 5 of 20 rows
         "the before file says: nodata 0, scale 0.0001, 1 of 8 bands on the file's list of bad bands (2; "
         "bad_bands = file drops them), 2 of 8 bands in water vapour (5, 7; bad_bands = water drops them)",
         "the after file says: nodata 0",
@@ -87,7 +91,7 @@ def test_inspection_of_two_formats_and_grids(space: Workspace) -> None:
     assert "before: before/town.hdr, 20 × 30 × 5, ENVI, uint16" in told
     assert "after: after/town.tif, 20 × 30 × 5, TIFF, resampled, float32" in told
     assert "grid: EPSG:4326 (degrees), pixels of 0.000277778 × 0.000138889, upper left corner at 11.1, 48.2" in told
-    assert "masked: 60 pixels (10.0%)" in told  # 2 of 20 rows
+    assert "masked: 60 pixels (10.0 %)" in told  # 2 of 20 rows
 
 
 def test_inspection_of_a_scene_larger_than_memory(space: Workspace) -> None:
@@ -99,5 +103,5 @@ def test_inspection_of_a_scene_larger_than_memory(space: Workspace) -> None:
     assert "  town: 150 × 200 pixels, 5 bands" in told
     assert "images larger than memory: every 2 rows and columns looked at" in told
     # All of the labels are looked at: a rectangle of rows 37 to 76 and columns 40 to 99.
-    assert "labels: changed 2,400 (8.0%), unchanged 27,600 (92.0%)" in told
+    assert "labels: changed 2,400 (8.0 %), unchanged 27,600 (92.0 %)" in told
     assert "every" not in space.call("inspect_data").stdout

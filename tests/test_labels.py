@@ -47,7 +47,7 @@ def thirds(first: float, second: float, third: float, dtype: type = np.uint8) ->
     return np.repeat(np.repeat([first, second, third], [8, 8, 4])[:, None], COLUMNS, axis=1).astype(dtype)
 
 
-COUNTS = "labels: changed 240 (40.0%), unchanged 240 (40.0%), unknown 120 (20.0%); town."
+COUNTS = "labels: changed 240 (40.0 %), unchanged 240 (40.0 %), unknown 120 (20.0 %); town."
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_is_unknown(space: Workspace, labels: np.ndarray, keys: str, nodata
 def test_nodata_that_is_configured_as_a_class_is_told_once(space: Workspace) -> None:
     labelled(space, thirds(1, 0, 0), "changedLabel = 1\nunchangedLabel = 0\n", nodata=0)
     line, warnings = told(space)
-    assert line.startswith("labels: changed 240 (40.0%), unchanged 360 (60.0%), unknown 0")
+    assert line.startswith("labels: changed 240 (40.0 %), unchanged 360 (60.0 %), unknown 0")
     (warning,) = warnings.splitlines()
     assert warning.endswith("town.tif: declares 0 as nodata, which is configured as a class and counts as such")
     done = space.call("predutils")
@@ -136,7 +136,7 @@ def write_mask(space: Workspace, part: str, mask: np.ndarray) -> None:
 
 def test_two_masks_are_a_label_map(masked: Workspace) -> None:
     # 7 × 9 pixels changed, the last 4 of 20 rows in none of the masks.
-    line = "labels: changed 63 (10.5%), unchanged 417 (69.5%), unknown 120 (20.0%)"
+    line = "labels: changed 63 (10.5 %), unchanged 417 (69.5 %), unknown 120 (20.0 %)"
     assert told(masked)[0].startswith(line)
     settings = read_settings(masked.file)
     _, labels, *_ = dp.labelled_pixels("PLACE A", settings)
@@ -196,7 +196,7 @@ def test_pairs_of_a_list(listed: Workspace) -> None:
     for name, file in (("river", "bsq_2003.hdr"), ("city", "folder_2003")):  # as the list calls them
         assert f"  {name}: 20 × 30 pixels, 5 bands\n    before: images/{file}, " in done.stdout
     # The rectangle of make_pair is 7 × 9 pixels.
-    assert done.stdout.count("labels: changed 63 (10.5%), unchanged 537 (89.5%), unknown 0") == 2
+    assert done.stdout.count("labels: changed 63 (10.5 %), unchanged 537 (89.5 %), unknown 0") == 2
     assert listed.call("predutils").returncode == 0
     assert sorted(path.name for path in (listed.folder / "pseudo").iterdir()) == ["city.pickle", "river.pickle"]
 
@@ -216,7 +216,10 @@ def test_rows_of_a_list_with_masks_and_without_ground_truth(listed: Workspace) -
     text = text.replace("truth/bsq.mat,test", ",truth/c.png,truth/u.png").replace("truth/folder.mat,train", ",,")
     (listed.folder / "list.csv").write_text(text, encoding="utf-8")
     # 10 columns of 20 rows are in no mask; the rectangle does not reach them.
-    expected = ["labels: none, no labelPath", "labels: changed 63 (10.5%), unchanged 337 (56.2%), unknown 200 (33.3%)"]
+    expected = [
+        "labels: none, no labelPath",
+        "labels: changed 63 (10.5 %), unchanged 337 (56.2 %), unknown 200 (33.3 %)",
+    ]
     for values in (VALUES, "changedLabel = 7\nunchangedLabel = 300\n", ""):
         listed.text = listed.text.replace(VALUES, values)
         found = [line.strip() for line in listed.call(INSPECT).stdout.splitlines() if "labels:" in line]
@@ -269,7 +272,7 @@ def test_paths_of_one_file(space: Workspace, tmp_path: Path) -> None:
     space.text = ONE_PLACE.replace(LABELLED, keys + "unchangedLabel = 0\n")
     for part in ("before", "after"):
         space.text = space.text.replace(f"data/a/{part}", "all.mat")
-    assert told(space)[0] == "labels: changed 63 (10.5%), unchanged 537 (89.5%), unknown 0 (0.0%); all.mat"
+    assert told(space)[0] == "labels: changed 63 (10.5 %), unchanged 537 (89.5 %), unknown 0 (0.0 %); all.mat"
     settings = read_settings(space.file)
     images_a, images_b, *_ = dp.load_dataset("PLACE A", settings)
     np.testing.assert_array_equal(images_a[0], before)

@@ -100,7 +100,7 @@ def test_a_value_that_looks_like_nodata_is_pointed_at(space: Workspace) -> None:
     before, after, _ = (part.astype(np.int16) for part in make_pair(1))
     before[:2] = -9999  # 60 of 600 pixels
     write_pair(space, before, after, **UTM)
-    said = "data/a/before/town.tif: -9999 in every band of 10.0% of the pixels; if they hold no data: nodata = -9999"
+    said = "data/a/before/town.tif: -9999 in every band of 10.0 % of the pixels; if they hold no data: nodata = -9999"
     assert said in space.call("predutils", *PLAIN).stderr
     assert "warning" not in space.call("predutils", *PLAIN, "PLACE A.nodata=-9999").stderr
 

@@ -1,4 +1,12 @@
-"""What changed between two arrays, in one call."""
+"""What changed between two images, in one call.
+
+>>> before = np.ones((4, 4, 2))  # rows, columns, bands
+>>> after = before.copy()
+>>> after[0, 1:3] = 3
+>>> found = detect(before, after, detector="cva", threshold="otsu")
+>>> found.labels[0].tolist()  # 0 changed, 1 unchanged
+[1, 0, 0, 1]
+"""
 
 from __future__ import annotations
 
@@ -11,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from hscd.corrections import CORRECTIONS
-from hscd.detectors import DETECTORS, scored
+from hscd.detectors import DETECTORS, Detector, scored
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
 from hscd.evaluation.result import MapResult, mapped
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.normalisation import NORMALISATIONS, normalised
+from hscd.opening import open_pair
 from hscd.scenes.image import Image
 from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.scene import Scene
@@ -44,10 +53,10 @@ def natural_threshold(detector: str) -> str:
 
 
 def detect(
-    before: np.ndarray,
-    after: np.ndarray,
+    before: np.ndarray | str | Path | Scene,
+    after: np.ndarray | str | Path | None = None,
     *,
-    detector: str = UNSUPERVISED["detector"],
+    detector: str | Detector = UNSUPERVISED["detector"],
     threshold: str = UNSUPERVISED["threshold"],
     correction: str = UNSUPERVISED["correction"],
     normalisation: str = "none",
@@ -58,21 +67,21 @@ def detect(
     ensemble_detectors: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
 ) -> MapResult:
-    """Map what changed between two images, without labels.
+    """Map what changed between two images.
 
     Args:
-        before: (rows, columns, bands).
-        after: array of the same shape.
-        detector: a name of `hscd.detectors.DETECTORS`.
+        before: (rows, columns, bands), an image file, or both images opened as a scene by `hscd.open_pair`.
+        after: array of the same shape, or an image file; None where `before` is a scene.
+        detector: a name of `hscd.detectors.DETECTORS`, or a detector, a `TrainedNetwork` for example.
         threshold: a name of `hscd.thresholds.THRESHOLDS`.
         correction: a name of `hscd.corrections.CORRECTIONS`.
         normalisation: a name of `hscd.normalisation.NORMALISATIONS`, what puts the after image into the radiometry of
             the before image first.
         nodata: value of pixels without data; NaN and infinite pixels are masked in any case.
-        truth: (rows, columns) labels to count against, 0 changed, 1 unchanged, 2 unknown; None for none.
+        truth: (rows, columns) labels to count against, 0 changed, 1 unchanged, 2 unknown; None for those of the scene.
         seed: of the samples that detectors are fitted to.
         ensemble: maps by each detector, from other seeds; of several maps the majority counts.
-        ensemble_detectors: detectors that make them, in place of `detector`.
+        ensemble_detectors: names of detectors that make them, in place of `detector`.
         options: of the methods, by name.
 
     Returns:
@@ -84,18 +93,19 @@ def detect(
         KeyError: if there is no such method.
         InputError: if no threshold can be found, as all pixels are the same.
     """
-    names = tuple(dict.fromkeys(ensemble_detectors)) or (detector,)
+    given = None if isinstance(detector, str) or ensemble_detectors else detector
+    names = tuple(dict.fromkeys(ensemble_detectors)) or (detector if isinstance(detector, str) else detector.name,)
     members = [(name, number) for name in names for number in range(ensemble)]
     if not members:
         raise ValueError(f"an ensemble of 1 or more expected, received {ensemble}")
     chosen = [(THRESHOLDS, threshold), (CORRECTIONS, correction), (NORMALISATIONS, normalisation)]
-    made = _Makers([*((DETECTORS, name) for name in names), *chosen], options or {})
+    made = _Makers([*((DETECTORS, name) for name in names if given is None), *chosen], options or {})
     rng = np.random.default_rng(seed)
     scene = made(NORMALISATIONS, normalisation, normalised)(_scene(before, after, nodata, truth), normalisation, rng)
     correct = partial(made(CORRECTIONS, correction), radius=_RADIUS)
 
     def member(name: str, number: int) -> tuple[ScoreMap, Cut]:
-        score_map = scored(made(DETECTORS, name)(), scene, np.random.default_rng(seed_of(seed, number)))
+        score_map = scored(given or made(DETECTORS, name)(), scene, np.random.default_rng(seed_of(seed, number)))
         return score_map, _cut(score_map, made(THRESHOLDS, threshold), scene, alone=len(names) == 1)
 
     if len(members) == 1:
@@ -132,20 +142,32 @@ class _Makers:
         return partial(what or family[name], **found)
 
 
-def _scene(before: np.ndarray, after: np.ndarray, nodata: float | None, truth: np.ndarray | None) -> Scene:
-    """The scene of two arrays, of unknown labels where there is no truth or a pixel is masked."""
+def _scene(before: Any, after: Any, nodata: float | None, truth: np.ndarray | None) -> Scene:
+    """The scene of two arrays or files, of unknown labels where there is no truth or a pixel is masked."""
+    if isinstance(before, Scene):
+        if after is not None or nodata is not None:
+            raise ValueError("after and nodata go with two images, received a scene")
+        return before if truth is None else replace(before, truth=_known(truth, before.truth.shape, before.valid))
+    if isinstance(before, str | Path) and isinstance(after, str | Path):
+        return _scene(open_pair(before, after, nodata=nodata), None, None, truth)
+    before, after = np.asarray(before), np.asarray(after)
     if before.ndim != 3 or before.shape != after.shape:
         raise ValueError(
             f"two arrays of one (rows, columns, bands) expected, received {before.shape} and {after.shape}"
         )
-    known = np.full(before.shape[:2], UNKNOWN) if truth is None else np.array(truth)
-    if known.shape != before.shape[:2] or not np.isin(known, (CHANGED, UNCHANGED, UNKNOWN)).all():
-        raise ValueError(f"truth of shape {before.shape[:2]} with the labels 0, 1 and 2 expected")
-    known = known.astype(np.uint8)
     valid = valid_pixels([before, after], [nodata, nodata])
+    return Scene("arrays", _image(before), _image(after), _known(truth, before.shape[:2], valid), valid, None)
+
+
+def _known(truth: np.ndarray | None, shape: tuple[int, ...], valid: np.ndarray | None) -> np.ndarray:
+    """Labels to count against, unknown where there are none or a pixel is masked."""
+    known = np.full(shape, UNKNOWN) if truth is None else np.array(truth)
+    if known.shape != shape or not np.isin(known, (CHANGED, UNCHANGED, UNKNOWN)).all():
+        raise ValueError(f"truth of shape {shape} with the labels 0, 1 and 2 expected")
+    known = known.astype(np.uint8)
     if valid is not None:
         known[~valid] = UNKNOWN
-    return Scene("arrays", _image(before), _image(after), known, valid, None)
+    return known
 
 
 def _image(pixels: np.ndarray) -> Image:

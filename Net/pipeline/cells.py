@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import config
+import hscd
 from hscd.evaluation import doubts
 from hscd.evaluation.comparison import agreement
 from hscd.evaluation.confusion import changed_share
@@ -126,8 +127,10 @@ def cell_of(method: Method, pair: Pair, seed: int, base: Settings, folder: Path,
 def _program() -> dict[str, str]:
     """What tells this version of the program, and of what it is made with, from others."""
     total = hashlib.blake2b(digest_size=8)
-    for file in sorted(config.NET_PATH.rglob("*.py")):
-        total.update(f"{file.relative_to(config.NET_PATH)}\0".encode() + file.read_bytes())
+    library = Path(hscd.__file__).parent
+    whole = config.NET_PATH if library.is_relative_to(config.NET_PATH) else library  # one lies in the other
+    for file in sorted(whole.rglob("*.py")):
+        total.update(f"{file.relative_to(whole)}\0".encode() + file.read_bytes())
     return {"files": total.hexdigest()} | versions()
 
 

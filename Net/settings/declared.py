@@ -50,8 +50,8 @@ def folder(name: str, constant: str, says: str) -> dict[str, Any]:
 
     def option() -> Option:
         default: Path = getattr(config, constant)
-        if default.is_relative_to(config.NET_PATH):
-            default = default.relative_to(config.NET_PATH)
+        if default.is_relative_to(config.WORK_PATH):
+            default = default.relative_to(config.WORK_PATH)
         return Option(name, parsing.path, "a folder", default, says)
 
     return {OPTION: option}

@@ -76,9 +76,21 @@ def test_commands_are_real(page: Path, parsed: list[object], capsys: pytest.Capt
                 assert all((PROJECT / f"benchmarks/{module}.py").is_file() for module in modules), words
             case ["make", target]:
                 assert target in targets, words
-            case ["pip", "install", "-r", file]:
+            case ["hscd", *arguments] if arguments != ["init"]:
+                for word in arguments:
+                    if FILES.fullmatch(word):
+                        Path(word).touch()
+                before = len(parsed)
+                status = import_module("console").main(arguments)
+                assert (status, len(parsed)) == (0, before + 1), (words, capsys.readouterr().err)
+            case ["pip", "install", "-r", file] | ["pip", "install", "--no-deps", "-r", file]:
                 assert (PROJECT / file).is_file(), words
-            case ["source", ".venv/bin/activate"] | ["tensorboard", "--logdir", "Net/stat/logs"]:
+            case (
+                ["hscd", "init"]
+                | ["pip", "install", "."]
+                | ["source", ".venv/bin/activate"]
+                | ["tensorboard", "--logdir", "Net/stat/logs"]
+            ):
                 pass
             case _:
                 pytest.fail(f"{words}: neither a script, a benchmark nor a target of make")
@@ -107,7 +119,7 @@ def test_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             exec(block, given)
             assert (given["found"].labels[6:8, 6:8] == 0).all()  # type: ignore[attr-defined]
             ran += 1
-    assert ran == 2
+    assert ran == 3
 
 
 @pytest.mark.parametrize("page", LINKING, ids=name)

@@ -87,7 +87,7 @@ def test_constants_import_the_library_alone():
 SLOW = ("tensorflow", "keras", "matplotlib", "skimage", "scipy.io", "hyperas", "hyperopt", "sklearn")
 QUICK = (
     "config", "settings", "settings.tables", "image_pairs", "dataprocessing", "main", "predutils",
-    "labelbyperc_generation", "labelbyneigh_generation", "inspect_data", "detect", "compare", "sample",
+    "labelbyperc_generation", "labelbyneigh_generation", "inspect_data", "detect", "compare", "sample", "console",
 )  # fmt: skip
 IMPORT_ALL = f"""
 import importlib, sys
@@ -106,6 +106,13 @@ from settings.families import FAMILIES, NETWORKS
 registries = [NORMALISATIONS, READERS, NETWORKS.registry, *[family.registry for family in FAMILIES]]
 print(min(len(registry) for registry in registries) > 0, *[name for name in {SLOW!r} if name in sys.modules])
 """
+
+
+def test_the_library_itself_imports_nothing_at_all():
+    done = run_apart(
+        "import hscd, sys; print('numpy' in sys.modules, [name for name in sys.modules if 'hscd.' in name])"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "False []\n", "")
 
 
 def test_members_of_families_import_nothing_slow():

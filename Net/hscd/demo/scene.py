@@ -22,7 +22,9 @@ Image = npt.NDArray[np.uint16]
 LabelMap = npt.NDArray[np.uint8]
 DoubleArray = npt.NDArray[np.float64]
 
-SPECTRA_PATH = Path(__file__).resolve().parents[3] / "res" / "spectra" / "spectra.csv"
+_INSTALLED = Path(__file__).resolve().parent / "spectra"  # as setup.py has it; a checkout has them among its resources
+_SPECTRA = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[3] / "res" / "spectra"
+SPECTRA_PATH = _SPECTRA / "spectra.csv"
 WAVELENGTHS = np.linspace(0.40, 2.45, 224, dtype=np.float32)
 REFLECTANCE_SCALE = 10_000
 # Values in the label files, as in the Bay Area scene; inside the program labels have other values.

@@ -101,6 +101,11 @@ def confusion(prediction: np.ndarray, truth: np.ndarray) -> Confusion:
     Args:
         prediction: labels of any shape, 0 changed, 1 unchanged; pixels of other values are left out.
         truth: labels of the same shape; the same.
+
+    Example:
+        >>> counts = confusion(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 2]))
+        >>> counts.true_positives, counts.false_positives, counts.true_negatives, counts.total
+        (1, 1, 1, 3)
     """
     if prediction.shape != truth.shape:
         raise ValueError(f"maps of one shape expected, received {prediction.shape} and {truth.shape}")

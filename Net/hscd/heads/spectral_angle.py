@@ -20,6 +20,11 @@ def SAM(x: Any, y: Any) -> Any:  # noqa: N802 - the name saved models refer to
     The angle between a zero spectrum and another is π/2, between two zero spectra 0. The gradient is finite for all of
     them: 0 where there is none, which is at zero spectra and where two point in the same or in opposite directions.
 
+    Example:
+        >>> import numpy as np
+        >>> SAM(np.array([[1.0, 1.0]]), np.array([[1.0, 0.0]])).round(4).tolist()  # 45°
+        [0.7854]
+
     References:
         Kruse et al. (1993), "The Spectral Image Processing System (SIPS)", Remote Sensing of Environment 44.
         Kahan (2006), "How Futile are Mindless Assessments of Roundoff in Floating-Point Computation?", section 12.

@@ -56,7 +56,7 @@ def summary(counts: Confusion, found: Mapping[str, Interval] | None = None) -> s
         return f"{value:.3f} ({interval.low:.3f} … {interval.high:.3f})"
 
     kappa, f1 = said("kappa", counts.kappa), said("f1", counts.f1)
-    return f"overall accuracy {counts.overall_accuracy:.2%}, kappa {kappa}, F1 {f1}"
+    return f"overall accuracy {100 * counts.overall_accuracy:.2f} %, kappa {kappa}, F1 {f1}"
 
 
 def area(value: float, unit: str) -> str:

@@ -108,4 +108,5 @@ def suspect(counts: Counter[float], pixels: int) -> str:
     value, count = counts.most_common(1)[0]
     if not SUSPICIOUS_SHARE * pixels <= count < pixels:
         return ""
-    return f"{value:g} in every band of {count / pixels:.1%} of the pixels; if they hold no data: nodata = {value:g}"
+    share = f"{100 * count / pixels:.1f} % of the pixels"
+    return f"{value:g} in every band of {share}; if they hold no data: nodata = {value:g}"

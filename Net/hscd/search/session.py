@@ -22,6 +22,7 @@ from hscd.search.trials import Trials, worker_count
 from hscd.system import messages, storage
 from hscd.system.errors import InputError
 from hscd.system.paths import require_regular
+from hscd.system.progress import TRAININGS, TrainingsLeft
 
 
 def run(
@@ -103,10 +104,9 @@ def _run_trials(
         engine: runs them.
     """
     finished = dict(record.finished)
-    with messages.progress(total=max_evals, desc="search", unit="trial") as bar:
-
-        def on_epoch(trial_id: int, epoch: int, val_loss: float) -> None:
-            bar.set_postfix_str(f"trial {trial_id}, epoch {epoch}, val_loss {val_loss:.5f}")
+    left = TrainingsLeft(max_evals - len(finished), search.pairs, record.workers or 1)
+    with messages.progress(total=max_evals, desc="search", unit=str(left), bar_format=TRAININGS) as bar:
+        on_epoch = partial(_show_epoch, bar, left)
 
         def on_trial(ended: Finished, trained: tuple[dict[str, Any], dict[str, np.ndarray]] | None) -> None:
             nonlocal saved
@@ -124,6 +124,8 @@ def _run_trials(
             if to_save is not None:
                 save(*to_save)
                 saved = trial.trial_id
+            left.end(trial.trial_id)
+            bar.unit = str(left)
             bar.update()
             describe()
 
@@ -143,6 +145,13 @@ def _run_trials(
             trials = engine(Task(search, space, *rest))
             if best_trial(trials).trial_id == saved:
                 return trials
+
+
+def _show_epoch(bar: Any, left: TrainingsLeft, trial_id: int, epoch: int, val_loss: float) -> None:
+    """Show an epoch of a trial in the bar of the search."""
+    left.epoch(trial_id, epoch)
+    bar.unit = str(left)
+    bar.set_postfix_str(f"trial {trial_id}, epoch {epoch}, val_loss {val_loss:.5f}")
 
 
 def _best(finished: Iterable[Finished]) -> Trial | None:

@@ -18,7 +18,13 @@ QUIET, NORMAL, VERBOSE = logging.WARNING, logging.INFO, logging.DEBUG
 
 def result(text: str) -> None:
     """Print a result; standard output holds nothing else."""
-    print(text, flush=True)
+    if "tqdm" not in sys.modules:
+        print(text, flush=True)
+        return
+    from tqdm import tqdm
+
+    with tqdm.external_write_mode(file=sys.stdout):  # a progress bar may be on the last line
+        print(text, flush=True)
 
 
 def warn(text: str) -> None:

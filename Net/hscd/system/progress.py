@@ -79,6 +79,55 @@ class Whole:
         return self._shown
 
 
+# Bars of tqdm whose unit is what `TrainingsLeft` says: of several trainings, and of the epochs of one.
+TRAININGS = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}, {unit}{postfix}]"
+EPOCHS = "{desc}: epoch {n_fmt} [{elapsed}, {unit}{postfix}]"
+# Until trainings tell what they take: seconds of an epoch a pair of pixels, and epochs until one stops early.
+_PAIR_SECONDS, _EPOCHS = 4e-5, 30
+
+
+class TrainingsLeft:
+    """How long some trainings that stop early are going to take, before their first epoch ends as well.
+
+    Args:
+        trainings: how many are left.
+        pairs: pixel pairs that each learns from.
+        at_once: how many run side by side.
+        clock: gives seconds.
+    """
+
+    def __init__(
+        self, trainings: int, pairs: int, at_once: int = 1, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._trainings, self._pairs, self._at_once, self._clock = trainings, pairs, max(at_once, 1), clock
+        self._started = clock()
+        self._running: dict[int, int] = {}
+        self._ended: list[int] = []
+
+    def epoch(self, training: int, epoch: int) -> None:
+        """An epoch of a training is over; both have numbers, that of the epoch is from 1."""
+        self._running[training] = epoch
+
+    def end(self, training: int) -> None:
+        """A training is over."""
+        self._ended.append(self._running.pop(training, 0))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds to the end of all, as far as that can be told."""
+        done = sum(self._ended) + sum(self._running.values())
+        epoch = (self._clock() - self._started) * self._at_once / done if done else self._pairs * _PAIR_SECONDS
+        whole = sum(self._ended) / len(self._ended) if any(self._ended) else _EPOCHS
+        left = [max(whole - epochs, _OVERDUE * epochs) for epochs in self._running.values()]
+        left += [whole] * (self._trainings - len(self._ended) - len(left))
+        return epoch * max(sum(left) / self._at_once, *left, 0)
+
+    def __str__(self) -> str:
+        from tqdm import tqdm
+
+        return f"about {tqdm.format_interval(round(self.seconds))} left"
+
+
 class Inside:
     """What a bar inside a whole is: it draws nothing, and reports to it."""
 

@@ -108,14 +108,14 @@ def test_zero_counts_are_zeros_and_undefined_ratios_nan():
 
 def test_summary_is_one_line_with_the_main_figures():
     # Kappa 728/2228 = 0.3268.
-    assert tables.summary(COUNTS) == "overall accuracy 85.00%, kappa 0.327, F1 0.400"
+    assert tables.summary(COUNTS) == "overall accuracy 85.00 %, kappa 0.327, F1 0.400"
     assert tables.summary(Confusion(0, 0, 0, 0)) == "no pixel of known label, no metrics"
 
 
 def test_summary_says_where_a_figure_is_undefined():
     # All of one class, and all called so: agreement by chance is 1, and 0/0 of the changed class.
-    assert tables.summary(Confusion(9, 0, 0, 0)) == "overall accuracy 100.00%, kappa undefined, F1 1.000"
-    assert tables.summary(Confusion(0, 9, 0, 0)) == "overall accuracy 100.00%, kappa undefined, F1 undefined"
+    assert tables.summary(Confusion(9, 0, 0, 0)) == "overall accuracy 100.00 %, kappa undefined, F1 1.000"
+    assert tables.summary(Confusion(0, 9, 0, 0)) == "overall accuracy 100.00 %, kappa undefined, F1 undefined"
 
 
 def test_outcome_says_how_much_of_the_unmasked_pixels_is_changed():
@@ -127,8 +127,8 @@ def test_outcome_says_how_much_of_the_unmasked_pixels_is_changed():
     )
     # Kappa: (4·5 − (2·1 + 3·4)) / (25 − 14) = 6/11; F1 2/3.
     assert tables.outcome((raw, corrected), (some, Confusion(1, 4, 0, 0)), np.array([300.0, 100]), "m²") == (
-        "changed 40.0 % of 5 pixels, overall accuracy 80.00%, kappa 0.545, F1 0.667; "
-        "corrected: changed 20.0 %, 400 m² in 2 areas, overall accuracy 100.00%, kappa 1.000, F1 1.000"
+        "changed 40.0 % of 5 pixels, overall accuracy 80.00 %, kappa 0.545, F1 0.667; "
+        "corrected: changed 20.0 %, 400 m² in 2 areas, overall accuracy 100.00 %, kappa 1.000, F1 1.000"
     )
 
 

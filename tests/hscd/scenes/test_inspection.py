@@ -68,7 +68,7 @@ def test_a_value_of_many_pixels_in_every_band_is_likely_nodata(value):
     # 3 of 30 columns.
     assert (
         problem
-        == f"the after image: {value} in every band of 10.0% of the pixels; if they hold no data: nodata = {value}"
+        == f"the after image: {value} in every band of 10.0 % of the pixels; if they hold no data: nodata = {value}"
     )
     # In one band alone, or of two pixels, it may be a measurement.
     before, after = pair()

@@ -1,6 +1,7 @@
 """What a search may choose: the template's space for the dense branch, and that of any other branch."""
 
 import json
+import sys
 from dataclasses import replace
 
 import hyperopt
@@ -13,10 +14,10 @@ from hscd.heads.euclidean import euclidean_dist
 from hscd.heads.spectral_angle import SAM
 from hscd.learn import training
 from hscd.models import saved as models
-from hscd.search import trials
-from hscd.search.template import objective_and_space
+from hscd.search import template, trials
 from hscd.search.trials import Trials
 from hscd.system.backend import keras
+from hscd.system.errors import InputError
 from small_search import CHOICES, labelled_pairs
 from toy_branch import FILTERED_SEARCH, Filtered
 from toy_branch import filtered as filtered  # a fixture
@@ -169,10 +170,10 @@ def small_template(x):
 
 
 def test_what_is_not_wanted_of_a_template_is_none():
-    objective, space = objective_and_space(small_template, {"x": 3}, {"share"})
+    objective, space = template.objective_and_space(small_template, {"x": 3}, {"share"})
     assert list(space) == ["share"]
     assert objective({"share": 0.5}) == {"loss": 3, "size": None, "share": 0.5}
-    objective, space = objective_and_space(small_template, {"x": 3})
+    objective, space = template.objective_and_space(small_template, {"x": 3})
     assert list(space) == ["size", "share"]
     assert objective({"share": 0.5, "size": 2}) == {"loss": 3, "size": 2, "share": 0.5}
 
@@ -234,3 +235,18 @@ def test_another_branch_is_searched_saved_reported_and_resumed(tmp_path, quick_t
     assert len(calls) == 4
     assert [trial.report for trial in found] == [trial.report for trial in whole]
     assert (tmp_path / "cut/M.h5").read_bytes() == (tmp_path / "whole/M.h5").read_bytes()
+
+
+def test_a_template_needs_nothing_that_reads_notebooks(monkeypatch):
+    monkeypatch.setattr(template, "find_spec", lambda name: None)
+    for name in ("nbformat", "nbconvert", "hyperas", "hyperas.optim"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert template._import_hyperas().__name__ == "hyperas.optim"
+    assert not {"nbformat", "nbconvert"} & sys.modules.keys()
+
+
+def test_a_missing_hyperas_is_told(monkeypatch):
+    for name in ("hyperas", "hyperas.optim"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(InputError, match=r"needs Hyperas: pip install --no-deps -r requirements-hyperas\.txt"):
+        template._import_hyperas()

@@ -57,6 +57,27 @@ def test_a_part_that_comes_again_has_its_turn_in_its_name(clock):
     assert (whole.name, whole.left) == ("mapping", 5)
 
 
+def test_trainings_are_expected_to_take_what_others_took(clock):
+    left = progress.TrainingsLeft(3, 1000, at_once=2, clock=clock)
+    # Before the first epoch: 3 trainings of 30 epochs of 1000 · 40 µs, two at a time.
+    assert left.seconds == pytest.approx(3 * 30 * 0.04 / 2)
+    clock.now += 5
+    left.epoch(0, 1)
+    left.epoch(1, 1)
+    # 2 epochs in 5 s, two at a time: 5 s each. 29 epochs of two trainings and 30 of the third are left.
+    assert left.seconds == pytest.approx(5 * (29 + 29 + 30) / 2)
+    assert str(left) == "about 03:40 left"
+    clock.now += 5
+    left.epoch(0, 2)
+    left.end(0)
+    left.epoch(1, 5)
+    # 7 epochs in 10 s: 20/7 s each. Trainings take 2 epochs by now, of which 1 has taken 5: it may take 1 more.
+    assert left.seconds == pytest.approx(20 / 7 * 2)
+    left.end(1)
+    left.end(2)
+    assert left.seconds == 0
+
+
 def test_a_new_part_ends_those_before(whole, clock):
     clock.now += 1
     whole.begin("scoring")

@@ -1,0 +1,86 @@
+"""Script: all scripts as commands of one program, `hscd detect BEFORE AFTER` for example."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+import config
+from commandline import add_version, guarded
+from hscd.system import messages, storage
+from hscd.system.errors import InputError
+
+
+class Command(NamedTuple):
+    """A script, what it does, and what it is run with in place of what net.conf says."""
+
+    script: str
+    does: str
+    overrides: tuple[str, ...] = ()
+
+
+COMMANDS = {
+    "detect": Command("detect", "map what changed between two images"),
+    "compare": Command("compare", "rank methods on data sets or on two images"),
+    "sample": Command("sample", "draw points of a map to label; accuracy and area of change from them"),
+    "inspect": Command("inspect_data", "show what every data set of net.conf holds"),
+    "train": Command("main", "search for a model on train_set and train it", ("settings.training=True",)),
+    "test": Command("main", "map test_set with a trained model, fine-tuned or not", ("settings.training=False",)),
+    "pseudo-labels": Command("predutils", "make pseudo-labels of train_set"),
+    "by-percentage": Command("labelbyperc_generation", "map the best 10 %, 20 % … 90 % of the pseudo-labels"),
+    "by-neighborhood": Command("labelbyneigh_generation", "map pseudo-labels whose neighbours agree"),
+    "demo": Command("run_demo", "run everything on the demo data"),
+}
+INIT = "init"
+# What `init` writes; data sets of the first are listed in the second.
+_TEMPLATES = ("net.conf", "oscd.csv")
+
+
+def init() -> None:
+    """Write a net.conf that runs on the demo data into the current folder.
+
+    Raises:
+        InputError: if there is one.
+    """
+    for name in _TEMPLATES:
+        if (config.WORK_PATH / name).exists():
+            raise InputError(f"{config.WORK_PATH / name}: exists already and is left as it is")
+    for name in _TEMPLATES:
+        storage.write_bytes(config.WORK_PATH / name, (config.NET_PATH / name).read_bytes())
+    messages.result(f"{config.DATA_CONFIG_PATH} says what the commands do; `hscd demo` runs them all on demo data")
+
+
+def _parser() -> argparse.ArgumentParser:
+    listing = "\n".join(f"  {name:<17}{command.does}" for name, command in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="hscd",
+        description="Change detection between two remote-sensing images of one place.",
+        epilog=f"commands:\n{listing}\n  {INIT:<17}write a net.conf for the demo data into the current folder\n\n"
+        "`hscd COMMAND --help` explains a command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_version(parser)
+    parser.add_argument("command", nargs="?", choices=[*COMMANDS, INIT], metavar="COMMAND")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="of the command")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = (parser := _parser()).parse_args(arguments)
+    messages.show_messages()
+    if options.command is None:
+        parser.print_help()
+        return 0
+    if options.command == INIT:
+        return guarded(init)
+    command = COMMANDS[options.command]
+    sys.argv[0] = f"hscd {options.command}"  # what --help and errors call it
+    words = [*options.arguments, *(word for override in command.overrides for word in ("--set", override))]
+    return int(import_module(command.script).main(words))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,122 @@
+"""A pair of image files as a scene, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hscd import readers
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, classes_of, remap
+from hscd.scenes import band_choice
+from hscd.scenes.grids import same_grid
+from hscd.scenes.image import Image, held
+from hscd.scenes.nodata import unmeasured
+from hscd.scenes.pairing import Reading, if_swapped, open_images
+from hscd.scenes.scene import Scene, survey, windows_of
+from hscd.system.errors import InputError
+from hscd.system.hardware import available_memory
+from hscd.system.messages import warn
+
+
+def open_pair(
+    before: str | Path,
+    after: str | Path,
+    *,
+    labels: str | Path | None = None,
+    changed_label: Sequence[float] = (CHANGED,),
+    unchanged_label: Sequence[float] = (UNCHANGED,),
+    unknown_label: Sequence[float] = (UNKNOWN,),
+    bands: str | None = None,
+    bad_bands: str | None = None,
+    nodata: float | None = None,
+    scale: float | None = None,
+    variable: str | None = None,
+    rescale: bool = False,
+) -> Scene:
+    """Open two image files of one place, of any format of `hscd.readers`.
+
+    The after image is resampled onto the grid of the before image where both are georeferenced. Images are read by
+    windows unless both fit into half of the memory that is available.
+
+    Args:
+        before: the earlier image: a file, a .SAFE folder or a folder of bands.
+        after: the later image.
+        labels: a label map of the before image's shape; None without.
+        changed_label: its values that stand for changed.
+        unchanged_label: for unchanged.
+        unknown_label: for pixels without ground truth.
+        bands: bands to use, as the key of net.conf: "1-50, 60", "430-900 nm" or "common"; None for all.
+        bad_bands: bands not to use, "file, water" for example.
+        nodata: value of pixels without data; None for what the files declare.
+        scale: factor of the values; None for what the files declare.
+        variable: name of the array, in files that hold several.
+        rescale: scale each band to [0, 1] by its least and greatest value in both images, as a network expects that
+            was trained with `apply_rescaling`.
+
+    Raises:
+        ValueError: if `bands` or `bad_bands` are none.
+        InputError: if a file is missing or unreadable, the images do not go together, or no pixel is valid.
+
+    Example:
+        >>> import hscd
+        >>> np.save("before.npy", np.ones((20, 30, 4)))
+        >>> np.save("after.npy", np.zeros((20, 30, 4)))
+        >>> hscd.open_pair("before.npy", "after.npy", bands="1-3").before.shape
+        (20, 30, 3)
+    """
+    limit = available_memory()
+    paths = Path(before), Path(after)
+    choices = (
+        None if bands is None else band_choice.parse_bands(bands, (band_choice.COMMON,)),
+        None if bad_bands is None else band_choice.parse_bands(bad_bands, (band_choice.FILE, band_choice.WATER)),
+    )
+    images = open_images(*paths, Reading(*choices, nodata, scale, (variable, variable)), limit)
+    if sum(image.nbytes for image in images) <= limit // 2:
+        images = held(images[0]), held(images[1])
+    truth, classes = _label_map(labels, images[0], (changed_label, unchanged_label, unknown_label), limit)
+    return _scene(paths, images, truth, classes, rescale)
+
+
+def _label_map(
+    labels: str | Path | None,
+    before: Image,
+    values: tuple[Sequence[float], Sequence[float], Sequence[float]],
+    limit: int,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The labels of a file, unknown without one, and its classes of change, as `Scene` has them."""
+    if labels is None:
+        return np.full(before.shape[:2], UNKNOWN, np.uint8), None
+    path = Path(labels)
+    image = readers.open_label_map(path, None, limit)
+    if image.shape[:2] != before.shape[:2]:
+        hint = if_swapped(image.shape[:2], before.shape)
+        raise InputError(f"{path}: label map of shape {image.shape[:2]}, images of {before.shape[:2]}{hint}")
+    if image.grid is not None and before.grid is not None and not same_grid(image, before):
+        raise InputError(f"{path}: not on the grid of {before.path}; resample it onto that grid (nearest neighbour)")
+    changed, unchanged, unknown = values
+    stored, colours = readers.label_map_of(image, (*changed, *unchanged), unknown, limit)
+    try:
+        return remap(stored, changed, unchanged, unknown, colours=colours), classes_of(stored, changed)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _scene(
+    paths: tuple[Path, Path], images: tuple[Image, Image], truth: np.ndarray, classes: np.ndarray | None, rescale: bool
+) -> Scene:
+    """The scene of two images, of which every pixel is looked at once."""
+    before, after = images
+    seen = survey(before, after, windows_of(before, after))
+    if seen.valid is not None and not seen.valid.any():
+        raise InputError(f"{paths[0]}, {paths[1]}: no valid pixels: every pixel is masked in one of the two images")
+    if seen.ranges is not None and unmeasured(seen.ranges):
+        raise InputError(f"{paths[0]}, {paths[1]}: {unmeasured(seen.ranges)}")
+    for path, doubt in zip(paths, seen.suspects, strict=True):
+        if doubt:
+            warn(f"{path}: {doubt}")
+    if seen.valid is not None:
+        truth = np.where(seen.valid, truth, np.uint8(UNKNOWN))
+    name = readers.name_of(paths[0])
+    return Scene(name, before, after, truth, seen.valid, seen.ranges if rescale else None, classes)
