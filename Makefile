@@ -15,6 +15,12 @@ PIP := $(VENV)/bin/python $(INSTALL)
 # Of requires-python in pyproject.toml; any Python understands it.
 CHECK := import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
 	"Python 3.11, 3.12 or 3.13 is needed, found %d.%d; name one: make PYTHON=python3.12" % v)
+# Into an environment: what requirements.txt says, without the Jupyter that Hyperas asks for and does not use here.
+define program
+grep -v '^hyperas' requirements.txt > $(1)/requirements.txt
+$(1)/bin/python $(INSTALL) -r $(1)/requirements.txt
+$(1)/bin/python $(INSTALL) --no-deps `grep '^hyperas' requirements.txt`
+endef
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/demo/test_demo.py hscd/explanation \
 	hscd/heads/test_distances.py hscd/heads/test_tensor_angles.py hscd/learn hscd/scenes/test_scaling.py test_fine_tuning.py \
@@ -62,17 +68,15 @@ docs: $(DOCS)/.docs
 lock:
 	@$(PYTHON) -c '$(CHECK)'
 	$(PYTHON) -m venv --clear .venv-lock
-	.venv-lock/bin/python $(INSTALL) -r requirements.txt
-	.venv-lock/bin/python $(INSTALL) --no-deps -r requirements-hyperas.txt
+	$(call program,.venv-lock)
 	{ sed '/^[^#]/d' requirements.lock && .venv-lock/bin/python -m pip freeze; } > .venv-lock/lock
 	mv .venv-lock/lock requirements.lock
 	rm -rf .venv-lock
 
-$(VENV)/.run: requirements.txt requirements-hyperas.txt
+$(VENV)/.run: requirements.txt
 	@$(PYTHON) -c '$(CHECK)'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) -r requirements.txt
-	$(PIP) --no-deps -r requirements-hyperas.txt
+	$(call program,$(VENV))
 	touch $@
 
 $(VENV)/.test: requirements-dev.txt $(VENV)/.run

@@ -168,7 +168,7 @@ def test_the_lock_file_is_of_the_requirements() -> None:
         return {name.lower().replace("_", "-"): version for name, version in pairs}
 
     locked = names("requirements.lock", "==")
-    wanted = names("requirements.txt", "(?=[=<>])") | names("requirements-hyperas.txt", "(?=[=<>])")
+    wanted = names("requirements.txt", "(?=[=<>])")
     packaging = pytest.importorskip("packaging.specifiers")
     assert [name for name, bounds in wanted.items() if locked[name] not in packaging.SpecifierSet(bounds)] == []
     assert not {"jupyter", "notebook", "nbconvert"} & locked.keys()

@@ -74,10 +74,7 @@ def _import_hyperas() -> ModuleType:
     try:
         import hyperas.optim
     except ModuleNotFoundError as error:
-        raise InputError(
-            "a search for a model needs Hyperas: pip install --no-deps -r requirements-hyperas.txt "
-            "(without a checkout: pip install --no-deps hyperas==0.4.1)"
-        ) from error
+        raise InputError("a search for a model needs Hyperas, which requirements.txt names") from error
     finally:
         sys.path[:] = path
         for name in absent:

@@ -248,5 +248,5 @@ def test_a_template_needs_nothing_that_reads_notebooks(monkeypatch):
 def test_a_missing_hyperas_is_told(monkeypatch):
     for name in ("hyperas", "hyperas.optim"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(InputError, match=r"needs Hyperas: pip install --no-deps -r requirements-hyperas\.txt"):
+    with pytest.raises(InputError, match=r"needs Hyperas, which requirements.txt names"):
         template._import_hyperas()
