@@ -65,7 +65,13 @@ def open_pair(files: PairFiles, section: DataSet, conf: Settings) -> tuple[Image
 def reading_of(section: DataSet) -> Reading:
     """How a section has its images read."""
     return Reading(
-        section.bands, section.bad_bands, section.nodata, section.scale, section.variables[:2], f"[{section.name}] "
+        section.bands,
+        section.bad_bands,
+        section.nodata,
+        section.scale,
+        section.variables[:2],
+        f"[{section.name}] ",
+        section.register,
     )
 
 

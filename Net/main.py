@@ -247,6 +247,7 @@ def test_pair(
     score_map = plan.score(network, scene)
     cut = plan.cut(score_map, scene, where)
     plan.doubt(network, score_map, cut, scene, where)
+    shifted = plan.registration(scene, where)
     result = plan.map(score_map, cut, scene)
     agreement: list[float | None] = [None, None]
     reference = None
@@ -265,7 +266,7 @@ def test_pair(
         files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags,
         objects=None if of_objects is None else of_objects.objects,
     )  # fmt: skip
-    row |= report.tell(files, named(scene.before), result) | rounds.more
+    row |= report.tell(files, named(scene.before), result) | rounds.more | shifted
     row |= objects.report(settings, of_objects, result, files.objects)
     if pseudo is not None and settings.learning.ft_rival is not None:
         row |= tuning.rival(settings, plan, scene, pseudo, files.prefix.name)

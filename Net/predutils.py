@@ -16,6 +16,7 @@ from hscd.corrections.spatial import spatial_correction
 from hscd.detectors.spectral import pixel_distances
 from hscd.evaluation.result import MapResult
 from hscd.records import PseudoLabels
+from hscd.reports import maps
 from hscd.reports.tables import Row
 from hscd.scenes.inspection import named
 from hscd.scenes.scene import Scene, same_and_varied
@@ -160,26 +161,29 @@ def generate(settings: Settings) -> None:
     pairs = pair_files(section)
     for files in pairs:
         results = _files(settings, files.name)
-        more = kinds.files(settings, results.kinds) + objects.files(settings, results.objects)
+        more = [results.features, *kinds.files(settings, results.kinds), *objects.files(settings, results.objects)]
         require_names([pseudo_file(section, files.name), *results.all, *more, run_file])
     plan = Plan(settings)
     with recorded("pseudo-labels", settings, [section.name], run_file) as record:
         record.add_inputs(pairs)
         # Only when all pairs have a threshold is anything written.
-        for scene, score_map, cut, votes in _cut_scenes(plan, scenes(section.name, settings), section.name):
+        for scene, score_map, cut, votes, channels in _cut_scenes(plan, scenes(section.name, settings), section.name):
             storage.write_pickle(pseudo_file(section, scene.name), pseudo_labels_of(score_map, cut, votes))
             result = plan.map(score_map, cut, scene)
             figures = report_pseudo_labels(settings, scene, result)
-            prefix = _files(settings, scene.name).kinds
-            record.add_result(scene.name, figures | kinds.report(settings, plan, section, scene, result, prefix))
+            figures |= plan.registration(scene, f"[{settings.train_set}] {scene.name}")
+            results = _files(settings, scene.name)
+            if channels is not None:
+                maps.write_channels(results.features, channels)
+            record.add_result(scene.name, figures | kinds.report(settings, plan, section, scene, result, results.kinds))
 
 
-# A scene, its scores, their threshold, and the votes of an ensemble.
-_Made = tuple[Scene, ScoreMap, Cut, np.ndarray | None]
+# A scene, its scores, their threshold, the votes of an ensemble, and the channels that a detector alone looked at.
+_Made = tuple[Scene, ScoreMap, Cut, np.ndarray | None, np.ndarray | None]
 
 
 def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[_Made]:
-    """Scores of all scenes, and their thresholds; of ensembles also the members' votes."""
+    """Scores of all scenes, and their thresholds; of ensembles also the members' votes, of a network channels."""
     found: list[_Made] = []
     with progress(scenes, desc="pseudo-labels", unit="pair") as bar:
         for given in bar:
@@ -188,7 +192,7 @@ def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[
                 scene = plan.normalised(given)
                 if len(plan.members) > 1:
                     ensemble = ensembled(plan, scene, where)
-                    found.append((scene, ensemble.score_map, ensemble.cut, ensemble.sums.votes))
+                    found.append((scene, ensemble.score_map, ensemble.cut, ensemble.sums.votes, None))
                     continue
                 detector = plan.detector(plan.members[0][0])
                 score_map = plan.score(detector, scene)
@@ -196,7 +200,7 @@ def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[
             except InputError as error:
                 raise InputError(f"{where}: {error}") from error
             plan.doubt(detector, score_map, cut, scene, where)
-            found.append((scene, score_map, cut, None))
+            found.append((scene, score_map, cut, None, plan.channels(detector, scene)))
     return found
 
 

@@ -20,6 +20,7 @@ import measure
 #   losses        over one architecture (6)
 #   pretraining   pre-trainings, and widths of codes (30)
 #   recipe        the prototype's figures by compare.py (30)
+#   registration  misregistered images (10)
 #   sampling      intervals of the area of change (2)
 #   sources       what a model gains from whose pseudo-labels (10)
 #   transfer      accuracies over seeds (15)

@@ -40,6 +40,28 @@ def run(*arguments):
     return detect.main([str(argument) for argument in arguments])
 
 
+def test_a_shifted_pair_is_registered_and_channels_are_drawn(pair, capsys):
+    folder, out = pair[0], pair[0] / "out"
+    coarse = np.random.default_rng(0).integers(1000, 3000, (16, 22, 5))
+    large = np.kron(coarse, np.ones((3, 3, 1), int)).astype(np.uint16)
+    for name, first in (("before", 2), ("after", 4)):
+        with rasterio.open(folder / f"{name}.tif", "r+") as file:
+            file.write(np.moveaxis(large[first : first + 40, 3:63], 2, 0))
+    asked = ("detector=deep_features", "threshold=otsu", "shift_tolerance=both_ways", "register=True")
+    assert run(folder / "before.tif", folder / "after.tif", "--out", out, *(f"--set={of}" for of in asked)) == 0
+    told = capsys.readouterr().err
+    # The after image begins two rows further down, so what it shows has to be moved down by them.
+    assert f"{folder / 'after.tif'}: moved by +2.00 rows and +0.00 columns onto {folder / 'before.tif'}" in told
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "features.png"])
+    figures = json.loads((out / "run.json").read_text(encoding="utf-8"))["results"]
+    assert [abs(next(iter(figures.values()))[key]) < 0.1 for key in ("shift_down", "shift_right")] == [True, True]
+    with opened(out / "score.tif") as file:
+        scores = file.read(1)
+    # Rows that the after image does not show are masked; the others are the same.
+    assert np.isnan(scores[:2]).all()
+    assert np.nanmax(scores[8:]) < 1e-3
+
+
 def test_two_files_give_maps_polygons_and_a_summary(pair, capsys):
     folder, changed = pair
     out = folder / "out"

@@ -62,6 +62,8 @@ def test_doubts_and_the_area_are_told_and_recorded(space, script, overrides):
     record = json.loads(file.read_text(encoding="utf-8"))
     assert any(line.startswith(SHIFTED) for line in record["warnings"])
     figures = record["results"]["town"]
+    # Rows 3 to 62 are the after image: what lies at row 3 before lies at row 0.
+    assert figures["shift_down"] == pytest.approx(-3, abs=0.1)
     # Pixels of 30 m; after correction.
     changed = figures["true_positives_num_correction"] + figures["false_positives_num_correction"]
     assert (figures["changed_area"], figures["unit"]) == (900 * changed, "m²")

@@ -20,6 +20,7 @@ import numpy as np
 
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS, Detector, scored
+from hscd.detectors.shifts import NONE, TOLERANCES, tolerant
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
 from hscd.evaluation.result import MapResult, mapped
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
@@ -60,6 +61,7 @@ def detect(
     threshold: str = UNSUPERVISED["threshold"],
     correction: str = UNSUPERVISED["correction"],
     normalisation: str = "none",
+    shift_tolerance: str = NONE,
     nodata: float | None = None,
     truth: np.ndarray | None = None,
     seed: int = 0,
@@ -77,6 +79,7 @@ def detect(
         correction: a name of `hscd.corrections.CORRECTIONS`.
         normalisation: a name of `hscd.normalisation.NORMALISATIONS`, what puts the after image into the radiometry of
             the before image first.
+        shift_tolerance: one of `hscd.detectors.shifts.TOLERANCES`, for images that are misregistered.
         nodata: value of pixels without data; NaN and infinite pixels are masked in any case.
         truth: (rows, columns) labels to count against, 0 changed, 1 unchanged, 2 unknown; None for those of the scene.
         seed: of the samples that detectors are fitted to.
@@ -98,6 +101,8 @@ def detect(
     members = [(name, number) for name in names for number in range(ensemble)]
     if not members:
         raise ValueError(f"an ensemble of 1 or more expected, received {ensemble}")
+    if shift_tolerance not in TOLERANCES:
+        raise ValueError(f"shift_tolerance: one of {', '.join(TOLERANCES)} expected, received {shift_tolerance!r}")
     chosen = [(THRESHOLDS, threshold), (CORRECTIONS, correction), (NORMALISATIONS, normalisation)]
     made = _Makers([*((DETECTORS, name) for name in names if given is None), *chosen], options or {})
     rng = np.random.default_rng(seed)
@@ -105,7 +110,8 @@ def detect(
     correct = partial(made(CORRECTIONS, correction), radius=_RADIUS)
 
     def member(name: str, number: int) -> tuple[ScoreMap, Cut]:
-        score_map = scored(given or made(DETECTORS, name)(), scene, np.random.default_rng(seed_of(seed, number)))
+        found = tolerant(given or made(DETECTORS, name)(), shift_tolerance)
+        score_map = scored(found, scene, np.random.default_rng(seed_of(seed, number)))
         return score_map, _cut(score_map, made(THRESHOLDS, threshold), scene, alone=len(names) == 1)
 
     if len(members) == 1:

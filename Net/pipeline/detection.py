@@ -26,7 +26,8 @@ from pipeline.run_record import recorded
 from settings import Settings
 
 _FILES = ("change.tif", "score.tif", "changes.gpkg", "change.png", "score.png", "run.json")
-# Beside them: of an ensemble; where there are labels.
+# Beside them: of a detector that looks at channels; of an ensemble; where there are labels.
+_FEATURES = "features.png"
 _UNCERTAIN, _CALIBRATION = "uncertain.png", ("calibration.csv", "calibration.png")
 # Seconds until something better is known: of the slow fits, which are to samples of one size; of a pixel that is
 # scored, cut and written.
@@ -41,7 +42,8 @@ _SURE = 0.9
 class _Outcome:
     """The change map of a scene, (rows, columns) `probability` of change, and the scores and threshold that are shown.
 
-    These are of the detector, or the first of those of an `ensemble`; None without one.
+    These are of the detector, or the first of those of an `ensemble`; None without one. `channels`, (channels, 2, rows,
+    columns), are those that a detector alone looked at, if it does.
     """
 
     result: MapResult
@@ -49,6 +51,7 @@ class _Outcome:
     threshold: float
     probability: np.ndarray
     ensemble: Ensemble | None = None
+    channels: np.ndarray | None = None
 
 
 def detect(settings: Settings) -> None:
@@ -56,7 +59,7 @@ def detect(settings: Settings) -> None:
     from dataprocessing import scenes
 
     folder, section, plan = settings.stat_path, settings[settings.test_set], Plan(settings)
-    names = [folder / name for name in (*_FILES, _UNCERTAIN, *_CALIBRATION)]
+    names = [folder / name for name in (*_FILES, _FEATURES, _UNCERTAIN, *_CALIBRATION)]
     require_names([*names, *kinds.files(settings, "kinds"), *objects.files(settings, "objects")])
     pairs = pair_files(section)
     if len(pairs) != 1:
@@ -81,6 +84,7 @@ def detect(settings: Settings) -> None:
             _write(settings, outcome, calibration, of_objects)
         figures = _summarise(outcome, calibration, scene, folder / "changes.gpkg")
         figures |= kinds.report(settings, plan, section, scene, result, "kinds")
+        figures |= plan.registration(scene, scene.name)
         record.add_result(result.name, figures | objects.report(settings, of_objects, result, "objects"))
 
 
@@ -102,7 +106,8 @@ def _of_one(plan: Plan, scene: Scene) -> _Outcome:
     cut = plan.cut(score_map, scene, scene.name)
     result = plan.map(score_map, cut, scene)
     plan.doubt(detector, score_map, cut, scene, scene.name)
-    return _Outcome(result, score_map, cut.value, member_probability(score_map, result.labels))
+    probability = member_probability(score_map, result.labels)
+    return _Outcome(result, score_map, cut.value, probability, channels=plan.channels(detector, scene))
 
 
 def _of_ensemble(plan: Plan, scene: Scene) -> _Outcome:
@@ -130,6 +135,8 @@ def _write(
     maps.write_classes(folder / "change.png", panels, heading=title, beside=beside)
     title, scale = f"Scores of {result.name} by {outcome.scores.source}", outcome.scores.scale
     maps.write_heatmap(folder / "score.png", scores, threshold, title, "score", scale, beside)
+    if outcome.channels is not None:
+        maps.write_channels(folder / _FEATURES, outcome.channels)
     if outcome.ensemble is not None:
         sure = np.where(outcome.ensemble.sums.uncertain, np.uint8(UNKNOWN), result.corrected)
         masked = " or masked" if (result.corrected == UNKNOWN).any() else ""

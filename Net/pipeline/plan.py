@@ -13,6 +13,8 @@ import config
 from hscd import branches, losses
 from hscd.corrections import CORRECTIONS, Correct
 from hscd.detectors import DETECTORS, Detector, scored
+from hscd.detectors.deep_features import DeepFeatures
+from hscd.detectors.shifts import tolerant
 from hscd.detectors.spectral import SpectralDistance
 from hscd.evaluation import doubts
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, seed_of
@@ -24,12 +26,13 @@ from hscd.normalisation import NORMALISATIONS, normalised
 from hscd.pretraining import NONE, PRETRAININGS
 from hscd.records import PseudoLabels
 from hscd.registry import Registry
+from hscd.scenes.registration import registration
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
 from hscd.search.engines import ENGINES
 from hscd.selections import SELECTIONS, Selected, by_code, corrected_labels
 from hscd.selections.thinning import thinned
-from hscd.system.messages import detail, warn
+from hscd.system.messages import detail, tell, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 from settings import Settings
 
@@ -74,9 +77,13 @@ class Plan:
     def score(self, detector: Detector, scene: Scene, number: int = 0) -> ScoreMap:
         """Scores of a scene, from the seed or another one of this number that comes from it."""
         rng = np.random.default_rng(seed_of(self._settings.seed, number))
-        score_map = scored(detector, scene, rng)
+        score_map = scored(tolerant(detector, self._settings.shift_tolerance), scene, rng)
         detail(f"{scene.name}: scores by {detector.name} in {score_map.seconds:.2f} s")
         return score_map
+
+    def channels(self, detector: Detector, scene: Scene) -> np.ndarray | None:
+        """What a fitted detector that looks at channels sees, (channels, 2, rows, columns); None of another one."""
+        return detector.channels(scene) if isinstance(detector, DeepFeatures) else None
 
     @property
     def all_bands(self) -> bool:
@@ -120,11 +127,25 @@ class Plan:
         rng = np.random.default_rng(self._settings.seed)
         # Where the distribution of unchanged pixels is known, or a threshold looks at the modes itself, it has told.
         modes = score_map.degrees is None and not cut.warnings
-        found = doubts.of_threshold(score_map.scores, cut.value, modes) + doubts.of_registration(scene)
+        found = doubts.of_threshold(score_map.scores, cut.value, modes)
         if isinstance(detector, SpectralDistance):
             found += doubts.of_spectra(scene, rng)
         for said in found:
             warn(f"{where}: {said}")
+
+    def registration(self, scene: Scene, where: str) -> dict[str, Any]:
+        """Tell how far the images of a scene are shifted against each other, of `where`; the figures of it."""
+        found = registration(scene)
+        if found is not None:
+            down, right = (round(part, 2) + 0.0 for part in (found.down, found.right))
+            tell(
+                f"{where}: the after image lies {abs(down):.2f} rows {'higher' if down < 0 else 'lower'} and "
+                f"{abs(right):.2f} columns further {'left' if right < 0 else 'right'}, ± {found.spread:.2f} "
+                f"({found.blocks} blocks)"
+            )
+        for said in doubts.of_registration(found):
+            warn(f"{where}: {said}")
+        return {} if found is None else {f"shift_{name}": value for name, value in found._asdict().items()}
 
     def map(self, score_map: ScoreMap, cut: Cut, scene: Scene) -> MapResult:
         """The change map of a scene, corrected and judged."""

@@ -44,6 +44,11 @@ class ResultFiles:
         return f"{self.prefix.name}_objects"
 
     @property
+    def features(self) -> Path:
+        """Picture of the channels that a detector looked at."""
+        return self._named("_features.png")
+
+    @property
     def tables(self) -> list[Path]:
         return [self._named(ending) for ending in (".csv", *(["_corrected.csv"] if self.corrected_table else []))]
 

@@ -155,6 +155,14 @@ class DataSet:
         ),
     )  # fmt: skip
 
+    register: bool = field(
+        default=False, kw_only=True,
+        metadata=key(
+            "register", parsing.boolean, "True or False", False,
+            "True: after images are moved onto the before images, where they are shifted by a tenth of a pixel or more",
+        ),
+    )  # fmt: skip
+
     @property
     def variables(self) -> tuple[str | None, str | None, str | None]:
         """Names of the arrays in the .mat files of before images, after images and label maps."""

@@ -11,6 +11,7 @@ import config
 from hscd import branches, losses
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
+from hscd.detectors.shifts import TOLERANCES
 from hscd.heads import HEADS
 from hscd.kinds import KINDS
 from hscd.normalisation import NORMALISATIONS
@@ -136,6 +137,15 @@ class Settings:
     detector: str | None = field(
         default=None, metadata=member("detector", DETECTORS, None, "source of pseudo-labels", "the distance")
     )
+    shift_tolerance: str = field(
+        default=TOLERANCES[0],
+        metadata=key(
+            "shift_tolerance", parsing.one_of(TOLERANCES), f"{', '.join(TOLERANCES[:-1])} or {TOLERANCES[-1]}",
+            TOLERANCES[0],
+            "for images that are misregistered: the score of a pixel is the least over shifts of the after image by up "
+            "to a pixel, or the larger one of that and of the same of the before image",
+        ),
+    )  # fmt: skip
     ensemble: int = field(
         default=1,
         metadata=key(

@@ -44,6 +44,11 @@ REFUSED: dict[str, list[str]] = {
     "normalisation": ["", "None", "mean"],
     "detector": ["", "ed", "SID", "none"],
     "ensemble": ["", "0", "-1", "101", "2.5", "all"],
+    "shift_tolerance": ["", "True", "both", "ONE_WAY"],
+    "register": ["", "yes", "1", "auto"],
+    "imagenet_network": [""],
+    "imagenet_weights": [""],
+    "imagenet_layer": [""],
     "ensemble_detectors": ["", "cva,", "cva, CVA", "cva, cva", "cva irmad", "None"],
     "threshold": ["", "Otsu", "0.5"],
     "correction": ["", "mode", "None"],
@@ -129,6 +134,11 @@ LEARNING = vars(LearningSettings())
 EXPLAIN = vars(ExplainSettings())
 # The values of the keys that may be left out; paths are relative to the file.
 DEFAULTS = {
+    "shift_tolerance": "none",
+    "register": False,
+    "imagenet_network": "VGG16",
+    "imagenet_weights": "none",
+    "imagenet_layer": None,
     "pseudo_natural_ratio": False,
     "pseudo_limit": None,
     "preset": None,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from hscd.detectors.tools.samples import sampled_pairs
-from hscd.scenes.scene import Scene, Window, pair_bytes
+from hscd.scenes.registration import Registration
+from hscd.scenes.scene import Scene
 
 # A sample is enough to see each of these.
 _SAMPLE = 20_000
@@ -26,13 +25,8 @@ _SHIFT = 0.5
 # and all, are 0.07 apart at most, the demo's two places 0.2, two cities in the 13 bands of one sensor 0.35 to 1.2. No
 # transfer farther than that reached a kappa of one half (res/domain_shift.md).
 DOMAIN_SHIFT = 0.3
-# Pixels of misregistration that no detector takes up; side of what is looked at, and bytes that it may take.
-_PIXELS = 1.0
-_SIDE, _BYTES = 1024, 2**26
-# Images that are smaller have too few edges to tell.
-_LEAST_SIDE = 32
-# Correlation of edges that such a shift has to bring: in small images much change looks like one.
-_GAIN = 0.1
+# Pixels of misregistration that no detector takes up; blocks that tell how it differs from place to place.
+_PIXELS, _SEVERAL = 1.0, 4
 
 
 def of_threshold(scores: np.ndarray, threshold: float, modes: bool = True) -> list[str]:
@@ -143,51 +137,21 @@ def of_spectra(scene: Scene, rng: np.random.Generator) -> list[str]:
     return found
 
 
-def of_registration(scene: Scene) -> list[str]:
-    """A doubt where the two images are shifted against each other, by phase correlation of their middle.
+def of_registration(found: Registration | None) -> list[str]:
+    """Doubts about two images that are shifted against each other, or not everywhere by the same.
 
-    References:
-        Guizar-Sicairos, Thurman, Fienup (2008), "Efficient subpixel image registration algorithms", Optics Letters 33.
+    Args:
+        found: how far; None where that is not known.
     """
-    from skimage.registration import phase_cross_correlation
-
-    side = min(_SIDE, math.isqrt(_BYTES // pair_bytes(scene.bands)))
-    rows, columns = (
-        slice(max(0, (length - side) // 2), min(length, (length + side) // 2)) for length in scene.truth.shape
-    )
-    if min(rows.stop - rows.start, columns.stop - columns.start) < _LEAST_SIDE:
+    if found is None:
         return []
-    pairs = scene.block(Window(rows, columns)).pairs
-    before, after = _edges(pairs[:, :, 0]), _edges(pairs[:, :, 1])
-    shift, _, _ = phase_cross_correlation(before, after, upsample_factor=10, normalization="phase")
-    down, right = (float(part) for part in shift)
-    likeness = _likeness(before, after, round(down), round(right))
-    if max(abs(down), abs(right)) <= _PIXELS or likeness < _GAIN + _likeness(before, after):
-        return []
-    return [f"the images seem to be shifted by {abs(down):.1f} rows and {abs(right):.1f} columns against each other"]
-
-
-def _likeness(first: np.ndarray, second: np.ndarray, down: int = 0, right: int = 0) -> float:
-    """Correlation of two images, (rows, columns), where the second one, moved by whole pixels, overlaps the first."""
-
-    def inside(moved: int, length: int) -> slice:
-        return slice(max(moved, 0), length + min(moved, 0))
-
-    rows, columns = first.shape
-    parts = (
-        first[inside(down, rows), inside(right, columns)].ravel(),
-        second[inside(-down, rows), inside(-right, columns)].ravel(),
-    )
-    if min(part.std() if part.size else 0 for part in parts) == 0:
-        return 0.0
-    return float(np.corrcoef(*parts)[0, 1])
-
-
-def _edges(image: np.ndarray) -> np.ndarray:
-    """Strength of the edges of the mean of all standardised bands, (rows, columns): light counts less in them."""
-    from scipy.ndimage import gaussian_gradient_magnitude
-
-    spread = image.std(axis=(0, 1))
-    mean = (image / np.where(spread > 0, spread, np.inf)).mean(axis=2)
-    edges = gaussian_gradient_magnitude(mean, 1.0)
-    return edges - edges.mean()
+    said = []
+    if found.far > _PIXELS:
+        down, right = abs(found.down), abs(found.right)
+        said.append(f"the images seem to be shifted by {down:.1f} rows and {right:.1f} columns against each other")
+    if found.blocks >= _SEVERAL and found.spread > _PIXELS:
+        said.append(
+            f"the shift between the images differs from place to place, by {found.spread:.1f} pixels (standard "
+            f"deviation of {found.blocks} blocks)"
+        )
+    return said

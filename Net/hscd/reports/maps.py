@@ -203,6 +203,26 @@ def write_heatmap(
     storage.write_figure(path, figure, dpi)
 
 
+def write_channels(path: Path, channels: np.ndarray) -> None:
+    """Draw channels of a network, those of the before image above those of the after image.
+
+    Args:
+        path: PNG file.
+        channels: (channels, 2, rows, columns); both dates of a channel have one grey scale.
+    """
+    count = len(channels)
+    figure, dpi = _grid(channels.shape[2:], 2 * count, count)
+    places = figure.subplots(2, count, squeeze=False)
+    for number, both in enumerate(channels):
+        low, high = np.percentile(both, [100 - _TOP_PERCENTILE, _TOP_PERCENTILE])
+        for axes, image, date in zip(places[:, number], both, ("before", "after"), strict=True):
+            axes.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+            axes.set_title(f"channel {number + 1}, {date}")
+            axes.set_xticks([])
+            axes.set_yticks([])
+    storage.write_figure(path, figure, dpi)
+
+
 def thinned(pixels: np.ndarray) -> np.ndarray:
     """Every so manieth row and column of a large map: more than a picture shows of it."""
     step = math.ceil(max(pixels.shape[:2]) / _LARGEST)

@@ -68,8 +68,10 @@ def overlaps(image: Image, other: Image) -> bool:
     return _needed(border, other.grid, image.grid, image.shape[:2], 0) is not None
 
 
-def onto(image: Image, grid: Grid, shape: tuple[int, int], dtype: Any, nodata: float) -> Image:
-    """An image interpolated on another grid (bilinear; where pixels become larger, over all that a new one covers).
+def onto(
+    image: Image, grid: Grid, shape: tuple[int, int], dtype: Any, nodata: float, kernel: str = "bilinear"
+) -> Image:
+    """An image interpolated on another grid; where pixels become larger, over all that a new one covers.
 
     Args:
         image: a georeferenced image without `mask`, whose bands have one `nodata` if they have any.
@@ -77,6 +79,7 @@ def onto(image: Image, grid: Grid, shape: tuple[int, int], dtype: Any, nodata: f
         shape: (rows, columns) of the new image.
         dtype: type of its values.
         nodata: value where the image has no data.
+        kernel: of the interpolation, as GDAL calls it, of two pixels' reach at most.
 
     Raises:
         InputError: if coordinates cannot be transformed from one to the other.
@@ -108,7 +111,7 @@ def onto(image: Image, grid: Grid, shape: tuple[int, int], dtype: Any, nodata: f
                     dst_transform=_moved(grid, rows.start, columns.start),
                     dst_crs=CRS.from_wkt(grid.crs or source_grid.crs or _ANY_CRS),
                     dst_nodata=nodata,
-                    resampling=Resampling.bilinear,
+                    resampling=Resampling[kernel],
                     # Else GDAL estimates them for each tile anew.
                     XSCALE=1 / coarser[1],
                     YSCALE=1 / coarser[0],

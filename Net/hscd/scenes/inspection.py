@@ -90,6 +90,23 @@ def named(image: Image) -> str:
     return f"{image.path.parent.name}/{image.path.name}, {' × '.join(map(str, image.shape))}"
 
 
+def true_colour(wavelengths: np.ndarray | None, names: Sequence[str] = ()) -> list[int] | None:
+    """The bands that are red, green and blue, from 0; None where nothing says so.
+
+    Args:
+        wavelengths: of the bands, nm; None where they are not known.
+        names: of the bands; B04, B03, B02 are Sentinel-2's red, green and blue.
+    """
+    if wavelengths is not None and np.isfinite(wavelengths).any():
+        apart = np.abs(wavelengths[:, None] - _RED_GREEN_BLUE)
+        if (np.nanmin(apart, axis=0) < _NEAR).all():
+            return [int(band) for band in np.nanargmin(apart, axis=0)]
+    ends = [name[-3:].upper() for name in names]
+    if all(name in ends for name in _SENTINEL_2):
+        return [ends.index(name) for name in _SENTINEL_2]
+    return None
+
+
 def best_bands(image: np.ndarray, wavelengths: np.ndarray | None = None, names: Sequence[str] = ()) -> list[int]:
     """Three bands for red, green and blue: those of true colour, or from each third the one of highest signal to noise.
 
@@ -105,13 +122,9 @@ def best_bands(image: np.ndarray, wavelengths: np.ndarray | None = None, names: 
         implications for noise removal", IEEE Trans. Geosci. Remote Sens. 26(1).
     """
     bands = image.shape[2]
-    if wavelengths is not None and np.isfinite(wavelengths).any():
-        apart = np.abs(wavelengths[:, None] - _RED_GREEN_BLUE)
-        if (np.nanmin(apart, axis=0) < _NEAR).all():
-            return [int(band) for band in np.nanargmin(apart, axis=0)]
-    ends = [name[-3:].upper() for name in names]
-    if all(name in ends for name in _SENTINEL_2):
-        return [ends.index(name) for name in _SENTINEL_2]
+    visible = true_colour(wavelengths, names)
+    if visible is not None:
+        return visible
     if bands < 3 or image.shape[1] < 2:
         return [0, 0, 0]
     sample = image[:: max(1, image.shape[0] // _ROWS_SAMPLED)].astype(np.float64)

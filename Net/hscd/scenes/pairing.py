@@ -10,13 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from hscd import readers
+from hscd.labels import UNKNOWN
 from hscd.scenes import band_choice
 from hscd.scenes.band_matching import match
 from hscd.scenes.common_bands import at_common_wavelengths
 from hscd.scenes.grids import onto, overlaps, same_grid
 from hscd.scenes.image import Image, held, physical, with_bands, without_alpha
+from hscd.scenes.registration import registered, registration
+from hscd.scenes.scene import Scene
 from hscd.system.errors import InputError
 from hscd.system.messages import tell, warn
+
+# Pixels of a shift that interpolation is worth: it smooths, and the shift is known no better.
+_WORTH_WHILE = 0.1
 
 
 @dataclass(frozen=True)
@@ -25,8 +31,8 @@ class Reading:
 
     `bands` and `bad_bands` are the bands to use and not to use, None for all and none (`band_choice`); `nodata` is the
     value of pixels without data and `scale` the factor of values, None for what the files declare. `variables` name the
-    arrays of the before and the after image in files that hold several. Errors put `where` before the name of an
-    argument.
+    arrays of the before and the after image in files that hold several. With `register` the after image is moved onto
+    the before image. Errors put `where` before the name of an argument.
     """
 
     bands: band_choice.Choice | None = None
@@ -35,6 +41,7 @@ class Reading:
     scale: float | None = None
     variables: tuple[str | None, str | None] = (None, None)
     where: str = ""
+    register: bool = False
 
     @property
     def is_common(self) -> bool:
@@ -88,7 +95,22 @@ def open_images(before_path: Path, after_path: Path, reading: Reading, limit: in
             f"{after_path}: shape {after.shape} differs from {before.shape} of the before image (rows, columns, "
             f"bands), and without georeference of both it cannot be resampled{if_swapped(after.shape, before.shape)}"
         )
+    if reading.register:
+        after = _registered(before, after)
     return readers.checked(before), readers.checked(after)
+
+
+def _registered(before: Image, after: Image) -> Image:
+    """The after image moved onto the before image where that is worth while; how far is told."""
+    unknown = np.broadcast_to(np.uint8(UNKNOWN), before.shape[:2])
+    found = registration(Scene(before.path.stem, before, after, unknown, None, None))
+    if found is None:
+        warn(f"{after.path}: too small, or too little like {before.path}, to be registered to it")
+        return after
+    if found.far < _WORTH_WHILE:
+        return after
+    tell(f"{after.path}: moved by {-found.down:+.2f} rows and {-found.right:+.2f} columns onto {before.path}")
+    return registered(after, found)
 
 
 def _at_common_wavelengths(before: Image, after: Image, reading: Reading) -> tuple[Image, Image]:

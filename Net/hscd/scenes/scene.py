@@ -63,12 +63,14 @@ class Block(NamedTuple):
     """Pixel pairs of a part of a scene, with those around it.
 
     `pairs`, (rows, columns, 2, bands) float32, 0 where masked; `valid`, (rows, columns), None where no pixel of the
-    scene is masked; `inner` is the part that was asked for, within these rows and columns.
+    scene is masked; `inner` is the part that was asked for, within these rows and columns. `start` is the row and
+    column of its first pixel in the scene.
     """
 
     pairs: np.ndarray
     valid: np.ndarray | None
     inner: Window
+    start: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ class Scene:
         )
         shape = tuple(wide.stop - wide.start for wide in around)
         valid = None if self.valid is None else self.valid[around]
-        return Block(self.pairs(around).reshape(*shape, 2, self.bands), valid, inner)
+        start = around.rows.start, around.columns.start
+        return Block(self.pairs(around).reshape(*shape, 2, self.bands), valid, inner, start)
 
     def score(self, scorer: Callable[[Block], np.ndarray], halo: int = 0, what: str = "score") -> np.ndarray:
         """Scores of all pixels, window by window, as (rows, columns) float32, NaN where masked.
