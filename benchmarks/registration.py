@@ -154,9 +154,14 @@ def maps(scene: Scene, moved: Scene, detectors: Sequence[str]) -> Iterator[Row]:
 def table(columns: Sequence[str], rows: Sequence[Row]) -> str:
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     for row in rows:
-        cells = (f"{row[column]:.3f}" if isinstance(row[column], float) else str(row[column]) for column in columns)
-        lines.append("| " + " | ".join(cells).replace("nan", "") + " |")
+        lines.append("| " + " | ".join(_cell(row[column]) for column in columns) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return "" if np.isnan(value) else f"{value:.3f}"
 
 
 def pivoted(rows: Sequence[Row], value: str) -> str:

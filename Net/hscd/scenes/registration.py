@@ -93,7 +93,7 @@ def registered(after: Image, found: Registration) -> Image:
     place = Grid((2.0, 0.0, -2 * found.right, 0.0, -2.0, 2 * found.down), "")
     dtype = np.result_type(after.dtype, np.float32)
     moved = onto(replace(after, grid=place), grid, after.shape[:2], dtype, math.nan, "cubic")
-    return replace(moved, grid=after.grid)
+    return replace(moved, grid=after.grid, format=after.format)
 
 
 def _middle(shape: tuple[int, int], side: int) -> Window:
