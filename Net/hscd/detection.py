@@ -20,7 +20,7 @@ import numpy as np
 
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS, Detector, scored
-from hscd.detectors.shifts import NONE, TOLERANCES, tolerant
+from hscd.detectors.shifts import NONE, tolerant
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
 from hscd.evaluation.result import MapResult, mapped
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
@@ -77,8 +77,7 @@ def detect(
         detector: a name of `hscd.detectors.DETECTORS`, or a detector, a `TrainedNetwork` for example.
         threshold: a name of `hscd.thresholds.THRESHOLDS`.
         correction: a name of `hscd.corrections.CORRECTIONS`.
-        normalisation: a name of `hscd.normalisation.NORMALISATIONS`, what puts the after image into the radiometry of
-            the before image first.
+        normalisation: a name of `hscd.normalisation.NORMALISATIONS`, which gives both images the same light first.
         shift_tolerance: one of `hscd.detectors.shifts.TOLERANCES`, for images that are misregistered.
         nodata: value of pixels without data; NaN and infinite pixels are masked in any case.
         truth: (rows, columns) labels to count against, 0 changed, 1 unchanged, 2 unknown; None for those of the scene.
@@ -96,28 +95,35 @@ def detect(
         KeyError: if there is no such method.
         InputError: if no threshold can be found, as all pixels are the same.
     """
-    given = None if isinstance(detector, str) or ensemble_detectors else detector
-    names = tuple(dict.fromkeys(ensemble_detectors)) or (detector if isinstance(detector, str) else detector.name,)
+    given, names = _named(detector, ensemble_detectors)
     members = [(name, number) for name in names for number in range(ensemble)]
     if not members:
         raise ValueError(f"an ensemble of 1 or more expected, received {ensemble}")
-    if shift_tolerance not in TOLERANCES:
-        raise ValueError(f"shift_tolerance: one of {', '.join(TOLERANCES)} expected, received {shift_tolerance!r}")
     chosen = [(THRESHOLDS, threshold), (CORRECTIONS, correction), (NORMALISATIONS, normalisation)]
     made = _Makers([*((DETECTORS, name) for name in names if given is None), *chosen], options or {})
-    rng = np.random.default_rng(seed)
-    scene = made(NORMALISATIONS, normalisation, normalised)(_scene(before, after, nodata, truth), normalisation, rng)
+    scene, rng = _scene(before, after, nodata, truth), np.random.default_rng(seed)
+    scene = made(NORMALISATIONS, normalisation, normalised)(scene, normalisation, rng)
     correct = partial(made(CORRECTIONS, correction), radius=_RADIUS)
 
     def member(name: str, number: int) -> tuple[ScoreMap, Cut]:
-        found = tolerant(given or made(DETECTORS, name)(), shift_tolerance)
-        score_map = scored(found, scene, np.random.default_rng(seed_of(seed, number)))
+        score_map = scored(tolerant(given or made(DETECTORS, name)(), shift_tolerance), scene, _rng(seed, number))
         return score_map, _cut(score_map, made(THRESHOLDS, threshold), scene, alone=len(names) == 1)
 
     if len(members) == 1:
         return mapped(scene.name, *member(*members[0]), correct, scene.truth)
     found = ensembled(scene, members, member)
     return replace(mapped(scene.name, found.score_map, found.cut, correct, scene.truth), members=found.sums)
+
+
+def _named(detector: str | Detector, several: Sequence[str]) -> tuple[Detector | None, tuple[str, ...]]:
+    """The detector that is given as such, None if none is; the names of all."""
+    if several or isinstance(detector, str):
+        return None, tuple(dict.fromkeys(several)) or (str(detector),)
+    return detector, (detector.name,)
+
+
+def _rng(seed: int, number: int) -> np.random.Generator:
+    return np.random.default_rng(seed_of(seed, number))
 
 
 def _cut(score_map: ScoreMap, threshold: Callable[..., Cut], scene: Scene, *, alone: bool) -> Cut:

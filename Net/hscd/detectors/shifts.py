@@ -18,7 +18,13 @@ _SHIFTS = tuple(product(_REACHED, _REACHED))
 
 
 def tolerant(detector: Detector, tolerance: str) -> Detector:
-    """A detector whose scores are the least over shifts of one image against the other; the same one for `NONE`."""
+    """A detector whose scores are the least over shifts of one image against the other; the same one for `NONE`.
+
+    Raises:
+        ValueError: if the tolerance is none of `TOLERANCES`.
+    """
+    if tolerance not in TOLERANCES:
+        raise ValueError(f"a shift tolerance among {', '.join(TOLERANCES)} expected, received {tolerance!r}")
     return detector if tolerance == NONE else ShiftTolerant(detector, both=tolerance == BOTH_WAYS)
 
 

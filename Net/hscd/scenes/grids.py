@@ -79,7 +79,7 @@ def onto(
         shape: (rows, columns) of the new image.
         dtype: type of its values.
         nodata: value where the image has no data.
-        kernel: of the interpolation, as GDAL calls it, of two pixels' reach at most.
+        kernel: of the interpolation, by GDAL's name.
 
     Raises:
         InputError: if coordinates cannot be transformed from one to the other.
@@ -112,8 +112,7 @@ def onto(
                     dst_crs=CRS.from_wkt(grid.crs or source_grid.crs or _ANY_CRS),
                     dst_nodata=nodata,
                     resampling=Resampling[kernel],
-                    # Else GDAL estimates them for each tile anew.
-                    XSCALE=1 / coarser[1],
+                    XSCALE=1 / coarser[1],  # else GDAL estimates them for each tile anew
                     YSCALE=1 / coarser[0],
                 )
         return np.moveaxis(pixels, 0, 2)
