@@ -25,8 +25,10 @@ _SHIFT = 0.5
 # and all, are 0.07 apart at most, the demo's two places 0.2, two cities in the 13 bands of one sensor 0.35 to 1.2. No
 # transfer farther than that reached a kappa of one half (res/domain_shift.md).
 DOMAIN_SHIFT = 0.3
-# Pixels of misregistration that no detector takes up; blocks that tell how it differs from place to place.
-_PIXELS, _SEVERAL = 1.0, 4
+# Pixels of misregistration that no detector takes up (at one pixel a fifth of the kappa of context regression is left,
+# at half a pixel nearly all of it: res/registration.md); pixels by which a shift may differ from place to place, and
+# blocks that tell this.
+_PIXELS, _SPREAD, _SEVERAL = 0.75, 1.0, 4
 
 
 def of_threshold(scores: np.ndarray, threshold: float, modes: bool = True) -> list[str]:
@@ -148,8 +150,11 @@ def of_registration(found: Registration | None) -> list[str]:
     said = []
     if found.far > _PIXELS:
         down, right = abs(found.down), abs(found.right)
-        said.append(f"the images seem to be shifted by {down:.1f} rows and {right:.1f} columns against each other")
-    if found.blocks >= _SEVERAL and found.spread > _PIXELS:
+        said.append(
+            f"the images seem to be shifted by {down:.1f} rows and {right:.1f} columns against each other, which makes "
+            "edges look changed (register = True moves the after image back)"
+        )
+    if found.blocks >= _SEVERAL and found.spread > _SPREAD:
         said.append(
             f"the shift between the images differs from place to place, by {found.spread:.1f} pixels (standard "
             f"deviation of {found.blocks} blocks)"

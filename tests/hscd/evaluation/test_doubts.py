@@ -109,7 +109,8 @@ def test_masked_pixels_have_no_part():
     ("found", "said"),
     [
         (None, []),
-        (Registration(1.0, -1.0, 1.0, 9), []),
+        (Registration(0.75, -0.75, 1.0, 9), []),
+        (Registration(0.0, -0.76, 1.0, 9), ["shifted by 0.0 rows and 0.8 columns against each other"]),
         (Registration(-3.04, 0.2, 0.1, 1), ["shifted by 3.0 rows and 0.2 columns against each other"]),
         (
             Registration(0.1, 0.2, 1.3, 4),
