@@ -18,9 +18,9 @@ import io
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -129,7 +129,8 @@ def digest(place: str, way: str) -> str:
 
 class Ground(NamedTuple):
     """A place of a seed: `settings` of its runs, the `scene` with the truth that judges, what is learned from at home
-    (`pairs`, `labels`), `unlabelled` spectra of home, pseudo-labels of one map and of an ensemble, and that map."""
+    (`pairs`, `labels`), `unlabelled` spectra of home, pseudo-labels of one map, those of an ensemble when
+    they are asked for, and that map."""
 
     settings: Settings
     scene: Scene
@@ -137,7 +138,7 @@ class Ground(NamedTuple):
     labels: np.ndarray
     unlabelled: np.ndarray
     pseudo: PseudoLabels
-    voted: PseudoLabels
+    voted: Callable[[], PseudoLabels]
     label_free: MapResult
 
 
@@ -163,7 +164,7 @@ def ground(name: str, seed: int, folder: Path) -> Ground:
     pseudo, label_free = _label_free(settings, scene)
     return Ground(
         settings, scene, home.take(positions), home.truth.ravel()[positions], drawn([home], PRETRAINED_ON, seed),
-        pseudo, _voted(settings, scene), label_free,
+        pseudo, cache(partial(_voted, settings, scene)), label_free,
     )  # fmt: skip
 
 
@@ -259,7 +260,7 @@ def scores_of(at: Ground, path: Path, way: str) -> ScoreMap:
     settings = replace(at.settings, **keys, learning=LearningSettings(**learning))
     plan, model = Plan(settings), siamese.load_model(path, seed=settings.seed)
     if plan.selection is not None:
-        pseudo = at.voted if keys["fine_tuning"] == 3 else at.pseudo
+        pseudo = at.voted() if keys["fine_tuning"] == 3 else at.pseudo
         model = tuning.fine_tuned(settings, plan, model, at.scene, pseudo, settings.stat_path / "logs").model
     return plan.score(TrainedNetwork(settings.model_name, model), at.scene)
 
