@@ -3,7 +3,8 @@
 On Taizhou a network learns from a hundred labels of each class in the western half, and is judged on the eastern one;
 on rennes it comes from cupertino. It is fine-tuned on pseudo-labels that the label-free map gives, and no label of the
 pixels that judge has a part in anything. It writes res/learning.csv, a row a map, and res/learning.md (an hour). A run
-that was cut goes on where it was: what res/learning.csv holds of these settings is not made again. To run a part:
+that was cut goes on where it was: what res/learning.csv holds of these settings is not made again, and `--seeds 0`
+writes the tables of what there is. To run a part:
 
     python benchmarks/learning.py --places taizhou --losses contrastive --seeds 1 --out /tmp/learning
 """
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import hashlib
 import io
 import sys
@@ -42,6 +42,7 @@ from hscd.scenes.scene import Scene
 from hscd.scores import ScoreMap, classify, pseudo_labels_of
 from hscd.system import storage
 from hscd.thresholds import THRESHOLDS
+from learning_tables import LABEL_FREE, Row, read, summary, table, write
 from settings import Settings, read_settings
 
 RESULTS = measure.FOLDER.parent / "res" / "learning.md"
@@ -90,32 +91,6 @@ PSEUDO_LIMIT = 6000
 MEMBERS, BANDS = 5, 0.5
 # What cuts the distances of networks: Otsu's threshold is lost where a few distances lie far out.
 THRESHOLD, DEFAULT_THRESHOLD = "otsu_clipped", "otsu"
-
-
-class Row(NamedTuple):
-    """Figures of one map.
-
-    `settings` tells it from one of other settings. `kappa` and `f1` are before a correction; of kappa, `otsu` is by the
-    default threshold, `border` by half the margin, `corrected` after the majority of neighbours. `area` is that under
-    the ROC curve.
-    """
-
-    settings: str
-    place: str
-    loss: str
-    pretraining: str
-    fine_tuning: str
-    seed: int
-    kappa: float
-    f1: float
-    otsu: float
-    border: float
-    corrected: float
-    area: float
-    seconds: float
-
-
-LABEL_FREE = "label-free"
 
 
 def digest(place: str, way: str) -> str:
@@ -299,19 +274,6 @@ def row_of(at: Ground, of: tuple[str, str, str, str, int], score_map: ScoreMap, 
     return Row(digest(of[0], of[3]), *of, *(round(float(value), 4) for value in figures), seconds=round(took, 1))
 
 
-# --- the file of all rows, and tables of it --------------------------------------------------------------------------
-
-
-def read(file: Path) -> list[Row]:
-    """The rows of a file that are of these settings; none where there is no file."""
-    if not file.exists():
-        return []
-    kinds = {name: {"int": int, "float": float}.get(kind, str) for name, kind in Row.__annotations__.items()}
-    with file.open(encoding="utf-8", newline="") as lines:
-        found = [Row(**{name: kinds[name](text) for name, text in row.items()}) for row in csv.DictReader(lines)]
-    return [row for row in found if row.place in PLACES and row.settings == digest(row.place, row.fine_tuning)]
-
-
 def missing(done: Sequence[Row], name: str, seed: int, options: argparse.Namespace) -> dict[tuple[str, str], list[str]]:
     """The ways that are not done of each loss and pre-training, of a place and seed."""
     have = {(row.loss, row.pretraining, row.fine_tuning) for row in done if (row.place, row.seed) == (name, seed)}
@@ -320,63 +282,9 @@ def missing(done: Sequence[Row], name: str, seed: int, options: argparse.Namespa
     return {of: ways for of, ways in left.items() if ways}
 
 
-Seeds = Sequence[Row]
-
-
-def by_cell(done: Sequence[Row], place: str) -> dict[tuple[str, str, str], Seeds]:
-    """Rows of all seeds of a place, by loss, pre-training and fine-tuning."""
-    found: dict[tuple[str, str, str], list[Row]] = {}
-    for row in done:
-        if row.place == place:
-            found.setdefault((row.loss, row.pretraining, row.fine_tuning), []).append(row)
-    return found
-
-
-def of(seeds: Seeds, figure: str) -> np.ndarray:
-    return np.array([getattr(row, figure) for row in seeds])
-
-
-def cell(seeds: Seeds) -> str:
-    """Kappa and F1, each with its deviation over seeds."""
-    return ", ".join(f"{np.mean(found):.3f} ± {np.std(found):.3f}" for found in (of(seeds, "kappa"), of(seeds, "f1")))
-
-
-def table(done: Sequence[Row], place: str) -> str:
-    """Every loss and pre-training of a place, a column a fine-tuning."""
-    cells = by_cell(done, place)
-    ways = list(dict.fromkeys(way for *_, way in cells if way))
-    lines = [f"| {place}: loss | pre-training | {' | '.join(ways)} |", "|---" * (2 + len(ways)) + "|"]
-    lines.append(f"| **label-free map** |  | {cell(cells[LABEL_FREE, '', ''])} |" + "  |" * (len(ways) - 1))
-    for both in dict.fromkeys((loss, first) for loss, first, way in cells if way):
-        found = (cell(cells[*both, way]) if (*both, way) in cells else "–" for way in ways)
-        lines.append(f"| {' | '.join(both)} | {' | '.join(found)} |")
-    return "\n".join(lines) + "\n"
-
-
-def summary(done: Sequence[Row]) -> str:
-    """Of each place and fine-tuning, over all losses and pre-trainings."""
-    lines = [
-        "| place | fine-tuning | kappa | by Otsu's threshold | at half the margin | corrected "
-        "| area under the ROC curve | deviation over seeds, median | of them ≤ .02 | above the label-free map "
-        "| seconds a map |",
-        "|---" * 11 + "|",
-    ]
-    for place in dict.fromkeys(row.place for row in done):
-        cells = by_cell(done, place)
-        free = cells.pop((LABEL_FREE, "", ""))
-        best = float(np.mean(of(free, "kappa")))
-        lines.append(f"| {place} | label-free map | {best:.3f} |  |  | {np.mean(of(free, 'corrected')):.3f} "
-                     f"| {np.mean(of(free, 'area')):.3f} | {np.std(of(free, 'kappa')):.3f} |  |  |  |")  # fmt: skip
-        for way in dict.fromkeys(way for *_, way in cells):
-            groups = [seeds for (*_, one), seeds in cells.items() if one == way]
-            every = [row for seeds in groups for row in seeds]
-            means = [f"{np.mean(of(every, name)):.3f}" for name in ("kappa", "otsu", "border", "corrected", "area")]
-            spread = [float(np.std(of(seeds, "kappa"))) for seeds in groups]
-            above = sum(float(np.mean(of(seeds, "kappa"))) > best for seeds in groups)
-            narrow = sum(value <= 0.02 for value in spread)
-            ends = f"{np.median(spread):.3f}", *(f"{count} of {len(groups)}" for count in (narrow, above))
-            lines.append(f"| {place} | {' | '.join([way, *means, *ends])} | {np.mean(of(every, 'seconds')):.1f} |")
-    return "\n".join(lines) + "\n"
+def _place_in_tables(row: Row) -> tuple[int, ...]:
+    orders = list(PLACES), [LABEL_FREE, *LOSSES], ["", *PRETRAININGS], ["", *WAYS]
+    return *(order.index(name) for order, name in zip(orders, row[1:5], strict=True)), row.seed
 
 
 def main(arguments: Sequence[str] = ()) -> None:
@@ -389,7 +297,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--out", type=Path, default=RESULTS.with_suffix(""), help="common prefix of .csv and .md")
     options = parser.parse_args(arguments)
     file = options.out.with_suffix(".csv")
-    done = read(file)
+    done = [row for row in read(file) if row.place in PLACES and row.settings == digest(row.place, row.fine_tuning)]
     for seed in range(options.seeds):
         for name in options.places.split(","):
             wanted = missing(done, name, seed, options)
@@ -400,19 +308,11 @@ def main(arguments: Sequence[str] = ()) -> None:
                     done = [one for one in done if one[:6] != row[:6]] + [row]
                     storage.write_csv(file, [one._asdict() for one in done])
                     print(*row[1:], file=sys.stderr, flush=True)
+    done.sort(key=_place_in_tables)
     places = dict.fromkeys(row.place for row in done)
     text = "\n".join([summary(done), *(table(done, place) for place in places)])
     print(text)
     write(options.out.with_suffix(".md"), text)
-
-
-FIGURES = "## Figures\n\n"
-
-
-def write(file: Path, text: str) -> None:
-    """Put the tables in their place; what is told before them stays."""
-    told, _, _ = (file.read_text(encoding="utf-8") if file.exists() else "").partition(FIGURES)
-    file.write_text(told + FIGURES + text, encoding="utf-8")
 
 
 if __name__ == "__main__":
