@@ -84,6 +84,7 @@ WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "none": ({"fine_tuning": -1}, {}),
     "all": ({"fine_tuning": 0}, EPOCHS),
     "all balanced": ({"fine_tuning": 0}, EPOCHS | {"sampling": "balanced"}),
+    "co-teaching": ({"fine_tuning": 0}, EPOCHS | {"ft_co_teaching": 0.2}),
     "agreement balanced": ({"fine_tuning": 3}, EPOCHS | {"sampling": "balanced"}),
 }
 PSEUDO_LIMIT = 6000
