@@ -114,8 +114,6 @@ def twin(model: keras.Model, seed: int) -> keras.Model:
     branch = model.get_layer("branch")
     copy = keras.models.clone_model(branch)
     copy.set_weights(branch.get_weights())
-    for layer, own in zip(branch._flatten_layers(False), copy._flatten_layers(False), strict=True):
-        own.trainable = layer.trainable
     said = model.loss.get_config()
     parameters: dict[str, Any] = {"loss": said["loss"], "score_function": said["head"], "margin": said["margin"]}
     rate = float(model.optimizer.learning_rate)

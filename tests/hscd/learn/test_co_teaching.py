@@ -40,6 +40,25 @@ def test_halves_share_nothing_and_have_some_of_each_class():
     assert [np.count_nonzero(labels[part] == UNCHANGED) for part in (first, second)] == [3, 4]
 
 
+def test_each_gets_what_the_other_one_trusts_also_when_that_one_has_ended():
+    def run(epochs, got):
+        for _ in range(epochs):
+            got.append((yield))
+        return f"result of {epochs}"
+
+    received = [], []
+    runs = [run(epochs, got) for epochs, got in zip((2, 5), received, strict=True)]
+    for one in runs:
+        next(one)
+    judges = [lambda: (None, "losses of the first"), lambda: (None, "losses of the second")]
+    lessons = "half", "other half"
+    found = co_teaching._taught(runs, judges, lessons, lambda losses, part: (losses, pytest.approx(part)))
+    assert found == ["result of 2", "result of 5"]
+    assert received[0] == ["half", ("losses of the second", 1 / 3)]
+    # A third of the share after the first epoch, all of it from the third one on.
+    assert received[1] == ["other half", *(("losses of the first", part) for part in (1 / 3, 2 / 3, 1, 1))]
+
+
 @pytest.fixture(scope="module")
 def taught():
     """Labels with every fifth one wrong; what each network learned from by epoch, models and results."""
@@ -66,7 +85,10 @@ def taught():
         model = build_net((4,), PARAMETERS, seed=1)
         before = named_weights(model)
         how = Transfer(co_teaching=0.3, freeze=1)
-        (found,) = train_further(model, pairs, labels, how, rules=RULES, batch_size=32, seed=0)
+        epochs = []
+        told = [training.TellEpochs(lambda number, _: epochs.append(number))]
+        (found,) = train_further(model, pairs, labels, how, rules=RULES, batch_size=32, seed=0, callbacks=told)
+    assert epochs == list(range(1, EPOCHS + 1))  # those of the first network
     return before, model, found, truth, labels, lessons, models, results
 
 
@@ -116,3 +138,19 @@ def test_a_twin_has_the_same_weights_loss_optimizer_and_frozen_layers_and_anothe
     np.testing.assert_array_equal(training.predict(other, pairs), training.predict(model, pairs))
     other.get_layer("branch").set_weights([0 * values for values in other.get_layer("branch").get_weights()])
     assert (training.predict(model, pairs) > 0.01).any()
+
+
+@pytest.mark.parametrize("losses", [(0.1, 0.2), (0.2, 0.1)])
+def test_the_network_of_the_lower_validation_loss_is_kept(monkeypatch, losses):
+    pairs, labels = labelled_pairs(40)
+    model, other = (build_net((4,), PARAMETERS, seed=seed) for seed in (1, 2))
+    weights = [of.get_weights() for of in (model, other)]
+    results = [training.FitResult(1, 0.0, loss, 1.0, 1, "max_epochs") for loss in losses]
+    monkeypatch.setattr(co_teaching, "twin", lambda *_: other)
+    monkeypatch.setattr(co_teaching, "_taught", lambda *_: results)
+    split = training.stratified_split(labels, 0, 0.2)
+    found = co_teaching.co_taught(model, pairs, labels, *split, share=0.2, rules=RULES, batch_size=8, seed=0)
+    better = int(np.argmin(losses))
+    assert found is results[better]
+    for now, expected in zip(model.get_weights(), weights[better], strict=True):
+        np.testing.assert_array_equal(now, expected)
