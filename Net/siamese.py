@@ -103,7 +103,7 @@ def siamese_model(
     return {
         "loss": best.val_loss,
         "status": STATUS_OK,
-        "model": (parameters, named_weights(model)),
+        "model": ({**parameters, **model.loss.learned}, named_weights(model)),
         "epochs": best.epochs,
         "best_epoch": best.best_epoch,
         "stopped": best.reason,

@@ -17,6 +17,7 @@ import measure
 #   fine_tuning   keys of fine-tuning (30)
 #   kinds         kinds of change told apart without labels (5)
 #   large         scenes larger than memory; writes 20 GB (60)
+#   learning      losses, pre-training and fine-tuning together, against the label-free map (60)
 #   losses        over one architecture (6)
 #   pretraining   pre-trainings, and widths of codes (30)
 #   recipe        the prototype's figures by compare.py (30)

@@ -82,8 +82,9 @@ def test_rounds_of_agreement_with_a_frozen_layer_that_is_released_and_a_rival(tr
     assert float(said[1].rstrip(",")) == pytest.approx(row["rival"]["kappa"], abs=1e-3)
 
 
-def test_another_head_and_loss_map_the_place(trained):
-    head = tuned(trained, "all loss=triplet distance=SAM", "fine_tuning=0", "ft_loss=triplet", "ft_distance=SAM")
+def test_another_head_and_loss_and_a_second_network_map_the_place(trained):
+    keys = "fine_tuning=0", "ft_loss=triplet", "ft_distance=SAM", "ft_co_teaching=0.2"
+    head = tuned(trained, "all co_teaching=0.2 loss=triplet distance=SAM", *keys)
     assert 0 < head["threshold"] < np.pi
     assert head["ft_epochs"] == 2
     assert "ft_rounds" not in head

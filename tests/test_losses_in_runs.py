@@ -27,12 +27,18 @@ def test_search_test_and_fine_tuning(tmp_path, monkeypatch, loss, head):
         assert script.main(["--quiet", "--config", str(space.file), *sets, *one_trial]) == 0
 
     run(predutils)
-    run(main, "margin=0.7")
+    learned = LOSSES[loss].learned
+    run(main, "margin=0.7", *(["loss_learned=True"] if learned else []))
     parameters = read_parameters(space.folder / "model" / "M")
     assert (parameters["margin"], parameters["loss"]) == (0.7, loss)
     objective = load_model(space.folder / "model" / "M").loss.get_config()
     assert (objective["loss"], objective["head"], objective["margin"]) == (loss, head, 0.7)
-    assert objective["options"] == {option.name: option.default for option in LOSSES.options(loss)}
+    options = {option.name: option.default for option in LOSSES.options(loss)}
+    assert objective["options"].keys() == options.keys()
+    for name, value in objective["options"].items():
+        # What is learned, goes on from where it was, in a fine-tuning too.
+        assert value == pytest.approx(parameters[name])
+        assert (value == options[name]) == (name not in learned and name != "loss_learned")
     # The model's loss and margin count now, whatever is configured.
     run(main, "training=False", "fine_tuning=0", "loss=contrastive")
     record = json.loads((space.folder / "stat" / "PLACE A_on_M_all_run.json").read_text(encoding="utf-8"))

@@ -230,7 +230,7 @@ class Plan:
         regime = replace(self._regime, schedule=asked.ft_schedule)
         return Transfer(
             **rates, epochs=asked.ft_epochs, freeze=asked.ft_freeze, optimizer=asked.ft_optimizer, objective=objective,
-            regime=regime,
+            regime=regime, co_teaching=asked.ft_co_teaching,
         )  # fmt: skip
 
     @property

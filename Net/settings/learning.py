@@ -91,6 +91,14 @@ class LearningSettings:
             "itself",
         ),
     )  # fmt: skip
+    ft_co_teaching: float = field(
+        default=0.0,
+        metadata=key(
+            "ft_co_teaching", _share, _SHARE, 0.0,
+            "share of the pseudo-labels of each class that two networks, which teach each other, come to leave out as "
+            "wrong; 0 for one network",
+        ),
+    )  # fmt: skip
     ft_loss: str | None = field(
         default=None, metadata=member("ft_loss", LOSSES, None, "loss that a fine-tuning minimises", _OF_MODEL)
     )

@@ -70,6 +70,7 @@ REFUSED: dict[str, list[str]] = {
     "ft_freeze": ["", "-1", "1.5", "all"],
     "ft_release_learning_rate": ["", "0", "-1", "nan", "slow"],
     "ft_rounds": ["", "0", "1.5"],
+    "ft_co_teaching": ["", "1", "-0.1", "nan", "all"],
     "ft_loss": ["", "hinge"],
     "ft_distance": ["", "ed"],
     "ft_optimizer": ["", "Adam", "rmsprop"],
@@ -251,6 +252,7 @@ ft_learning_rate = 1e-4
 ft_freeze = 1
 ft_release_learning_rate = 1e-5
 ft_rounds = 3
+ft_co_teaching = 0.2
 ft_loss = triplet
 ft_schedule = cosine
 ft_rival = naive_bayes
@@ -420,6 +422,7 @@ def test_every_key_is_read_and_typed(tmp_path: Path) -> None:
             ft_freeze=1,
             ft_release_learning_rate=1e-5,
             ft_rounds=3,
+            ft_co_teaching=0.2,
             ft_loss="triplet",
             ft_schedule="cosine",
             ft_rival="naive_bayes",

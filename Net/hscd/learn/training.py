@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -138,6 +138,32 @@ def fit(
     Raises:
         TrainingDivergedError: if a loss or a weight is not finite.
     """
+    steps = stepwise(
+        model, pairs, labels, train, validation,
+        rules=rules, batch_size=batch_size, seed=seed, callbacks=callbacks, regime=regime,
+    )  # fmt: skip
+    next(steps)
+    while True:
+        try:
+            steps.send(train)
+        except StopIteration as end:
+            return end.value
+
+
+def stepwise(
+    model: keras.Model,
+    pairs: np.ndarray | Samples,
+    labels: np.ndarray,
+    train: np.ndarray,
+    validation: np.ndarray,
+    *,
+    rules: Rules,
+    batch_size: int,
+    seed: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    regime: Regime = AS_IT_IS,
+) -> Generator[Passes, np.ndarray, FitResult]:
+    """`fit` epoch by epoch: before each one it gives its passes, and is sent the positions to learn from."""
     _prepare(model, min(batch_size, len(train)))
     targets = labels.astype(np.float32)
     with _memory_error():
@@ -153,9 +179,10 @@ def fit(
     model.stop_training = False
     hooks.on_train_begin()
     for epoch in range(rules.max_epochs):
+        chosen = yield passes
         with ctrl_c_heeded(), _memory_error():
             hooks.on_epoch_begin(epoch)
-            order = regime.order(train, labels, shuffle)
+            order = regime.order(chosen, labels, shuffle)
             logs = _epoch(model, passes, targets, order, validation, batch_size, augmentation(epoch))
             _check_finite(model, logs, epoch)
             history.append(logs)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from hscd.heads import by_function
 from hscd.learn import training
+from hscd.learn.co_teaching import co_taught
 from hscd.learn.optimizers import optimizer_of
 from hscd.learn.regime import Regime
 from hscd.learn.samples import Samples
@@ -35,6 +37,8 @@ class Transfer:
         objective: parameters that name another loss, its options and another distance to head the network
             ("score_function"); those that are not there stay.
         regime: how pairs are drawn and altered, and how the learning rate falls.
+        co_teaching: share of the labels that two networks, which teach each other, leave out as wrong, [0, 1[; 0 for
+            one network (`hscd.learn.co_teaching`).
 
     References:
         Yosinski, Clune, Bengio, Lipson (2014), "How transferable are features in deep neural networks?", NIPS 27, of
@@ -49,6 +53,7 @@ class Transfer:
     optimizer: str | None = None
     objective: Mapping[str, Any] = field(default_factory=dict)
     regime: Regime = training.AS_IT_IS
+    co_teaching: float = 0.0
 
 
 LIKE_THE_FIRST = Transfer()
@@ -135,6 +140,7 @@ def train_further(
     phases = [(how.freeze, how.learning_rate)]
     if how.release_learning_rate is not None:
         phases.append((0, how.release_learning_rate))
+    learn = partial(co_taught, share=how.co_teaching) if how.co_teaching else training.fit
     found, first = [], float(model.optimizer.learning_rate)
     for freeze, rate in phases:
         if rate is not None or how.optimizer is not None:
@@ -142,7 +148,7 @@ def train_further(
             model.optimizer = optimizer_of(how.optimizer or model.optimizer.kind, rate)
         with frozen(model, freeze):
             found.append(
-                training.fit(
+                learn(
                     model, pairs, labels, *split,
                     rules=rules, batch_size=batch_size, seed=seed, callbacks=callbacks, regime=how.regime,
                 )

@@ -10,13 +10,23 @@ A member's module is imported when the configuration is read: it imports Keras i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from hscd.registry import Option, Registry
+from hscd.system import parsing
 
 # What a saved model without a loss among its parameters was trained with.
 DEFAULT = "contrastive"
+# Of the losses that have scales which can be learned.
+LEARNED = Option(
+    "loss_learned",
+    parsing.boolean,
+    "True or False",
+    False,
+    "whether temperature and bias are learned with the network, from the values that are set "
+    "(loss = sigmoid_contrastive or soft_nearest_neighbour)",
+)
 
 
 @dataclass(frozen=True)
@@ -29,22 +39,27 @@ class Loss:
             depends on the others too, so that it may not.
         function: (labels, distances, embeddings, head, **options) -> (pairs,) values. Labels (pairs,) are 0 changed,
             1 unchanged; distances (pairs,), embeddings (pairs, 2, units). The head is the network's `Head`; its margin
-            is that of the model's parameters. The options are those that the loss is registered with.
+            is that of the model's parameters. The options are those that the loss is registered with, but for
+            `LEARNED`.
+        learned: those of its options that `LEARNED` makes weights of the network, and whether each is > 0.
     """
 
     name: str
     of: Literal["pairs", "batch"]
     function: Callable[..., Any]
+    learned: Mapping[str, bool] = field(default_factory=dict)
 
 
 LOSSES: Registry[Loss] = Registry("loss", __name__)
 
 
-def register(name: str, *options: Option, of: Literal["pairs", "batch"]) -> Callable[[Callable], Callable]:
-    """Make a loss function known under `name`, with the options that it brings."""
+def register(
+    name: str, *options: Option, of: Literal["pairs", "batch"], learned: Mapping[str, bool] | None = None
+) -> Callable[[Callable], Callable]:
+    """Make a loss function known under `name`, with the options that it brings; `learned` is that of `Loss`."""
 
     def add(function: Callable) -> Callable:
-        LOSSES.add(name, Loss(name, of, function), *options)
+        LOSSES.add(name, Loss(name, of, function, learned or {}), *options, *([LEARNED] if learned else []))
         return function
 
     return add

@@ -27,9 +27,9 @@ BIAS = Option(
 )
 
 
-@register("sigmoid_contrastive", TEMPERATURE, BIAS, of="batch")
+@register("sigmoid_contrastive", TEMPERATURE, BIAS, of="batch", learned={TEMPERATURE.name: True, BIAS.name: False})
 def sigmoid_contrastive(
-    labels: Any, distances: Any, embeddings: Any, head: Head, *, sigmoid_temperature: float, sigmoid_bias: float
+    labels: Any, distances: Any, embeddings: Any, head: Head, *, sigmoid_temperature: Any, sigmoid_bias: Any
 ) -> Any:
     """Value of a pair −log σ(±zᵢᵢ) − mean over j ≠ i of log σ(−zᵢⱼ), with zᵢⱼ = t·(1 − dᵢⱼ/margin) + b.
 
@@ -38,18 +38,18 @@ def sigmoid_contrastive(
     pixel count as no match, as in the paper, though both may show the same. So a distance is large unless it is of one
     place that stayed as it is, and what is at which side of the border is the same for all pixels.
 
-    Three things are not as in the paper. The similarity is one of the head's distance, so that each head does (with
+    Two things are not as in the paper. The similarity is one of the head's distance, so that each head does (with
     cosines, 1 − d is theirs). The others count by their mean, not their sum: the value is then as large for batches of
-    any size, and a search compares batch sizes by it. And temperature and bias are set, not learned: a loss has no
-    weights of its own, nor would a saved model keep them. The defaults have the border at half the margin.
+    any size, and a search compares batch sizes by it. Temperature and bias are set, or learned as in the paper
+    (`loss_learned`). The defaults have the border at half the margin.
 
     Args:
         labels: (pairs,) 0 changed, 1 unchanged.
         distances: (pairs,) dᵢᵢ, in the units of the head.
         embeddings: (pairs, 2, units).
         head: it measures dᵢⱼ; its margin is their unit.
-        sigmoid_temperature: t.
-        sigmoid_bias: b.
+        sigmoid_temperature: t, a number or a tensor ().
+        sigmoid_bias: b, the same.
 
     Returns:
         (pairs,) values.

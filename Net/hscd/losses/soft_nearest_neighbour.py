@@ -20,9 +20,9 @@ TEMPERATURE = Option(
 _NOTHING = -1e30
 
 
-@register("soft_nearest_neighbour", TEMPERATURE, of="batch")
+@register("soft_nearest_neighbour", TEMPERATURE, of="batch", learned={TEMPERATURE.name: True})
 def soft_nearest_neighbour(
-    labels: Any, distances: Any, embeddings: Any, head: Head, *, neighbour_temperature: float
+    labels: Any, distances: Any, embeddings: Any, head: Head, *, neighbour_temperature: Any
 ) -> Any:
     """Value of a pair −log(Σ w over the others of its class / Σ w over all others), w = exp(−((dᵢ−dⱼ)/margin)²/T).
 
@@ -36,7 +36,7 @@ def soft_nearest_neighbour(
         distances: (pairs,) d, in the units of the head.
         embeddings: not used.
         head: its margin is the unit of the distances.
-        neighbour_temperature: T; set, where the paper also learns it.
+        neighbour_temperature: T, a number or a tensor (); learned, as in the paper, with `loss_learned`.
 
     Returns:
         (pairs,) values.

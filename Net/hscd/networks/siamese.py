@@ -43,20 +43,21 @@ def build_net(input_shape: Sequence[int], parameters: Mapping[str, Any], *, seed
 def headed(branch: keras.Model, parameters: Mapping[str, Any], optimizer: keras.optimizers.Optimizer) -> keras.Model:
     """The compiled network of a branch, with the head and the loss that parameters name, as `build_net`."""
     head = by_function(parameters["score_function"])
-    model = network(branch, head)
+    objective = Objective.of(parameters)
+    model = network(branch, head, objective.layer)
 
     def accuracy(y_true: Any, y_pred: Any) -> Any:
         return keras.ops.equal(keras.ops.cast(y_true, "bool"), y_pred < head.same_below)
 
     model.compile(
         optimizer=optimizer,
-        loss=Objective.of(parameters),
+        loss=objective,
         metrics=[keras.metrics.MeanMetricWrapper(accuracy, name="accuracy")],
     )
     return model
 
 
-def network(branch: keras.Model, head: Head) -> keras.Model:
+def network(branch: keras.Model, head: Head, scales: keras.layers.Layer | None = None) -> keras.Model:
     """A branch for both images, and the head that measures how far apart they come out.
 
     Both images of a batch go through the branch stacked, in one pass.
@@ -64,6 +65,7 @@ def network(branch: keras.Model, head: Head) -> keras.Model:
     Args:
         branch: model from spectra (batch, bands) to embeddings (batch, units).
         head: of the network.
+        scales: a layer that passes on what it gets, whose weights are those of the loss; None for a loss without.
 
     Returns:
         Model from pixel pairs (batch, 2, bands) to distances (batch,), not compiled.
@@ -72,7 +74,7 @@ def network(branch: keras.Model, head: Head) -> keras.Model:
     pairs = keras.Input((2, bands), name="pixel_pairs")
     embeddings = branch(keras.ops.reshape(pairs, (-1, bands)))
     embeddings = keras.ops.reshape(embeddings, (-1, 2, embeddings.shape[-1]))
-    embeddings = keras.layers.Identity(name=_EMBEDDINGS)(embeddings)
+    embeddings = keras.layers.Identity(name=_EMBEDDINGS)(embeddings if scales is None else scales(embeddings))
     # Not embeddings[:, 0]: the gradient of such a slice is slow on TensorFlow.
     first, second = keras.ops.unstack(embeddings, 2, axis=1)
     return keras.Model(pairs, head.function(first, second), name="siamese")

@@ -10,6 +10,7 @@ from hscd.heads import HEADS
 from hscd.learn import training
 from hscd.learn.epochs import Epochs
 from hscd.learn.objective import Objective
+from hscd.learn.transfer import continued
 from hscd.losses import LOSSES
 from hscd.models import saved
 from hscd.networks.siamese import build_net
@@ -21,8 +22,8 @@ CASES = [(name, {}) for name in LOSSES] + [("triplet", {"triplet_negatives": "sp
 DEFAULTS = {
     "binary_crossentropy": {"probability_temperature": 0.1},
     "contrastive": {},
-    "sigmoid_contrastive": {"sigmoid_temperature": 10.0, "sigmoid_bias": -5.0},
-    "soft_nearest_neighbour": {"neighbour_temperature": 0.1},
+    "sigmoid_contrastive": {"sigmoid_temperature": 10.0, "sigmoid_bias": -5.0, "loss_learned": False},
+    "soft_nearest_neighbour": {"neighbour_temperature": 0.1, "loss_learned": False},
     "triplet": {"triplet_negatives": "pairs"},
 }
 cases = pytest.mark.parametrize(("loss", "more"), CASES)
@@ -245,3 +246,25 @@ def test_a_saved_model_remembers_loss_and_options_and_refuses_those_that_cannot_
     saved.save_model(tmp_path / "N", chosen | {"sigmoid_temperature": 0}, weights)
     with pytest.raises(InputError, match=r"sigmoid_temperature is 0; expected a number > 0"):
         saved.load_model(tmp_path / "N")
+
+
+@pytest.mark.parametrize(("loss", "learned"), [(name, LOSSES[name].learned) for name in LOSSES if LOSSES[name].learned])
+def test_scales_are_learned_with_the_network_and_saved_as_options_of_the_loss(tmp_path, loss, learned):
+    pairs, labels = labelled_pairs(75)
+    chosen = parameters(loss, DEFAULTS[loss] | {"loss_learned": True}, "ED")
+    model = build_net((4,), chosen, seed=1)
+    assert model.loss.learned == pytest.approx({name: DEFAULTS[loss][name] for name in learned})
+    rules = training.Rules(2, 0.0, 5, 0.2)
+    training.fit(model, pairs, labels, np.arange(60), np.arange(60, 75), rules=rules, batch_size=32, seed=0)
+    found = model.loss.learned
+    # Four steps of Adam, each as long as the rate or less, in the logarithm where a scale is > 0.
+    for name, value in found.items():
+        moved = abs(math.log(value / DEFAULTS[loss][name]) if learned[name] else value - DEFAULTS[loss][name])
+        assert 1e-3 < moved < 4.1 * NETWORK["lr"]
+    saved.save_model(tmp_path / "M", {**chosen, **found}, saved.named_weights(model))
+    loaded = saved.load_model(tmp_path / "M")
+    assert loaded.loss.learned == pytest.approx(found)
+    # Without other losses, weights and scales of a network that is trained further stay those of the model.
+    assert continued(loaded, {"score_function": "SAM"}).loss.learned == pytest.approx(found)
+    assert continued(loaded, {"loss": "contrastive"}).loss.learned == {}
+    assert continued(loaded, {"loss_learned": False}).loss.learned == {}

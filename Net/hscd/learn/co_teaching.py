@@ -1,0 +1,145 @@
+"""Two networks that teach each other: each learns from the labels that the other one does not hold for wrong."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from hscd.labels import CHANGED, UNCHANGED
+from hscd.learn import training
+from hscd.learn.optimizers import optimizer_of
+from hscd.learn.regime import Regime
+from hscd.learn.samples import Samples
+from hscd.networks.siamese import headed
+from hscd.system.backend import keras
+
+# Epochs after which the whole share is left out; until then it grows.
+GRADUAL = 3
+
+
+def co_taught(
+    model: keras.Model,
+    pairs: np.ndarray | Samples,
+    labels: np.ndarray,
+    train: np.ndarray,
+    validation: np.ndarray,
+    *,
+    share: float,
+    rules: training.Rules,
+    batch_size: int,
+    seed: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    regime: Regime = training.AS_IT_IS,
+) -> training.FitResult:
+    """Train a compiled network and a twin of it on labels of which a share may be wrong; keep the better one's weights.
+
+    Both start from the same weights. So that they do not err alike, each learns from another half of every class in the
+    first epoch, and draws its own dropout and order of the batches. From then on each learns from the pairs whose loss
+    is small for the other one: networks learn what most labels say before they learn the wrong ones by heart.
+
+    Two things are not as in the paper. The losses are compared once an epoch, over all pairs as they are predicted, not
+    in each batch; and within each class, as the few changed pairs would else be the first to go.
+
+    Args:
+        model: as of `training.fit`; the weights of the network of the lower validation loss are left in it.
+        pairs, labels, train, validation: as of `training.fit`.
+        share: of the pairs of each class that is left out in the end, [0, 1[; of a class, two are kept at least.
+        rules, batch_size, regime: as of `training.fit`.
+        seed: of both networks.
+        callbacks: further Keras callbacks, of the first network.
+
+    Returns:
+        What came of the network that was kept.
+
+    Raises:
+        TrainingDivergedError: if a loss or a weight is not finite.
+
+    References:
+        Han, Yao, Yu, Niu, Xu, Hu, Tsang, Sugiyama (2018), "Co-teaching: robust training of deep neural networks with
+            extremely noisy labels", NeurIPS 31.
+    """
+    models = model, twin(model, seed)
+    runs = [
+        training.stepwise(
+            one, pairs, labels, train, validation, rules=rules, batch_size=batch_size, seed=seed + number,
+            callbacks=() if number else callbacks, regime=regime,
+        )
+        for number, one in enumerate(models)
+    ]  # fmt: skip
+    judges = [partial(next(run).judge, train, batch_size) for run in runs]
+    lessons = halves(train, labels, np.random.default_rng(seed))
+    first, second = _taught(runs, judges, lessons, lambda losses, part: least(train, labels, losses, share * part))
+    if second.val_loss < first.val_loss:
+        model.set_weights(models[1].get_weights())
+        return second
+    return first
+
+
+def _taught(
+    runs: Sequence[Generator[Any, np.ndarray, training.FitResult]],
+    judges: Sequence[Callable[[], tuple[np.ndarray, np.ndarray]]],
+    lessons: tuple[np.ndarray, np.ndarray],
+    trusted: Callable[[np.ndarray, float], np.ndarray],
+) -> list[training.FitResult]:
+    """Run two trainings in turns, each on what the other one trusts.
+
+    Args:
+        runs: of `training.stepwise`, begun.
+        judges: distances and losses that each network gives now.
+        lessons: positions for the first epoch.
+        trusted: from losses, and the part of the share that is left out by now, to positions.
+    """
+    found: dict[int, training.FitResult] = {}
+    epoch = 0
+    while len(found) < len(runs):
+        for number, run in enumerate(runs):
+            if number not in found:
+                try:
+                    run.send(lessons[number])
+                except StopIteration as end:
+                    found[number] = end.value
+        epoch += 1
+        first, second = (trusted(judge()[1], min(epoch / GRADUAL, 1)) for judge in judges)
+        lessons = second, first
+    return [found[number] for number in range(len(runs))]
+
+
+def twin(model: keras.Model, seed: int) -> keras.Model:
+    """A compiled network of the same weights, of which the same layers are frozen, with a dropout of its own."""
+    random.seed(seed)  # Keras draws its seeds from there
+    branch = model.get_layer("branch")
+    copy = keras.models.clone_model(branch)
+    copy.set_weights(branch.get_weights())
+    said = model.loss.get_config()
+    parameters: dict[str, Any] = {"loss": said["loss"], "score_function": said["head"], "margin": said["margin"]}
+    rate = float(model.optimizer.learning_rate)
+    return headed(copy, parameters | said["options"], optimizer_of(model.optimizer.kind, rate))
+
+
+def halves(train: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Two halves of each class, one pair at least in each where there are two."""
+    parts = [np.array_split(rng.permutation(train[labels[train] == label]), 2) for label in (CHANGED, UNCHANGED)]
+    (first, second), (third, fourth) = parts
+    # The larger half of a class once to the one network, once to the other.
+    return np.concatenate([first, fourth]), np.concatenate([second, third])
+
+
+def least(train: np.ndarray, labels: np.ndarray, losses: np.ndarray, left_out: float) -> np.ndarray:
+    """The positions of the pairs of each class whose loss is small.
+
+    Args:
+        train: positions of the pairs.
+        labels: of all pairs, 0 changed, 1 unchanged.
+        losses: of the pairs at those positions.
+        left_out: share of each class that is not among them; two of a class are.
+    """
+    kept = []
+    for label in (CHANGED, UNCHANGED):
+        members = np.flatnonzero(labels[train] == label)
+        count = max(min(2, len(members)), round((1 - left_out) * len(members)))
+        kept.append(members[np.argsort(losses[members], kind="stable")[:count]])
+    return train[np.sort(np.concatenate(kept))]
