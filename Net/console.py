@@ -32,6 +32,7 @@ COMMANDS = {
     "pseudo-labels": Command("predutils", "make pseudo-labels of train_set"),
     "by-percentage": Command("labelbyperc_generation", "map the best 10 %, 20 % … 90 % of the pseudo-labels"),
     "by-neighborhood": Command("labelbyneigh_generation", "map pseudo-labels whose neighbours agree"),
+    "report": Command("report", "write the pages of all runs anew from their files, or serve them"),
     "demo": Command("run_demo", "run everything on the demo data"),
 }
 INIT = "init"

@@ -21,6 +21,7 @@ from hscd.labels import UNKNOWN
 from hscd.models import saved as models
 from hscd.records import PseudoLabels
 from hscd.reports import tables
+from hscd.reports.page.view import Shown
 from hscd.scenes.domain_shift import PIXELS, Statistics, domain_shift, statistics
 from hscd.scenes.fingerprint import NO, PART, YES, fingerprint, part_of, seen_in_training
 from hscd.scenes.inspection import named
@@ -32,7 +33,7 @@ from hscd.system.messages import result, tell, warn
 from hscd.system.paths import require_names
 from image_pairs import require_labels
 from pair_finding import pair_files
-from pipeline import explaining, kinds, objects, parts, pretraining, report, tuning
+from pipeline import explaining, kinds, objects, pages, parts, pretraining, report, tuning
 from pipeline.explaining import Seen
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
@@ -43,13 +44,16 @@ from settings import Settings
 # kappa with the map of the model as it was.
 AGREEMENT_COLUMNS = ("pseudo_acc", "pseudo_acc_corrected", "agreement_before_after")
 
+# How a record calls what came out of a search.
+BEST = "best trial"
+
 
 def train(settings: Settings) -> None:
     """Search for a model on `train_set` and save it with the report of all trials."""
     prefix = settings.model_path / settings.model_name
     run_file = settings.stat_path / f"{settings.model_name}_run.json"
-    stats = settings.stat_path / f"{settings.model_name}_stats.csv"
-    require_names([models.longest_file(prefix), stats, run_file, *pretraining.files(settings)])
+    stats, curves = (settings.stat_path / f"{settings.model_name}_{what}.csv" for what in ("stats", "curves"))
+    require_names([models.longest_file(prefix), stats, curves, run_file, *pretraining.files(settings)])
     with storage.exclusive(prefix):
         pass  # said now rather than after all that is slow
     settings.search(settings.distance)  # so is this: the demo trains whatever its configuration was checked for
@@ -62,10 +66,11 @@ def train(settings: Settings) -> None:
     with recorded("training", settings, every, run_file) as record:
         for name in every:
             record.add_inputs(pair_files(settings[name]))
-        learned = dp.labelled_pixels(settings.train_set, settings)
-        divided = settings[settings.train_set].parts is not None or settings.validation != parts.RANDOM
-        same = settings.test_set == settings.train_set and not divided
-        judged = learned if same else dp.labelled_pixels(settings.test_set, settings, judged=True)
+        with record.stage("reading"):
+            learned = dp.labelled_pixels(settings.train_set, settings)
+            divided = settings[settings.train_set].parts is not None or settings.validation != parts.RANDOM
+            same = settings.test_set == settings.train_set and not divided
+            judged = learned if same else dp.labelled_pixels(settings.test_set, settings, judged=True)
         if learned.pairs.shape[-1] != judged.pairs.shape[-1]:
             raise InputError(
                 f"train_set [{settings.train_set}] has {learned.pairs.shape[-1]} bands, test_set [{settings.test_set}] "
@@ -74,7 +79,8 @@ def train(settings: Settings) -> None:
         seen = [seen_in_training(place, learned.places) for place in judged.places]
         for doubt in doubts.of_shared_pairs(len(seen) - seen.count(NO), len(seen)):
             warn(f"train_set [{settings.train_set}], test_set [{settings.test_set}]: {doubt}")
-        _search(settings, learned, judged, np.array(seen), record)
+        with record.stage("search"):
+            _search(settings, learned, judged, np.array(seen), record)
         record.add_model(**kinds.learn(settings))
 
 
@@ -104,13 +110,16 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen:
         held_out=learned.held_out,
         unlabelled=unlabelled.pairs,
     )
+    curves = settings.stat_path / f"{settings.model_name}_curves.csv"
+    storage.write_csv(curves, tables.curve_rows(trials), tables.CURVES)
+    record.add_outputs(BEST, {"trials": settings.stat_path / f"{settings.model_name}_stats.csv", "curves": curves})
     model = siamese.load_model(settings.model_path / settings.model_name)
     record.add_model(**models.weight_counts(model))
     best = best_trial(trials)
     counts = best.report["test"][0]
     where = f"{'' if settings[settings.test_set].parts is None else 'the test part of '}{settings.test_set}"
     record.add_result(
-        "best trial",
+        BEST,
         {"trial_id": best.trial_id, "trials": len(trials), "val_loss": best.report["loss"]}
         | tables.metrics(counts)
         | pretraining.report(settings, best.report.get("pretraining"), unlabelled.wavelengths)
@@ -166,7 +175,8 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> list[str]:
         )
     if plan.selection is not None:
         models.require_trainable(models.read_parameters(prefix))
-    scenes = dp.scenes(settings.test_set, settings, models.trained_bands(prefix))
+    with record.stage("reading"):
+        scenes = dp.scenes(settings.test_set, settings, models.trained_bands(prefix))
     pseudo: dict[str, PseudoLabels] = {}
     if plan.selection is not None:
         pseudo = {scene.name: pu.load_pseudo_labels(section, scene.name, scene.truth.shape) for scene in scenes}
@@ -242,9 +252,11 @@ def test_pair(
     if pseudo is not None:
         tell(f"{scene.name}: fine-tuning on {pu.pseudo_file(settings[settings.test_set], scene.name)}, threshold "
              f"{pseudo['threshold']:.5g}")  # fmt: skip
-        rounds = tuning.fine_tuned(settings, plan, model, scene, pseudo, _log_folder(settings, plan, scene.name))
+        with record.stage("fine-tuning"):
+            rounds = tuning.fine_tuned(settings, plan, model, scene, pseudo, _log_folder(settings, plan, scene.name))
     network = TrainedNetwork(settings.model_name, rounds.model)
-    score_map = plan.score(network, scene)
+    with record.stage("prediction"):
+        score_map = plan.score(network, scene)
     cut = plan.cut(score_map, scene, where)
     plan.doubt(network, score_map, cut, scene, where)
     shifted = plan.registration(scene, where)
@@ -260,18 +272,21 @@ def test_pair(
     files, time_column = _files(settings, plan, scene.name), "prediction_time"
     agreements = zip(AGREEMENT_COLUMNS, (*agreement, kept), strict=True)
     row = report.figures(result, time_column, rounds.row | dict(agreements) | {report.SEEN: seen})
-    tags = {"MODEL": settings.model_name, "FINE_TUNING": plan.selection_label}
     of_objects = objects.found(settings, result)
-    report.write(
-        files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags,
-        objects=None if of_objects is None else of_objects.objects,
-    )  # fmt: skip
+    with record.stage("maps and tables"):
+        report.write(
+            files, result, row, time_column=time_column, min_area=settings.min_area,
+            tags={"MODEL": settings.model_name, "FINE_TUNING": plan.selection_label},
+            objects=None if of_objects is None else of_objects.objects,
+        )  # fmt: skip
     row |= report.tell(files, named(scene.before), result) | rounds.more | shifted
     row |= objects.report(settings, of_objects, result, files.objects)
     if pseudo is not None and settings.learning.ft_rival is not None:
         row |= tuning.rival(settings, plan, scene, pseudo, files.prefix.name)
     row |= kinds.report(settings, plan, settings[settings.test_set], scene, result, files.kinds)
+    pages.keep(settings, record, scene, Shown.of(result), files.view)
     prefix, logs = files.prefix.name, _log_folder(settings, plan, scene.name)
+    record.add_outputs(scene.name, explaining.shown(settings, prefix))
     return row | explaining.report(Seen(settings, rounds.model, scene, result, reference, prefix, logs))
 
 

@@ -17,6 +17,7 @@ from hscd.detectors.spectral import pixel_distances
 from hscd.evaluation.result import MapResult
 from hscd.records import PseudoLabels
 from hscd.reports import maps
+from hscd.reports.page.view import Shown
 from hscd.reports.tables import Row
 from hscd.scenes.inspection import named
 from hscd.scenes.scene import Scene, same_and_varied
@@ -29,7 +30,7 @@ from hscd.system.messages import progress
 from hscd.system.paths import require_names, require_regular
 from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
-from pipeline import kinds, objects, report
+from pipeline import kinds, objects, pages, report
 from pipeline.ensemble import ensembled
 from pipeline.plan import Plan
 from pipeline.report import ResultFiles
@@ -167,14 +168,20 @@ def generate(settings: Settings) -> None:
     with recorded("pseudo-labels", settings, [section.name], run_file) as record:
         record.add_inputs(pairs)
         # Only when all pairs have a threshold is anything written.
-        for scene, score_map, cut, votes, channels in _cut_scenes(plan, scenes(section.name, settings), section.name):
+        with record.stage("reading"):
+            read = scenes(section.name, settings)
+        with record.stage("scores and thresholds"):
+            made = _cut_scenes(plan, read, section.name)
+        for scene, score_map, cut, votes, channels in made:
             storage.write_pickle(pseudo_file(section, scene.name), pseudo_labels_of(score_map, cut, votes))
-            result = plan.map(score_map, cut, scene)
-            figures = report_pseudo_labels(settings, scene, result)
+            with record.stage("correction, maps and tables"):
+                result = plan.map(score_map, cut, scene)
+                figures = report_pseudo_labels(settings, scene, result)
             figures |= plan.registration(scene, f"[{settings.train_set}] {scene.name}")
             results = _files(settings, scene.name)
             if channels is not None:
                 maps.write_channels(results.features, channels)
+            pages.keep(settings, record, scene, Shown.of(result), results.view)
             record.add_result(scene.name, figures | kinds.report(settings, plan, section, scene, result, results.kinds))
 
 

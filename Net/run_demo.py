@@ -98,7 +98,7 @@ def _holds_accuracy(file: Path) -> bool:
     """A table of a map, or the record of a detection, whose folder holds no such table."""
     if (record := file.with_name("run.json")).exists():
         return file == record
-    return file.suffix == ".csv" and not file.stem.endswith(("_corrected", "_stats"))
+    return file.suffix == ".csv" and not file.stem.endswith(("_corrected", "_stats", "_curves"))
 
 
 def _accuracy_line(title: str, file: Path) -> str:

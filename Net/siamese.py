@@ -108,6 +108,7 @@ def siamese_model(
         "best_epoch": best.best_epoch,
         "stopped": best.reason,
         "train_loss": best.loss,
+        "curve": [list(losses) for losses in best.curve],
         "test": judge(model, test_set, test_labels),
         "val": judge(model, train_set[validation], train_labels[validation]),
         **pretrained,

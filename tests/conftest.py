@@ -50,6 +50,7 @@ training = True
 fine_tuning = -1
 pseudo_percentage = 0.5
 pseudo_radius = 3
+report = False
 
 [PLACE A]
 imgAPath = data/a/before

@@ -1,6 +1,7 @@
 """compare.py as a user runs it, on small scenes: its tables and pictures, what is run again, what it refuses."""
 
 import csv
+import html
 import json
 import os
 import shutil
@@ -47,7 +48,8 @@ def compared(tmp_path_factory):
     """Three methods on PLACE A with two seeds; one of the methods fails."""
     space = Workspace(tmp_path_factory.mktemp("compare"), text=ONE_PLACE + "\n[compare]\nseeds = 2\n")
     space.write_data()
-    arguments = ["--config", space.file, "--methods", *METHODS, "--out", space.folder / "out"]
+    given = ["--config", space.file, "--set", "settings.report=True"]
+    arguments = [*given, "--methods", *METHODS, "--out", space.folder / "out"]
     assert run(*arguments) == 0
     return arguments, space.folder / "out"
 
@@ -79,8 +81,11 @@ def test_the_files_are_there_and_the_ranking_is_that_of_the_maps(compared):
     _, out = compared
     assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == {
         "ranking.csv", "ranking.md", "runs.csv", "agreement.csv", "differences.csv", "run.json", "cells",
-        "PLACE A_maps.png", "PLACE A_curves.png",
+        "PLACE A_maps.png", "PLACE A_curves.png", "run.html", "report.html",
     }  # fmt: skip
+    page = (out / "run.html").read_text(encoding="utf-8")
+    advised = (out / "ranking.md").read_text(encoding="utf-8").splitlines()[2]
+    assert all(said in page for said in ("<h2>Ranking</h2>", "<h2>PLACE A: maps</h2>", f">{html.escape(advised)}<"))
     before, after, changed = make_pair(1)
     truth = np.where(changed, 0, 1)
     truth[-4:] = 2

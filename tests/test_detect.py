@@ -20,7 +20,10 @@ from hscd.system.errors import InputError
 from hscd.system.progress import Whole
 from raster_scenes import opened
 
-FILES = ["change.png", "change.qml", "change.tif", "changes.gpkg", "run.json", "score.png", "score.qml", "score.tif"]
+FILES = [
+    "change.png", "change.qml", "change.tif", "changes.gpkg", "report.html", "run.html", "run.json", "score.png",
+    "score.qml", "score.tif", "view.json",
+]  # fmt: skip
 
 
 @pytest.fixture

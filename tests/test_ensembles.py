@@ -13,7 +13,8 @@ from hscd.system import storage
 from raster_scenes import opened
 
 SINGLE = [
-    "change.png", "change.qml", "change.tif", "changes.gpkg", "run.json", "score.png", "score.qml", "score.tif",
+    "change.png", "change.qml", "change.tif", "changes.gpkg", "report.html", "run.html", "run.json", "score.png",
+    "score.qml", "score.tif", "view.json",
 ]  # fmt: skip
 
 

@@ -67,7 +67,8 @@ def compare(settings: Settings, request: Request) -> None:
             for method in methods
         ]
         with storage.exclusive(folder / "comparison"):
-            outcomes = _outcomes(cells, workers)
+            with record.stage("runs of methods"):
+                outcomes = _outcomes(cells, workers)
             _tell(outcomes, told)
             comparison_report.report(folder, outcomes, record)
 

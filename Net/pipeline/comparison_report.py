@@ -23,11 +23,12 @@ from pipeline.run_record import RunRecord
 _TABLES = ("ranking.csv", "ranking.md", "runs.csv", "agreement.csv", "differences.csv", "run.json")
 # Maps in a row of the picture.
 _ACROSS = 4
+_PICTURES = ("maps", "curves")
 
 
 def files(pairs: Sequence[Pair]) -> list[str]:
     """Names of all files of a report."""
-    return [*_TABLES, *(f"{pair.name}_{what}.png" for pair in pairs for what in ("maps", "curves"))]
+    return [*_TABLES, *(f"{pair.name}_{what}.png" for pair in pairs for what in _PICTURES)]
 
 
 class _Maps(NamedTuple):
@@ -59,6 +60,9 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
     storage.write_bytes(folder / "ranking.md", _text(parts, advice.sentences).encode())
     for pair in {outcome.cell.pair.name: outcome.cell.pair for outcome in outcomes}.values():
         _draw(folder, [outcome for outcome in outcomes if outcome.cell.pair.name == pair.name], rows)
+        record.add_outputs(pair.name, {what: folder / f"{pair.name}_{what}.png" for what in _PICTURES})
+    outputs = {"text" if name.endswith(".md") else Path(name).stem: folder / name for name in _TABLES[:-1]}
+    record.add_outputs("comparison", outputs)
     for row in rows:
         record.add_result(row.method, {"rank": row.rank, "seen": row.seen} | dict(row.means))
     messages.result(tables.aligned(tables.ranking(rows, of_labels)) + "\n\n" + "\n".join(advice.sentences))

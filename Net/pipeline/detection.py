@@ -13,19 +13,23 @@ from hscd.evaluation.ensemble import SURELY_CHANGED, SURELY_UNCHANGED, Ensemble,
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.reports import furniture, gis, maps, reliability, tables
+from hscd.reports.page.view import Shown
 from hscd.scenes.scene import Scene
 from hscd.scores import ScoreMap
 from hscd.system import messages, progress, storage
 from hscd.system.errors import InputError
 from hscd.system.paths import require_names
 from pair_finding import pair_files
-from pipeline import kinds, objects, report
+from pipeline import kinds, objects, pages, report
 from pipeline.ensemble import ensembled
 from pipeline.plan import Plan
 from pipeline.run_record import recorded
 from settings import Settings
 
-_FILES = ("change.tif", "score.tif", "changes.gpkg", "change.png", "score.png", "run.json")
+_FILES = (
+    "change.tif", "score.tif", "changes.gpkg", "change.png", "score.png", "view.json", "run.json", "run.html",
+    pages.INDEX,
+)  # fmt: skip
 # Beside them: of a detector that looks at channels; of an ensemble; where there are labels.
 _FEATURES = "features.png"
 _UNCERTAIN, _CALIBRATION = "uncertain.png", ("calibration.csv", "calibration.png")
@@ -72,16 +76,21 @@ def detect(settings: Settings) -> None:
             for part, seconds in (("fitting", _FIT), ("scoring", 1))
         }
         with messages.whole(reading=1, **parts, mapping=1) as whole:
-            (scene,) = scenes(settings.test_set, settings)
+            with record.stage("reading"):
+                (scene,) = scenes(settings.test_set, settings)
             pixels = scene.truth.size
             whole.expect(
                 mapping=pixels * _MAP, **{f"scoring{turn}": pixels * _SCORE for turn in turns(len(plan.members))}
             )
-            outcome = _mapped(plan, scene)
+            with record.stage("detection"):
+                outcome = _mapped(plan, scene)
             calibration = calibrated(outcome.probability, scene.truth)
             result = outcome.result
-            of_objects = objects.found(settings, result, outcome.probability)
-            _write(settings, outcome, calibration, of_objects)
+            with record.stage("maps and tables"):
+                of_objects = objects.found(settings, result, outcome.probability)
+                _write(settings, outcome, calibration, of_objects)
+            shown = Shown(result.labels, result.corrected, result.truth, outcome.scores.scores, outcome.threshold)
+            pages.keep(settings, record, scene, shown, folder / "view.json")
         figures = _summarise(outcome, calibration, scene, folder / "changes.gpkg")
         figures |= kinds.report(settings, plan, section, scene, result, "kinds")
         figures |= plan.registration(scene, scene.name)

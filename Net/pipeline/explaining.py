@@ -60,6 +60,13 @@ def files(settings: Settings, prefix: str) -> list[Path]:
     return [path for step in _STEPS for path in _files(settings, prefix, step)]
 
 
+def shown(settings: Settings, prefix: str) -> dict[str, Path]:
+    """The tables of `files` that the page of a run draws."""
+    places = {"embedding": ("embedding", 1), "bands": ("band_importance", 1)}
+    found = {what: _files(settings, prefix, step)[at:] for what, (step, at) in places.items()}
+    return {what: paths[0] for what, paths in found.items() if paths}
+
+
 def report(seen: Seen) -> Row:
     """Tell and write what the settings ask for; what a run record says of it.
 

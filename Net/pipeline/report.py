@@ -58,9 +58,14 @@ class ResultFiles:
         return [self._named(ending) for ending in endings]
 
     @property
+    def view(self) -> Path:
+        """What a page shows of the pair."""
+        return self._named("_view.json")
+
+    @property
     def all(self) -> list[Path]:
         """All files that are written, styles beside maps left out."""
-        return [*self.tables, *self.pictures, *gis.result_files(self.prefix)]
+        return [*self.tables, *self.pictures, self.view, *gis.result_files(self.prefix)]
 
 
 def figures(result: MapResult, time_column: str, more: Mapping[str, object] | None = None) -> tables.Row:

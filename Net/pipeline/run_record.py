@@ -7,6 +7,7 @@ import json
 import math
 import platform
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from hscd.system import storage
 from hscd.system.hardware import threads
 from hscd.system.messages import collected
 from pair_finding import PairFiles
+from pipeline import pages
 from settings import Settings
 
 # Of the layout of the file.
@@ -44,8 +46,15 @@ class RunRecord:
         self._results: dict[str, Any] = {}
         self._apart: dict[str, Any] = {}
         self._model: dict[str, Any] = {}
+        self._files: dict[str, dict[str, str]] = {}
+        self._stages: Counter[str] = Counter()
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs it works on, 1 or more."""
+        return max(1, len({entry["pair"] for entry in self._inputs}))
 
     def add_inputs(self, pairs: Sequence[PairFiles]) -> None:
         """Note the files of pairs, with their sizes and the times they were last changed."""
@@ -69,6 +78,19 @@ class RunRecord:
         """Note what a model is like."""
         self._model |= told
 
+    def add_outputs(self, name: str, files: Mapping[str, Path]) -> None:
+        """Note files beside the record that the page of the run shows, by what they are, and their result."""
+        self._files.setdefault(name, {}).update({what: path.name for what, path in files.items()})
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time that the block takes to a stage of the run."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._stages[name] += time.perf_counter() - started  # type: ignore[assignment]
+
     def write(self, path: Path, warnings: Sequence[str]) -> None:
         """Write the record as JSON; what is NaN becomes null."""
         settings = _resolved(self._settings, self._data_sets)
@@ -85,6 +107,8 @@ class RunRecord:
             "model": self._model,
             "results": self._results,
             "apart": self._apart,
+            "files": self._files,
+            "stages": {name: round(seconds, 3) for name, seconds in self._stages.items()},
             "warnings": list(warnings),
         }
         text = json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
@@ -107,6 +131,8 @@ def recorded(
     with collected() as warnings:
         yield record
     record.write(path, warnings)
+    if isinstance(settings, Settings) and settings.report:
+        pages.add(path)
 
 
 def _resolved(settings: Settings | Mapping[str, Any], data_sets: Sequence[str]) -> dict[str, Any]:

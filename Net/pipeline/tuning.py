@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -43,10 +44,14 @@ _LIKELY = 0.5
 
 @dataclass(frozen=True)
 class Rounds:
-    """A model after its rounds of fine-tuning, and what is told of each; of none where it was not fine-tuned."""
+    """A model after its rounds of fine-tuning, and what is told of each; of none where it was not fine-tuned.
+
+    `curve` has loss and validation loss of each epoch of the last training.
+    """
 
     model: Any
     told: list[tables.Row] = field(default_factory=list)
+    curve: Sequence[tuple[float, float]] = ()
 
     @property
     def row(self) -> tables.Row:
@@ -57,8 +62,9 @@ class Rounds:
 
     @property
     def more(self) -> tables.Row:
-        """What a record says beside that: each round by itself, where there are several."""
-        return {"ft_rounds": self.told} if len(self.told) > 1 else {}
+        """What a record says beside that: each round by itself, where there are several, and the curve."""
+        curve = {name: list(of) for name, of in zip(("loss", "val_loss"), zip(*self.curve, strict=True), strict=False)}
+        return ({"ft_rounds": self.told} if len(self.told) > 1 else {}) | ({"ft_curve": curve} if curve else {})
 
 
 def fine_tuned(
@@ -102,7 +108,7 @@ def fine_tuned(
             len(positions), extraction_time, tuned.epochs, fit.best_epoch, fit.reason, tuned.seconds, fit.loss,
             fit.val_loss, fit.val_accuracy,
         )  # fmt: skip
-        rounds = Rounds(tuned.model, [*rounds.told, dict(zip(COLUMNS, values, strict=True))])
+        rounds = Rounds(tuned.model, [*rounds.told, dict(zip(COLUMNS, values, strict=True))], fit.curve)
     return rounds
 
 

@@ -124,7 +124,8 @@ class _Reader(Checks):
         if aliased and parser.has_section(SETTINGS_SECTION):
             self.problem(f"[{SETTINGS_ALIAS}] is another spelling of [{SETTINGS_SECTION}]; keep one of the two")
         self.settings_section = SETTINGS_ALIAS if aliased else SETTINGS_SECTION
-        for override in overrides:
+        self.overrides = tuple(overrides)
+        for override in self.overrides:
             self.override(override)
 
     def keys_of(self, section: str) -> Sequence[Option]:
@@ -227,6 +228,7 @@ class _Reader(Checks):
         self.raise_problems()
         return Settings(
             file=self.file,
+            overrides=self.overrides,
             data_sets=found,
             searches={distance: _search(values, folder) for distance, values in searches.items()},
             options=_options(general, family_options(), folder),

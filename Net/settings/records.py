@@ -62,7 +62,10 @@ def _fine_tunings() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """A checked configuration file; `options` are those of the members of families by key."""
+    """A checked configuration file.
+
+    `options` are those of the members of families by key, `overrides` the texts of --set.
+    """
 
     file: Path
     train_set: str = field(
@@ -272,6 +275,13 @@ class Settings:
             "least area of a polygon of what changed, in m², or in pixels where there is no coordinate system",
         )
     )  # fmt: skip
+    report: bool = field(
+        default=True,
+        metadata=key(
+            "report", parsing.boolean, _TRUE_FALSE, True,
+            "whether a run adds a page to report.html in the folder of its results, with maps to look at",
+        ),
+    )  # fmt: skip
     model_path: Path = field(
         metadata=folder(
             "model_path", "MODEL_PATH", "where models are saved, relative to this file and not among images"
@@ -285,6 +295,7 @@ class Settings:
         )
     )
     options: dict[str, Any] = field(default_factory=dict)
+    overrides: tuple[str, ...] = field(default=(), compare=False)
     learning: LearningSettings = field(default_factory=LearningSettings)
     data_sets: dict[str, DataSet]
     searches: dict[str, SearchSettings]

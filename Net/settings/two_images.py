@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from hscd.system.errors import InputError
@@ -53,6 +54,7 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
     places = {key.name: SETTINGS_SECTION for key in settings_keys()} | {key.name: _NAME for key in data_set_keys()}
     left_out = _NOT_HERE.union(*(names(options_after(key)) for key in _FAMILIES_NOT_HERE))
     keys = {name.lower(): section for name, section in places.items() if name not in left_out}
+    overrides = tuple(overrides)
     for override in overrides:
         key, equals, value = override.partition("=")
         section = keys.get(key.strip().lower())
@@ -60,4 +62,4 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
             known = ", ".join(name for name in places if name not in left_out)
             raise InputError(f"--set {override}: expected KEY=VALUE with one of the keys {known}")
         parser[section][key.strip()] = value.strip()
-    return parser_settings(parser, "command line")
+    return replace(parser_settings(parser, "command line"), overrides=overrides)

@@ -47,7 +47,14 @@ def parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """What the scripts would carry out: each stops there, its command line and configuration read and checked."""
     done: list[object] = []
     monkeypatch.chdir(tmp_path)
-    for stage in ("commandline.carry_out", "detect.carry_out", "compare.carry_out", "sample.draw", "sample.estimate"):
+    for stage in (
+        "commandline.carry_out",
+        "detect.carry_out",
+        "compare.carry_out",
+        "sample.draw",
+        "sample.estimate",
+        "report.publish",
+    ):
         monkeypatch.setattr(stage, lambda *given: done.append(given))
     shown = [block for page in PAGES for block in blocks(page.read_text(encoding="utf-8"), "ini")]
     sections = "\n".join(block for block in shown if "[settings]" not in block)

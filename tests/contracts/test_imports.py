@@ -88,6 +88,7 @@ SLOW = ("tensorflow", "keras", "matplotlib", "skimage", "scipy.io", "hyperas", "
 QUICK = (
     "config", "settings", "settings.tables", "image_pairs", "dataprocessing", "main", "predutils",
     "labelbyperc_generation", "labelbyneigh_generation", "inspect_data", "detect", "compare", "sample", "console",
+    "report",
 )  # fmt: skip
 IMPORT_ALL = f"""
 import importlib, sys

@@ -57,6 +57,7 @@ class FitResult:
             that metric, as an autoencoder.
         epochs: that were run.
         reason: why no more were: "patience", "max_epochs", or "stopped" where a callback asked for it.
+        curve: loss and validation loss of each epoch.
     """
 
     best_epoch: int
@@ -65,6 +66,7 @@ class FitResult:
     val_accuracy: float
     epochs: int
     reason: Reason
+    curve: tuple[tuple[float, float], ...] = ()
 
 
 class TellEpochs(keras.callbacks.Callback):
@@ -193,7 +195,8 @@ def stepwise(
     best = history[stopping.best_epoch]
     reason: Reason = "patience" if stopping.stopped_epoch else "stopped" if model.stop_training else "max_epochs"
     measured = best["loss"], best["val_loss"], best.get("val_accuracy", math.nan)
-    return FitResult(stopping.best_epoch + 1, *measured, epochs=len(history), reason=reason)
+    curve = tuple((logs["loss"], logs["val_loss"]) for logs in history)
+    return FitResult(stopping.best_epoch + 1, *measured, epochs=len(history), reason=reason, curve=curve)
 
 
 class _Falling(keras.callbacks.LearningRateScheduler):

@@ -14,6 +14,7 @@ from hscd.labels import UNKNOWN
 from hscd.records import Trial
 
 Row = dict[str, Any]
+CURVES = ("trial_id", "epoch", "loss", "val_loss")
 
 
 def metrics(counts: Confusion, suffix: str = "") -> Row:
@@ -112,6 +113,15 @@ def trial_rows(trials: Sequence[Trial], best: int, further: Sequence[str] = ()) 
         further: names of chosen parameters that not every branch has; a column each, before that of the best.
     """
     return [_trial_row(trial, best, further) for trial in trials]
+
+
+def curve_rows(trials: Sequence[Trial]) -> list[Row]:
+    """One row an epoch of the trials of a search whose reports hold their `curve`, (loss, validation loss) by epoch."""
+    return [
+        {"trial_id": trial.trial_id, "epoch": epoch, "loss": loss, "val_loss": val_loss}
+        for trial in trials
+        for epoch, (loss, val_loss) in enumerate(trial.report.get("curve", ()), start=1)
+    ]
 
 
 def _trial_row(trial: Trial, best: int, further: Sequence[str]) -> Row:

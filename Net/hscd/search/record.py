@@ -150,6 +150,8 @@ def _parse(text: str) -> _Parsed:
             if split in trial.report:
                 counts, threshold = trial.report[split]
                 trial.report[split] = Confusion(**counts), float(threshold)
+        if "curve" in trial.report:
+            trial.report["curve"] = [[float(loss), float(val_loss)] for loss, val_loss in trial.report["curve"]]
         if type(trial.trial_id) is not int or not (trial.error or math.isfinite(trial.report["loss"])):
             raise ValueError("a trial without a number or a loss")
         finished[trial.trial_id] = Finished(trial, dict(entry["values"]), str(entry["model"]))

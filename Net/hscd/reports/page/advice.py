@@ -1,0 +1,102 @@
+"""What warnings mean, and what to do about them; found by words that a warning has."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Advice(NamedTuple):
+    """What a warning means, and what to do about it."""
+
+    means: str
+    do: str
+
+
+_UNKNOWN = Advice(
+    "The program guessed, doubted or passed over something, as the line says.",
+    "Check that this is what you meant. If it is not, say so in the configuration, or correct the file that it names.",
+)
+# The first entry counts whose words a warning has.
+ADVICE = {
+    "no better than chance": Advice(
+        "Where the labels are known, the map is right no more often than a random map with the same shares.",
+        "Look at the map beside the ground truth. If it looks like the inverse, changedLabel and unchangedLabel are "
+        "exchanged; if it looks like noise, try another detector (compare.py ranks them).",
+    ),
+    "are called changed, which is rare": Advice(
+        "Between two dates usually a small part of a place changes. A large share often means that light, season or "
+        "sensor changed instead, or that the threshold is too low.",
+        "Look at the heat map: if all of it is bright, set a normalisation (pif, histogram) or another threshold.",
+    ),
+    "no second mode": Advice(
+        "The scores form one hill: no gap parts changed from unchanged pixels, and any threshold cuts through it.",
+        "Little may have changed, or the detector does not see it. Try another detector, or the threshold "
+        "empirical_null, which does not need two hills.",
+    ),
+    "the share of change depends on the threshold": Advice(
+        "A slightly lower threshold would call far more pixels changed. The area of change is therefore uncertain.",
+        "Do not report the area from this map alone; draw a sample with sample.py, which gives it with an interval.",
+    ),
+    "seem to be shifted": Advice(
+        "Edges of one image lie beside those of the other. Each edge then looks like a change.",
+        "Set register = True, which moves the after image, or co-register the two images yourself.",
+    ),
+    "of the squared distances": Advice(
+        "One band decides nearly alone, for its values are much larger, or it is noisy.",
+        "Set apply_rescaling = True, leave the band out (bands, bad_bands), or use the spectral angle (SAM).",
+    ),
+    "light or season": Advice(
+        "Most bands differ between the dates all over the image, changed or not.",
+        "Set a normalisation (pif, histogram), or a detector that allows for it (context_regression, irmad).",
+    ),
+    "spectra are far from those": Advice(
+        "The model has not seen spectra like these, so its distances need not mean change here.",
+        "Fine-tune it on pseudo-labels of this place (fine_tuning = 0, 1 or 2), or train on a place more like it.",
+    ),
+    "was trained on": Advice(
+        "The figures are of pixels that the model learned from, and are too good.",
+        "Judge it on another place, or keep a part of this one for testing (parts = 60, 10, 30).",
+    ),
+    "disagrees with what it was": Advice(
+        "Fine-tuning made another map than the model did before. One of the two is wrong.",
+        "Look at the map of the pseudo-labels: if that is better, trust the fine-tuned model.",
+    ),
+    "trained with the distance": Advice(
+        "The model's own distance counts, not that of the configuration.", "Set distance to that of the model.",
+    ),
+    "trained with apply_rescaling": Advice(
+        "The model learned from values of another range than it is given now.",
+        "Set apply_rescaling as it was in training.",
+    ),
+    "this pair has no map": Advice(
+        "The pair could not be mapped; the others could.", "The line says what is wrong with it.",
+    ),
+    "failed:": Advice(
+        "This trial gave no model, and the search went on without it.",
+        "A few are normal. If many fail, the learning rates or layers that are searched do not suit the data.",
+    ),
+    "rounds of fine-tuning": Advice(
+        "The model called nearly all pixels the same, so there was nothing left to learn from.",
+        "Use fewer rounds (ft_rounds), or better pseudo-labels.",
+    ),
+    "georeference": Advice(
+        "The file does not say where its pixels lie.",
+        "The maps are right if both images cover the same pixels; else give the file its georeference.",
+    ),
+    "coordinate system": Advice(
+        "The file does not say in which coordinate system it is, or in one that is not known.",
+        "Check that the maps lie where they should in a GIS.",
+    ),
+    "scaled as its file declares": Advice(
+        "The two images may be in different units.", "Set scale for both, or 1 to use the stored values.",
+    ),
+    "nodata": Advice(
+        "Values that stand for missing data are declared, or look as if they did.",
+        "Set nodata for the data set if they are no measurements; pixels that have them are then masked.",
+    ),
+}  # fmt: skip
+
+
+def advice(warning: str) -> Advice:
+    """What a warning means and what to do about it; of one that is not known, in general."""
+    return next((found for words, found in ADVICE.items() if words in warning), _UNKNOWN)

@@ -1,0 +1,164 @@
+"""What pages say of runs, computed of their records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+METRICS = {
+    "kappa": "Cohen's kappa", "f1": "F1 of change", "overall_accuracy": "Overall accuracy", "precision": "Precision",
+    "recall": "Recall", "iou": "IoU of change",
+}  # fmt: skip
+_COUNTS = ("true_positives_num", "false_negatives_num", "false_positives_num", "true_negatives_num")
+# Where a result says whether the model learned from its pair.
+_SEEN = "seen_in_training"
+# Commands whose figures are those of a map; that of a training has a threshold of labelled pixels alone.
+_OF_MAPS = ("test", "pseudo-labels", "detect")
+# Seconds of a result by the stage that they were spent in.
+_SECONDS = {
+    "extraction_time": "selection of pseudo-labels", "ft_time": "fine-tuning", "generation_time": "scores",
+    "detection_time": "scores", "prediction_time": "scores", "correction_time": "spatial correction",
+}  # fmt: skip
+
+
+class Value(NamedTuple):
+    """A figure with its 95 % interval; None where it is not known."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Metric(NamedTuple):
+    """A metric of a map before and after spatial correction."""
+
+    title: str
+    before: Value | None
+    after: Value | None
+
+
+def number(value: Any) -> float | None:
+    """A value of a record, if it is a number."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def value_of(row: Mapping[str, Any], name: str, suffix: str = "") -> Value | None:
+    """A figure of a result; `suffix` is "_correction" after spatial correction."""
+    found = number(row.get(name + suffix))
+    if found is None:
+        return None
+    return Value(found, *(number(row.get(f"{name}_{end}{suffix}")) for end in ("low", "high")))
+
+
+def metrics(row: Mapping[str, Any]) -> list[Metric]:
+    """The metrics of a result that has any."""
+    found = [Metric(title, value_of(row, name), value_of(row, name, "_correction")) for name, title in METRICS.items()]
+    return [metric for metric in found if metric.before or metric.after]
+
+
+def confusion(row: Mapping[str, Any], suffix: str = "") -> tuple[int, int, int, int] | None:
+    """Pixels found, missed, false alarms and rightly unchanged; None where they were not counted."""
+    counts = [number(row.get(name + suffix)) for name in _COUNTS]
+    if None in counts or not sum(count or 0 for count in counts):
+        return None
+    found, missed, false, unchanged = (int(count or 0) for count in counts)
+    return found, missed, false, unchanged
+
+
+def best_figure(row: Mapping[str, Any], name: str) -> Value | None:
+    """A metric of the final map: after correction where there is one."""
+    return value_of(row, name, "_correction") or value_of(row, name)
+
+
+def flat(value: Any, name: str = "") -> dict[str, str]:
+    """Nested settings as texts by dotted names; what is empty or None is left out."""
+    if isinstance(value, Mapping):
+        found: dict[str, str] = {}
+        for key, item in value.items():
+            found |= flat(item, f"{name}.{key}" if name else str(key))
+        return found
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    return {} if value is None or value == "" else {name: f"{value:g}" if isinstance(value, float) else str(value)}
+
+
+def stages(record: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Seconds of each stage: those that the record times, else those that its results tell; and the rest."""
+    found: Counter[str] = Counter()
+    timed = record.get("stages")
+    if isinstance(timed, Mapping) and timed:
+        found.update({str(name): number(seconds) or 0 for name, seconds in timed.items()})
+    else:
+        for row in record["results"].values():
+            found.update({stage: number(row.get(name)) or 0 for name, stage in _SECONDS.items()})
+    shown = [(name, float(seconds)) for name, seconds in found.items() if seconds > 0]
+    rest = (number(record.get("seconds")) or 0) - sum(seconds for _, seconds in shown)
+    return [*shown, ("all else", rest)] if rest > 0 and shown else shown
+
+
+class Row(NamedTuple):
+    """A result of a run for the index. `run` is the run's number in the list."""
+
+    run: int
+    command: str
+    name: str
+    data: str
+    started: str
+    seconds: float | None
+    share: float | None
+    metrics: dict[str, Value | None]
+    warnings: int
+    seen: bool
+    judges: bool
+    best: bool = False
+
+
+def rows(records: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Row]:
+    """The rows of the index, one a result; of comparisons, one of their best method. The best ones are marked.
+
+    Args:
+        records: the name of each run, and its record.
+    """
+    found = []
+    for position, (name, record) in enumerate(records):
+        results = record["results"]
+        if record["command"] == "compare":
+            first = min(results, key=lambda method: number(results[method].get("rank")) or 1e9, default=None)
+            results = {} if first is None else {f"best of {len(results)}: {first}": results[first]}
+        data = ", ".join(map(str, record["settings"].get("data_sets", {})))
+        for result, figures in (results or {"": {}}).items():
+            found.append(
+                Row(
+                    position, record["command"], name, result if data in ("", "images") else f"{data} · {result}",
+                    record["started"], number(record.get("seconds")), number(figures.get("changed_share")),
+                    {key: best_figure(figures, key) for key in ("kappa", "f1", "overall_accuracy")},
+                    len(record["warnings"]), figures.get(_SEEN) in ("part", "yes"), record["command"] in _OF_MAPS,
+                )
+            )  # fmt: skip
+    return _marked(found)
+
+
+def _marked(found: list[Row]) -> list[Row]:
+    """The row of the highest kappa of each data that several maps are judged on, those of seen pairs left out."""
+    by_data: dict[str, list[int]] = {}
+    for position, row in enumerate(found):
+        if row.judges and not row.seen and row.metrics["kappa"] is not None:
+            by_data.setdefault(row.data, []).append(position)
+    best = {
+        max(positions, key=lambda position: found[position].metrics["kappa"].value)  # type: ignore[union-attr]
+        for positions in by_data.values()
+        if len(positions) > 1
+    }
+    return [row._replace(best=position in best) for position, row in enumerate(found)]
+
+
+def differing(settings: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], list[dict[str, str | None]]]:
+    """Settings of many runs in little space: the most frequent value of each key, and by run what differs from it."""
+    keys = sorted({key for of_run in settings for key in of_run})
+    common = {}
+    for key in keys:
+        value, _ = Counter(of_run.get(key) for of_run in settings).most_common(1)[0]
+        if value is not None:
+            common[key] = value
+    return common, [{key: of_run.get(key) for key in keys if of_run.get(key) != common.get(key)} for of_run in settings]

@@ -1,0 +1,171 @@
+"""Pages of HTML, by the templates beside this file; what comes from users and files is escaped."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hscd.reports import tables as words
+from hscd.reports.maps import COLOURS
+from hscd.reports.page import numbers, sections
+from hscd.reports.page.advice import advice
+from hscd.reports.page.charts import Chart, text
+from hscd.reports.page.found import Run
+from hscd.reports.page.images import AGREEMENT
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATES = Path(__file__).with_name("templates")
+# A page takes 5 MB at most; the views of pairs that would be beyond are left out.
+_MOST = 4_700_000
+# Where a server puts the link to TensorBoard.
+SERVED = "<!--served-->"
+_TITLES = {
+    "test": "Test of a model", "training": "Training", "pseudo-labels": "Pseudo-labels", "detect": "Change detection",
+    "compare": "Comparison of methods",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a page tells of a result: the `key` of its view in the page, and `facts` of it in words."""
+
+    name: str
+    key: str
+    facts: list[tuple[str, str, str]]
+    metrics: list[numbers.Metric]
+    confusions: list[tuple[str, tuple[int, int, int, int]]]
+    view: dict[str, Any] | None
+    charts: list[Chart]
+    importance: list[tuple[str, float]]
+    trials: int
+
+
+def run_page(run: Run) -> str:
+    """The page of a run."""
+    record, left = run.record, _MOST
+    compares = record["command"] == "compare"
+    parts = []
+    for position, (name, row) in enumerate({} if compares else record["results"].items()):
+        part = _part(run, name, row, f"view{position}")
+        size = 0 if part.view is None else sum(len(layer["image"]) for layer in part.view["layers"])
+        left -= size
+        parts.append(part if left > 0 else Part(**{**vars(part), "view": None}))
+    settings = numbers.flat(record["settings"])
+    overrides = [str(of) for of in record["settings"].get("overrides") or []]
+    return _template("run.html").render(
+        title=run.name, command=_TITLES.get(record["command"], record["command"]), record=record, parts=parts,
+        advised=[(line, advice(line)) for line in map(str, record["warnings"])],
+        settings={key: value for key, value in settings.items() if key != "overrides"},
+        overrides=overrides, overridden=_overridden(overrides, settings),
+        stages=sections.stage_bars(run), said=sections.said(run), tables=sections.tables(run),
+        pictures=sections.pictures(run) if compares else [], started=_date(record["started"]), served=SERVED,
+    )  # fmt: skip
+
+
+def index_page(folder: Path, runs: Sequence[Run], problems: Sequence[str]) -> str:
+    """The index of the runs of a folder.
+
+    Args:
+        folder: that the index lies in.
+        runs: those in it and below.
+        problems: what is wrong with records that could not be read.
+    """
+    rows = numbers.rows([(run.name, run.record) for run in runs])
+    settings = [numbers.flat(run.record["settings"]) for run in runs]
+    common, differing = numbers.differing(settings)
+    links = [run.page.relative_to(folder).as_posix() for run in runs]
+    places = [run.path.parent.relative_to(folder).as_posix() for run in runs]
+    shown = [
+        {"name": run.name, "command": run.record["command"], "settings": own, "warnings": run.record["warnings"],
+         "started": _date(run.record["started"])}
+        for run, own in zip(runs, differing, strict=True)
+    ]  # fmt: skip
+    data = [
+        {"run": row.run, "data": row.data, "share": row.share, "seconds": row.seconds}
+        | {name: None if value is None else list(value) for name, value in row.metrics.items()}
+        for row in rows
+    ]
+    return _template("index.html").render(
+        title=folder.resolve().name, rows=rows, links=links, places=["" if at == "." else at for at in places],
+        problems=problems, data={"common": common, "runs": shown, "rows": data}, commands=_TITLES, served=SERVED,
+    )  # fmt: skip
+
+
+def _part(run: Run, name: str, row: Mapping[str, Any], key: str) -> Part:
+    view = sections.view(run, name)
+    searched, importance, trials = sections.search_charts(run, name)
+    single = [
+        sections.score_chart(view, row.get("threshold")), sections.tuning_chart(dict(row)),
+        sections.embedding_chart(run, name), sections.band_chart(run, name),
+    ]  # fmt: skip
+    before, after = (numbers.confusion(row, suffix) for suffix in ("", "_correction"))
+    counts = [("", before)] if before == after else [(", before correction", before), (", after correction", after)]
+    return Part(
+        name, key, _facts(row), numbers.metrics(row), [(title, of) for title, of in counts if of is not None], view,
+        searched + [chart for chart in single if chart is not None], importance, trials,
+    )  # fmt: skip
+
+
+def _facts(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The figures that come first: each with its title and a line below it."""
+    found = []
+    if numbers.number(row.get("trials")):
+        found.append(("Best trial", str(row.get("trial_id")), f"of {row['trials']}"))
+        found.append(("Validation loss", text(numbers.number(row.get("val_loss")) or 0), ""))
+    share, area = numbers.number(row.get("changed_share")), numbers.number(row.get("changed_area"))
+    if share is not None:
+        below = "" if area is None else f"{words.area(area, str(row.get('unit')))} in {row.get('areas')} areas"
+        found.append(("Changed", f"{100 * share:.2f} %", below))
+    for name, title in (("kappa", "Kappa"), ("f1", "F1 of change")):
+        value = numbers.best_figure(row, name)
+        if value is not None:
+            known = value.low is not None and value.high is not None
+            below = f"95 %: {value.low:.3f} to {value.high:.3f}" if known else ""
+            found.append((title, f"{value.value:.3f}", below))
+    pixels, labelled = numbers.number(row.get("total_pixels")), numbers.number(row.get("total_examples"))
+    if pixels is not None:
+        found.append(("Pixels", f"{pixels:,.0f}", f"{labelled or 0:,.0f} of known label"))
+    distance = numbers.number(row.get("domain_shift"))
+    if distance is not None:
+        found.append(("Domain shift", f"{distance:.2f}", "of 2: how unlike the training place"))
+    if row.get("seen_in_training") in ("part", "yes"):
+        found.append(("Seen in training", str(row["seen_in_training"]), "the figures are too good"))
+    return found
+
+
+def _overridden(overrides: Sequence[str], settings: Mapping[str, str]) -> set[str]:
+    """The names in a record of the settings that --set gave, which say SECTION.KEY=VALUE or KEY=VALUE."""
+    ends = {text.partition("=")[0].strip().rpartition(".")[2].lower() for text in overrides}
+    return {key for key in settings if key.rpartition(".")[2].lower().replace("_", "") in
+            {end.replace("_", "") for end in ends}}  # fmt: skip
+
+
+def _date(started: str) -> str:
+    """When a run started, to the minute, as its record has it."""
+    try:
+        return f"{datetime.fromisoformat(started):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return started
+
+
+@functools.cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters["short"] = text
+    made.globals |= {"colours": COLOURS, "agreement": AGREEMENT}
+    return made
+
+
+def _template(name: str) -> Any:
+    return _environment().get_template(name)

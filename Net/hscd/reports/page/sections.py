@@ -1,0 +1,211 @@
+"""The parts of a run's page, computed of its record and of the files that it noted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hscd.reports.page import charts, images, numbers, searches
+from hscd.reports.page.charts import Chart
+from hscd.reports.page.found import Run
+
+# Layers of a view, and what of each is a picture that can be trusted to be a data URI.
+_KINDS = ("picture", "labels", "scores", "errors")
+_URI = ("data:image/png;base64,", "data:image/webp;base64,")
+# Curves of other trials that are drawn beside the best.
+_CURVES = 30
+# Points of a group of an embedding.
+_POINTS = 1500
+# Width of pictures that were files, and bytes of all of them.
+_WIDTH, _BYTES = 1400, 1_500_000
+_ERRORS = ("right", "missed", "false alarm")
+
+
+def view(run: Run, result: str) -> dict[str, Any] | None:
+    """The view of a pair, as its page needs it; None where there is none, or it is damaged."""
+    found = run.json(result, "view")
+    if found is None:
+        return None
+    layers = found.get("layers")
+    if not isinstance(layers, list) or not all(map(_is_layer, layers)) or not layers:
+        return None
+    return found if all(isinstance(found.get(name), int) for name in ("rows", "columns", "step")) else None
+
+
+def _is_layer(layer: Any) -> bool:
+    return (
+        isinstance(layer, dict)
+        and layer.get("kind") in _KINDS
+        and isinstance(layer.get("title"), str)
+        and str(layer.get("image")).startswith(_URI)
+    )
+
+
+def score_chart(found: dict[str, Any] | None, threshold: Any) -> Chart | None:
+    """The histogram of a view."""
+    bins = (found or {}).get("histogram")
+    if not isinstance(bins, dict) or not bins.get("edges") or numbers.number(threshold) is None:
+        return None
+    counts = {"all pixels": (bins["all"], "all")}
+    if sum(bins["changed"]) + sum(bins["unchanged"]):
+        counts |= {"unchanged (ground truth)": (bins["unchanged"], "unchanged"),
+                   "changed (ground truth)": (bins["changed"], "changed")}  # fmt: skip
+    above = sum(count for low, count in zip(bins["edges"], bins["all"], strict=False) if low >= threshold)
+    told = (
+        f"Scores from {charts.text(bins['edges'][0])} to {charts.text(bins['edges'][-1])}; about {above:,} of "
+        f"{sum(bins['all']):,} pixels shown are above the threshold {charts.text(threshold)}. "
+        "What is beyond the last bar counts in it."
+    )
+    return charts.histogram("How the scores are spread", told, "score", bins["edges"], counts, threshold)
+
+
+def stage_bars(run: Run) -> list[tuple[str, float, float]]:
+    """Each stage of a run, its seconds, and its share of the longest one in percent."""
+    found = numbers.stages(run.record)
+    longest = max((seconds for _, seconds in found), default=1.0)
+    return [(name, seconds, 100 * seconds / longest) for name, seconds in found]
+
+
+def tuning_chart(row: dict[str, Any]) -> Chart | None:
+    """The curves of a fine-tuning."""
+    curve = row.get("ft_curve")
+    if not isinstance(curve, dict) or not curve.get("loss") or len(curve["loss"]) != len(curve.get("val_loss", [])):
+        return None
+    epochs = list(range(1, len(curve["loss"]) + 1))
+    best = min(curve["val_loss"])
+    told = f"{len(epochs)} epochs; the validation loss falls to {charts.text(best)}."
+    series = {
+        "training loss": (epochs, curve["loss"], "before"), "validation loss": (epochs, curve["val_loss"], "after"),
+    }  # fmt: skip
+    return charts.lines("Fine-tuning", told, ("epoch", "loss"), series)
+
+
+def search_charts(run: Run, result: str) -> tuple[list[Chart], list[tuple[str, float]], int]:
+    """Training curves, history and parallel coordinates of a search; importance of parameters; the number of trials."""
+    found = searches.trials(run.table(result, "trials"))
+    curves = searches.curves(run.table(result, "curves"))
+    if not found:
+        return [], [], 0
+    best = min(found, key=lambda trial: (not trial.best, trial.loss))
+    made = []
+    if best.number in curves:
+        made.append(_training(curves, best.number))
+    made.append(_history(found, best))
+    axes = searches.varied(found)
+    if len(found) > 1 and axes:
+        rows = [[trial.chosen[name] for name in axes] + [trial.loss] for trial in found]
+        told = "Best trial: " + ", ".join(f"{name} {charts.text(best.chosen[name])}" for name in axes) + "."
+        made.append(charts.parallel("What was tried", told, [*axes, "validation loss"], rows,
+                                    [trial.loss for trial in found], found.index(best)))  # fmt: skip
+    return made, searches.importance(found), len(found)
+
+
+def _training(curves: dict[int, list[tuple[float, float]]], best: int) -> Chart:
+    """Losses by epoch: of the best trial both, of the others that of validation."""
+    series = {}
+    for number in [other for other in curves if other != best][:_CURVES]:
+        series[f" {number}"] = (list(range(1, len(curves[number]) + 1)), [two for _, two in curves[number]], "other")
+    epochs = list(range(1, len(curves[best]) + 1))
+    series["training loss"] = (epochs, [one for one, _ in curves[best]], "before")
+    series["validation loss"] = (epochs, [two for _, two in curves[best]], "after")
+    told = (
+        f"Best trial {best}: {len(epochs)} epochs, validation loss falls to "
+        f"{charts.text(min(two for _, two in curves[best]))}. Pale: validation loss of the other trials."
+    )
+    return charts.lines("Training of the best trial", told, ("epoch", "loss"), series)
+
+
+def _history(found: list[searches.Trial], best: searches.Trial) -> Chart:
+    """Validation loss by trial, and the lowest so far."""
+    ordered = sorted(found, key=lambda trial: trial.number)
+    xs = [trial.number for trial in ordered]
+    lowest = [min(trial.loss for trial in ordered[: end + 1]) for end in range(len(ordered))]
+    told = f"{len(found)} trials; trial {best.number} has the lowest validation loss, {charts.text(best.loss)}."
+    series = {
+        "lowest so far": (xs, lowest, "after"), "a trial": (xs, [trial.loss for trial in ordered], charts.DOTS),
+    }  # fmt: skip
+    return charts.lines("Search history", told, ("trial", "validation loss"), series)
+
+
+def embedding_chart(run: Run, result: str) -> Chart | None:
+    """Embeddings in two dimensions, by what the map makes of their pixels."""
+    table = run.table(result, "embedding")
+    try:
+        groups = {
+            name: [(float(row["x"]), float(row["y"])) for row in table if row["error"] == name][:_POINTS]
+            for name in _ERRORS
+        }
+    except (KeyError, ValueError):
+        return None
+    filled = {name: (*zip(*of, strict=True), style) for (name, of), style in
+              zip(groups.items(), ("right", "missed", "false"), strict=True) if of}  # fmt: skip
+    if not filled:
+        return None
+    told = ", ".join(f"{len(of)} points {name}" for name, of in groups.items()) + "; two points a pixel, one a date."
+    return charts.scatter("Embeddings", told, ("dimension 1", "dimension 2"), filled)  # type: ignore[arg-type]
+
+
+def band_chart(run: Run, result: str) -> Chart | None:
+    """What each band adds to the distance of changed pixels."""
+    table = run.table(result, "bands")
+    try:
+        name = "wavelength" if table and table[0].get("wavelength") else "band"
+        xs = [float(row[name]) for row in table]
+        series = {
+            title: (xs, [float(row[column]) for row in table], style)
+            for title, column, style in (("before", "before", "before"), ("after", "after", "after"),
+                                         ("both", "both", "all"))
+        }  # fmt: skip
+        largest = max(table, key=lambda row: float(row["both"]))
+    except (KeyError, ValueError):
+        return None
+    unit = "wavelength (nm)" if name == "wavelength" else "band"
+    told = f"{unit.capitalize()} {charts.text(float(largest[name]))} adds most to the distance of changed pixels."
+    return charts.lines("Band importance", told, (unit, "part of the distance"), series)
+
+
+def pictures(run: Run) -> list[tuple[str, str]]:
+    """Pictures of a comparison as data URIs with their names."""
+    found, left = [], _BYTES
+    for result in run.record.get("files", {}):
+        for what in ("maps", "curves"):
+            path = run.output(result, what)
+            if path is None or path.suffix != ".png":
+                continue
+            try:
+                uri = images.of_file(path.read_bytes(), _WIDTH)
+            except (OSError, ValueError, SyntaxError):  # Pillow's for a damaged PNG
+                continue
+            left -= len(uri)
+            if left > 0:
+                found.append((f"{result}: {_TITLES[what]}", uri))
+    return found
+
+
+_TITLES = {"maps": "maps", "curves": "precision–recall and ROC curves"}
+
+
+def tables(run: Run) -> dict[str, list[dict[str, str]]]:
+    """The tables of a comparison by their titles."""
+    titles = {"ranking": "Ranking", "differences": "Differences to the best", "agreement": "Agreement (kappa)",
+              "runs": "All runs"}  # fmt: skip
+    found = {title: run.table("comparison", what) for what, title in titles.items()}
+    used = {
+        title: [name for name in rows[0] if any(row[name] for row in rows)] for title, rows in found.items() if rows
+    }
+    return {title: [{name: _short(row[name]) for name in names} for row in found[title]]
+            for title, names in used.items()}  # fmt: skip
+
+
+def said(run: Run) -> str:
+    """What a comparison recommends: the paragraph below the title of its text."""
+    path = run.output("comparison", "text")
+    lines = [] if path is None else path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line for line in lines if line and not line.startswith("#")), "")
+
+
+def _short(value: str) -> str:
+    """A cell of a table, with four digits of a number that has more."""
+    try:
+        return charts.text(float(value)) if "." in value else value
+    except ValueError:
+        return value

@@ -1,0 +1,196 @@
+"""What a page shows of a pair, small enough to be part of it: pictures, maps, scores and the spectra of some pixels."""
+
+from __future__ import annotations
+
+import base64
+import math
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hscd.evaluation.result import MapResult
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.reports import quicklook
+from hscd.reports.page import images
+from hscd.scenes.image import with_bands
+from hscd.scenes.inspection import best_bands
+from hscd.scenes.scene import Scene, thinned
+
+VERSION = 1
+# Pixels of all maps of a page, and rows or columns of one of them: a page stays below 5 MB.
+_AREA, _SIDE = 800_000, 2048
+# Bytes of the spectra of all pairs of a page, and how many pixels have some at most.
+_SPECTRA, _MOST_PLACES = 400_000, 2000
+# A larger pair is read once more for its pictures, but not for its spectra.
+_MOST_BYTES = 2**32
+# Rows of the image that its bands are chosen by where no wavelengths are known.
+_ROWS = 128
+_BINS = 64
+# The colours of scores, and the histogram, end at this percentile.
+_TOP = 99.5
+
+
+class Shown(NamedTuple):
+    """The maps of a pair, (rows, columns) each: labels before and after correction, and scores with their threshold."""
+
+    labels: np.ndarray
+    corrected: np.ndarray
+    truth: np.ndarray
+    scores: np.ndarray
+    threshold: float
+
+    @classmethod
+    def of(cls, result: MapResult) -> Shown:
+        """The maps of a result."""
+        return cls(result.labels, result.corrected, result.truth, result.score_map.scores, result.cut.value)
+
+
+def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any]:
+    """What a page shows of a pair, as plain values for JSON.
+
+    Args:
+        scene: the pair.
+        shown: its maps.
+        pairs: of how many pairs the page is.
+        seed: of the choice of changed pixels whose spectra are kept.
+
+    Returns:
+        `rows`, `columns` and `step` (every so manieth pixel is shown), `layers` (pictures as data URIs), `histogram`,
+        `spectra` (None of single bands and of very large pairs) and `bands` of the pictures.
+    """
+    rows, columns = shown.corrected.shape
+    step = max(1, math.ceil(max(rows, columns) / _SIDE), math.ceil(math.sqrt(rows * columns * pairs / _AREA)))
+    bands, pictures = _pictures(scene, step)
+    labels, corrected, truth, scores = (array[::step, ::step] for array in shown[:4])
+    thin = Shown(labels, corrected, truth, scores, shown.threshold)
+    return {
+        "version": VERSION,
+        "name": scene.name,
+        "rows": rows,
+        "columns": columns,
+        "step": step,
+        "bands": bands,
+        "layers": pictures + _maps(thin),
+        "ramp": images.score_colours().tolist(),
+        "histogram": histogram(thin.scores, thin.truth, thin.threshold),
+        "spectra": _spectra(scene, shown.corrected, _SPECTRA // pairs, seed),
+    }
+
+
+def _pictures(scene: Scene, step: int) -> tuple[list[str], list[dict[str, Any]]]:
+    """The names of the bands shown, and both images in their colours."""
+    rows = scene.before.shape[0]
+    middle = slice(max(0, (rows - _ROWS) // 2), max(0, (rows - _ROWS) // 2) + min(rows, _ROWS))
+    sample = scene.before.window(middle, slice(0, scene.before.shape[1]))
+    bands = best_bands(sample, scene.before.wavelengths, scene.before.names)
+    dates = [thinned(with_bands(image, np.array(bands)), scene.windows, step) for image in (scene.before, scene.after)]
+    valid = None if scene.valid is None else scene.valid[::step, ::step]
+    if valid is not None and not valid.any():
+        return [], []
+    colours = quicklook.stretched((dates[0], dates[1]), valid)
+    layers = [
+        {"key": key, "title": title, "kind": "picture", "image": images.picture(of)}
+        for key, title, of in zip(("before", "after"), ("Before", "After"), colours, strict=True)
+    ]
+    wavelengths, numbers = scene.before.wavelengths, scene.before.band_numbers
+    known = wavelengths is not None and np.isfinite(wavelengths[bands]).all()
+    names = [f"{wavelengths[band]:.0f} nm" if known else f"band {numbers[band]}" for band in bands]  # type: ignore[index]
+    return names, layers
+
+
+def _maps(shown: Shown) -> list[dict[str, Any]]:
+    """The maps as layers; labels before correction where it changed any, the truth where any is known."""
+    levels, low, high = quantised(shown.scores, shown.threshold)
+    found: list[dict[str, Any]] = [
+        {"key": "map", "title": "Change map", "kind": "labels", "image": images.label_map(shown.corrected)},
+        {"key": "raw", "title": "Before correction", "kind": "labels", "image": images.label_map(shown.labels)},
+        {"key": "scores", "title": "Scores", "kind": "scores", "image": images.score_map(levels)}
+        | {"low": low, "high": high, "threshold": shown.threshold},
+    ]
+    if (shown.labels == shown.corrected).all():
+        del found[1]
+    if (shown.truth != UNKNOWN).any():
+        compared = images.label_map(agreement(shown.corrected, shown.truth), images.AGREEMENT)
+        found += [
+            {"key": "truth", "title": "Ground truth", "kind": "labels", "image": images.label_map(shown.truth)},
+            {"key": "errors", "title": "Right and wrong", "kind": "errors", "image": compared},
+        ]
+    return found
+
+
+def agreement(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """What a map makes of each pixel: 0 found, 1 missed, 2 false alarm, 3 rightly unchanged, 4 not known."""
+    found = np.full(labels.shape, 4, np.uint8)
+    for value, (called, true) in enumerate(
+        ((CHANGED, CHANGED), (UNCHANGED, CHANGED), (CHANGED, UNCHANGED), (UNCHANGED, UNCHANGED))
+    ):
+        found[(labels == called) & (truth == true)] = value
+    return found
+
+
+def quantised(scores: np.ndarray, threshold: float) -> tuple[np.ndarray, float, float]:
+    """Scores in 255 levels, 0 for NaN, and the scores of the first and last level, between which the threshold lies."""
+    known = np.isfinite(scores)
+    if not known.any():
+        return np.zeros(scores.shape, np.uint8), 0.0, 1.0
+    low = min(float(scores[known].min()), threshold)
+    high = max(float(np.percentile(scores[known], _TOP)), threshold)
+    share = (np.where(known, scores, low) - low) / ((high - low) or 1.0)
+    levels = 1 + np.round(np.clip(share, 0, 1) * (images.LEVELS - 1))
+    return np.where(known, levels, 0).astype(np.uint8), low, high
+
+
+def histogram(scores: np.ndarray, truth: np.ndarray, threshold: float) -> dict[str, list[float]]:
+    """How many pixels have which score: `edges`, and counts of `all`, and of `changed` and `unchanged` by the truth.
+
+    What is beyond the last edge counts in the last bin.
+    """
+    known = np.isfinite(scores)
+    values, labels = scores[known].astype(np.float64), truth[known]
+    if not values.size:
+        return {"edges": [], "all": [], "changed": [], "unchanged": []}
+    low = min(float(values.min()), threshold)
+    top = max(float(np.percentile(values, _TOP)), threshold)
+    edges = np.linspace(low, top if top > low else low + 1, _BINS + 1)
+    values = np.minimum(values, edges[-1])
+    groups = {"all": slice(None), "changed": labels == CHANGED, "unchanged": labels == UNCHANGED}
+    return {"edges": edges.tolist()} | {
+        name: np.histogram(values[of], edges)[0].tolist() for name, of in groups.items()
+    }
+
+
+def sampled(corrected: np.ndarray, valid: np.ndarray | None, count: int, seed: int) -> np.ndarray:
+    """Row-major positions of pixels for spectra: three quarters on a grid, the others drawn among the changed ones."""
+    rows, columns = corrected.shape
+    spacing = max(1.0, math.sqrt(rows * columns / max(1, 3 * count // 4)))
+    down, across = (np.arange(min(spacing, length) / 2, length, spacing).astype(int) for length in (rows, columns))
+    grid = (down[:, None] * columns + across).ravel()[:count]
+    changed = np.flatnonzero(corrected == CHANGED)
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(changed, min(len(changed), max(0, count - len(grid))), replace=False)
+    found = np.unique(np.concatenate([grid, drawn]))
+    return found if valid is None else found[valid.ravel()[found]]
+
+
+def _spectra(scene: Scene, corrected: np.ndarray, most: int, seed: int) -> dict[str, Any] | None:
+    """Spectra of some pixels, before and after, as 16-bit integers between the lowest and highest value of all."""
+    bands = scene.bands
+    if bands < 2 or scene.before.nbytes + scene.after.nbytes > _MOST_BYTES:
+        return None
+    places = sampled(corrected, scene.valid, min(_MOST_PLACES, max(1, most // (4 * bands))), seed)
+    if not len(places):
+        return None
+    values = replace(scene, ranges=None).take(places).astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    levels = np.round((values - low) / ((high - low) or 1.0) * 65535).astype("<u2")
+    wavelengths = scene.before.wavelengths
+    known = wavelengths is not None and bool(np.isfinite(wavelengths).all())
+    return {
+        "x": wavelengths.round(2).tolist() if known else scene.before.band_numbers.tolist(),  # type: ignore[union-attr]
+        "unit": "nm" if known else "band",
+        "places": [divmod(int(place), corrected.shape[1]) for place in places],
+        "low": low,
+        "high": high,
+        "values": base64.b64encode(levels.tobytes()).decode(),
+    }

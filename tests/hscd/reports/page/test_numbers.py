@@ -1,0 +1,79 @@
+"""What pages say of runs, computed of their records."""
+
+import pytest
+
+from hscd.reports.page import numbers
+from hscd.reports.page.numbers import Value
+
+
+def test_figures_with_their_intervals_before_and_after() -> None:
+    row = {"kappa": 0.5, "kappa_low": 0.4, "kappa_high": 0.6, "kappa_correction": 0.7, "kappa_low_correction": 0.6,
+           "kappa_high_correction": 0.8, "f1": None, "precision": 1}  # fmt: skip
+    found = numbers.metrics(row)
+    assert [metric.title for metric in found] == ["Cohen's kappa", "Precision"]
+    assert found[0][1:] == (Value(0.5, 0.4, 0.6), Value(0.7, 0.6, 0.8))
+    assert found[1][1:] == (Value(1.0, None, None), None)
+    assert numbers.best_figure(row, "kappa") == Value(0.7, 0.6, 0.8)
+    assert numbers.best_figure(row, "precision") == Value(1.0)
+    assert numbers.number(True) is None
+
+
+def test_a_confusion_matrix() -> None:
+    row = {f"{name}_num": count for name, count in
+           {"true_positives": 1, "false_negatives": 2, "false_positives": 3, "true_negatives": 4}.items()}  # fmt: skip
+    assert numbers.confusion(row) == (1, 2, 3, 4)
+    assert numbers.confusion(row, "_correction") is None
+    assert numbers.confusion(dict.fromkeys(row, 0)) is None
+
+
+def test_settings_by_dotted_names() -> None:
+    nested = {"seed": 0, "a": {"b": [1, 2], "c": None, "d": ""}, "e": 0.25, "f": False}
+    assert numbers.flat(nested) == {"seed": "0", "a.b": "1, 2", "e": "0.25", "f": "False"}
+
+
+def test_seconds_of_stages() -> None:
+    timed = {"stages": {"reading": 1.0, "search": 2.0}, "seconds": 4.0, "results": {}}
+    assert numbers.stages(timed) == [("reading", 1.0), ("search", 2.0), ("all else", 1.0)]
+    older = {"seconds": 5.0, "results": {"a": {"prediction_time": 1.0}, "b": {"prediction_time": 2.0}}}
+    assert numbers.stages(older) == [("scores", 3.0), ("all else", 2.0)]
+    assert numbers.stages({"seconds": 5.0, "results": {}}) == []
+
+
+def record(command: str, results: dict, data: str = "TOWN") -> dict:
+    return {"command": command, "results": results, "settings": {"data_sets": {data: {}}}, "started": "2026-01-01",
+            "seconds": 2.0, "warnings": ["x"]}  # fmt: skip
+
+
+def test_the_best_map_of_a_pair_is_marked() -> None:
+    rows = numbers.rows(
+        [
+            ("a", record("test", {"east": {"kappa": 0.9}, "west": {"kappa": 0.1}})),
+            # The higher one of the two by the figure after correction.
+            ("b", record("pseudo-labels", {"east": {"kappa": 0.2, "kappa_correction": 0.95}})),
+            ("c", record("test", {"east": {"kappa": 0.99, "seen_in_training": "part"}})),
+            ("d", record("training", {"best trial": {"kappa": 1.0}}, "TOWN")),
+            ("e", record("detect", {"east": {}}, "images")),
+        ]
+    )
+    assert [(row.name, row.data, row.best) for row in rows] == [
+        ("a", "TOWN · east", False), ("a", "TOWN · west", False), ("b", "TOWN · east", True),
+        ("c", "TOWN · east", False), ("d", "TOWN · best trial", False), ("e", "east", False),
+    ]  # fmt: skip
+    assert (rows[3].seen, rows[0].warnings, rows[0].seconds) == (True, 1, 2.0)
+
+
+def test_a_comparison_has_one_row_and_a_run_without_results_has_one() -> None:
+    methods = {"irmad": {"rank": 2, "kappa": 0.1}, "sfa": {"rank": 1, "kappa": 0.4}}
+    rows = numbers.rows([("c", record("compare", methods)), ("d", record("test", {}))])
+    assert [(row.data, row.metrics["kappa"]) for row in rows] == [
+        ("TOWN · best of 2: sfa", Value(0.4)), ("TOWN · ", None)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_settings_in_little_space_are_those_of_each_run(count: int) -> None:
+    settings = [{"a": "1", "b": "2"}, {"a": "1"}, {"a": "3", "c": "4"}][:count]
+    common, differing = numbers.differing(settings)
+    for of_run, own in zip(settings, differing, strict=True):
+        assert {key: value for key, value in (common | own).items() if value is not None} == of_run
+    assert count == 1 or common == {"a": "1"}
