@@ -6,17 +6,19 @@ import math
 from collections.abc import Sequence
 from configparser import ConfigParser, SectionProxy
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hscd.kinds import KINDS
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, classes_of
 from hscd.learn.samples import Samples
+from hscd.scenes import patches
 from hscd.scenes.fingerprint import fingerprint, part_of, window_of
 from hscd.scenes.grids import RESAMPLED
 from hscd.scenes.image import Image, held
 from hscd.scenes.nodata import unmeasured, valid_pixels
+from hscd.scenes.patches import Patches
 from hscd.scenes.scaling import band_ranges, fill_pixels
 from hscd.scenes.scene import Scene, joined, pair_bytes, survey, windows_of
 from hscd.system.arrays import aligned_empty
@@ -154,12 +156,13 @@ class Labelled(NamedTuple):
     """The pixels of a data set whose label is known.
 
     `pairs`, (pixels, 2, bands) float32, and `labels`, (pixels,), 0 changed, 1 unchanged, are those of `preprocessing`;
+    for a network that sees neighbours, `pairs` are patches around them.
     `places` tells the pairs of images that they are of from others (`hscd.scenes.fingerprint`), `names` and `sizes` are
     their names and how many pixels each has. `held_out`, (pixels,) boolean, are those to validate on, of the validation
     part or of blocks; None where these are to be drawn at random.
     """
 
-    pairs: np.ndarray
+    pairs: np.ndarray | Patches
     labels: np.ndarray
     places: tuple[str, ...]
     names: tuple[str, ...]
@@ -191,9 +194,14 @@ def labelled_pixels(name: str, conf: Settings, *, judged: bool = False) -> Label
     wanted = (parts.TEST,) if judged else (parts.TRAIN, parts.VALIDATION)
     if taken is not None:
         label_maps = [parts.only(values, of, wanted) for values, of in zip(label_maps, taken, strict=True)]
+    room = available_memory() // (2 if conf.reach else 1)  # to extend images takes a copy
     pairs, labels = preprocessing(
-        befores, afters, label_maps, section, False, conf.apply_rescaling, valid, available_memory()
-    )
+        befores, afters, label_maps, section, conf.reach > 0, conf.apply_rescaling, valid, room
+    )  # fmt: skip
+    found: np.ndarray | Patches = pairs
+    if conf.reach:
+        at = labels != UNKNOWN
+        found, labels = patches.of_images(pairs, [of.shape for of in label_maps], valid, at, conf.reach), labels[at]
     changed, unchanged = (int(np.count_nonzero(labels == value)) for value in (CHANGED, UNCHANGED))
     if not (changed and unchanged):
         raise InputError(
@@ -212,7 +220,7 @@ def labelled_pixels(name: str, conf: Settings, *, judged: bool = False) -> Label
         to_validate = [of[there] == parts.VALIDATION for of, there in zip(taken, known, strict=True)]
         held_out = parts.validated(section, labels, np.concatenate(to_validate))
     sizes = tuple(int(np.count_nonzero(there)) for there in known)
-    return Labelled(pairs, labels, places, tuple(names), sizes, held_out)
+    return Labelled(found, labels, places, tuple(names), sizes, held_out)
 
 
 class _Divided(NamedTuple):
@@ -312,14 +320,20 @@ def _held(pairs: list[tuple[PairFiles, Image, Image]], conf: Settings) -> list[t
     return [(files, of(before), of(after)) for files, before, after in pairs]
 
 
-def pairs_to_learn(scene: Scene, positions: np.ndarray, conf: Settings) -> np.ndarray | Samples:
+def pairs_to_learn(scene: Scene, positions: np.ndarray, conf: Settings, reach: int = 0) -> Any:
     """Pixel pairs to train with at row-major positions of valid pixels of a scene, in that order.
 
+    Args:
+        scene: the pair.
+        positions: of the pixels.
+        conf: checked settings.
+        reach: how many pixels around its own the network sees, for which patches are needed.
+
     Returns:
-        (positions, 2, bands) float32 array where there is room for it, else samples, with which a training ends in the
-        same weights but takes longer.
+        (positions, 2, bands) float32 array, or `Patches`, where there is room for it, else samples, with which a
+        training ends in the same weights but takes longer.
     """
-    return Samples([scene], [positions]).within(_to_fill(memory_limit(conf), conf))
+    return Samples([scene], [positions], reach=reach).within(_to_fill(memory_limit(conf), conf))
 
 
 def _to_fill(room: int, conf: Settings) -> int:

@@ -92,8 +92,10 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen:
     plan = Plan(settings)
     unlabelled = pretraining.unlabelled(settings, learned.pairs.shape[-1])
     trials = siamese.hyperparam_search(
-        *learned[:2],
-        *judged[:2],
+        learned.pairs,
+        learned.labels,
+        judged.pairs,
+        judged.labels,
         HEADS[settings.distance].function,
         settings.model_name,
         settings.search(settings.distance),
@@ -162,7 +164,9 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> list[str]:
     section = settings[settings.test_set]
     # All that can be refused is, before the slow import of TensorFlow.
     prefix = settings.model_path / settings.model_name
-    trained_distance = by_function(models.read_parameters(prefix)["score_function"]).name
+    parameters = models.read_parameters(prefix)
+    explaining.require(settings, parameters)
+    trained_distance = by_function(parameters["score_function"]).name
     if trained_distance != settings.distance:
         warn(
             f"{settings.model_name}: trained with the distance {trained_distance}, which the test uses, "
@@ -174,7 +178,7 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> list[str]:
             f"{settings.apply_rescaling}"
         )
     if plan.selection is not None:
-        models.require_trainable(models.read_parameters(prefix))
+        models.require_trainable(parameters)
     with record.stage("reading"):
         scenes = dp.scenes(settings.test_set, settings, models.trained_bands(prefix))
     pseudo: dict[str, PseudoLabels] = {}

@@ -21,12 +21,13 @@ from hscd.heads.euclidean import euclidean_dist
 from hscd.heads.spectral_angle import SAM
 from hscd.learn import training
 from hscd.learn.regime import Regime
-from hscd.learn.samples import Samples
+from hscd.learn.samples import Pairs
 from hscd.learn.training import predict
 from hscd.learn.transfer import LIKE_THE_FIRST, Transfer, continued, train_further
 from hscd.models.saved import load_model, named_weights, read_parameters, require_trainable, save_model
-from hscd.networks.siamese import build_net
+from hscd.networks.siamese import build_net, reach
 from hscd.records import Trial
+from hscd.scenes.patches import Patches
 from hscd.scores import classify
 from hscd.search import engines, session
 from hscd.search.trials import Trials
@@ -120,7 +121,7 @@ def training_rules() -> training.Rules:
     return training.Rules(config.MAX_EPOCHS, config.MIN_DELTA, config.PATIENCE, config.VALIDATION_SPLIT)
 
 
-def judge(model: keras.Model, pairs: np.ndarray, labels: np.ndarray) -> tuple[Confusion, float]:
+def judge(model: keras.Model, pairs: np.ndarray | Patches, labels: np.ndarray) -> tuple[Confusion, float]:
     """Confusion counts of a model on labelled pairs, and the Otsu threshold they were made with."""
     distances = predict(model, pairs)
     threshold = otsu(distances)
@@ -128,9 +129,9 @@ def judge(model: keras.Model, pairs: np.ndarray, labels: np.ndarray) -> tuple[Co
 
 
 def hyperparam_search(
-    train_set: np.ndarray,
+    train_set: np.ndarray | Patches,
     train_labels: np.ndarray,
-    test_set: np.ndarray,
+    test_set: np.ndarray | Patches,
     test_labels: np.ndarray,
     distance_function: Callable[[Any, Any], Any],
     name: str,
@@ -153,7 +154,7 @@ def hyperparam_search(
     """Search for the network of the lowest validation loss; save it when found, and the report of all trials last.
 
     Args:
-        train_set: (pixels, 2, bands) float32 pixel pairs to learn from.
+        train_set: (pixels, 2, bands) float32 pixel pairs to learn from, or `hscd.scenes.patches.Patches`.
         train_labels: (pixels,) labels, 0 changed, 1 unchanged.
         test_set, test_labels: pixel pairs each trial is tested on, for the report only, and their labels.
         distance_function: distance that heads the network.
@@ -179,8 +180,8 @@ def hyperparam_search(
     """
     chosen = _choices(hyperas_sett, hyperas_search, (fixed or {}).get("network", branches.DEFAULT))
     training.check_classes(train_labels)
-    data = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set, "test_labels": test_labels}
-    data |= {} if unlabelled is None else {"unlabelled": unlabelled}
+    data: dict[str, Any] = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set}
+    data |= {"test_labels": test_labels} | ({} if unlabelled is None else {"unlabelled": unlabelled})
     trials = _trials(data, distance_function, chosen.choices, seed, stat_path / "logs" / name, margin, fixed, held_out)
     run_trials, of_engine = engines.chosen(engine, engine_options or {})
     return session.run(
@@ -190,7 +191,7 @@ def hyperparam_search(
 
 
 def _trials(
-    data: Mapping[str, np.ndarray],
+    data: Mapping[str, np.ndarray | Patches],
     distance: Callable[[Any, Any], Any],
     choices: Mapping[str, Any],
     seed: int,
@@ -230,7 +231,7 @@ class FineTuning:
 def fine_tune(
     model: keras.Model,
     batch_size: int,
-    x_retrain: np.ndarray | Samples,
+    x_retrain: Pairs,
     pseudo_labels: np.ndarray,
     *,
     seed: int = config.SEED,
@@ -242,7 +243,7 @@ def fine_tune(
     Args:
         model: compiled model; its weights are changed in place.
         batch_size: pairs a step.
-        x_retrain: (pairs, 2, bands) float32 array, or samples.
+        x_retrain: (pairs, 2, bands) float32 array, or patches, or samples.
         pseudo_labels: (pairs,) labels, 0 changed, 1 unchanged.
         seed: of the split and the order of the batches; that of the dropout is the model's.
         log_folder: of TensorBoard's records; None for none.
@@ -250,11 +251,13 @@ def fine_tune(
 
     Raises:
         InputError: if the bands do not fit the model, a class has fewer than two pairs, the model's file lacks what a
-            training needs, no layer is left to train, or the training diverges.
+            training needs, no layer is left to train, the training diverges, or there are no patches to be turned.
         OSError: if the disk does not take the records.
     """
     require_trainable(model)
     training.check_bands(model, x_retrain)
+    if how.regime.augment_flips and not reach(model):
+        raise InputError("augment_flips: has no effect on a model that sees single pixels; expected one of patches")
     started = time.perf_counter()
     model = continued(model, how.objective)
     callbacks = [] if log_folder is None else [tensorboard(log_folder)]
@@ -282,7 +285,7 @@ def fine_tune(
 def fine_tuning(
     model: keras.Model,
     batch_size: int,
-    x_retrain: np.ndarray | Samples,
+    x_retrain: Pairs,
     pseudo_labels: np.ndarray,
     *,
     seed: int = config.SEED,

@@ -282,6 +282,7 @@ class _Run:
         import siamese
         from dataprocessing import pairs_to_learn
         from hscd.detectors.network import TrainedNetwork
+        from hscd.networks.siamese import reach
 
         settings, method, seed = self._cell.settings, self._cell.method, self._cell.seed
         assert method.pseudo is not None
@@ -291,8 +292,8 @@ class _Run:
         network = self._loaded()
         batch_size = int(siamese.read_parameters(self._prefix)["batch_size"])
         tuned = siamese.fine_tune(
-            network.model, batch_size, pairs_to_learn(seen, positions, settings), labels, seed=seed,
-            how=self._plan.transfer,
+            network.model, batch_size, pairs_to_learn(seen, positions, settings, reach(network.model)), labels,
+            seed=seed, how=self._plan.transfer,
         )  # fmt: skip
         return TrainedNetwork(network.name, tuned.model)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from hscd.branches import branch_of
 from hscd.detectors.tools.samples import positions
 from hscd.evaluation.confusion import confusion
 from hscd.evaluation.neighbours import NEIGHBOURS, neighbour_labels
@@ -22,6 +23,7 @@ from hscd.reports.embeddings import OF_MAP, Sampled
 from hscd.reports.tables import Row
 from hscd.scenes.scene import Scene
 from hscd.system import messages, storage
+from hscd.system.errors import InputError
 from pipeline import explaining_bands
 from settings import Settings
 from settings.explaining import NONE
@@ -65,6 +67,16 @@ def shown(settings: Settings, prefix: str) -> dict[str, Path]:
     places = {"embedding": ("embedding", 1), "bands": ("band_importance", 1)}
     found = {what: _files(settings, prefix, step)[at:] for what, (step, at) in places.items()}
     return {what: paths[0] for what, paths in found.items() if paths}
+
+
+def require(settings: Settings, parameters: Mapping[str, Any]) -> None:
+    """Raise `InputError` where a model of these parameters cannot be explained, and is to be."""
+    asked = [step for step in _STEPS if _files(settings, "", step)]
+    if asked and branch_of(parameters).reach(parameters):
+        raise InputError(
+            f"{settings.file}: {', '.join(asked)}: {settings.model_name} sees patches; expected a model that sees "
+            "single pixels"
+        )
 
 
 def report(seen: Seen) -> Row:

@@ -77,6 +77,11 @@ def with_validation(
         Of each pair as `part_map`, blocks of the train part, or of all pixels where there are no parts, being drawn to
         be the validation part; `divided`, where that has one or the validation is to be random.
     """
+    if divided and conf.reach > config.PARTS_GUARD:
+        warn(
+            f"[{section.name}] parts: {2 * config.PARTS_GUARD} pixels lie between them, so patches of "
+            f"{2 * conf.reach + 1} × {2 * conf.reach + 1} pixels hold pixels of other parts"
+        )
     if conf.validation == RANDOM:
         return divided
     if divided and any((of == VALIDATION).any() for of in divided):
@@ -87,7 +92,8 @@ def with_validation(
     sides = [_side(section, of) for of in labels]
     share = config.VALIDATION_SPLIT
     rng = np.random.default_rng([conf.seed, VALIDATION])  # not as the parts, whose blocks may be the same
-    drawn = drawn_together(classes, sides, config.PARTS_GUARD, (1 - share, share), rng)
+    guard = max(config.PARTS_GUARD, conf.reach)  # of both parts, so their patches share no pixel
+    drawn = drawn_together(classes, sides, guard, (1 - share, share), rng)
     found = [np.where(part == TRAIN, of, part) for part, of in zip(within, drawn, strict=True)]
     counts = _counted(labels, found)
     for part in (TRAIN, VALIDATION):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -214,7 +214,8 @@ class Plan:
     def _regime(self) -> Regime:
         """How a training draws and alters pairs."""
         learning = self._settings.learning
-        return Regime(learning.sampling, learning.augment_gain, learning.augment_noise, learning.augment_bands)
+        names = [of.name for of in fields(Regime) if hasattr(learning, of.name)]
+        return Regime(**{name: getattr(learning, name) for name in names})
 
     @property
     def transfer(self) -> Transfer:

@@ -38,6 +38,11 @@ def require(settings: Settings) -> None:
     """Raise `InputError` where network or data of a pre-training cannot be, before anything slow."""
     for name in sections(settings):
         pair_files(settings[name])
+    if sections(settings) and settings.reach:
+        raise InputError(
+            f"{settings.file}: pretraining = {settings.pretraining} reconstructs spectra, found network = "
+            f"{settings.network}, which sees neighbours; expected pretraining = none, or another network"
+        )
     if settings.pretraining == CONVOLUTIONAL and settings.network != "convolutional":
         raise InputError(
             f"{settings.file}: pretraining = {CONVOLUTIONAL} mirrors convolutions, found network = {settings.network}; "

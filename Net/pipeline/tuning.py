@@ -85,6 +85,7 @@ def fine_tuned(
             ICML workshop on challenges in representation learning.
     """
     import siamese
+    from hscd.networks.siamese import reach
 
     batch_size = int(siamese.read_parameters(settings.model_path / settings.model_name)["batch_size"])
     rounds = Rounds(model)
@@ -100,8 +101,8 @@ def fine_tuned(
             break
         name = f"{datetime.now():%Y%m%d-%H%M%S}" + (f"-round-{number}" if rounds.told else "")
         tuned = siamese.fine_tune(
-            rounds.model, batch_size, dp.pairs_to_learn(scene, positions, settings), labels, seed=settings.seed,
-            log_folder=log_folder / name, how=plan.transfer,
+            rounds.model, batch_size, dp.pairs_to_learn(scene, positions, settings, reach(rounds.model)), labels,
+            seed=settings.seed, log_folder=log_folder / name, how=plan.transfer,
         )  # fmt: skip
         fit = tuned.fit
         values = (
@@ -155,10 +156,13 @@ class Untuned:
     """
 
     def __init__(self, plan: Plan, model: keras.Model, scene: Scene, seed: int) -> None:
+        from hscd.learn.samples import Samples
         from hscd.learn.training import predict
+        from hscd.networks.siamese import reach
 
         self._positions = positions(scene, np.random.default_rng(seed), _PIXELS)
-        scores = predict(model, scene.take(self._positions))
+        samples = Samples([scene], [self._positions], reach=reach(model))
+        scores = predict(model, samples.within(samples.room))
         self._labels: np.ndarray | None = None
         try:
             cut = plan.cut(ScoreMap(scores, scene.grid, plan.model_name), scene, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hscd.branches import BRANCHES
 from hscd.system.errors import printable
 from hscd.system.paths import misplaced
 from settings.data_set import DataSet
@@ -76,7 +77,14 @@ class Checks:
         return values["imgAPath"] == values.get("imgBPath") and variables[0] == variables[1]
 
     def check_learning(self, general: dict[str, Any]) -> None:
-        """Which keys of a fine-tuning go together."""
+        """Which keys of trainings go together."""
+        network = general.get("network", "")
+        turns = general.get("training") and general.get("augment_flips")
+        if turns and network in BRANCHES and not BRANCHES[network].sees_neighbours:
+            self.problem(
+                f"[{self.settings_section}] augment_flips: has no effect on network = {network}, which sees single "
+                "pixels; expected network = patch"
+            )
         if general.get("ft_release_learning_rate") is not None and not general.get("ft_freeze"):
             self.problem(
                 f"[{self.settings_section}] ft_release_learning_rate: has no effect without frozen layers; "

@@ -55,6 +55,13 @@ class LearningSettings:
             "augment_bands", _share, _SHARE, 0.0, "share of the bands that are left out of a pixel pair in training"
         ),
     )
+    augment_flips: bool = field(
+        default=False,
+        metadata=key(
+            "augment_flips", parsing.boolean, "True or False", False,
+            "whether patches are rotated and mirrored at random in training (network = patch)",
+        ),
+    )  # fmt: skip
     ft_learning_rate: float | None = field(
         default=None,
         metadata=key(

@@ -310,6 +310,12 @@ class Settings:
             raise InputError(f"{self.file.name}: no section [{name}]; data sets: {', '.join(self.data_sets)}") from None
 
     @property
+    def reach(self) -> int:
+        """How many pixels around its own a network may see that is searched for."""
+        branch = branches.BRANCHES[self.network]
+        return branch.farthest(self.search(self.distance).options) if branch.sees_neighbours else 0
+
+    @property
     def detector_name(self) -> str:
         """The detector that makes pseudo-labels: unless one is given, the distance."""
         return self.detector or self.distance

@@ -14,6 +14,12 @@ pytestmark = pytest.mark.parametrize("name", BRANCHES)
 BANDS = 7
 
 
+def input_of(name):
+    """Shape of what the network gets of a pixel and date: a spectrum, or the patch that it sees."""
+    reach = BRANCHES[name].reach(parameters_of(name))
+    return (*[2 * reach + 1] * (2 if reach else 0), BANDS)
+
+
 def parameters_of(name):
     """Those of a small network."""
     examples = {parameter.name: parameter.example for parameter in (*COMMON, *BRANCHES[name].parameters)}
@@ -23,8 +29,9 @@ def parameters_of(name):
 def test_it_makes_a_network_from_spectra_to_vectors(name):
     branch = BRANCHES[name].build(BANDS, parameters_of(name))
     assert branch.name == "branch"
-    assert branch.input_shape == (None, BANDS)
-    assert len(branch.output_shape) == 2
+    assert len(branch.input_shape) == 1 + len(input_of(name))
+    assert branch.input_shape[-1] == BANDS
+    assert branch.compute_output_shape((9, *input_of(name))) == (9, branch.output_shape[-1])
 
 
 def test_its_shapes_are_those_of_its_weights_in_the_order_of_the_file(name):
@@ -40,7 +47,7 @@ def test_a_saved_model_loads_by_itself_and_by_keras(name, tmp_path):
     random_weights(model)
     models.save_model(tmp_path / "M", parameters, models.named_weights(model), bands=BANDS)
     assert models.read_parameters(tmp_path / "M") == parameters
-    pairs = np.random.default_rng(0).random((20, 2, BANDS), np.float32)
+    pairs = np.random.default_rng(0).random((20, 2, *input_of(name)), np.float32)
     expected = model(pairs)
     by_keras = build_net((BANDS,), parameters)
     by_keras.load_weights(tmp_path / "M.h5")

@@ -110,7 +110,9 @@ def test_one_name_of_two_families_cannot_mean_two_options(file, add):
 
 def test_options_of_networks_are_keys_of_their_searches(file, add):
     add(families.BRANCHES, "new", object(), number("kernels"), number("width", 3))
-    assert names(search_keys())[-2:] == ["kernels", "width"]
+    # After those of the dense network, before those of one whose name comes later.
+    found = names(search_keys())
+    assert found.index("neurons") < found.index("kernels") == found.index("width") - 1 == found.index("patch_size") - 2
     assert "kernels" not in names(settings_keys())
     search = read_settings(file).searches["ED"]
     assert search.options["width"] == 3

@@ -64,6 +64,7 @@ REFUSED: dict[str, list[str]] = {
     "augment_gain": ["", "1", "-0.1", "nan", "much"],
     "augment_noise": ["", "-0.1", "nan", "inf"],
     "augment_bands": ["", "1", "-0.1", "nan", "1-3"],
+    "augment_flips": BOOLEAN,
     "ensemble_bands": ["", "0", "1.1", "nan", "all"],
     "ft_learning_rate": ["", "0", "-1", "nan", "slow"],
     "ft_epochs": ["", "0", "1.5", "all"],
@@ -120,6 +121,8 @@ REFUSED: dict[str, list[str]] = {
     "neurons_1": CHOICES,
     "neurons_2": CHOICES,
     **dict.fromkeys(("conv_filters", "conv_filters_1", "conv_kernel", "conv_units"), CHOICES),
+    "patch_size": [*(value for value in CHOICES if value != "(32, 64)"), "2", "(3, 5)", "[3, 4]", "33", "3, 5"],
+    "patch_filters": CHOICES,
     "max_dropout": ["", "0", "1", "-0.1", "1.5", "nan", "[0.2]"],
     "fourth_layer": BOOLEAN,
     "batch_normalisation": BOOLEAN,
@@ -192,6 +195,8 @@ DEFAULTS = {
     "conv_filters_1": [8],
     "conv_kernel": [5],
     "conv_units": [64, 96],
+    "patch_size": [5],
+    "patch_filters": [32],
 }
 
 
@@ -434,7 +439,7 @@ def test_every_key_is_read_and_typed(tmp_path: Path) -> None:
         searches=read.searches,
     )
     names = ("batch_size", "neurons", "neurons_1", "neurons_2", "max_dropout", "fourth_layer", "batch_normalisation")
-    others = {name: value for name, value in DEFAULTS.items() if name.startswith("conv_")}
+    others = {name: value for name, value in DEFAULTS.items() if name.startswith(("conv_", "patch_"))}
     assert {distance: (search.choices, search.max_evals) for distance, search in read.searches.items()} == {
         "ED": (dict(zip(names, ([32, 64], [224], [160, 96], [1], 0.5, True, False), strict=True)) | others, 3),
         "SAM": (dict(zip(names, ([16], [8], [4], [2], 0.25, False, False), strict=True)) | others, 1),

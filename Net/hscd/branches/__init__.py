@@ -90,9 +90,11 @@ class Branch(ABC):
     Attributes:
         parameters: what a saved model must hold for it. `lr`, `batch_size`, `score_function` and `margin` are those of
             every model.
+        sees_neighbours: whether it is for networks that see more than the pixel itself (`reach`).
     """
 
     parameters: Sequence[Parameter]
+    sees_neighbours = False
 
     @abstractmethod
     def build(self, bands: int, parameters: Mapping[str, Any]) -> keras.Model:
@@ -103,7 +105,8 @@ class Branch(ABC):
             parameters: the values of `self.parameters`, among others.
 
         Returns:
-            Model named "branch" from (batch, bands) to (batch, units).
+            Model named "branch" from (batch, bands) to (batch, units); of a network that sees neighbours, without
+            padding, from (batch, rows, columns, bands) to (pixels, units), of the pixels around which it sees all.
         """
 
     @abstractmethod
@@ -124,6 +127,14 @@ class Branch(ABC):
             For each of them a Hyperopt expression labelled with its name, or a value that is not searched for.
         """
         return {}
+
+    def reach(self, parameters: Mapping[str, Any]) -> int:
+        """How many pixels around its own the network of these parameters sees."""
+        return 0
+
+    def farthest(self, choices: Mapping[str, Any]) -> int:
+        """The largest `reach` among the networks that a search may choose; `choices` as of `space`."""
+        return 0
 
     def inferred(self, shapes: Shapes) -> dict[str, Any]:
         """Those parameters that follow from the shapes of the weights; none where it cannot be told."""

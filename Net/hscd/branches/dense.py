@@ -42,6 +42,13 @@ class Dense(Branch):
 
     def build(self, bands: int, parameters: Mapping[str, Any]) -> keras.Model:
         """See `Branch`."""
+        from hscd.system.backend import keras
+
+        inputs = keras.Input((bands,), name="spectrum")
+        return keras.Model(inputs, self.layers(inputs, parameters), name="branch")
+
+    def layers(self, x: Any, parameters: Mapping[str, Any]) -> Any:
+        """All layers: from the (batch, bands) tensor that they start from to the embeddings."""
         from hscd.networks.dropout import MaskPoolDropout
         from hscd.system.backend import keras
 
@@ -49,15 +56,14 @@ class Dense(Branch):
             x = keras.layers.Dense(int(units), activation="relu", name=f"dense{ending}")(x)
             return keras.layers.BatchNormalization(name=f"normalisation{ending}")(x) if _normalised(parameters) else x
 
-        inputs = keras.Input((bands,), name="spectrum")
-        x = dense(inputs, parameters["layer"], "")
+        x = dense(x, parameters["layer"], "")
         x = MaskPoolDropout(float(parameters["dropout_rate"]), name="dropout")(x)
         x = dense(x, parameters["layer_1"], "_1")
         x = MaskPoolDropout(float(parameters["dropout_rate_1"]), name="dropout_1")(x)
         x = dense(x, parameters["layer_2"], "_2")
         if parameters["fourth_layer"]:
             x = keras.layers.Dense(FOURTH_LAYER_UNITS, activation="sigmoid", name="dense_3")(x)
-        return keras.Model(inputs, x, name="branch")
+        return x
 
     def shapes(self, bands: int, parameters: Mapping[str, Any]) -> Shapes:
         """A kernel and a bias a layer; where it is normalised scale and shift too, and last the moving statistics."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hscd.detectors import Scorer
+from hscd.scenes.patches import extended, halo
 from hscd.scenes.scene import Block, Scene
 
 if TYPE_CHECKING:
@@ -18,23 +19,30 @@ class TrainedNetwork:
 
     Args:
         name: what to call it.
-        model: from (batch, 2, bands) to (batch,).
+        model: network of `hscd.networks.siamese`; one that sees neighbours goes over whole windows at once.
     """
 
     unit = "prediction"
-    halo = 0
     scale = "linear"
     degrees: float | None = None
 
     def __init__(self, name: str, model: keras.Model) -> None:
+        from hscd.networks.siamese import reach
+
         self.name = name
         self.model = model
+        self._reach = reach(model)
+        self.halo = halo(self._reach)
 
     def fit(self, scene: Scene, rng: np.random.Generator) -> Scorer:
         """Nothing to fit: it is trained."""
+        from hscd.learn.images import predict_image
         from hscd.learn.training import predict
 
         def score(block: Block) -> np.ndarray:
+            if self._reach:
+                wanted = None if block.valid is None else block.valid[block.inner]
+                return predict_image(self.model, extended(block, self._reach), wanted)
             pairs = block.pairs.reshape(-1, *block.pairs.shape[2:])
             if block.valid is None:
                 return predict(self.model, pairs)

@@ -13,7 +13,7 @@ from hscd.labels import CHANGED, UNCHANGED
 from hscd.learn import training
 from hscd.learn.optimizers import optimizer_of
 from hscd.learn.regime import Regime
-from hscd.learn.samples import Samples
+from hscd.learn.samples import Pairs
 from hscd.networks.siamese import headed
 from hscd.system.backend import keras
 
@@ -23,7 +23,7 @@ GRADUAL = 3
 
 def co_taught(
     model: keras.Model,
-    pairs: np.ndarray | Samples,
+    pairs: Pairs,
     labels: np.ndarray,
     train: np.ndarray,
     validation: np.ndarray,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED
+from hscd.scenes.patches import TURNS
 
 SAMPLINGS = ("natural", "balanced")
 # What takes the steps (`hscd.learn.optimizers`); the first one, unless a model says otherwise.
@@ -37,6 +38,7 @@ class Regime:
         augment_gain: spectra are multiplied by a number in [1 − gain, 1 + gain], each date by its own, [0, 1[.
         augment_noise: standard deviation of normal noise in every value, in those of the band, >= 0.
         augment_bands: share of the bands of a pair that are its mean in both dates, as if they were missing, [0, 1[.
+        augment_flips: whether patches are rotated and mirrored at random, both dates alike.
         schedule: of `SCHEDULES`: cosine annealing to 0 at the largest number of epochs, or exponential decay.
 
     References:
@@ -47,6 +49,7 @@ class Regime:
     augment_gain: float = 0.0
     augment_noise: float = 0.0
     augment_bands: float = 0.0
+    augment_flips: bool = False
     schedule: str = "constant"
 
     @classmethod
@@ -83,6 +86,12 @@ class Regime:
         """Whether spectra are altered."""
         return bool(self.augment_gain or self.augment_noise or self.augment_bands)
 
+    def turns(self, pairs: int, seed: int, epoch: int) -> np.ndarray | None:
+        """How the patch of each of so many pairs is turned in an epoch, from 0 (`Patches.turned`); None as it is."""
+        if not self.augment_flips:
+            return None
+        return np.random.default_rng([seed, epoch, TURNS]).integers(TURNS, size=pairs, dtype=np.uint8)
+
 
 class Augmentation:
     """Alters the pairs of one epoch, in the order in which they come; how, does not depend on how they are cut.
@@ -102,20 +111,21 @@ class Augmentation:
         self._of_gain, self._of_noise, self._of_bands = np.random.default_rng([seed, epoch]).spawn(3)
 
     def __call__(self, pairs: np.ndarray) -> np.ndarray:
-        """The next pairs, (pairs, 2, bands) float32, altered in place."""
-        for start in range(0, len(pairs), _CHUNK):
-            self._alter(pairs[start : start + _CHUNK])
+        """The next pairs, (pairs, 2, bands) float32, or patches, (pairs, pixels, 2, bands), altered in place."""
+        size = max(1, _CHUNK * pairs.shape[-1] * 2 * len(pairs) // max(pairs.size, 1))
+        for start in range(0, len(pairs), size):
+            self._alter(pairs[start : start + size])
         return pairs
 
     def _alter(self, pairs: np.ndarray) -> None:
-        count, _, bands = pairs.shape
+        count, pixels, bands = len(pairs), (1,) * (pairs.ndim - 3), pairs.shape[-1]  # all of a patch are altered alike
         if self._regime.augment_gain:
-            gain = self._of_gain.uniform(-self._regime.augment_gain, self._regime.augment_gain, (count, 2, 1))
+            gain = self._of_gain.uniform(-self._regime.augment_gain, self._regime.augment_gain, (count, *pixels, 2, 1))
             pairs *= (1 + gain).astype(np.float32)
         if self._regime.augment_noise:
             pairs += self._noise * self._of_noise.standard_normal(pairs.shape, np.float32)
         if self._regime.augment_bands:
-            missing = self._of_bands.random((count, 1, bands), np.float32) < self._regime.augment_bands
+            missing = self._of_bands.random((count, *pixels, 1, bands), np.float32) < self._regime.augment_bands
             np.copyto(pairs, self._mean, where=missing)
 
 

@@ -1,14 +1,17 @@
-"""Pixel pairs that are gathered when they are asked for, and what an epoch goes through: those, or an array."""
+"""Pixel pairs or patches that are gathered when asked for, and what an epoch goes through: those, or arrays."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from hscd.scenes.scene import Scene, pair_bytes
+from hscd.scenes import patches
+from hscd.scenes.patches import Patches
+from hscd.scenes.scene import Scene
 from hscd.system.arrays import aligned_empty
 
 
@@ -21,22 +24,27 @@ class Samples:
         positions: for each scene the row-major positions of valid pixels.
         room: bytes that the pairs may take that are gathered at a time. Their pixels lie all over a scene, which is
             read through for them, so the fewer times the better.
+        reach: 0 for pixel pairs; else they are patches, of so many pixels on each side (`hscd.scenes.patches`).
     """
 
     scenes: Sequence[Scene]
     positions: Sequence[np.ndarray]
     room: int = 2**28
+    reach: int = 0
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(pairs, 2, bands): that of the array which `take` would give of all."""
-        return sum(map(len, self.positions)), 2, self.scenes[0].bands
+    def shape(self) -> tuple[int, ...]:
+        """(pairs, 2, bands), or (patches, 2, side, side, bands): that of what `take` would give of all."""
+        sides = [2 * self.reach + 1] * 2 if self.reach else []
+        return sum(map(len, self.positions)), 2, *sides, self.scenes[0].bands
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def take(self, numbers: np.ndarray) -> np.ndarray:
-        """The pixel pairs of some numbers, (numbers, 2, bands) float32 in that order."""
+    def take(self, numbers: np.ndarray) -> Any:
+        """The pixel pairs of some numbers, (numbers, 2, bands) float32 in that order, or `Patches`."""
+        if self.reach:
+            return patches.at_positions(self.scenes, self.positions, self.reach, numbers)
         if len(self.scenes) == 1:  # without a copy
             return self.scenes[0].take(self.positions[0][numbers])
         taken = aligned_empty((len(numbers), *self.shape[1:]))
@@ -48,14 +56,37 @@ class Samples:
             start += len(positions)
         return taken
 
-    def within(self, room: int) -> np.ndarray | Samples:
-        """The array of all pairs, which is faster, where it fits into so many bytes; else samples that keep to them."""
-        fits = len(self) * pair_bytes(self.shape[2]) <= room
-        return self.take(np.arange(len(self))) if fits else replace(self, room=room)
+    def within(self, room: int) -> np.ndarray | Patches | Samples:
+        """All pairs or patches, which is faster, where they fit into so many bytes; else samples that keep to them.
+
+        Patches may share the pixels of the whole scenes, or have their own, whichever are fewer.
+        """
+        taken = bytes_of(self)
+        whole = sum(patches.extended_bytes(scene, self.reach) for scene in self.scenes) if self.reach else taken
+        if min(taken, whole) > room:
+            return replace(self, room=room)
+        if whole < taken:
+            return patches.of_scenes(self.scenes, self.positions, self.reach)
+        return self.take(np.arange(len(self)))
+
+    @property
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All numbers in parts for which there is room."""
+        size = max(1, self.room * len(self) // max(bytes_of(self), 1))
+        return (np.arange(start, min(start + size, len(self))) for start in range(0, len(self), size))
 
 
-# Changes pixel pairs in place, and returns them.
-Alter = Callable[[np.ndarray], np.ndarray]
+# What a network learns from: pixel pairs (pairs, 2, bands) float32, or patches; or what gathers them.
+Pairs = np.ndarray | Patches | Samples
+
+
+def bytes_of(pairs: Pairs) -> int:
+    """Bytes of as many pairs, or patches with pixels of their own."""
+    return math.prod(pairs.shape) * np.dtype(np.float32).itemsize
+
+
+# Changes pixel pairs in place, or patches (pairs, pixels, 2, bands).
+Alter = Callable[[np.ndarray], Any]
 
 
 class Passes:
@@ -64,28 +95,46 @@ class Passes:
     Both give the same, bit for bit: a block holds whole batches.
     """
 
-    def __init__(self, epochs: Any, pairs: np.ndarray | Samples, labels: np.ndarray) -> None:
+    def __init__(self, epochs: Any, pairs: Pairs, labels: np.ndarray) -> None:
         """Hand over what can be.
 
         Args:
             epochs: of the model, `hscd.learn.epochs`.
-            pairs: (pairs, 2, bands) float32.
+            pairs: (pairs, 2, bands) float32, or patches, or samples.
             labels: (pairs,) float32.
         """
         self._epochs, self._pairs, self._labels = epochs, pairs, labels
         if not isinstance(pairs, Samples):
             self._held = epochs.hold(pairs), epochs.hold(labels)
 
-    def take(self, numbers: np.ndarray) -> np.ndarray:
-        """A copy of the pairs of some numbers, (numbers, 2, bands) float32."""
+    def take(self, numbers: np.ndarray) -> Any:
+        """A copy of the pairs of some numbers, (numbers, 2, bands) float32, or of patches."""
         if isinstance(self._pairs, Samples):
             return self._pairs.take(numbers)
+        if isinstance(self._pairs, Patches):
+            return self._pairs[numbers].copied
         taken = aligned_empty((len(numbers), *self._pairs.shape[1:]))
         return np.take(self._pairs, numbers, axis=0, out=taken)
 
-    def train(self, order: np.ndarray, batch_size: int, alter: Alter | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """As `Epochs.train`; with `alter`, on what it makes of copies of the pairs, block by block in their order."""
-        return self._over(self._epochs.train, order, batch_size, alter)
+    def spectra(self, numbers: np.ndarray) -> np.ndarray:
+        """The pixel pairs of some numbers, (numbers, 2, bands) float32; of patches those in the middle."""
+        if isinstance(self._pairs, Patches):
+            return self._pairs[numbers].spectra
+        if isinstance(self._pairs, Samples):
+            return replace(self._pairs, reach=0).take(numbers)
+        return self.take(numbers)
+
+    def train(
+        self, order: np.ndarray, batch_size: int, alter: Alter | None = None, turns: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As `Epochs.train`, on altered copies, or on turned patches.
+
+        Args:
+            order, batch_size: as there.
+            alter: changes copies of the pairs, block by block in their order; None for the pairs as they are.
+            turns: (pairs,) how the patch of each is turned (`Patches.turned`); None for patches as they are.
+        """
+        return self._over(self._epochs.train, order, batch_size, alter, turns)
 
     def judge(self, order: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
         """As `Epochs.judge`."""
@@ -97,24 +146,33 @@ class Passes:
         order: np.ndarray,
         batch_size: int,
         alter: Alter | None = None,
+        turns: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         if alter is None and not isinstance(self._pairs, Samples):
-            return work(*self._held, order, batch_size)
-        seen = [self._over_block(work, chosen, batch_size, alter) for chosen in self._blocks(order, batch_size)]
+            pairs, labels = self._held
+            if turns is not None and isinstance(self._pairs, Patches):
+                pairs = self._epochs.hold(self._pairs.turned(turns), like=pairs)
+            return work(pairs, labels, order, batch_size)
+        seen = [self._over_block(work, chosen, batch_size, alter, turns) for chosen in self._blocks(order, batch_size)]
         distances, losses = (np.concatenate(part) for part in zip(*seen, strict=True))
         return distances, losses
 
     def _over_block(
-        self, work: Callable, chosen: np.ndarray, batch_size: int, alter: Alter | None
+        self, work: Callable, chosen: np.ndarray, batch_size: int, alter: Alter | None, turns: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Gather some pairs and work on them; they are gone before the next ones are gathered."""
         taken = self.take(chosen)
-        pairs = self._epochs.hold(taken if alter is None else alter(taken))
-        return work(pairs, self._epochs.hold(self._labels[chosen]), np.arange(len(chosen)), batch_size)
+        if alter is not None:
+            is_pairs = isinstance(taken, np.ndarray)
+            alter(taken if is_pairs else taken.pixels.reshape(len(chosen), -1, *taken.pixels.shape[1:]))
+        if turns is not None and isinstance(taken, Patches):
+            taken = taken.turned(turns[chosen])
+        pairs, labels = self._epochs.hold(taken), self._epochs.hold(self._labels[chosen])
+        return work(pairs, labels, np.arange(len(chosen)), batch_size)
 
     def _blocks(self, order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
         """The order in parts of whole batches for which there is room, of one batch at least."""
         room = self._pairs.room if isinstance(self._pairs, Samples) else Samples.room
-        size = max(1, room // (pair_bytes(self._pairs.shape[2]) * batch_size)) * batch_size
+        size = max(1, room * len(self._pairs) // (bytes_of(self._pairs) * batch_size)) * batch_size
         for start in range(0, len(order), size):
             yield order[start : start + size]

@@ -13,8 +13,10 @@ import numpy as np
 from hscd.labels import CHANGED, UNCHANGED
 from hscd.learn.epochs import Epochs
 from hscd.learn.regime import SCHEDULES, Augmentation, Regime, band_statistics
-from hscd.learn.samples import Passes, Samples
+from hscd.learn.samples import Pairs, Passes, Samples
 from hscd.networks.dropout import dropout_layers
+from hscd.networks.siamese import reach
+from hscd.scenes.patches import Patches
 from hscd.system.backend import keras
 from hscd.system.errors import InputError, brief
 from hscd.system.interrupts import ctrl_c_heeded
@@ -112,7 +114,7 @@ def stratified_split(labels: np.ndarray, seed: int, share: float) -> tuple[np.nd
 
 def fit(
     model: keras.Model,
-    pairs: np.ndarray | Samples,
+    pairs: Pairs,
     labels: np.ndarray,
     train: np.ndarray,
     validation: np.ndarray,
@@ -127,7 +129,7 @@ def fit(
 
     Args:
         model: compiled model from (batch, 2, bands) to (batch,), with a metric named `accuracy` or without.
-        pairs: (pairs, 2, bands) float32 array, or samples of which a block at a time is gathered.
+        pairs: (pairs, 2, bands) float32 array, or patches, or samples of which a block at a time is gathered.
         labels: (pairs,) labels, 0 changed, 1 unchanged.
         train: positions of the pairs to learn from.
         validation: positions of the pairs to judge an epoch by.
@@ -154,7 +156,7 @@ def fit(
 
 def stepwise(
     model: keras.Model,
-    pairs: np.ndarray | Samples,
+    pairs: Pairs,
     labels: np.ndarray,
     train: np.ndarray,
     validation: np.ndarray,
@@ -168,8 +170,8 @@ def stepwise(
     """`fit` epoch by epoch: before each one it gives its passes, and is sent the positions to learn from."""
     _prepare(model, min(batch_size, len(train)))
     targets = labels.astype(np.float32)
-    with _memory_error():
-        passes = Passes(model.epochs, pairs, targets)
+    with memory_error():
+        passes = Passes(model.epochs, _seen_by(model, pairs), targets)
     shuffle = np.random.default_rng(seed)
     stopping = keras.callbacks.EarlyStopping(
         monitor="val_loss", mode="min", min_delta=rules.min_delta, patience=rules.patience, restore_best_weights=True
@@ -182,10 +184,11 @@ def stepwise(
     hooks.on_train_begin()
     for epoch in range(rules.max_epochs):
         chosen = yield passes
-        with ctrl_c_heeded(), _memory_error():
+        with ctrl_c_heeded(), memory_error():
             hooks.on_epoch_begin(epoch)
             order = regime.order(chosen, labels, shuffle)
-            logs = _epoch(model, passes, targets, order, validation, batch_size, augmentation(epoch))
+            altered = augmentation(epoch), regime.turns(len(pairs), seed, epoch)
+            logs = _epoch(model, passes, targets, order, validation, batch_size, *altered)
             _check_finite(model, logs, epoch)
             history.append(logs)
             hooks.on_epoch_end(epoch, logs)
@@ -216,7 +219,7 @@ def _augmentation(regime: Regime, passes: Passes, train: np.ndarray, seed: int) 
     """From the number of an epoch, from 0, to what alters its pairs; None where nothing does."""
     if not regime.alters:
         return lambda epoch: None
-    mean, deviation = band_statistics(passes.take, train)
+    mean, deviation = band_statistics(passes.spectra, train)
     return lambda epoch: Augmentation(regime, seed, epoch, mean, deviation)
 
 
@@ -228,11 +231,12 @@ def _epoch(
     validation: np.ndarray,
     batch_size: int,
     alter: Augmentation | None,
+    turns: np.ndarray | None,
 ) -> dict[str, float]:
     """Train on the pairs at the positions `order`, judge by those of the validation; loss and accuracy of both."""
     for layer in dropout_layers(model):
         layer.redraw()
-    logs = _measured(model, targets[order], *passes.train(order, batch_size, alter))
+    logs = _measured(model, targets[order], *passes.train(order, batch_size, alter, turns))
     judged = _measured(model, targets[validation], *passes.judge(validation, batch_size))
     return logs | {f"val_{name}": value for name, value in judged.items()}
 
@@ -253,7 +257,7 @@ def _prepare(model: keras.Model, largest_batch: int) -> None:
 
 
 @contextmanager
-def _memory_error() -> Iterator[None]:
+def memory_error() -> Iterator[None]:
     """Have what a backend says when there is no memory be a MemoryError."""
     try:
         yield
@@ -288,27 +292,32 @@ def on_gpu() -> bool:
     return any(device.lower().startswith(("gpu", "cuda")) for device in keras.distribution.list_devices())
 
 
-def _epochs(model: keras.Model) -> Epochs:
+def epochs_of(model: keras.Model) -> Epochs:
     """The compiled passes of a model; they are kept with it, for compiling takes longer than a small prediction."""
     if not hasattr(model, "epochs"):
         model.epochs = Epochs(model)
     return model.epochs
 
 
-def check_bands(model: keras.Model, pairs: np.ndarray | Samples) -> None:
+def _seen_by(model: keras.Model, pairs: Pairs) -> Pairs:
+    """What a network sees of patches: those, or their middles alone."""
+    return pairs.spectra if isinstance(pairs, Patches) and not reach(model) else pairs
+
+
+def check_bands(model: keras.Model, pairs: Pairs) -> None:
     """Raise `InputError` where model and pixel pairs have different numbers of bands."""
     bands = model.input_shape[-1]
     if pairs.shape[-1] != bands:
         raise InputError(f"the model was trained on {bands} bands, the images have {pairs.shape[-1]}")
 
 
-def predict(model: keras.Model, pairs: np.ndarray, positions: np.ndarray | None = None) -> np.ndarray:
+def predict(model: keras.Model, pairs: Pairs, positions: np.ndarray | None = None) -> np.ndarray:
     """Distances of pixel pairs.
 
     Args:
         model: model from (batch, 2, bands) to (batch,).
-        pairs: (pairs, 2, bands) float32 array.
-        positions: of the pairs to predict; None for all.
+        pairs: (pairs, 2, bands) float32 array, or patches, or samples.
+        positions: of the pairs to predict, if these are no samples; None for all.
 
     Returns:
         float32 array, one value for each pair that is predicted.
@@ -317,8 +326,11 @@ def predict(model: keras.Model, pairs: np.ndarray, positions: np.ndarray | None 
         InputError: if model and pairs have different numbers of bands.
     """
     check_bands(model, pairs)
-    with ctrl_c_heeded(), _memory_error():
-        epochs = _epochs(model)
+    if isinstance(pairs, Samples):
+        return np.concatenate([predict(model, pairs.take(block)) for block in pairs.blocks])
+    pairs = _seen_by(model, pairs)
+    with ctrl_c_heeded(), memory_error():
+        epochs = epochs_of(model)
         return epochs.distances(pairs) if positions is None else epochs.distances(epochs.hold(pairs), positions)
 
 
@@ -336,5 +348,5 @@ def gradients(model: keras.Model, pairs: np.ndarray) -> tuple[np.ndarray, np.nda
         InputError: if model and pairs have different numbers of bands.
     """
     check_bands(model, pairs)
-    with ctrl_c_heeded(), _memory_error():
-        return _epochs(model).gradients(pairs)
+    with ctrl_c_heeded(), memory_error():
+        return epochs_of(model).gradients(pairs)

@@ -15,7 +15,7 @@ from hscd.learn import training
 from hscd.learn.co_teaching import co_taught
 from hscd.learn.optimizers import optimizer_of
 from hscd.learn.regime import Regime
-from hscd.learn.samples import Samples
+from hscd.learn.samples import Pairs
 from hscd.networks.siamese import headed
 from hscd.system.backend import keras
 from hscd.system.errors import InputError
@@ -109,7 +109,7 @@ def frozen(model: keras.Model, count: int) -> Iterator[None]:
 
 def train_further(
     model: keras.Model,
-    pairs: np.ndarray | Samples,
+    pairs: Pairs,
     labels: np.ndarray,
     how: Transfer,
     *,
@@ -122,7 +122,7 @@ def train_further(
 
     Args:
         model: compiled model, changed in place.
-        pairs: (pairs, 2, bands) float32 array, or samples.
+        pairs: (pairs, 2, bands) float32 array, or patches, or samples.
         labels: (pairs,) labels, 0 changed, 1 unchanged.
         how: what is trained at which rate.
         rules: when a phase ends, unless `how` allows fewer epochs.

@@ -63,21 +63,33 @@ def network(branch: keras.Model, head: Head, scales: keras.layers.Layer | None =
     Both images of a batch go through the branch stacked, in one pass.
 
     Args:
-        branch: model from spectra (batch, bands) to embeddings (batch, units).
+        branch: model from spectra (batch, bands) to embeddings (batch, units); or of a network that sees neighbours,
+            from images (batch, rows, columns, bands) to the embeddings of all pixels around which it sees all.
         head: of the network.
         scales: a layer that passes on what it gets, whose weights are those of the loss; None for a loss without.
 
     Returns:
-        Model from pixel pairs (batch, 2, bands) to distances (batch,), not compiled.
+        Model from pixel pairs (batch, 2, bands) to distances (batch,), not compiled; or from pairs of images
+        (batch, 2, rows, columns, bands) to the distances of those pixels.
     """
-    bands = branch.input_shape[-1]
-    pairs = keras.Input((2, bands), name="pixel_pairs")
-    embeddings = branch(keras.ops.reshape(pairs, (-1, bands)))
-    embeddings = keras.ops.reshape(embeddings, (-1, 2, embeddings.shape[-1]))
+    shape = branch.input_shape[1:]
+    pairs = keras.Input((2, *shape), name="pixel_pairs")
+    if len(shape) == 1:
+        embeddings = branch(keras.ops.reshape(pairs, (-1, *shape)))
+        embeddings = keras.ops.reshape(embeddings, (-1, 2, embeddings.shape[-1]))
+    else:  # rows and columns are not known yet, so there is no shape to give
+        both = branch(keras.ops.concatenate(keras.ops.unstack(pairs, 2, axis=1)))
+        embeddings = keras.ops.stack(keras.ops.split(both, 2), axis=1)
     embeddings = keras.layers.Identity(name=_EMBEDDINGS)(embeddings if scales is None else scales(embeddings))
     # Not embeddings[:, 0]: the gradient of such a slice is slow on TensorFlow.
     first, second = keras.ops.unstack(embeddings, 2, axis=1)
     return keras.Model(pairs, head.function(first, second), name="siamese")
+
+
+def reach(model: keras.Model) -> int:
+    """How many pixels around its own a network sees, by the sizes of its convolutions over rows and columns."""
+    sizes: list[tuple[int, ...]] = [getattr(layer, "kernel_size", ()) for layer in model._flatten_layers()]
+    return sum((size[0] - 1) // 2 for size in sizes if len(size) > 1)
 
 
 def with_embeddings(model: keras.Model) -> keras.Model:

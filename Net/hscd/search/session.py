@@ -16,6 +16,7 @@ from hscd.models.saved import model_files, save_model
 from hscd.records import Trial
 from hscd.reports import tables
 from hscd.scenes.domain_shift import statistics
+from hscd.scenes.patches import Patches
 from hscd.search.engines import Engine, Task, best_trial
 from hscd.search.record import Finished, SearchRecord, digest
 from hscd.search.trials import Trials, worker_count
@@ -57,7 +58,8 @@ def run(
         InputError: if every trial failed, or another process is searching for this model.
     """
     name = prefix.name
-    spectra = statistics(search.data["train_set"])
+    learned = search.data["train_set"]
+    spectra = statistics(learned.spectra if isinstance(learned, Patches) else learned)
     save = partial(save_model, prefix, rescaled=rescaled, bands=search.bands, trained_on=trained_on, spectra=spectra)
     with storage.exclusive(prefix):
         record = SearchRecord(prefix.with_name(f"{name}_search.json"), question, max_evals)

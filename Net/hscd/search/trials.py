@@ -15,6 +15,7 @@ from hscd.heads import by_function
 from hscd.learn import pretraining, training
 from hscd.learn.regime import OPTIMIZERS
 from hscd.models.schema import COMMON
+from hscd.scenes.patches import Patches, SharedPatches
 from hscd.search.record import digest
 from hscd.search.runners import Objective, Progress
 from hscd.search.template import objective_and_space
@@ -89,8 +90,8 @@ class Trials:
 
     Attributes:
         template: Hyperas template of a trial.
-        data: the arrays that are its arguments, by name, or `SharedArray`s of them; "train_set" is among them, and
-            "unlabelled" where there is a pre-training.
+        data: the arrays that are its arguments, by name, or `Patches`, or what of either is shared; "train_set" is
+            among them, and "unlabelled" where there is a pre-training.
         score_function: distance that heads the network.
         choices: values of the options of the search, by name.
         seed: of the split and the training.
@@ -146,7 +147,7 @@ class Trials:
         own = {option.name for option in BRANCHES.options(self.fixed.get("network", DEFAULT))}
         others = {option.name for option in BRANCHES.all_options()} - own
         return {
-            "data": digest(list({id(part): part for part in self.data.values()}.values())),
+            "data": digest(_arrays(self.data)),
             "distance": by_function(self.score_function).name,
             "seed": self.seed,
             "backend": keras.backend.backend(),
@@ -164,7 +165,9 @@ class Trials:
 
     def shared(self) -> Trials:
         """The same for worker processes; train and test set may be one array, which is shared once."""
-        parts = {id(part): SharedArray(part) for part in self.data.values()}
+        parts = {
+            id(part): part.shared() if isinstance(part, Patches) else SharedArray(part) for part in self.data.values()
+        }
         return replace(self, data={name: parts[id(part)] for name, part in self.data.items()})
 
     def __call__(self, on_epoch: Progress) -> Objective:
@@ -181,7 +184,10 @@ class Trials:
     def translated(self, on_epoch: Progress) -> tuple[Handover, Callable, dict[str, Any]]:
         """What the template is handed, and the objective and the space that are made of it."""
         search = Handover(self, on_epoch)
-        data = {name: part.open() if isinstance(part, SharedArray) else part for name, part in self.data.items()}
+        shared = SharedArray | SharedPatches
+        data: dict[str, Any] = {
+            name: part.open() if isinstance(part, shared) else part for name, part in self.data.items()
+        }
         search.unlabelled = data.pop("unlabelled", None)
         names = {"search": search, "score_function": self.score_function, **data}
         wanted = {parameter.name for parameter in (*self.branch.parameters, *COMMON)}
@@ -193,6 +199,14 @@ class Trials:
         if wanted & self.fixed.keys():
             raise ValueError(f"{', '.join(sorted(wanted & self.fixed.keys()))}: fixed, and parameters of the network")
         return search, objective, {**space, **own}
+
+
+def _arrays(data: Mapping[str, Any]) -> list[np.ndarray]:
+    """All arrays that are among some data, each once."""
+    found: list[np.ndarray] = []
+    for part in {id(part): part for part in data.values()}.values():
+        found += part.arrays if isinstance(part, Patches) else [part]
+    return found
 
 
 def worker_count(trials: int, pairs: int) -> int:

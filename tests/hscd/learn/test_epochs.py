@@ -248,7 +248,9 @@ import numpy as np
 from hscd.system.backend import keras
 from hscd.learn.epochs import Epochs
 from hscd.networks.siamese import build_net
+from hscd.scenes import patches
 
+PATCH = {"network": "patch", "patch_size": 3, "patch_filters": 4}
 rng = np.random.default_rng(0)
 pairs, labels = rng.random((150, 2, BANDS), dtype=np.float32), rng.integers(0, 2, 150).astype(np.float32)
 result = {"backend": keras.backend.backend()}
@@ -268,6 +270,11 @@ for name, rate in (("plain", 0.0), ("dropout", 0.4)):
 many = rng.random((3000, 2, BANDS), dtype=np.float32)
 whole = epochs.distances(many)
 parts = [epochs.distances(many[start : start + 700]) for start in range(0, 3000, 700)]
+network = build_net((BANDS,), PARAMETERS | {"score_function": "ED", **PATCH})
+network.set_weights([np.random.default_rng(1).normal(0, 0.3, weight.shape) for weight in network.get_weights()])
+every = patches.of_images(many[:120], [(10, 12)], [None], np.ones(120, bool), 1)
+image = np.moveaxis(every.pixels.reshape(12, 14, 2, BANDS), 2, 0)
+result["patches"] = [Epochs(network).distances(every).tolist(), Epochs(network).image(image).tolist()]
 result["windows"] = bool((np.concatenate(parts) == whole).all() and (epochs.distances(many[5:6]) == whole[5]).all())
 """
 
@@ -301,6 +308,8 @@ def test_backends_agree(backend):
     assert np.abs(expected["plain"]["gradients"]).max() > 0.1
     for part, values in expected["plain"].items():
         np.testing.assert_allclose(found["plain"][part], values, atol=1e-4, err_msg=part)
+    for values in (*found["patches"], expected["patches"][1]):
+        np.testing.assert_allclose(values, expected["patches"][0], atol=1e-5)
     dropout = found["dropout"]
     assert np.abs(np.subtract(dropout["seen"], dropout["before"][::-1])[:64]).max() > 0.01, "nothing was dropped"
     assert np.isfinite(dropout["after"]).all()

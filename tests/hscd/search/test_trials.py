@@ -14,6 +14,7 @@ from hscd.heads.euclidean import euclidean_dist
 from hscd.heads.spectral_angle import SAM
 from hscd.learn import training
 from hscd.models import saved as models
+from hscd.scenes import patches
 from hscd.search import template, trials
 from hscd.search.trials import Trials
 from hscd.system.backend import keras
@@ -45,6 +46,38 @@ def space_of(choices, tmp_path, fixed=None):
     )
     *_, space = shared.translated(lambda *_: None)
     return space
+
+
+PATCHED = {"network": "patch"}
+OF_PATCHES = {"patch_size": [1], "patch_filters": [8]}
+
+
+def test_patches_of_one_pixel_are_proposed_what_the_dense_branch_is(tmp_path):
+    def proposed(**more):
+        space = space_of(replace(CHOICES, options=CHOICES.options | OF_PATCHES | more), tmp_path, PATCHED)
+        chosen = hyperopt.pyll.stochastic.sample(space, rng=np.random.default_rng(5))
+        return {name: round(float(value), 6) for name, value in chosen.items()}
+
+    assert proposed() == PROPOSED | {"patch_size": 1, "patch_filters": 8}
+    assert proposed(patch_size=[3, 5])["patch_size"] in (3, 5)
+
+
+def test_workers_share_patches_and_a_search_depends_on_their_pixels(tmp_path):
+    pairs, labels = labelled_pairs(12)
+    learned = patches.of_images(pairs, [(3, 4)], [None], np.ones(12, bool), 1)
+    data = {"train_set": learned, "train_labels": labels, "test_set": learned, "test_labels": labels}
+    rest = siamese.siamese_model, data, euclidean_dist, CHOICES.choices | OF_PATCHES, 0, tmp_path
+    trials = Trials(*rest, siamese.training_rules(), 1.0, PATCHED)
+    assert (trials.pairs, trials.bands) == (12, 4)
+    shared = trials.shared()
+    assert shared.data["test_set"] is shared.data["train_set"]
+    np.testing.assert_array_equal(shared.data["train_set"].open().array, learned.array)
+    _, objective, _ = shared.translated(lambda *_: None)
+    assert objective.__globals__["train_set"].shape == (12, 2, 3, 3, 4)
+    asked = trials.question
+    assert replace(trials, data=data | {"test_set": learned[:]}).question != asked
+    learned.pixels[0] += 1
+    assert trials.question != asked
 
 
 def labels_of(space):

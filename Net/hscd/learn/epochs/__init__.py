@@ -3,11 +3,15 @@
 Each backend offers the same class:
 
     Epochs(model)                                     of a compiled model from (batch, 2, bands) to (batch,)
-        .hold(array)                                  an array as the backend wants it, handed over once
+        .hold(array)                                  an array as the backend wants it, handed over once; or patches
         .train(pairs, labels, order, batch_size)      one epoch of training on the pairs at some positions
         .judge(pairs, labels, order, batch_size)      the same pairs without training, as they are predicted
         .distances(pairs, positions=None)             distances of all pairs, or of those at some positions
         .gradients(pairs)                             distances of pairs, and their gradients by the values of each
+        .image(pairs)                                 distances of the pixels of a (2, rows, columns, bands) array
+
+A network that sees neighbours takes `Patches` for pairs (`hscd.scenes.patches`) and gathers those of a batch when they
+are needed; `image` is for such a network alone, and gives the pixels around which it sees all, row-major.
 
 `train` and `judge` return the distances and the losses of the pairs, in their order; the mean of the losses is that of
 the epoch. In `train` both are those from before a batch is learned.

@@ -8,9 +8,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from hscd.learn.epochs.batches import adds_losses
+from hscd.learn.epochs.batches import HeldPatches, adds_losses, gathered
 from hscd.networks.dropout import dropout_layers
-from hscd.networks.siamese import with_embeddings
+from hscd.networks.siamese import reach, with_embeddings
+from hscd.scenes.patches import Patches
 from hscd.system.arrays import aligned_empty, is_aligned
 from hscd.system.backend import keras
 
@@ -30,6 +31,7 @@ class Epochs:
     def __init__(self, model: keras.Model) -> None:
         self._model, self._whole = model, with_embeddings(model)
         self._judged_by_batch = model.loss.needs_whole_batches or adds_losses(model)
+        self._reach = reach(model)
         # In an order that does not change when layers are frozen.
         self._all = model.variables
         # Data is always an argument, and so are the values of all variables: what a compiled function takes from around
@@ -39,8 +41,14 @@ class Epochs:
         self._judge_part = jax.jit(self._judgement)
         self._differentiate = jax.jit(jax.value_and_grad(self._total, argnums=1, has_aux=True))
 
-    def hold(self, array: np.ndarray) -> jax.Array:
-        """An array on the device: the same memory where alignment and device allow, a copy otherwise."""
+    def hold(self, array: np.ndarray | Patches, like: HeldPatches | None = None) -> Any:
+        """An array on the device: the same memory where alignment and device allow, a copy otherwise.
+
+        Patches may be `like` others that are held: their pixels are not handed over again.
+        """
+        if isinstance(array, Patches):
+            pixels = self.hold(array.pixels) if like is None else like.pixels
+            return HeldPatches(pixels, *(jax.numpy.asarray(part) for part in array.arrays[1:]))
         array = np.asarray(array, np.float32)
         return jax.numpy.asarray(array, copy=None if is_aligned(array) else True)
 
@@ -74,7 +82,8 @@ class Epochs:
             chosen = order[start : start + size]
             # Padded, but not where a loss depends on all that is there.
             padding = 0 if self._judged_by_batch else size - len(chosen)
-            spectra = jax.numpy.pad(pairs[chosen], [(0, padding), (0, 0), (0, 0)])
+            spectra = self._taken(pairs, chosen)
+            spectra = jax.numpy.pad(spectra, [(0, padding), *[(0, 0)] * (spectra.ndim - 1)])
             found = self._judge_part(variables, spectra, jax.numpy.pad(labels[chosen], (0, padding)))
             seen.append([np.asarray(values)[: len(chosen)] for values in found])
         return _joined(seen)
@@ -82,11 +91,13 @@ class Epochs:
     def distances(self, pairs: Any, positions: np.ndarray | None = None) -> np.ndarray:
         """Distances of pixel pairs: an array, or what `hold` returned."""
         variables = [variable.value for variable in self._all]
+        if isinstance(pairs, Patches):
+            pairs, positions = self.hold(pairs), np.arange(len(pairs))
         count = len(pairs) if positions is None else len(positions)
         found = np.empty(count, np.float32)
         for start in range(0, count, _PREDICTION_PAIRS):
             stop = min(start + _PREDICTION_PAIRS, count)
-            part = pairs[start:stop] if positions is None else pairs[positions[start:stop]]
+            part = pairs[start:stop] if positions is None else self._taken(pairs, positions[start:stop])
             if len(part) < _PREDICTION_PAIRS:
                 padded = aligned_empty((_PREDICTION_PAIRS, *part.shape[1:]))
                 padded[: len(part)], padded[len(part) :] = part, 0
@@ -101,6 +112,14 @@ class Epochs:
         (_, distances), gradients = self._differentiate(variables, jax.numpy.asarray(pairs, jax.numpy.float32))
         return np.array(distances), np.array(gradients)
 
+    def image(self, pairs: np.ndarray) -> np.ndarray:
+        """Distances of the pixels of a (2, rows, columns, bands) array around which the network sees all, row-major."""
+        return np.asarray(self._forward([variable.value for variable in self._all], self.hold(pairs[None])))
+
+    def _taken(self, pairs: Any, chosen: Any) -> jax.Array:
+        """The pairs, or patches, at some positions."""
+        return gathered(pairs, chosen, self._reach) if self._reach else pairs[chosen]
+
     def _variables(self) -> tuple[list[Any], list[Any], list[Any]]:
         return self._model.trainable_variables, self._model.non_trainable_variables, self._model.optimizer.variables
 
@@ -114,7 +133,9 @@ class Epochs:
     ) -> tuple[State, Seen]:
         def step(state: State, batch: jax.Array) -> tuple[State, Seen]:
             trainable, others, optimizer = state
-            loss = partial(self._loss, others=others, masks=masks, pairs=pairs[batch], labels=labels[batch])
+            loss = partial(
+                self._loss, others=others, masks=masks, pairs=self._taken(pairs, batch), labels=labels[batch]
+            )
             (_, (others, seen)), gradients = jax.value_and_grad(loss, has_aux=True)(trainable)
             trainable, optimizer = self._model.optimizer.stateless_apply(optimizer, gradients, trainable)
             return (trainable, others, optimizer), seen

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from hscd.learn.epochs.batches import adds_losses, keeps_statistics
-from hscd.networks.siamese import with_embeddings
+from hscd.learn.epochs.batches import HeldPatches, adds_losses, gathered, keeps_statistics
+from hscd.networks.siamese import reach, with_embeddings
+from hscd.scenes.patches import Patches
 from hscd.system.arrays import aligned_empty, is_aligned
 from hscd.system.backend import keras, threads
 
@@ -37,17 +38,27 @@ class Epochs:
         self._parts = 1 if self._on_gpu or undivided else min(threads(), _MOST_PARTS)
         self._judged_by_batch = model.loss.needs_whole_batches or adds_losses(model)
         # Data is always an argument: what a compiled function takes from around it is never freed.
-        pairs = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+        array = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
         labels, positions = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((None,), tf.int32)
+        pairs, self._reach = array, reach(model)
+        if self._reach:
+            pairs = HeldPatches(tf.TensorSpec((None, 2, array.shape[-1]), tf.float32), *[positions] * 3)
         some = (pairs, labels, positions, tf.TensorSpec((), tf.int32))
         self._train = tf.function(self._training_epoch, input_signature=some)
         self._judge = tf.function(self._judgement, input_signature=some)
         self._predict_all = tf.function(self._prediction, input_signature=(pairs,))
         self._predict_some = tf.function(self._prediction, input_signature=(pairs, positions))
-        self._differentiate = tf.function(self._gradients, input_signature=(pairs,))
+        self._differentiate = tf.function(self._gradients, input_signature=(array,))
+        self._apply = tf.function(lambda image: model(image, training=False), input_signature=(array,))
 
-    def hold(self, array: np.ndarray) -> tf.Tensor:
-        """An array as a tensor: the same memory where alignment and device allow, a copy otherwise."""
+    def hold(self, array: np.ndarray | Patches, like: HeldPatches | None = None) -> Any:
+        """An array as a tensor: the same memory where alignment and device allow, a copy otherwise.
+
+        Patches may be `like` others that are held: their pixels are not handed over again.
+        """
+        if isinstance(array, Patches):
+            pixels = self.hold(array.pixels) if like is None else like.pixels
+            return HeldPatches(pixels, *(tf.constant(part, tf.int32) for part in array.arrays[1:]))
         if _is_tensor_memory(array) and not self._on_gpu:
             return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
         return tf.constant(np.asarray(array, np.float32))
@@ -68,6 +79,8 @@ class Epochs:
 
     def distances(self, pairs: Any, positions: np.ndarray | None = None) -> np.ndarray:
         """Distances of pixel pairs: an array, or what `hold` returned."""
+        if isinstance(pairs, Patches):
+            pairs, positions = self.hold(pairs), np.arange(len(pairs))
         if positions is not None:
             return self._predict_some(pairs, tf.constant(positions, tf.int32)).numpy()
         if not isinstance(pairs, np.ndarray):
@@ -87,6 +100,14 @@ class Epochs:
         distances, gradients = self._differentiate(tf.constant(pairs, tf.float32))
         return distances.numpy(), gradients.numpy()
 
+    def image(self, pairs: np.ndarray) -> np.ndarray:
+        """Distances of the pixels of a (2, rows, columns, bands) array around which the network sees all, row-major."""
+        return self._apply(tf.constant(pairs[None], tf.float32)).numpy()
+
+    def _taken(self, pairs: Any, chosen: tf.Tensor) -> tf.Tensor:
+        """The pairs, or patches, at some positions."""
+        return gathered(pairs, chosen, self._reach) if self._reach else tf.gather(pairs, chosen)
+
     def _training_epoch(
         self, pairs: tf.Tensor, labels: tf.Tensor, order: tf.Tensor, batch_size: tf.Tensor
     ) -> tf.Tensor:
@@ -103,7 +124,7 @@ class Epochs:
         with tf.GradientTape() as tape:
             for part in range(self._parts):
                 chosen = batch[size * part // self._parts : size * (part + 1) // self._parts]
-                distances, values = self._losses(tf.gather(pairs, chosen), tf.gather(labels, chosen), training=True)
+                distances, values = self._losses(self._taken(pairs, chosen), tf.gather(labels, chosen), training=True)
                 losses.append(tf.reduce_sum(values))
                 seen.append(tf.stack([distances, values], axis=1))
             loss = tf.add_n(losses) / tf.cast(size, tf.float32)
@@ -125,10 +146,10 @@ class Epochs:
 
         def judge_part(part: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
             chosen = order[part * size : (part + 1) * size]
-            spectra, targets = tf.gather(pairs, chosen), tf.gather(labels, chosen)
+            spectra, targets = self._taken(pairs, chosen), tf.gather(labels, chosen)
             if not self._judged_by_batch:
                 missing = size - tf.size(chosen)
-                spectra, targets = tf.pad(spectra, [[0, missing], [0, 0], [0, 0]]), tf.pad(targets, [[0, missing]])
+                spectra, targets = _padded(spectra, missing), tf.pad(targets, [[0, missing]])
             both = tf.stack(self._losses(spectra, targets, training=False), axis=1)
             return part + 1, found.write(part, both[: tf.size(chosen)])
 
@@ -143,9 +164,9 @@ class Epochs:
 
         def predict_part(part: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
             chosen = slice(part * _PREDICTION_PART, (part + 1) * _PREDICTION_PART)
-            spectra = pairs[chosen] if positions is None else tf.gather(pairs, positions[chosen])
+            spectra = pairs[chosen] if positions is None else self._taken(pairs, positions[chosen])
             missing = _PREDICTION_PART - tf.shape(spectra)[0]
-            spectra = tf.pad(spectra, [[0, missing], [0, 0], [0, 0]])  # no copy where nothing is missing
+            spectra = _padded(spectra, missing)  # no copy where nothing is missing
             return part + 1, found.write(part, self._model(spectra, training=False))
 
         found = tf.TensorArray(tf.float32, parts, element_shape=(_PREDICTION_PART,))
@@ -158,6 +179,11 @@ class Epochs:
             tape.watch(pairs)
             distances = self._model(pairs, training=False)
         return distances, tape.gradient(distances, pairs)
+
+
+def _padded(spectra: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:
+    """So many more pairs of zeros."""
+    return tf.pad(spectra, [[0, missing], *[[0, 0]] * (spectra.shape.rank - 1)])
 
 
 def _columns(seen: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
