@@ -333,7 +333,7 @@ def test_labelbyneigh_writes_a_map_for_each_radius(tuned: Runs) -> None:
 
 def test_training_writes_the_model_and_the_report(trained: Runs) -> None:
     assert sorted(trained("main", *TRAIN)) == [
-        "model/M.h5", "model/M_param.pickle", "stat/M_run.json", "stat/M_stats.csv",
+        "model/M.h5", "model/M_param.pickle", "stat/M_curves.csv", "stat/M_run.json", "stat/M_stats.csv",
     ]  # fmt: skip
     (said,) = (line for line in trained.said["main", *TRAIN].stdout.splitlines() if "best trial" in line)
     assert re.match(r"M: best trial [012] of 3, validation loss .*; on PLACE B: overall accuracy ", said)
@@ -398,7 +398,8 @@ def test_training_with_the_spectral_angle_on_tif_data(runs: Runs) -> None:
         "hyperas settings SAM.batch_size=[256]",
     )
     assert sorted(written) == [
-        "model/SAM model.h5", "model/SAM model_param.pickle", "stat/SAM model_run.json", "stat/SAM model_stats.csv",
+        "model/SAM model.h5", "model/SAM model_param.pickle", "stat/SAM model_curves.csv", "stat/SAM model_run.json",
+        "stat/SAM model_stats.csv",
     ]  # fmt: skip
     table = runs.csv("SAM model_stats.csv")
     assert list(table.columns) == TRIAL_COLUMNS

@@ -129,6 +129,23 @@ class Augmentation:
             np.copyto(pairs, self._mean, where=missing)
 
 
+def augmentation_of(
+    regime: Regime, take: Callable[[np.ndarray], np.ndarray], train: np.ndarray, seed: int
+) -> Callable[[int], Augmentation | None]:
+    """From the number of an epoch, from 0, to what alters its pairs; None where nothing does.
+
+    Args:
+        regime: what is altered.
+        take: from positions to pairs, (positions, 2, bands).
+        train: positions of the pairs to learn from.
+        seed: of the training.
+    """
+    if not regime.alters:
+        return lambda epoch: None
+    mean, deviation = band_statistics(take, train)
+    return lambda epoch: Augmentation(regime, seed, epoch, mean, deviation)
+
+
 def band_statistics(take: Callable[[np.ndarray], np.ndarray], train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each band over both dates, (bands,) float32, of a sample of the pairs.
 

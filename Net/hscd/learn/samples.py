@@ -120,7 +120,7 @@ class Passes:
         """The pixel pairs of some numbers, (numbers, 2, bands) float32; of patches those in the middle."""
         if isinstance(self._pairs, Patches):
             return self._pairs[numbers].spectra
-        if isinstance(self._pairs, Samples):
+        if isinstance(self._pairs, Samples) and self._pairs.reach:
             return replace(self._pairs, reach=0).take(numbers)
         return self.take(numbers)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED
 from hscd.learn.epochs import Epochs
-from hscd.learn.regime import SCHEDULES, Augmentation, Regime, band_statistics
+from hscd.learn.regime import SCHEDULES, Augmentation, Regime, augmentation_of
 from hscd.learn.samples import Pairs, Passes, Samples
 from hscd.networks.dropout import dropout_layers
 from hscd.networks.siamese import reach
@@ -178,7 +178,7 @@ def stepwise(
     )
     called = [stopping, *callbacks, *_schedule(model, regime, rules.max_epochs)]
     hooks = keras.callbacks.CallbackList(called, model=model, epochs=rules.max_epochs)
-    augmentation = _augmentation(regime, passes, train, seed)
+    augmentation = augmentation_of(regime, passes.spectra, train, seed)
     history: list[dict[str, float]] = []
     model.stop_training = False
     hooks.on_train_begin()
@@ -213,14 +213,6 @@ def _schedule(model: keras.Model, regime: Regime, epochs: int) -> list[keras.cal
     """What lets the learning rate fall, if it does."""
     rate, share = float(model.optimizer.learning_rate), SCHEDULES[regime.schedule]
     return [] if regime.schedule == "constant" else [_Falling(lambda epoch, _: rate * share(epoch, epochs))]
-
-
-def _augmentation(regime: Regime, passes: Passes, train: np.ndarray, seed: int) -> Callable[[int], Augmentation | None]:
-    """From the number of an epoch, from 0, to what alters its pairs; None where nothing does."""
-    if not regime.alters:
-        return lambda epoch: None
-    mean, deviation = band_statistics(passes.spectra, train)
-    return lambda epoch: Augmentation(regime, seed, epoch, mean, deviation)
 
 
 def _epoch(
