@@ -125,8 +125,9 @@ def searches(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         running = apart(folder / "head", nodes.address, 1)
         wait_for_trials(folder / "head", 3, running)
         nodes.shutdown()
-        errors = running.communicate(timeout=120)[1]
-        print("head lost:", errors.splitlines()[-1][:160], file=sys.stderr)
+        running.communicate(timeout=120)
+        if running.returncode == 0:
+            raise RuntimeError("a search that lost its cluster ended well")
     with cluster(1) as nodes:
         yield (
             "head and node killed after 3 trials, started again; the rest",
@@ -163,7 +164,8 @@ def compare(configuration: Path, out: Path, address: str | None) -> float:
     else:
         command += ["--set", "settings.engine=ray", "--set", f"settings.ray_address={address}"]
     started = time.perf_counter()
-    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    # Ray lets workers import from the folder of the command, where `pipeline` must not be a benchmark.
+    subprocess.run(list(map(str, command)), check=True, capture_output=True, cwd=configuration.parent)
     return time.perf_counter() - started
 
 

@@ -138,7 +138,7 @@ def _tell(outcomes: Sequence[Outcome], told: Sequence[str]) -> None:
 def _ended(status: int | str) -> str:
     """What became of a process that left no record."""
     if isinstance(status, str):
-        return f"its machine was lost: {status}"
+        return f"the cluster lost it: {status}"
     by = f"by signal {-status}, perhaps for want of memory" if status < 0 else f"with exit status {status}"
     return f"its process ended {by}"
 
