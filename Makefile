@@ -6,6 +6,7 @@
 # make docs: README.md and docs/ as a site, into site/.
 # make tables: the keys in docs/keys.md and net.conf, as the code has them.
 # make lock: the exact versions of a fresh environment, into requirements.lock.
+# make scale: Ray, for `engine = ray`.
 # Each sets up what it needs first.
 PYTHON ?= python3
 VENV := .venv
@@ -27,7 +28,7 @@ NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/demo/te
 	test_large_scene.py test_masked_pixels.py hscd/losses hscd/thresholds/test_empirical_null.py test_resuming.py test_siamese.py)
 SLOW := tests/test_soak.py tests/test_fuzz.py
 
-.PHONY: run test test-slow test-numeric cases bench soak lint format tables docs lock clean
+.PHONY: run test test-slow test-numeric cases bench soak lint format tables docs lock scale clean
 
 run: $(VENV)/.run
 	$(VENV)/bin/python Net/run_demo.py
@@ -81,6 +82,12 @@ $(VENV)/.run: requirements.txt
 
 $(VENV)/.test: requirements-dev.txt $(VENV)/.run
 	$(PIP) -r requirements-dev.txt
+	touch $@
+
+scale: $(VENV)/.scale
+
+$(VENV)/.scale: requirements-scale.txt $(VENV)/.run
+	$(PIP) -r requirements-scale.txt
 	touch $@
 
 # Of its own: the pages need none of the program's packages.

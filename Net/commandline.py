@@ -10,6 +10,7 @@ from pathlib import Path
 
 import config
 import hscd
+from hscd.search.engines import ENGINES
 from hscd.system import messages, storage
 from hscd.system.errors import InputError, brief
 from hscd.system.hardware import choose_backend
@@ -85,6 +86,7 @@ def add_version(parser: argparse.ArgumentParser) -> None:
 def carry_out(settings: Settings, stage: Callable[[Settings], None]) -> None:
     """Run a stage when all is known to be ready for it."""
     choose_backend(settings.backend)
+    ENGINES[settings.engine].require()
     require_apart(settings)
     for folder in (settings.model_path, settings.stat_path):
         storage.require_folder(folder)  # where that fails, no work should be lost

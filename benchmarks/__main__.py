@@ -24,6 +24,7 @@ import measure
 #   recipe        the prototype's figures by compare.py (30)
 #   registration  misregistered images (10)
 #   sampling      intervals of the area of change (2)
+#   scale         clusters against one machine; needs `make scale` (10)
 #   sources       what a model gains from whose pseudo-labels (10)
 #   transfer      accuracies over seeds (15)
 #   uncertainty   ensembles (30)

@@ -20,10 +20,10 @@ from conftest import ONE_PLACE, PROJECT, Workspace, make_pair, write_bands, writ
 from hscd.models import saved as models
 from hscd.readers import open_image
 from hscd.scenes.fingerprint import fingerprint, window_of
+from hscd.search import engines
 from hscd.system import processes
 from hscd.system.interrupts import ctrl_c_heeded
 from hscd.thresholds.otsu import otsu
-from pipeline import comparison
 from tiny_model import PARAMETERS, WEIGHTS
 
 METHODS = ["ED", "SAM+otsu+majority", "ED+chi2"]
@@ -73,7 +73,7 @@ def begun(monkeypatch):
             found.append(task)
             yield position, 0
 
-    monkeypatch.setattr(comparison, "each_apart", each_apart)
+    monkeypatch.setattr(engines, "each_apart", each_apart)
     return found
 
 
@@ -180,7 +180,7 @@ def test_an_interrupted_comparison_goes_on(space, monkeypatch, begun, capsys):
             with ctrl_c_heeded():
                 raise KeyboardInterrupt
 
-        patch.setattr(comparison, "each_apart", interrupted)
+        patch.setattr(engines, "each_apart", interrupted)
         assert run(*arguments) == 130
     assert not (space.folder / "stat/comparison/ranking.csv").exists()
     assert run(*arguments) == 0
@@ -192,7 +192,7 @@ def test_a_run_whose_process_dies_is_a_row_and_is_tried_again(space, monkeypatch
     space.write_data()
     arguments = ["--config", space.file, "--methods", "ED", "--seeds", 1]
     with monkeypatch.context() as patch:
-        patch.setattr(comparison, "each_apart", lambda work, tasks, workers: ((at, -9) for at in range(len(tasks))))
+        patch.setattr(engines, "each_apart", lambda work, tasks, workers: ((at, -9) for at in range(len(tasks))))
         assert run(*arguments) == 0
     (row,) = table(space.folder / "stat/comparison/ranking.csv")
     assert row["reason"] == "its process ended by signal 9, perhaps for want of memory"

@@ -104,25 +104,29 @@ BRANCHES.add("normalised", Normalised(), Option("widths", parsing.integers, "a P
     "search/engines/drawn.py": '''
 """Random choices, one trial after the other, of one learning rate."""
 from hscd.registry import Option
-from hscd.search.engines import ENGINES, finished
+from hscd.search.engines import ENGINES, Engine, finished
 from hscd.search.runners import attempt
 from hscd.system import parsing
 
 @ENGINES.register("drawn", Option("one_rate", lambda text: parsing.number(text, 0), "a number > 0", 0.001))
-def drawn(task, one_rate):
-    import hyperopt
-    import numpy as np
+class Drawn(Engine):
+    def __init__(self, one_rate):
+        self.one_rate = one_rate
 
-    objective, trials = task.trials(task.on_epoch), []
-    for number in range(task.max_evals):
-        entry, model = task.recorded.get(number), None
-        if entry is None:
-            rng = np.random.default_rng([task.seed, number])
-            choice = hyperopt.pyll.stochastic.sample(task.space, rng=rng) | {"lr": one_rate}
-            entry, model = finished(attempt(objective, number, choice), choice, {})
-            task.on_trial(entry, model)
-        trials.append(entry.trial)
-    return trials
+    def search(self, task):
+        import hyperopt
+        import numpy as np
+
+        objective, trials = task.trials(task.on_epoch), []
+        for number in range(task.max_evals):
+            entry, model = task.recorded.get(number), None
+            if entry is None:
+                rng = np.random.default_rng([task.seed, number])
+                choice = hyperopt.pyll.stochastic.sample(task.space, rng=rng) | {"lr": self.one_rate}
+                entry, model = finished(attempt(objective, number, choice), choice, {})
+                task.on_trial(entry, model)
+            trials.append(entry.trial)
+        return trials
 ''',
     "selections/extremes.py": '''
 """A number of pixels of each class: those of the largest and of the smallest distances."""

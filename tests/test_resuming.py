@@ -82,11 +82,12 @@ def cut_search(tmp_path, monkeypatch, call=4, **options):
 def test_a_search_goes_on_with_as_many_workers_as_it_began_with(tmp_path, quick_trials, monkeypatch):
     seen = []
 
-    def watched(task):
-        seen.append(task.workers)
-        return ENGINES["local"](replace(task, workers=1))
+    class Watched(ENGINES["local"]):
+        def search(self, task):
+            seen.append(task.workers)
+            return super().search(replace(task, workers=1))
 
-    monkeypatch.setitem(ENGINES._members, "watched", watched)
+    monkeypatch.setitem(ENGINES._members, "watched", Watched)
     cut_search(tmp_path, monkeypatch, workers=3, engine="watched")
     search(tmp_path, FIVE, workers=None, engine="watched")
     search(tmp_path, FIVE, workers=None, engine="watched")  # another one, so small that one process is faster

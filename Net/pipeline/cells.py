@@ -166,7 +166,9 @@ def failed(reason: str, *, lasts: bool) -> dict[str, Any]:
 
 
 def run_cell(cell: Cell) -> None:
-    """Run a cell and write its map and its record."""
+    """Run a cell and write its map and its record, unless a machine did that was lost before it said so."""
+    if read_record(cell) is not None:
+        return
     started = time.perf_counter()
     # Warnings are told once, by the main process; a bar of this one's own would leave a lock where it is killed.
     with collected() as warnings, whole(running=1):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,15 @@ import numpy as np
 
 from hscd.labels import UNKNOWN
 from hscd.scenes.fingerprint import fingerprint, part_of
+from hscd.search import engines
 from hscd.search.record import digest
 from hscd.system import messages, storage
-from hscd.system.hardware import cores
 from hscd.system.paths import require_names
-from hscd.system.processes import each_apart
 from image_pairs import label_map, memory_limit, open_pairs, relabel
 from pipeline import comparison_report, parts
 from pipeline.cells import Cell, Outcome, Pair, cell_of, failed, read_record, run_cell
 from pipeline.methods import methods_of
+from pipeline.plan import Plan
 from pipeline.run_record import recorded
 from settings import Settings
 
@@ -57,7 +58,8 @@ def compare(settings: Settings, request: Request) -> None:
             pairs = [pair for name in request.data for pair in _pairs(name, settings, request)]
         require_names([folder / name for name in comparison_report.files(pairs)])
         record.add_inputs([pair.files for pair in pairs])
-        workers = min(settings.workers or cores(), len(pairs) * len(methods) * request.seeds)
+        engine, _ = engines.chosen(settings.engine, Plan(settings).engine_options)
+        workers = min(engine.on_a_machine(settings.workers), len(pairs) * len(methods) * request.seeds)
         base = replace(settings, memory_limit=max(1, memory_limit(settings) // workers // _MEBIBYTE))
         # All methods with the first seed come first, so that a run that is cut short has all of them.
         cells = [
@@ -68,7 +70,7 @@ def compare(settings: Settings, request: Request) -> None:
         ]
         with storage.exclusive(folder / "comparison"):
             with record.stage("runs of methods"):
-                outcomes = _outcomes(cells, workers)
+                outcomes = _outcomes(cells, workers, partial(engine.each, workers=settings.workers))
             _tell(outcomes, told)
             comparison_report.report(folder, outcomes, record)
 
@@ -97,8 +99,8 @@ def _pairs(name: str, settings: Settings, request: Request) -> list[Pair]:
     return found
 
 
-def _outcomes(cells: Sequence[Cell], workers: int) -> list[Outcome]:
-    """All cells with their records; those without one are run."""
+def _outcomes(cells: Sequence[Cell], workers: int, each: Callable[..., Iterator[Any]]) -> list[Outcome]:
+    """All cells with their records; those without one are run by `each`, an engine's."""
     records = {cell.record: record for cell in cells if (record := read_record(cell)) is not None}
     # Two data sets may have the same pair.
     missing = list({cell.record: cell for cell in cells if cell.record not in records}.values())
@@ -110,7 +112,7 @@ def _outcomes(cells: Sequence[Cell], workers: int) -> list[Outcome]:
             pace.seen(cell, records[cell.record])
     with messages.whole(comparing=pace.left(missing)) as whole:
         waiting, done = list(missing), 0.0
-        for position, status in each_apart(run_cell, missing, workers):
+        for position, status in each(run_cell, missing):
             cell = missing[position]
             record = read_record(cell, lasting=False)
             if record is None:
@@ -133,8 +135,10 @@ def _tell(outcomes: Sequence[Outcome], told: Sequence[str]) -> None:
         messages.warn(text)
 
 
-def _ended(status: int) -> str:
+def _ended(status: int | str) -> str:
     """What became of a process that left no record."""
+    if isinstance(status, str):
+        return f"the cluster lost it: {status}"
     by = f"by signal {-status}, perhaps for want of memory" if status < 0 else f"with exit status {status}"
     return f"its process ended {by}"
 

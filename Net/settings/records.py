@@ -252,7 +252,8 @@ class Settings:
             "engine",
             engines.ENGINES,
             engines.DEFAULT,
-            "what runs the trials of a search (local is Hyperopt on this machine)",
+            "what runs the trials of a search and the parts of a comparison (local: this machine; ray: a cluster, with "
+            "pip install -r requirements-scale.txt)",
         ),
     )
     workers: int | None = field(

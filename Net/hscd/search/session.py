@@ -19,7 +19,7 @@ from hscd.scenes.domain_shift import statistics
 from hscd.scenes.patches import Patches
 from hscd.search.engines import Engine, Task, best_trial
 from hscd.search.record import Finished, SearchRecord, digest
-from hscd.search.trials import Trials, worker_count
+from hscd.search.trials import Trials
 from hscd.system import messages, storage
 from hscd.system.errors import InputError
 from hscd.system.paths import require_regular
@@ -46,7 +46,7 @@ def run(
         max_evals: number of trials.
         prefix: common prefix of the files of the model, which is saved whenever a better one is found.
         report: CSV file of all trials, written last.
-        engine: runs the trials; with its options.
+        engine: runs the trials.
         workers: trials that run at a time, 1 for those of this process alone; None for what is faster here.
         rescaled: whether the bands are rescaled, which the saved model tells; None where that is not known.
         trained_on: fingerprints of the pairs that the trials learn from, which the saved model tells.
@@ -64,7 +64,7 @@ def run(
     with storage.exclusive(prefix):
         record = SearchRecord(prefix.with_name(f"{name}_search.json"), question, max_evals)
         _tell(record)
-        record.workers = workers or record.workers or worker_count(max_evals, search.pairs)
+        record.workers = workers or record.workers or engine.worker_count(max_evals, search.pairs)
         try:
             trials = _run_trials(search, record, max_evals, _saved_trial(record, prefix), save, engine)
         except KeyboardInterrupt:
@@ -144,7 +144,7 @@ def _run_trials(
             bar.n = len(finished)
             describe()
             rest = max_evals, search.seed, record.workers or 1, on_epoch, on_trial, finished.copy()
-            trials = engine(Task(search, space, *rest))
+            trials = engine.search(Task(search, space, *rest))
             if best_trial(trials).trial_id == saved:
                 return trials
 

@@ -75,6 +75,6 @@ def test_workers_share_the_data(workers):
     told = []
     space = {"x": hp.uniform("x", -1, 1)}
     task = Task(Shared(), space, 2, 0, workers, lambda *epoch: True, lambda entry, model: told.append(entry), {})
-    trials = ENGINES["local"](task)
+    trials = ENGINES["local"]().search(task)
     assert sorted(entry.trial.trial_id for entry in told) == [trial.trial_id for trial in trials] == [0, 1]
     assert [(trial.report["shared"], trial.report["asked"]) for trial in trials] == [(workers == 2, True)] * 2

@@ -1,7 +1,8 @@
-"""Engines that run the trials of a search; one file each.
+"""Engines that run the trials of a search and the runs of a comparison; one file each.
 
-An engine is a function from a `Task` and its options to the trials, in the order of their numbers. It chooses what each
-trial tries, runs the objective wherever it likes, and tells of each trial when it ends:
+An engine is a class; its options are the arguments of its constructor. Its `search` goes from a `Task` to the trials,
+in the order of their numbers. It chooses what each trial tries, runs the objective wherever it likes, and tells of each
+trial when it ends:
 
 - A trial that is in `recorded` is not run again. What others try may depend on what it found, as if it just had.
 - A trial that raises or whose loss is not finite has failed, and the search goes on; `finished` makes it so. One that
@@ -17,9 +18,8 @@ member's module is imported when the configuration is read: it imports Hyperopt 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hscd.records import Trial
@@ -27,6 +27,8 @@ from hscd.registry import Registry
 from hscd.search.record import Finished
 from hscd.search.runners import Outcome, Progress
 from hscd.system.errors import InputError
+from hscd.system.hardware import cores
+from hscd.system.processes import each_apart
 
 if TYPE_CHECKING:
     from hscd.search.trials import Trials
@@ -61,8 +63,45 @@ class Task:
     recorded: Mapping[int, Finished]
 
 
-Engine = Callable[..., list[Trial]]
-ENGINES: Registry[Engine] = Registry("engine", __name__)
+class Engine:
+    """What an engine does unless it says otherwise: all of it on this machine."""
+
+    @staticmethod
+    def require() -> None:
+        """Raise `InputError` if something that it needs is not installed."""
+
+    def question(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What its trials depend on beside the `Task`, for the record of a search: its name and options.
+
+        A search goes on with any engine whose answer is the same.
+        """
+        return {"engine": [name, dict(options)]}
+
+    def worker_count(self, trials: int, pairs: int) -> int:
+        """How many trials at a time make a search of so many trials on so many pixel pairs fastest."""
+        from hscd.search.trials import worker_count
+
+        return worker_count(trials, pairs)
+
+    def on_a_machine(self, workers: int | None) -> int:
+        """How many of the tasks of `each` run on one machine, which share its memory."""
+        return workers or cores()
+
+    def search(self, task: Task) -> list[Trial]:
+        """Run a search, or the rest of one."""
+        raise NotImplementedError
+
+    def each(
+        self, work: Callable[[Any], None], tasks: Sequence[Any], workers: int | None
+    ) -> Iterator[tuple[int, int | str]]:
+        """Do each of some tasks in a process of its own, as `each_apart`; as many at a time as are fastest for None.
+
+        In the place of an exit status there is a text where a task was lost with the machine it ran on.
+        """
+        return each_apart(work, tasks, self.on_a_machine(workers))
+
+
+ENGINES: Registry[type[Engine]] = Registry("engine", __name__)
 
 
 def finished(outcome: Outcome, choice: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[Finished, Any]:
@@ -91,9 +130,9 @@ def finished(outcome: Outcome, choice: Mapping[str, Any], values: Mapping[str, A
 
 
 def chosen(name: str, options: Mapping[str, Any]) -> tuple[Engine, dict[str, Any]]:
-    """An engine with its options, and what the record of a search says of it: nothing of the default one."""
-    said = {} if name == DEFAULT and not options else {"engine": [name, dict(options)]}
-    return partial(ENGINES[name], **options), said
+    """An engine with its options, and what the record of a search says of it."""
+    engine = ENGINES[name](**options)
+    return engine, engine.question(name, options)
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hscd.records import Trial
-from hscd.search.engines import ENGINES, Task, finished
+from hscd.search.engines import DEFAULT, ENGINES, Engine, Task, finished
 from hscd.search.record import Finished
 from hscd.search.runners import InProcess, Runner, WorkerProcesses
 
@@ -14,15 +14,20 @@ from hscd.search.runners import InProcess, Runner, WorkerProcesses
 _SLACK = 2
 
 
-@ENGINES.register("local")
-def local(task: Task) -> list[Trial]:
-    """Run a search, or the rest of one."""
-    rest = task.space, task.max_evals, task.seed, task.on_trial, task.recorded
-    if task.workers == 1:
-        return run(InProcess(task.trials, task.on_epoch), *rest)
-    shared = task.trials.shared()
-    with WorkerProcesses(shared, task.on_epoch, task.workers) as runner:
-        return run(runner, *rest)
+@ENGINES.register(DEFAULT)
+class Local(Engine):
+    """One trial after the other in this process, or several at a time in others."""
+
+    def question(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        return {} if name == DEFAULT else super().question(name, options)
+
+    def search(self, task: Task) -> list[Trial]:
+        rest = task.space, task.max_evals, task.seed, task.on_trial, task.recorded
+        if task.workers == 1:
+            return run(InProcess(task.trials, task.on_epoch), *rest)
+        shared = task.trials.shared()
+        with WorkerProcesses(shared, task.on_epoch, task.workers) as runner:
+            return run(runner, *rest)
 
 
 def run(
