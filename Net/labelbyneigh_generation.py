@@ -21,25 +21,26 @@ FIRST_RADIUS = 2
 def generate(settings: Settings) -> None:
     """Draw the maps from the saved pseudo-labels."""
     section, correct = settings[settings.train_set], Plan(settings).correct
-    largest = settings.options["pseudo_radius"]
-    if largest < FIRST_RADIUS:
+    largest = settings.options.get("pseudo_radius")  # asked for by fine_tuning = 2 alone
+    if largest is None or largest < FIRST_RADIUS:
+        found = "missing" if largest is None else f"found {largest}"
         raise InputError(
-            f"{settings.file}: [settings] pseudo_radius: found {largest}; "
-            f"maps are drawn from radius {FIRST_RADIUS} up to it"
+            f"{settings.file}: [settings] pseudo_radius: {found}; maps are drawn from radius {FIRST_RADIUS} up to it"
         )
+    radii = range(FIRST_RADIUS, largest + 1)
     run_file = settings.stat_path / f"{section.name}_radii_run.json"
     names = pu.saved_pairs(section)
     for name in names:
         require_names([run_file, _picture(settings, name, largest)])
     with (
         recorded("maps by radii", settings, [section.name], run_file) as record,
-        progress(names, desc="maps by neighbourhood", unit="pair") as bar,
+        progress(total=len(names) * len(radii), desc="maps by neighbourhood", unit="map") as bar,
     ):
-        for name in bar:
+        for name in names:
             pseudo = pu.load_pseudo_labels(section, name)
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
             chosen = {}
-            for radius in range(FIRST_RADIUS, largest + 1):
+            for radius in radii:
                 positions, labels = pu.labels_by_neighborhood(pseudo, radius, correct)
                 maps.write_classes(
                     _picture(settings, name, radius),
@@ -47,6 +48,7 @@ def generate(settings: Settings) -> None:
                     unknown="excluded",
                     heading=f"{settings.train_set}, {name}: pseudo-labels by neighbourhood of radius {radius}",
                 )
+                bar.update()
                 chosen[str(radius)] = len(positions)
             record.add_result(name, {"threshold": pseudo["threshold"], "pixels": chosen})
 

@@ -25,9 +25,9 @@ def generate(settings: Settings) -> None:
         require_names([run_file, _picture(settings, name, PERCENTAGES[-1])])
     with (
         recorded("maps by percentages", settings, [section.name], run_file) as record,
-        progress(names, desc="maps by percentage", unit="pair") as bar,
+        progress(total=len(names) * len(PERCENTAGES), desc="maps by percentage", unit="map") as bar,
     ):
-        for name in bar:
+        for name in names:
             pseudo = pu.load_pseudo_labels(section, name)
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
             chosen = {}
@@ -39,6 +39,7 @@ def generate(settings: Settings) -> None:
                     unknown="excluded",
                     heading=f"{settings.train_set}, {name}: the best {percentage} % of the pseudo-labels",
                 )
+                bar.update()
                 chosen[str(percentage)] = len(positions)
             record.add_result(name, {"threshold": pseudo["threshold"], "pixels": chosen})
 

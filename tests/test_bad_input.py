@@ -426,6 +426,8 @@ def test_maps_by_neighbourhood_need_a_radius_of_two(workspace: Workspace) -> Non
     assert workspace.call("predutils").returncode == 0
     line = workspace.fails("labelbyneigh_generation", "settings.pseudo_radius=1")
     expect(line, "net.conf", "[settings] pseudo_radius", "found 1")
+    workspace.text = workspace.text.replace("pseudo_radius = 3", "")
+    expect(workspace.fails("labelbyneigh_generation"), "net.conf", "[settings] pseudo_radius: missing", "from radius 2")
 
 
 # --- output ----------------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def open_pair(
         unknown_label: for pixels without ground truth.
         bands: bands to use, as the key of net.conf: "1-50, 60", "430-900 nm" or "common"; None for all.
         bad_bands: bands not to use, "file, water" for example.
-        nodata: value of pixels without data; None for what the files declare.
+        nodata: value of pixels without data, also NaN; None for what the files declare.
         scale: factor of the values; None for what the files declare.
         variable: name of the array, in files that hold several.
         rescale: scale each band to [0, 1] by its least and greatest value in both images, as a network expects that

@@ -252,6 +252,9 @@ def _options(
             )
         parsed = _parsed(text, name, value, known[name].parse, known[name].allowed)
         found[name] = base.file.resolve().parent / parsed if isinstance(parsed, Path) else parsed
+    for name, value in found.items():
+        if value is ...:
+            raise InputError(f"method {text!r}: {name}: missing; expected {known[name].allowed}")
     return found
 
 

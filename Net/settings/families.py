@@ -27,17 +27,15 @@ class Family:
     Attributes:
         key: the key of [settings] that chooses it; those of the options come after it.
         registry: the methods.
-        all_needed: options without a default have to be given whichever is chosen.
     """
 
     key: str
     registry: Registry[Any]
-    all_needed: bool = False
 
 
 FAMILIES = (
     Family("distance", HEADS),
-    Family("fine_tuning", SELECTIONS, all_needed=True),  # the labelby scripts select whatever fine_tuning says
+    Family("fine_tuning", SELECTIONS),
     Family("normalisation", NORMALISATIONS),
     Family("detector", DETECTORS),
     Family("threshold", THRESHOLDS),
@@ -74,10 +72,12 @@ def is_needed(name: str, families: tuple[Family, ...], general: Mapping[str, Any
         for member in family.registry
         if name in names(family.registry.options(member))
     ]
-    return not having or any(family.all_needed or _chosen(family, general) == member for family, member in having)
+    return not having or any(_chosen(family, general) == member for family, member in having)
 
 
 def _chosen(family: Family, general: Mapping[str, Any]) -> Any:
     if family.key == "detector":
         return general.get("detector") or general.get("distance")
+    if family.key == "fine_tuning":
+        return next((name for name in SELECTIONS if SELECTIONS[name].code == general.get(family.key)), None)
     return general.get(family.key)

@@ -170,3 +170,7 @@ def test_a_model_can_be_fine_tuned_on_pseudo_labels(base):
         with pytest.raises(InputError) as caught:
             methods_of([f"MINE:{end}"], base)
         assert said in str(caught.value)
+    without = replace(base, options={key: value for key, value in base.options.items() if key != "pseudo_percentage"})
+    with pytest.raises(InputError, match=r"pseudo_percentage: missing; expected a number in \]0, 1\]"):
+        methods_of(["MINE:pseudo_labels=ED:fine_tuning=1"], without)
+    assert methods_of([text], without) == [method]

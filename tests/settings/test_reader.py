@@ -130,6 +130,8 @@ REFUSED: dict[str, list[str]] = {
     "schedule": ["", "Cosine", "cosine,"],
     "max_evals": ["", "0", "-1", "2.5", "many"],
 }
+# Those that one fine-tuning alone asks for, and its code.
+OF_TUNING = {"pseudo_percentage": 1, "pseudo_radius": 2}
 # Those of how models learn, by the names of the fields that they fill.
 LEARNING = vars(LearningSettings())
 # Those of what a test explains, by the names of the fields that they fill.
@@ -472,6 +474,12 @@ def test_a_key_left_out_is_an_error_or_takes_its_default(file: Path, section: st
         for other in ("imgAPath", "imgBPath", "labelPath"):
             listed = edit(listed, section, other, None)
         file.write_text(edit(listed, section, "pairs", "a.csv"), encoding="utf-8")
+    if key in OF_TUNING:
+        used = OF_TUNING[key]
+        assert all(
+            key not in read_settings(file, [f"settings.fine_tuning={code}"]).options for code in {-1, 0, 3 - used}
+        )
+        file.write_text(edit(file.read_text(encoding="utf-8"), section, "fine_tuning", str(used)), encoding="utf-8")
     if key in DEFAULTS:
         default = file.parent / DEFAULTS[key] if key.endswith("_path") else DEFAULTS[key]
         assert value_of(read_settings(file), section, key) == default

@@ -39,6 +39,6 @@ SELECTIONS.add(
         "pseudo_radius",
         lambda text: parsing.integer(text, 1),
         "an integer >= 1",
-        help="neighbourhood radius, the centre counted (3 is 5 × 5) (fine_tuning = 2)",
+        help="neighbourhood radius, the centre counted (3 is 5 × 5); needed with fine_tuning = 2",
     ),
 )

@@ -73,7 +73,7 @@ SELECTIONS.add(
         "pseudo_percentage",
         _share,
         "a number in ]0, 1]",
-        help="share of each class's pseudo-labels to keep (fine_tuning = 1)",
+        help="share of each class's pseudo-labels to keep; needed with fine_tuning = 1",
     ),
     Option(
         "pseudo_percentage_unchanged",
