@@ -1,9 +1,10 @@
 # make run: the demo, from images to maps.  make test: lint, types and tests.  make bench: the figures of docs/speed.md.
-# make test-slow: the tests that kill commands and damage files, apart since they take two minutes of a core.
+# make test-slow: the tests that kill commands, damage files and run the notebook that trains, apart since they take two minutes of a core.
 # make test-numeric: those of the tests whose numbers depend on the processor's kernels; .ci/run runs them on several.
 # make cases: the situations of ../shared/cases, if they are there.
 # make soak: 200 kills and 34,000 damaged files, half an hour.
 # make docs: README.md and docs/ as a site, into site/.
+# make notebooks: runs the notebooks of docs/notebooks anew, a few minutes.
 # make tables: the keys in docs/keys.md and net.conf, as the code has them.
 # make lock: the exact versions of a fresh environment, into requirements.lock.
 # make scale: Ray, for `engine = ray`.
@@ -11,6 +12,7 @@
 PYTHON ?= python3
 VENV := .venv
 DOCS := .venv-docs
+JUPYTER := .venv-notebooks
 INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(VENV)/bin/python $(INSTALL)
 # Of requires-python in pyproject.toml; any Python understands it.
@@ -26,9 +28,9 @@ PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --di
 NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/demo/test_demo.py hscd/explanation \
 	hscd/heads/test_distances.py hscd/heads/test_tensor_angles.py hscd/learn hscd/scenes/test_scaling.py test_fine_tuning.py \
 	test_large_scene.py test_masked_pixels.py hscd/losses hscd/thresholds/test_empirical_null.py test_resuming.py test_siamese.py)
-SLOW := tests/test_soak.py tests/test_fuzz.py
+SLOW := tests/test_soak.py tests/test_fuzz.py tests/test_transfer_notebook.py
 
-.PHONY: run test test-slow test-numeric cases bench soak lint format tables docs lock scale clean
+.PHONY: run test test-slow test-numeric cases bench soak lint format tables docs notebooks lock scale clean
 
 run: $(VENV)/.run
 	$(VENV)/bin/python Net/run_demo.py
@@ -66,6 +68,10 @@ tables: $(VENV)/.run
 docs: $(DOCS)/.docs
 	$(DOCS)/bin/mkdocs build --quiet --strict
 
+notebooks: $(JUPYTER)/.notebooks
+	cd docs/notebooks && PYTHONPATH=$(abspath Net) TF_CPP_MIN_LOG_LEVEL=3 $(abspath $(JUPYTER))/bin/jupyter nbconvert \
+		--to notebook --execute --inplace --ExecutePreprocessor.record_timing=False *.ipynb
+
 lock:
 	@$(PYTHON) -c '$(CHECK)'
 	$(PYTHON) -m venv --clear .venv-lock
@@ -96,5 +102,13 @@ $(DOCS)/.docs: requirements-docs.txt
 	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
 	touch $@
 
+# Jupyter stays out of the program's environment, whose packages are seen from here.
+$(JUPYTER)/.notebooks: requirements-notebooks.txt $(VENV)/.run
+	$(PYTHON) -m venv $(JUPYTER)
+	$(JUPYTER)/bin/python $(INSTALL) -r requirements-notebooks.txt
+	$(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> `$(JUPYTER)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/program.pth
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(DOCS) .venv-lock build Net/*.egg-info *.egg-info site Net/data/demo_a Net/data/demo_b .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DOCS) $(JUPYTER) .venv-lock build Net/*.egg-info *.egg-info site Net/data/demo_a Net/data/demo_b .pytest_cache .mypy_cache .ruff_cache
