@@ -20,7 +20,7 @@ from pair_finding import require_apart
 from settings import Settings, read_settings
 from settings.tables import short_lines
 
-_DEFAULT = "net.conf beside this script" if config.WORK_PATH == config.NET_PATH else "net.conf in the current folder"
+_DEFAULT = "net.conf in the current folder" if config.INSTALLED else "net.conf beside this script"
 
 
 def run(

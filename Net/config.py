@@ -15,8 +15,10 @@ from hscd.labels import UNKNOWN as UNKNOWN
 # --- places ----------------------------------------------------------------------------------------------------------
 
 NET_PATH = Path(__file__).resolve().parent
-# Where net.conf and all that is made lie: here, or in the current folder if the program is installed as a package.
-WORK_PATH = NET_PATH if NET_PATH.name != "_program" else Path.cwd()
+# Whether the program is installed as a package, so that its scripts are the commands of `hscd`.
+INSTALLED = NET_PATH.name == "_program"
+# Where net.conf and all that is made lie: here, or in the current folder.
+WORK_PATH = Path.cwd() if INSTALLED else NET_PATH
 # The configuration file where no other is given.
 DATA_CONFIG_PATH = WORK_PATH / "net.conf"
 # Where the demo data is made.

@@ -22,7 +22,12 @@ def run(arguments: Sequence[str] | None) -> None:
     )
     parser.add_argument("before", type=Path, help="image, .SAFE folder or folder of bands of the earlier date")
     parser.add_argument("after", type=Path, help="the same of the later date")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="label map to judge by (with changedLabel, …)")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="label map to judge by; --set changedLabel=VALUE and unchangedLabel=VALUE say what its values mean",
+    )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="results (default: BEFORE_AFTER_change here)")
     parser.add_argument(
         "--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help="a setting; repeatable"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import config
 from commandline import run
 from hscd.corrections.spatial import spatial_correction
 from hscd.detectors.spectral import pixel_distances
@@ -44,6 +45,10 @@ __all__ = [
     "pseudo_labels",
     "spatial_correction",
 ]
+
+
+# What makes pseudo-labels, in messages.
+_COMMAND = "hscd pseudo-labels" if config.INSTALLED else "python predutils.py"
 
 
 def pseudo_labels(
@@ -96,9 +101,7 @@ def load_pseudo_labels(section: DataSet, pair_name: str, shape: tuple[int, int] 
     """
     file = pseudo_file(section, pair_name)
     if not require_regular(file).is_file():
-        raise InputError(
-            f"{file}: no such file; make it with `python predutils.py --set 'settings.train_set={section.name}'`"
-        )
+        raise InputError(f"{file}: no such file; make it with `{_COMMAND} --set 'settings.train_set={section.name}'`")
     content = storage.read_pickle(file)
     try:
         rows, columns = (int(length) for length in content["shape"])
@@ -127,7 +130,7 @@ def load_pseudo_labels(section: DataSet, pair_name: str, shape: tuple[int, int] 
     if shape is not None and loaded["shape"] != tuple(shape):
         raise InputError(
             f"{file}: made for an image of shape {loaded['shape']}, the pair has {tuple(shape)}; "
-            f"run `python predutils.py --set 'settings.train_set={section.name}'` again"
+            f"run `{_COMMAND} --set 'settings.train_set={section.name}'` again"
         )
     return loaded
 
@@ -146,7 +149,7 @@ def saved_pairs(section: DataSet) -> list[str]:
     if not names:
         raise InputError(
             f"{section.pseudo_path}: no pseudo-labels; make them with "
-            f"`python predutils.py --set 'settings.train_set={section.name}'`"
+            f"`{_COMMAND} --set 'settings.train_set={section.name}'`"
         )
     return names
 

@@ -116,8 +116,10 @@ def test_a_command_runs_its_script(name: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(script, "main", lambda words: got.append((sys.argv[0], words)) or 3)
     monkeypatch.setattr(sys, "argv", ["console.py"])
     assert console.main([name, "--quiet", "x"]) == 3
-    forced = {"train": ["--set", "settings.training=True"], "test": ["--set", "settings.training=False"]}
-    assert got == [(f"hscd {name}", ["--quiet", "x", *forced.get(name, [])])]
+    # Only a training asks for the search of the distance, which pseudo-labels may take another one for.
+    forced = dict.fromkeys(("test", "pseudo-labels", "by-percentage", "by-neighborhood"), False) | {"train": True}
+    words = ["--set", f"settings.training={forced[name]}"] if name in forced else []
+    assert got == [(f"hscd {name}", ["--quiet", "x", *words])]
 
 
 def test_no_command_is_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,7 +108,10 @@ class Registry(Mapping[str, T], Generic[T]):
         return {name: every[name] for name in sorted(every)}
 
     def __getitem__(self, name: str) -> T:
-        return self._all()[name]
+        try:
+            return self._all()[name]
+        except KeyError:
+            raise KeyError(f"no {self.family} {name!r}; known: {', '.join(self._all())}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+import config
 from hscd.evaluation import sampling, stratified
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
 from hscd.readers import label_map_of, name_of, open_label_map
@@ -158,7 +159,7 @@ def _tell(change_map: ChangeMap, points: np.ndarray, design: Design) -> tables.R
         f"{design.accuracies[UNCHANGED]:g}: overall accuracy to ± {margin:.3f}, area of change to ± "
         f"{tables.area(margin * total, unit)} (95 % interval; the map has {tables.area(share * total, unit)})\n"
         f"label them in a GIS: {gis.CLASS} = 1 where it really changed, 0 where not, without a look at the map; then "
-        "python sample.py --labelled FILE"
+        f"{'hscd sample' if config.INSTALLED else 'python sample.py'} --labelled FILE"
     )
     if margin > share > 0:
         messages.warn(

@@ -93,7 +93,7 @@ def _parse(file: Path) -> configparser.ConfigParser:
         text = require_regular(file).read_text(encoding="utf-8-sig")
         parser.read_string(text)
     except OSError as error:
-        remedy = "" if file.exists() or config.WORK_PATH == config.NET_PATH else "; `hscd init` writes one"
+        remedy = "; `hscd init` writes one" if config.INSTALLED and not file.exists() else ""
         raise InputError(f"{file}: cannot be read: {error.strerror}{remedy}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: not a text file in UTF-8: {error.reason}") from error

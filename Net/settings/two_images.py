@@ -10,7 +10,7 @@ from pathlib import Path
 from hscd.system.errors import InputError
 from settings.explaining import ExplainSettings
 from settings.families import names, options_after
-from settings.keys import data_set_keys, fields_of, settings_keys
+from settings.keys import LABEL_KEYS, data_set_keys, fields_of, settings_keys
 from settings.learning import LearningSettings
 from settings.reader import parser_settings
 from settings.records import SETTINGS_SECTION, Settings
@@ -62,4 +62,9 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
             known = ", ".join(name for name in places if name not in left_out)
             raise InputError(f"--set {override}: expected KEY=VALUE with one of the keys {known}")
         parser[section][key.strip()] = value.strip()
+    if labels is not None and not all(key in parser[_NAME] for key in LABEL_KEYS[:2]):
+        raise InputError(
+            f"--labels {labels}: which of its values mean changed and unchanged is missing; for example "
+            "--set changedLabel=1 --set unchangedLabel=2"
+        )
     return replace(parser_settings(parser, "command line"), overrides=overrides)

@@ -35,6 +35,16 @@ def test_a_key_of_networks_or_of_the_command_itself_is_refused(tmp_path, monkeyp
     assert f", {key}" not in str(caught.value)
 
 
+def test_labels_need_the_values_of_both_classes(tmp_path):
+    images = (tmp_path / "a", tmp_path / "b", tmp_path / "labels.tif", tmp_path / "out")
+    with pytest.raises(
+        InputError, match=r"labels\.tif: which of its values .* --set changedLabel=1 --set unchangedLabel=2"
+    ):
+        settings_for(*images, ["changedLabel=2"])
+    both = settings_for(*images, ["changedlabel=2", "unchangedLabel=1"])["images"]
+    assert (both.changed_label, both.unchanged_label) == ((2,), (1,))
+
+
 def test_an_option_of_a_method_is_a_key(tmp_path):
     found = settings_for(tmp_path / "a", tmp_path / "b", None, tmp_path / "out", ["pca_variance=0.5"])
     assert found.options["pca_variance"] == 0.5

@@ -164,6 +164,6 @@ def require(file: Path) -> None:
     """Raise `InputError`, which says what to do, where a file of a model is missing."""
     if not file.is_file():
         raise InputError(
-            f"{file}: no such file; train the model with `python main.py` and training = True, "
+            f"{file}: no such file; train the model (`python main.py` with training = True, or `hscd train`), "
             "or set model_name to a saved one"
         )

@@ -41,8 +41,8 @@ def labels_by_agreement(pseudo_dict: PseudoLabels, share: float) -> Selected:
     if "votes" not in pseudo_dict:
         raise InputError(
             "fine_tuning = 3 needs pseudo-labels of an ensemble, these have one member; set ensemble, with "
-            "ensemble_bands if the detector does not depend on the seed, or ensemble_detectors, and run "
-            "`python predutils.py` again"
+            "ensemble_bands if the detector does not depend on the seed, or ensemble_detectors, and "
+            "make the pseudo-labels again"
         )
     labels = classify(np.ravel(pseudo_dict["distances"]), pseudo_dict["threshold"])
     changed = np.ravel(pseudo_dict["votes"])
