@@ -29,6 +29,7 @@ from hscd.system import storage
 from hscd.system.errors import InputError
 from hscd.system.messages import progress
 from hscd.system.paths import require_names, require_regular
+from hscd.system.progress import TRAININGS, ItemsLeft
 from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
 from pipeline import kinds, objects, pages, report
@@ -188,6 +189,8 @@ def generate(settings: Settings) -> None:
             record.add_result(scene.name, figures | kinds.report(settings, plan, section, scene, result, results.kinds))
 
 
+# Seconds that a member is expected to take to be fitted, and for each pixel, until a pair is done.
+_FIT, _SCORE = 1, 7e-6
 # A scene, its scores, their threshold, the votes of an ensemble, and the channels that a detector alone looked at.
 _Made = tuple[Scene, ScoreMap, Cut, np.ndarray | None, np.ndarray | None]
 
@@ -195,23 +198,30 @@ _Made = tuple[Scene, ScoreMap, Cut, np.ndarray | None, np.ndarray | None]
 def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[_Made]:
     """Scores of all scenes, and their thresholds; of ensembles also the members' votes, of a network channels."""
     found: list[_Made] = []
-    with progress(scenes, desc="pseudo-labels", unit="pair") as bar:
-        for given in bar:
-            where = f"[{section_name}] {given.name}"
-            try:
-                scene = plan.normalised(given)
-                if len(plan.members) > 1:
-                    ensemble = ensembled(plan, scene, where)
-                    found.append((scene, ensemble.score_map, ensemble.cut, ensemble.sums.votes, None))
-                    continue
-                detector = plan.detector(plan.members[0][0])
-                score_map = plan.score(detector, scene)
-                cut = plan.cut(score_map, scene, where)
-            except InputError as error:
-                raise InputError(f"{where}: {error}") from error
-            plan.doubt(detector, score_map, cut, scene, where)
-            found.append((scene, score_map, cut, None, plan.channels(detector, scene)))
+    left = ItemsLeft([len(plan.members) * (_FIT + _SCORE * scene.truth.size) for scene in scenes])
+    with progress(total=len(scenes), desc="pseudo-labels", unit=str(left), bar_format=TRAININGS) as bar:
+        for scene in scenes:
+            found.append(_cut_scene(plan, scene, f"[{section_name}] {scene.name}"))
+            left.end()
+            bar.unit = str(left)
+            bar.update()
     return found
+
+
+def _cut_scene(plan: Plan, scene: Scene, where: str) -> _Made:
+    """One of `_cut_scenes`."""
+    try:
+        scene = plan.normalised(scene)
+        if len(plan.members) > 1:
+            ensemble = ensembled(plan, scene, where)
+            return scene, ensemble.score_map, ensemble.cut, ensemble.sums.votes, None
+        detector = plan.detector(plan.members[0][0])
+        score_map = plan.score(detector, scene)
+        cut = plan.cut(score_map, scene, where)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    plan.doubt(detector, score_map, cut, scene, where)
+    return scene, score_map, cut, None, plan.channels(detector, scene)
 
 
 def report_pseudo_labels(settings: Settings, scene: Scene, result: MapResult) -> Row:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -79,7 +79,39 @@ class Whole:
         return self._shown
 
 
-# Bars of tqdm whose unit is what `TrainingsLeft` says: of several trainings, and of the epochs of one.
+class ItemsLeft:
+    """How long some things that come one after the other are going to take, before the first is done as well.
+
+    Args:
+        expected: seconds that each is expected to take, in their order; what those that are done took corrects it.
+        clock: gives seconds.
+    """
+
+    def __init__(self, expected: Sequence[float], clock: Callable[[], float] = time.monotonic) -> None:
+        self._expected, self._clock, self._started = list(expected), clock, clock()
+        self._done, self._taken = 0, 0.0
+
+    def end(self) -> None:
+        """The next one is done."""
+        self._done, self._taken = self._done + 1, self._clock() - self._started
+
+    @property
+    def seconds(self) -> float:
+        """Seconds to the end of all, as far as that can be told."""
+        pace = self._taken / sum(self._expected[: self._done]) if self._done else 1
+        return pace * sum(self._expected[self._done :])
+
+    def __str__(self) -> str:
+        return _about(self.seconds)
+
+
+def _about(seconds: float) -> str:
+    from tqdm import tqdm
+
+    return f"about {tqdm.format_interval(round(seconds))} left"
+
+
+# Bars of tqdm whose unit is what `TrainingsLeft` or `ItemsLeft` says: of several trainings, and of the epochs of one.
 TRAININGS = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}, {unit}{postfix}]"
 EPOCHS = "{desc}: epoch {n_fmt} [{elapsed}, {unit}{postfix}]"
 # Until trainings tell what they take: seconds of an epoch a pair of pixels, and epochs until one stops early.
@@ -123,9 +155,7 @@ class TrainingsLeft:
         return epoch * max(sum(left) / self._at_once, *left, 0)
 
     def __str__(self) -> str:
-        from tqdm import tqdm
-
-        return f"about {tqdm.format_interval(round(self.seconds))} left"
+        return _about(self.seconds)
 
 
 class Inside:

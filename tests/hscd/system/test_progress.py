@@ -78,6 +78,20 @@ def test_trainings_are_expected_to_take_what_others_took(clock):
     assert left.seconds == 0
 
 
+def test_items_are_expected_to_take_as_much_longer_as_those_before(clock):
+    left = progress.ItemsLeft([2, 4, 6], clock)
+    assert str(left) == "about 00:12 left"
+    clock.now += 5  # 2.5 times what was expected, so (4 + 6) · 2.5 = 25
+    assert left.seconds == 12
+    left.end()
+    assert left.seconds == 25
+    clock.now += 4  # 9 s for 6: 6 · 1.5 = 9
+    left.end()
+    assert left.seconds == 9
+    left.end()
+    assert left.seconds == 0
+
+
 def test_a_new_part_ends_those_before(whole, clock):
     clock.now += 1
     whole.begin("scoring")
