@@ -249,13 +249,11 @@ class Settings:
     engine: str = field(
         default=engines.DEFAULT,
         metadata=member(
-            "engine",
-            engines.ENGINES,
-            engines.DEFAULT,
+            "engine", engines.ENGINES, engines.DEFAULT,
             "what runs the trials of a search and the parts of a comparison (local: this machine; ray: a cluster, with "
             "pip install -r requirements-scale.txt)",
         ),
-    )
+    )  # fmt: skip
     workers: int | None = field(
         metadata=key(
             "workers", lambda text: parsing.integer(text, 1), "an integer >= 1", None,
