@@ -31,6 +31,7 @@ def keep(settings: Settings, record: RunRecord, scene: Scene, shown: Shown, path
         shown: its maps.
         path: the file, JSON.
     """
+    path.unlink(missing_ok=True)  # of an earlier run
     if not settings.report:
         return
     from hscd.reports.page.view import view
@@ -49,9 +50,17 @@ def add(path: Path) -> None:
     """
     from hscd.reports.page.found import read_run, read_runs
 
+    remove(path)
     with _no_failure(path.with_name(INDEX)):
         _write_page(read_run(path))
         _write_index(path.parent, *read_runs(path.parent))
+
+
+def remove(path: Path) -> None:
+    """Remove the page of an earlier run, whose record was at this path: it would show what is no longer there."""
+    from hscd.reports.page.found import page_of
+
+    page_of(path).unlink(missing_ok=True)
 
 
 def rebuild(folder: Path) -> list[Run]:
@@ -67,7 +76,8 @@ def rebuild(folder: Path) -> list[Run]:
                 _write_page(run)
     for place in {folder, *(run.path.parent for run in runs)}:
         inside = [run for run in runs if run.path.is_relative_to(place)]
-        _write_index(place, inside, problems if place == folder else [])
+        with _no_failure(place / INDEX):
+            _write_index(place, inside, problems if place == folder else [])
     return runs
 
 

@@ -154,8 +154,11 @@ def write(
 def heading(what: str, labels: np.ndarray, counts: Confusion) -> str:
     """Above a change map: what it is of, and in a second line how much changed and how right that is."""
     told = f"{100 * changed_share(labels):.1f} % changed"
-    if counts.total:
-        told += f"; against the labels kappa {counts.kappa:.3f}, F1 {counts.f1:.3f}"
+    known = [
+        f"{name} {value:.3f}" for name, value in (("kappa", counts.kappa), ("F1", counts.f1)) if np.isfinite(value)
+    ]
+    if counts.total and known:
+        told += f"; against the labels {', '.join(known)}"
     return f"{what}\n{told}"
 
 

@@ -131,8 +131,8 @@ def recorded(
     with collected() as warnings:
         yield record
     record.write(path, warnings)
-    if isinstance(settings, Settings) and settings.report:
-        pages.add(path)
+    if isinstance(settings, Settings):
+        (pages.add if settings.report else pages.remove)(path)
 
 
 def _resolved(settings: Settings | Mapping[str, Any], data_sets: Sequence[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from hscd.reports.page.render import SERVED
 from hscd.system import messages
@@ -60,13 +61,12 @@ def _handler(folder: Path) -> type[SimpleHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             # A page elsewhere may have its name lead here, and must not read what is here.
-            if self.headers.get("Host", "").rpartition(":")[0] not in (_HOST, "localhost"):
+            if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in (_HOST, "localhost"):
                 self.send_error(HTTPStatus.FORBIDDEN)
                 return
-            path = Path(self.translate_path(self.path))
-            if self.path in ("", "/"):
-                path = folder / pages.INDEX
-            inside = path.resolve().is_relative_to(folder.resolve())
+            asked = urlsplit(self.path).path
+            path = folder / pages.INDEX if asked in ("", "/") else Path(self.translate_path(asked))
+            inside = "\0" not in str(path) and path.resolve().is_relative_to(folder.resolve())
             if not inside or path.suffix != ".html" or not path.is_file():
                 self.send_error(HTTPStatus.NOT_FOUND)
                 return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from hscd.records import Grid
 
@@ -16,7 +18,7 @@ _RADIUS = 6_371_008.8
 # The longest part of the width that a scale bar takes, and what its length is, times a power of ten.
 _LONGEST, _STEPS = 0.3, (5, 2, 1)
 _INK = "0.25"
-# A row of pixels along which the scale changes by more has no scale bar.
+# A map in which the width of a pixel changes by more has no scale bar.
 _SAME_SCALE = 0.02
 
 
@@ -35,7 +37,8 @@ class Furniture(NamedTuple):
             return None
         most = _LONGEST * columns * self.metres
         power = 10.0 ** math.floor(math.log10(most))
-        length = next(step * power for step in _STEPS if step * power <= most)
+        # The logarithm of what is nearly a power of ten may round to that of the power.
+        length = next((step * power for step in _STEPS if step * power <= most), 0.5 * power)
         told = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
         return length / self.metres, told
 
@@ -56,26 +59,38 @@ def of_grid(path: Path, grid: Grid, shape: tuple[int, ...]) -> Furniture | None:
     crs = crs_of(path, grid)
     if crs is None or not (crs.is_projected or crs.is_geographic):
         return None
-    a, b, _, d, e, f = grid.transform
-    unit = crs.units_factor[1]  # in metres, or radians
-    # What one column and one row are on the ground, (east, north), in the middle of the map.
-    middle = d * shape[1] / 2 + e * shape[0] / 2 + f
-    east = 1.0 if crs.is_projected else math.cos(min(abs(middle * unit), math.pi / 2))
-    per_unit = unit * (1.0 if crs.is_projected else _RADIUS)
-    metres = per_unit * math.hypot(a * east, d)
-    determinant = a * e * east - b * d * east
-    if not determinant or not metres:
+    rows, columns = shape[:2]
+    down, right = np.array([(row, column) for row in (0, rows / 2, rows) for column in (0, columns / 2, columns)]).T
+    try:
+        east, north = _steps(grid, crs, down, right)
+    except Exception:  # whatever GDAL says: the map is none of places on the Earth
         return None
-    # The step (column, row) that goes north and not east; on the page rows run downwards.
-    column, row = -b * east / determinant, a * east / determinant
+    widths = np.hypot(east[0], north[0])
+    middle = len(widths) // 2
+    # The step (column, row) in the middle that goes north and not east; on the page rows run downwards.
+    determinant = east[0, middle] * north[1, middle] - east[1, middle] * north[0, middle]
+    if not (np.isfinite(widths).all() and np.isfinite(determinant) and determinant and widths.all()):
+        return None
+    column, row = -east[1, middle] / determinant, east[0, middle] / determinant
     size = math.hypot(column, row)
-    north = (column / size, -row / size)
-    if not crs.is_projected:
-        edges = [f + e * at for at in (0, shape[0])]
-        scales = [math.cos(min(abs(edge * unit), math.pi / 2)) for edge in edges]
-        if max(scales) - min(scales) > _SAME_SCALE * max(scales):
-            return Furniture(None, north)
-    return Furniture(metres, north)
+    same = widths.max() - widths.min() <= _SAME_SCALE * widths.max()
+    return Furniture(float(widths[middle]) if same else None, (float(column / size), float(-row / size)))
+
+
+def _steps(grid: Grid, crs: Any, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Metres to the east and to the north, (2, places) each, that one column and one row are on the ground."""
+    from rasterio.warp import transform
+
+    a, b, c, d, e, f = grid.transform
+    found = []
+    for down, right in ((0, 0), (0, 1), (1, 0)):
+        x, y = a * (columns + right) + b * (rows + down) + c, d * (columns + right) + e * (rows + down) + f
+        found.append(np.radians(transform(crs, "EPSG:4326", x.tolist(), y.tolist())))
+    start, *ends = found
+    apart = np.stack([end - start for end in ends])
+    # Across the date line the longitude jumps by a turn.
+    apart[:, 0] = (apart[:, 0] + np.pi) % (2 * np.pi) - np.pi
+    return _RADIUS * apart[:, 0] * np.cos(start[1]), _RADIUS * apart[:, 1]
 
 
 def draw(axes: Axes, furniture: Furniture, columns: int, drawn: int) -> None:

@@ -91,8 +91,10 @@ def _require_answer(address: str) -> None:
 
 def _python_path() -> str:
     """Where the workers find this program, beside what the user's own PYTHONPATH names."""
-    own = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])
+    library = Path(__file__).resolve().parents[1]
+    # An installed program lies in a folder of its own (`hscd/__main__.py`).
+    own = [str(library.parent), *(str(place) for place in [library / "_program"] if place.is_dir())]
+    return os.pathsep.join([*own, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def each_on_cluster(

@@ -10,17 +10,31 @@ from hscd.records import PIXEL_GRID, Grid
 from hscd.reports.furniture import Furniture, of_grid
 
 SHAPE = (100, 200)
-UTM, FEET, DEGREES = (CRS.from_epsg(code).to_wkt() for code in (32651, 2263, 4326))
+UTM, FEET, DEGREES, MERCATOR, POLAR = (CRS.from_epsg(code).to_wkt() for code in (32651, 2263, 4326, 3857, 3031))
 
 
 def beside(crs, *transform):
     return of_grid(Path("map.png"), Grid(transform, crs), SHAPE)
 
 
-def test_pixels_of_a_projected_grid_are_as_wide_as_it_says():
-    assert beside(UTM, 10, 0, 5e5, 0, -10, 4e6) == Furniture(10.0, (0.0, 1.0))
+# Within half a per cent: the projection's scale, and a sphere in place of the ellipsoid.
+def test_pixels_of_a_projected_grid_are_about_as_wide_as_it_says():
+    found = beside(UTM, 10, 0, 5e5, 0, -10, 4e6)
+    assert found.metres == pytest.approx(10, rel=5e-3)
+    assert found.north == pytest.approx((0, 1), abs=1e-3)
     # 10 US survey feet of 1200/3937 m.
-    assert beside(FEET, 10, 0, 5e5, 0, -10, 4e6).metres == pytest.approx(12000 / 3937)
+    assert beside(FEET, 10, 0, 1e6, 0, -10, 2e5).metres == pytest.approx(12000 / 3937, rel=5e-3)
+
+
+# At 60° north Mercator's metres are twice as long as those on the ground.
+def test_metres_of_mercator_are_not_those_on_the_ground():
+    assert beside(MERCATOR, 10, 0, 0, 0, -10, 8_399_738).metres == pytest.approx(5, rel=5e-3)
+
+
+# Around the south pole, below it on the page, north is down; above it, up.
+@pytest.mark.parametrize(("y", "up"), [(-1.5e6, -1), (1.5e6, 1)])
+def test_north_of_a_polar_grid(y, up):
+    assert beside(POLAR, 10, 0, -1000, 0, -10, y).north == pytest.approx((0, up), abs=1e-3)
 
 
 # Turned by 30° to the right on the ground, columns run to the south-east: north is 30° to the left on the page, and the
@@ -29,21 +43,22 @@ def test_pixels_of_a_projected_grid_are_as_wide_as_it_says():
 def test_north_of_a_turned_grid(turn):
     c, s = 10 * math.cos(turn), 10 * math.sin(turn)
     found = beside(UTM, c, s, 5e5, s, -c, 4e6)
-    assert found.metres == pytest.approx(10)
-    assert found.north == pytest.approx((math.sin(turn), math.cos(turn)))
+    assert found.metres == pytest.approx(10, rel=5e-3)
+    assert found.north == pytest.approx((math.sin(turn), math.cos(turn)), abs=1e-3)
 
 
 # 1e-4° of 60° north are 1e-4 · 111,195 m · cos 60°; the middle of the map is half a hundredth of a degree south of it.
 def test_pixels_of_degrees():
     found = beside(DEGREES, 1e-4, 0, 10, 0, -1e-4, 60)
     assert found.metres == pytest.approx(11.1195 / 2, rel=1e-3)
-    assert found.north == (0.0, 1.0)
+    assert found.north == pytest.approx((0, 1))
 
 
 # Ten degrees of latitude: cos 60° to cos 50°.
 def test_a_map_whose_scale_changes_has_no_bar():
     found = beside(DEGREES, 0.1, 0, 10, 0, -0.1, 60)
-    assert found == Furniture(None, (0.0, 1.0))
+    assert found.metres is None
+    assert found.north == pytest.approx((0, 1))
     assert found.bar(200) is None
 
 
@@ -52,7 +67,10 @@ def test_nothing_is_known_of_a_grid_without_coordinate_system():
 
 
 # At most 0.3 of the width: 600 m of 2 km, 90 m of 300 m, 3 km of 10 km.
-@pytest.mark.parametrize(("metres", "bar"), [(10.0, (50.0, "500 m")), (1.5, (100 / 3, "50 m")), (50.0, (40.0, "2 km"))])
+@pytest.mark.parametrize(
+    ("metres", "bar"),
+    [(10.0, (50.0, "500 m")), (1.5, (100 / 3, "50 m")), (50.0, (40.0, "2 km")), (1 / 60, (30.0, "0.5 m"))],
+)
 def test_length_of_a_scale_bar(metres, bar):
     found = Furniture(metres, (0.0, 1.0)).bar(200)
     assert found == (pytest.approx(bar[0]), bar[1])

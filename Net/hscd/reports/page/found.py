@@ -32,7 +32,7 @@ class Run:
     @property
     def page(self) -> Path:
         """The file of its page."""
-        return self.path.with_suffix(".html")
+        return page_of(self.path)
 
     @property
     def name(self) -> str:
@@ -63,6 +63,11 @@ class Run:
         except (OSError, ValueError, RecursionError):
             return None
         return content if isinstance(content, dict) else None
+
+
+def page_of(path: Path) -> Path:
+    """The page of the run whose record is at a path."""
+    return path.with_suffix(".html")
 
 
 def read_run(path: Path) -> Run:

@@ -111,6 +111,7 @@ class Row(NamedTuple):
     warnings: int
     seen: bool
     judges: bool
+    place: str = ""
     best: bool = False
 
 
@@ -134,17 +135,25 @@ def rows(records: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Row]:
                     record["started"], number(record.get("seconds")), number(figures.get("changed_share")),
                     {key: best_figure(figures, key) for key in ("kappa", "f1", "overall_accuracy")},
                     len(record["warnings"]), figures.get(_SEEN) in ("part", "yes"), record["command"] in _OF_MAPS,
+                    _place(record, result),
                 )
             )  # fmt: skip
     return _marked(found)
 
 
+def _place(record: Mapping[str, Any], result: str) -> str:
+    """The files of the pair that a result is of, and its parts: pairs of one name may be of different places."""
+    of_pair = [of for of in record.get("inputs") or [] if isinstance(of, Mapping) and of.get("pair") == result]
+    files = [str(of[date].get("path")) for of in of_pair for date in of if isinstance(of[date], Mapping)]
+    return "\n".join([*files, str(record["settings"].get("parts", ""))])
+
+
 def _marked(found: list[Row]) -> list[Row]:
     """The row of the highest kappa of each data that several maps are judged on, those of seen pairs left out."""
-    by_data: dict[str, list[int]] = {}
+    by_data: dict[tuple[str, str], list[int]] = {}
     for position, row in enumerate(found):
         if row.judges and not row.seen and row.metrics["kappa"] is not None:
-            by_data.setdefault(row.data, []).append(position)
+            by_data.setdefault((row.data, row.place), []).append(position)
     best = {
         max(positions, key=lambda position: found[position].metrics["kappa"].value)  # type: ignore[union-attr]
         for positions in by_data.values()

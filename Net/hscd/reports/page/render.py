@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from hscd.reports import tables as words
 from hscd.reports.maps import COLOURS
@@ -79,7 +81,7 @@ def index_page(folder: Path, runs: Sequence[Run], problems: Sequence[str]) -> st
     rows = numbers.rows([(run.name, run.record) for run in runs])
     settings = [numbers.flat(run.record["settings"]) for run in runs]
     common, differing = numbers.differing(settings)
-    links = [run.page.relative_to(folder).as_posix() for run in runs]
+    links = [quote(os.fsencode(run.page.relative_to(folder).as_posix())) for run in runs]
     places = [run.path.parent.relative_to(folder).as_posix() for run in runs]
     shown = [
         {"name": run.name, "command": run.record["command"], "settings": own, "warnings": run.record["warnings"],
@@ -101,11 +103,13 @@ def _part(run: Run, name: str, row: Mapping[str, Any], key: str) -> Part:
     view = sections.view(run, name)
     searched, importance, trials = sections.search_charts(run, name)
     single = [
-        sections.score_chart(view, row.get("threshold")), sections.tuning_chart(dict(row)),
+        sections.score_chart(view), sections.tuning_chart(dict(row)),
         sections.embedding_chart(run, name), sections.band_chart(run, name),
     ]  # fmt: skip
     before, after = (numbers.confusion(row, suffix) for suffix in ("", "_correction"))
-    counts = [("", before)] if before == after else [(", before correction", before), (", after correction", after)]
+    counts = (
+        [("", before)] if after in (before, None) else [(", before correction", before), (", after correction", after)]
+    )
     return Part(
         name, key, _facts(row), numbers.metrics(row), [(title, of) for title, of in counts if of is not None], view,
         searched + [chart for chart in single if chart is not None], importance, trials,

@@ -14,7 +14,7 @@ from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports import quicklook
 from hscd.reports.page import images
 from hscd.scenes.image import with_bands
-from hscd.scenes.inspection import best_bands
+from hscd.scenes.inspection import best_bands, true_colour
 from hscd.scenes.scene import Scene, thinned
 
 VERSION = 1
@@ -25,7 +25,7 @@ _SPECTRA, _MOST_PLACES = 400_000, 2000
 # A larger pair is read once more for its pictures, but not for its spectra.
 _MOST_BYTES = 2**32
 # Rows of the image that its bands are chosen by where no wavelengths are known.
-_ROWS = 128
+_ROWS, _COLUMNS = 128, 512
 _BINS = 64
 # The colours of scores, and the histogram, end at this percentile.
 _TOP = 99.5
@@ -78,12 +78,20 @@ def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any
     }
 
 
+def _middle(scene: Scene) -> tuple[slice, slice]:
+    """Rows and columns in the middle of a scene, enough to choose bands by."""
+    rows, columns = (
+        slice(max(0, (length - most) // 2), min(length, (length + most) // 2))
+        for length, most in zip(scene.before.shape, (_ROWS, _COLUMNS), strict=False)
+    )
+    return rows, columns
+
+
 def _pictures(scene: Scene, step: int) -> tuple[list[str], list[dict[str, Any]]]:
     """The names of the bands shown, and both images in their colours."""
-    rows = scene.before.shape[0]
-    middle = slice(max(0, (rows - _ROWS) // 2), max(0, (rows - _ROWS) // 2) + min(rows, _ROWS))
-    sample = scene.before.window(middle, slice(0, scene.before.shape[1]))
-    bands = best_bands(sample, scene.before.wavelengths, scene.before.names)
+    bands = true_colour(scene.before.wavelengths, scene.before.names) or best_bands(
+        scene.before.window(*_middle(scene))
+    )
     dates = [thinned(with_bands(image, np.array(bands)), scene.windows, step) for image in (scene.before, scene.after)]
     valid = None if scene.valid is None else scene.valid[::step, ::step]
     if valid is not None and not valid.any():
