@@ -50,6 +50,7 @@ def test_search_reports_test_and_fine_tuning(space):
     run(space, main, "training=False", "fine_tuning=0")
     record = json.loads((stat / "PLACE A_on_M_all_run.json").read_text(encoding="utf-8"))
     assert record["results"]["town"]["ft_epochs"] >= 1
+    assert not list((stat / "logs").rglob("epoch_*"))  # nobody asked for embeddings
 
 
 def with_wavelengths(space, centres=(450, 550, 650, 850, 1600)):
