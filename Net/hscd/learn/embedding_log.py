@@ -10,7 +10,7 @@ import numpy as np
 from hscd.detectors.tools.samples import chosen
 from hscd.explanation.embeddings import embedded
 from hscd.labels import CHANGED, UNCHANGED
-from hscd.learn.samples import Samples
+from hscd.learn.samples import Pairs, Samples
 from hscd.reports.embeddings import projector_config, tsv
 from hscd.system import storage
 from hscd.system.backend import keras
@@ -27,18 +27,18 @@ class EmbeddingLog(keras.callbacks.Callback):
 
     Args:
         folder: where they go, of records.
-        pairs: (pairs, 2, bands) float32 array, or samples.
+        pairs: (pairs, 2, bands) float32 array, or samples; not patches, whose embeddings nothing explains.
         labels: (pairs,) labels, 0 changed, 1 unchanged.
         seed: of which pairs are followed.
     """
 
-    def __init__(self, folder: Path, pairs: np.ndarray | Samples, labels: np.ndarray, seed: int) -> None:
+    def __init__(self, folder: Path, pairs: Pairs, labels: np.ndarray, seed: int) -> None:
         super().__init__()
         self._folder, self._files = folder, dict[str, str]()
         rng = np.random.default_rng(seed)
         of_classes = [np.flatnonzero(labels == label) for label in (CHANGED, UNCHANGED)]
         numbers = np.concatenate([places[chosen(len(places), rng, _PAIRS)] for places in of_classes])
-        self._pairs = pairs.take(numbers) if isinstance(pairs, Samples) else pairs[numbers]
+        self._pairs: Any = pairs.take(numbers) if isinstance(pairs, Samples) else pairs[numbers]
         self._labels = labels[numbers]
 
     def on_train_begin(self, logs: Any = None) -> None:
