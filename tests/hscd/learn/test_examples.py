@@ -39,6 +39,12 @@ def test_triplets_are_set_against_changed_pairs():
     assert (far[0], *far[1:]) == ([80, 89], pytest.approx(5), pytest.approx(9))
 
 
+# No changed pair is 9 apart: the largest, 3, is taken.
+def test_without_a_larger_distance_the_largest_counts():
+    labels = np.array([[CHANGED, UNKNOWN, CHANGED, UNKNOWN, UNCHANGED]], np.uint8)
+    assert triplets_by_anchor(found(labels).triplets) == {80.0: ([40, 43], pytest.approx(9), pytest.approx(3))}
+
+
 # From 0 the after spectra of changed pairs, 43, 64 and 89, are that far; from 20 they are 23, 44 and 69 away.
 def test_or_against_spectra():
     at = triplets_by_anchor(found(negatives="spectra").triplets)
