@@ -9,7 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from commandline import run
+from hscd.heads import HEADS
 from hscd.labels import UNKNOWN
+from hscd.learn.examples import examples
+from hscd.losses.triplet import NEGATIVES
+from hscd.reports import examples as example_pictures
 from hscd.reports import quicklook
 from hscd.scenes import band_choice
 from hscd.scenes.image import Image
@@ -57,7 +61,7 @@ def _inspect(section: DataSet, settings: Settings) -> list[str]:
     result(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {_place(section)}")
     for files in pairs:
         try:
-            require_names([_picture(settings, section, files)])
+            require_names([_picture(settings, section, files, what) for what in ("quicklook", "examples")])
             result("\n".join(_pair_lines(files, section, settings)))
         except InputError as error:
             result(f"  {files.name}: cannot be used: {error}")
@@ -80,15 +84,36 @@ def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> list[
         shown[~valid] = UNKNOWN
         if step == 1:
             labels = shown
-    picture = _picture(settings, section, files)
+    picture = _picture(settings, section, files, "quicklook")
     quicklook.write(picture, (before, after), best_bands(before, images[0].wavelengths, images[0].names), valid, shown)
+    _draw_examples(files, section, settings, images[0], (before, after), shown)
     found = summarise((before, after), valid, labels, has_labels=files.has_labels)
     sampled = [] if step == 1 else [f"    images larger than memory: every {step} rows and columns looked at"]
     return _lines(files, images, found) + sampled + _declared(files, section, settings)
 
 
-def _picture(settings: Settings, section: DataSet, files: PairFiles) -> Path:
-    return settings.stat_path / f"{section.name}_{files.name}_quicklook.png"
+def _draw_examples(
+    files: PairFiles,
+    section: DataSet,
+    settings: Settings,
+    image: Image,
+    pixels: tuple[np.ndarray, np.ndarray],
+    labels: np.ndarray,
+) -> None:
+    """Draw some labelled pairs of pixels and triplets of them; nothing where there are no labels."""
+    if (labels == UNKNOWN).all():
+        return
+    negatives = settings.options[NEGATIVES.name]
+    found = examples(
+        pixels, labels, HEADS[settings.distance], count=example_pictures.COUNT, rescaled=settings.apply_rescaling,
+        negatives=negatives, seed=settings.seed,
+    )  # fmt: skip
+    picture, title = _picture(settings, section, files, "examples"), f"{section.name}, {files.name}"
+    example_pictures.write(picture, found, image.band_numbers, image.wavelengths, negatives, title)
+
+
+def _picture(settings: Settings, section: DataSet, files: PairFiles, what: str) -> Path:
+    return settings.stat_path / f"{section.name}_{files.name}_{what}.png"
 
 
 def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) -> list[str]:

@@ -20,6 +20,7 @@ from hscd.heads import by_function
 from hscd.heads.euclidean import euclidean_dist
 from hscd.heads.spectral_angle import SAM
 from hscd.learn import training
+from hscd.learn.embedding_log import EmbeddingLog
 from hscd.learn.regime import Regime
 from hscd.learn.samples import Pairs
 from hscd.learn.training import predict
@@ -236,6 +237,7 @@ def fine_tune(
     *,
     seed: int = config.SEED,
     log_folder: Path | None = None,
+    log_embeddings: bool = False,
     how: Transfer = LIKE_THE_FIRST,
 ) -> FineTuning:
     """Continue the training of a model on pseudo-labelled pairs, by the rules of the first training.
@@ -247,6 +249,7 @@ def fine_tune(
         pseudo_labels: (pairs,) labels, 0 changed, 1 unchanged.
         seed: of the split and the order of the batches; that of the dropout is the model's.
         log_folder: of TensorBoard's records; None for none.
+        log_embeddings: whether those have the embeddings of some pairs after each epoch.
         how: what is trained, at which rate and under which head; with another head the model is another one too.
 
     Raises:
@@ -261,6 +264,8 @@ def fine_tune(
     started = time.perf_counter()
     model = continued(model, how.objective)
     callbacks = [] if log_folder is None else [tensorboard(log_folder)]
+    if log_folder is not None and log_embeddings:
+        callbacks.append(EmbeddingLog(log_folder / "train", x_retrain, pseudo_labels, seed))
     left = TrainingsLeft(1, len(x_retrain))
     with messages.progress(desc="fine-tuning", unit=str(left), bar_format=EPOCHS) as bar:
 

@@ -158,6 +158,9 @@ def test_without_labels_pseudo_labels_count_or_else_the_map(space):
         figures = record["results"]["town"]
         assert figures["neighbours_labels"] == given
         assert ("auroc_of_errors" in figures["adversarial"]) == (given != "the map")
+    # A fine-tuning tells its embeddings before it and after each epoch.
+    (folder,) = (space.folder / "stat/logs/M").glob("town_all distance=SAM/*/train")
+    assert len(list(folder.glob("epoch_*.tsv"))) == 1 + figures["ft_epochs"]
 
 
 def test_all_names_are_known_before_the_work(space):

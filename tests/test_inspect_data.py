@@ -16,8 +16,11 @@ def test_every_data_set_is_told_and_drawn(workspace: Workspace) -> None:
     assert "labels: changed 63 (10.5 %), unchanged 417 (69.5 %), unknown 120 (20.0 %)" in done.stdout
     assert "[PLACE B] 2 pairs in" in done.stdout
     assert {path.name for path in (workspace.folder / "stat").glob("*.png")} == {
+        "PLACE A_town_examples.png",
         "PLACE A_town_quicklook.png",
+        "PLACE B_east_examples.png",
         "PLACE B_east_quicklook.png",
+        "PLACE B_west_examples.png",
         "PLACE B_west_quicklook.png",
     }
 
@@ -52,6 +55,7 @@ def test_nodata_is_suggested_and_masked_once_it_is_configured(workspace: Workspa
 def test_without_labels(workspace: Workspace) -> None:
     workspace.text = workspace.text.replace("labelPath = data/a/label\n", "")
     assert "labels: none, no labelPath" in workspace.call("inspect_data").stdout
+    assert sorted(path.name for path in (workspace.folder / "stat").glob("PLACE A*")) == ["PLACE A_town_quicklook.png"]
 
 
 def test_inspection_says_what_files_say(space: Workspace) -> None:

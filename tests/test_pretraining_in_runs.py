@@ -5,13 +5,15 @@ import json
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 
 import config
 import main
 import predutils
-from conftest import ONE_PLACE, Workspace
+from conftest import ONE_PLACE, Workspace, make_pair
 from hscd.models.saved import load_model, read_parameters
+from hscd.system.errors import InputError
 from settings import read_settings
 
 
@@ -48,17 +50,33 @@ def test_search_reports_test_and_fine_tuning(space):
     run(space, main, "training=False", "fine_tuning=0")
     record = json.loads((stat / "PLACE A_on_M_all_run.json").read_text(encoding="utf-8"))
     assert record["results"]["town"]["ft_epochs"] >= 1
+    assert not list((stat / "logs").rglob("epoch_*"))  # nobody asked for embeddings
+
+
+def with_wavelengths(space, centres=(450, 550, 650, 850, 1600)):
+    """Have the images of PLACE A be GeoTIFFs of bands of these wavelengths in nm."""
+    for date, values in zip(("before", "after"), make_pair(1), strict=False):
+        (space.folder / f"data/a/{date}/town.mat").unlink()
+        with rasterio.open(
+            space.folder / f"data/a/{date}/town.tif", "w", driver="GTiff", height=20, width=30, count=5, dtype="uint16",
+            transform=rasterio.Affine(30, 0, 0, 0, -30, 0),
+        ) as file:  # fmt: skip
+            file.write(np.moveaxis(values, 2, 0))
+            for band, centre in enumerate(centres, start=1):
+                file.update_tags(band, wavelength=str(centre), wavelength_units="Nanometers", fwhm="40")
 
 
 def test_convolutions_learn_from_other_places(space, capsys):
     chosen = ("pretraining=convolutional_autoencoder", "pretraining_epochs=1", "pretraining_code=5")
     run(space, main, *chosen, expected=2)
     assert "mirrors convolutions, found network = dense; expected network = convolutional" in capsys.readouterr().err
-    run(space, main, *chosen, "network=convolutional", "pretraining_data=PLACE A, PLACE B", "pretraining_pixels=200")
+    data = "pretraining_data=PLACE A, PLACE B, spectra"
+    with_wavelengths(space)
+    run(space, main, *chosen, "network=convolutional", data, "pretraining_pixels=200")
     said = capsys.readouterr().err
     assert said.count("a code of up to 5 units (pretraining_code) is not narrower than spectra of 5 bands") == 1
     assert load_model(space.folder / "model" / "M").get_layer("branch").get_layer("convolution").filters == 16
-    assert read_parameters(space.folder / "model" / "M")["pretraining_data"] == ("PLACE A", "PLACE B")
+    assert read_parameters(space.folder / "model" / "M")["pretraining_data"] == ("PLACE A", "PLACE B", "spectra")
 
 
 @pytest.mark.parametrize(
@@ -66,6 +84,7 @@ def test_convolutions_learn_from_other_places(space, capsys):
     [
         ("pretraining_data=NOWHERE", "no section [NOWHERE]"),
         ("bands=3", "pretraining_data: [PLACE B] has 4 bands, train_set [PLACE A] has 5"),
+        ("pretraining_data=spectra", "town.mat are not known"),
     ],
 )
 def test_data_that_cannot_be_is_refused(space, capsys, override, said):
@@ -74,6 +93,31 @@ def test_data_that_cannot_be_is_refused(space, capsys, override, said):
         data = ["--set", f"settings.{override}"]
     assert main.main(["--quiet", "--config", str(space.file), "--set", "settings.pretraining=autoencoder", *data]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_spectra_of_the_program(space, capsys):
+    from pipeline.pretraining import files, require, unlabelled
+
+    with_wavelengths(space)
+    chosen = ["settings.pretraining=autoencoder", "settings.pretraining_pixels=300"]
+
+    def of(data, *more):
+        return read_settings(space.file, [*chosen, f"settings.pretraining_data={data}", *more])
+
+    alone = unlabelled(of("spectra"), 5)
+    assert (alone.pairs.shape, alone.pairs.dtype) == ((300, 2, 5), np.float32)
+    np.testing.assert_array_equal(alone.wavelengths, (450, 550, 650, 850, 1600))
+    # Rescaled by band, as images are.
+    np.testing.assert_array_equal([alone.pairs.min((0, 1)), alone.pairs.max((0, 1))], [[0] * 5, [1] * 5])
+    # Half of the pairs beside data sets.
+    both = unlabelled(of("spectra, PLACE B"), 5)
+    assert len(both.pairs) == 300
+    np.testing.assert_array_equal(both.wavelengths, alone.wavelengths)
+    only = unlabelled(of("PLACE B", "settings.pretraining_pixels=150"), 5)
+    np.testing.assert_array_equal(both.pairs[:150], only.pairs)
+    assert [len(files(of(data))) for data in ("spectra", "PLACE A")] == [2, 2]
+    with pytest.raises(InputError, match="spectra needs apply_rescaling = True, found False"):
+        require(of("spectra", "settings.apply_rescaling=False"))
 
 
 def test_pixels_are_drawn_from_all_scenes_by_their_number(space):

@@ -15,7 +15,7 @@ from hscd.evaluation.confusion import confusion
 from hscd.evaluation.neighbours import NEIGHBOURS, neighbour_labels
 from hscd.evaluation.result import MapResult
 from hscd.explanation import embeddings
-from hscd.explanation.projection import dimensions, projected
+from hscd.explanation.projection import available, dimensions, projected
 from hscd.labels import CHANGED, UNCHANGED
 from hscd.reports import embeddings as reports
 from hscd.reports import gis
@@ -136,10 +136,10 @@ def _embedding(seen: Seen, sampled: Sampled, picture: Path, table: Path, spread:
 
     title, threshold = f"{seen.settings.model_name} on {seen.scene.name}", seen.threshold
     vectors = sampled.embeddings.reshape(-1, sampled.embeddings.shape[-1])
-    method = seen.settings.explain.embedding
+    method = available(seen.settings.explain.embedding)
     points = projected(vectors, method, seen.settings.seed)
     storage.write_csv(table, reports.table(sampled, points))
-    drawn = {"pca": "principal components", "tsne": "t-SNE"}[method]
+    drawn = {"pca": "principal components", "tsne": "t-SNE", "umap": "UMAP"}[method]
     figure, dpi = reports.figure_of(sampled, points, f"{title}: embeddings, {drawn}")
     storage.write_figure(picture, figure, dpi)
     # Among TensorBoard's records, as the projector looks for its files where there are some.

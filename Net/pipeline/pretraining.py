@@ -10,9 +10,11 @@ import numpy as np
 
 import dataprocessing as dp
 from hscd.detectors.tools.samples import positions
-from hscd.pretraining import CODE_SIZE, CONVOLUTIONAL, DATA, NONE, PIXELS, doubt_of_code
+from hscd.pretraining import CODE_SIZE, CONVOLUTIONAL, DATA, NONE, PIXELS, SPECTRA, doubt_of_code
 from hscd.reports import reconstruction
+from hscd.scenes.image import Image
 from hscd.scenes.scene import Scene
+from hscd.scenes.spectral_library import at_bands_of, mixtures
 from hscd.system.arrays import aligned_empty
 from hscd.system.errors import InputError
 from hscd.system.messages import result, warn
@@ -29,6 +31,11 @@ class Unlabelled(NamedTuple):
 
 def sections(settings: Settings) -> tuple[str, ...]:
     """The data sets that a pre-training learns from; none where there is no pre-training."""
+    return tuple(name for name in _sources(settings) if name != SPECTRA)
+
+
+def _sources(settings: Settings) -> tuple[str, ...]:
+    """What a pre-training learns from: data sets, and `SPECTRA`; none where there is no pre-training."""
     if settings.pretraining == NONE:
         return ()
     return settings.options[DATA.name] or (settings.train_set,)
@@ -38,10 +45,15 @@ def require(settings: Settings) -> None:
     """Raise `InputError` where network or data of a pre-training cannot be, before anything slow."""
     for name in sections(settings):
         pair_files(settings[name])
-    if sections(settings) and settings.reach:
+    if _sources(settings) and settings.reach:
         raise InputError(
             f"{settings.file}: pretraining = {settings.pretraining} reconstructs spectra, found network = "
             f"{settings.network}, which sees neighbours; expected pretraining = none, or another network"
+        )
+    if SPECTRA in _sources(settings) and not settings.apply_rescaling:
+        raise InputError(
+            f"{settings.file}: {DATA.name} = {SPECTRA} needs apply_rescaling = True, found False: they are "
+            "reflectances, and the images may be in any unit"
         )
     if settings.pretraining == CONVOLUTIONAL and settings.network != "convolutional":
         raise InputError(
@@ -51,32 +63,60 @@ def require(settings: Settings) -> None:
 
 
 def unlabelled(settings: Settings, bands: int) -> Unlabelled:
-    """Pixel pairs for a pre-training, drawn by the seed from all valid pixels, labelled or not.
+    """Pixel pairs for a pre-training, drawn by the seed from all valid pixels, labelled or not, or mixed of spectra.
 
-    Each data set is rescaled by itself, as for a test; its pixels count by their number.
+    Each data set is rescaled by itself, as for a test; its pixels count by their number. Mixtures are half of the pairs
+    where there are data sets beside them.
 
     Args:
         settings: the run's settings.
         bands: of the spectra that the network is trained on.
 
     Raises:
-        InputError: if a data set cannot be read, or has another number of bands.
+        InputError: if a data set cannot be read or has another number of bands, or the wavelengths are not known at
+            which spectra are to be mixed.
     """
-    scenes: list[Scene] = []
-    for name in sections(settings):
-        found = dp.scenes(name, settings)
-        if found[0].bands != bands:
-            raise InputError(
-                f"{settings.file}: {DATA.name}: [{name}] has {found[0].bands} bands, "
-                f"train_set [{settings.train_set}] has {bands}"
-            )
-        scenes += found
-    if not scenes:
+    sources, named = _sources(settings), sections(settings)
+    if not sources:
         return Unlabelled()
+    scenes = [scene for name in named for scene in _scenes(name, settings, bands)]
     doubt = doubt_of_code(settings.options[CODE_SIZE.name], bands)
     if doubt:
         warn(f"pretraining = {settings.pretraining}: {doubt}")
-    return Unlabelled(drawn(scenes, settings.options[PIXELS.name], settings.seed), scenes[0].before.wavelengths)
+    pixels = settings.options[PIXELS.name]
+    if SPECTRA not in sources:
+        return Unlabelled(drawn(scenes, pixels, settings.seed), scenes[0].before.wavelengths)
+    # The network's own bands, whatever other data sets say of theirs.
+    image = dp.scenes(settings.train_set, settings)[0].before
+    mixed = _mixed(settings, image, max(1, pixels // 2) if scenes else pixels)
+    parts = [drawn(scenes, pixels - len(mixed), settings.seed), mixed] if scenes else [mixed]
+    return Unlabelled(np.concatenate(parts), image.wavelengths)
+
+
+def _scenes(name: str, settings: Settings, bands: int) -> list[Scene]:
+    """The pairs of a data set, which have so many bands."""
+    found = dp.scenes(name, settings)
+    if found[0].bands != bands:
+        raise InputError(
+            f"{settings.file}: {DATA.name}: [{name}] has {found[0].bands} bands, "
+            f"train_set [{settings.train_set}] has {bands}"
+        )
+    return found
+
+
+def _mixed(settings: Settings, image: Image, count: int) -> np.ndarray:
+    """Mixtures of the spectra that ship with the program, rescaled by band as a data set is."""
+    try:
+        spectra, doubt = at_bands_of(image)
+    except ValueError as error:
+        raise InputError(f"{settings.file}: {DATA.name} = {SPECTRA}: {error}") from error
+    if doubt:
+        warn(f"{DATA.name} = {SPECTRA}: {doubt}")
+    pairs = mixtures(spectra, count, np.random.default_rng(settings.seed))
+    low, high = pairs.min(axis=(0, 1)), pairs.max(axis=(0, 1))
+    pairs -= low
+    pairs /= np.where(high > low, high - low, 1)
+    return pairs
 
 
 def drawn(scenes: list[Scene], pixels: int, seed: int) -> np.ndarray:
@@ -99,7 +139,7 @@ def drawn(scenes: list[Scene], pixels: int, seed: int) -> np.ndarray:
 def files(settings: Settings) -> list[Path]:
     """Table and picture of a pre-training; none where there is none."""
     prefix = f"{settings.model_name}_pretraining"
-    return [settings.stat_path / f"{prefix}{end}" for end in (".csv", ".png")] if sections(settings) else []
+    return [settings.stat_path / f"{prefix}{end}" for end in (".csv", ".png")] if _sources(settings) else []
 
 
 def report(settings: Settings, told: Mapping[str, Any] | None, wavelengths: np.ndarray | None) -> dict[str, Any]:

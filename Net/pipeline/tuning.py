@@ -26,6 +26,7 @@ from hscd.system.errors import InputError
 from hscd.system.messages import result, tell, warn
 from pipeline.plan import Plan
 from settings import Settings
+from settings.explaining import NONE
 
 if TYPE_CHECKING:
     from hscd.system.backend import keras
@@ -102,7 +103,8 @@ def fine_tuned(
         name = f"{datetime.now():%Y%m%d-%H%M%S}" + (f"-round-{number}" if rounds.told else "")
         tuned = siamese.fine_tune(
             rounds.model, batch_size, dp.pairs_to_learn(scene, positions, settings, reach(rounds.model)), labels,
-            seed=settings.seed, log_folder=log_folder / name, how=plan.transfer,
+            seed=settings.seed, log_folder=log_folder / name, log_embeddings=settings.explain.embedding != NONE,
+            how=plan.transfer,
         )  # fmt: skip
         fit = tuned.fit
         values = (

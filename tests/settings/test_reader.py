@@ -52,7 +52,7 @@ REFUSED: dict[str, list[str]] = {
     "kinds": ["", "None", "kmeans"],
     "objects": ["", "None", "box"],
     "objects_overlap": ["", "0", "1.1", "nan"],
-    "embedding": ["", "None", "t-SNE", "pca, tsne"],
+    "embedding": ["", "None", "t-SNE", "UMAP", "pca, tsne"],
     "explain_pixels": ["", "19", "100001", "50.5", "all"],
     "ideal_smoothness": ["", "-1", "nan", "inf", "smooth"],
     **dict.fromkeys(("embedding_map", "band_importance", "ideal_spectrum", "adversarial"), BOOLEAN),

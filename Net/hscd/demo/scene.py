@@ -35,12 +35,16 @@ PSF_SIGMA = 0.45
 VAPOUR = ((0.94, 0.025, 0.25), (1.13, 0.03, 0.35), (1.405, 0.048, 6.0), (1.875, 0.075, 6.0))
 
 
-def read_spectra(path: Path = SPECTRA_PATH) -> dict[str, FloatArray]:
-    """Read the spectra table: name -> reflectance (bands,) at `WAVELENGTHS`, interpolated across its gaps."""
+def read_table(path: Path = SPECTRA_PATH) -> tuple[DoubleArray, dict[str, DoubleArray]]:
+    """Read the spectra table: its wavelengths (bands,) in µm, and name -> reflectance (bands,), 0 to 1."""
     with path.open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
-    known = np.array(header[5:], dtype=float)
-    measured = {row[0]: np.array(row[5:], dtype=float) for row in rows}
+    return np.array(header[5:], dtype=float), {row[0]: np.array(row[5:], dtype=float) for row in rows}
+
+
+def read_spectra(path: Path = SPECTRA_PATH) -> dict[str, FloatArray]:
+    """The spectra table: name -> reflectance (bands,) at `WAVELENGTHS`, interpolated across its gaps."""
+    known, measured = read_table(path)
     return {name: np.interp(WAVELENGTHS, known, y).astype(np.float32) for name, y in measured.items()}
 
 

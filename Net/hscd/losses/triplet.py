@@ -7,6 +7,7 @@ from typing import Any
 from hscd.heads import Head
 from hscd.losses import register
 from hscd.losses.crossed import crossed
+from hscd.losses.mining import mined
 from hscd.registry import Option
 from hscd.system import parsing
 
@@ -53,13 +54,12 @@ def triplet(labels: Any, distances: Any, embeddings: Any, head: Head, *, triplet
 
     ops = keras.ops
     changed = ops.equal(ops.cast(labels, distances.dtype), 0)
-    own = distances[:, None]
     # With "pairs" each anchor has the same row.
-    negatives = crossed(embeddings, head) if triplet_negatives == "spectra" else ops.zeros_like(own) + distances[None]
-    semi_hard = ops.logical_and(changed[None], negatives > own)
-    nearest = ops.argmin(ops.where(semi_hard, negatives, float("inf")), axis=1)
-    farthest = ops.argmax(ops.where(changed[None], negatives, -1.0), axis=1)
-    mined = ops.where(ops.any(semi_hard, axis=1), nearest, farthest)
-    negative = ops.take_along_axis(negatives, mined[:, None], axis=1)[:, 0]
+    negatives = (
+        crossed(embeddings, head)
+        if triplet_negatives == "spectra"
+        else ops.zeros_like(distances[:, None]) + distances[None]
+    )
+    negative = ops.take_along_axis(negatives, mined(distances, negatives, changed, ops)[:, None], axis=1)[:, 0]
     counts = ops.logical_and(ops.any(changed), ops.logical_not(changed))
     return ops.where(counts, ops.maximum(distances - negative + head.margin, 0), 0)

@@ -25,6 +25,8 @@ NONE = "none"
 CONVOLUTIONAL = "convolutional_autoencoder"
 # Units of a code where there are more bands than that.
 CODE = 128
+# What `pretraining_data` calls the spectra that ship with the program.
+SPECTRA = "spectra"
 
 CODE_SIZE = Option(
     "pretraining_code",
@@ -51,9 +53,10 @@ PIXELS = Option(
 DATA = Option(
     "pretraining_data",
     parsing.names,
-    "names of data sets' sections, separated by commas",
+    f"names of data sets' sections, or {SPECTRA}, separated by commas",
     None,
-    "data sets whose pixels a pre-training learns from, of as many bands as train_set; labels have no part in it",
+    "data sets whose pixels a pre-training learns from, of as many bands as train_set; labels have no part in it; "
+    f"{SPECTRA} is mixtures of the spectra that ship with the program, at the wavelengths of train_set",
     "train_set",
 )
 COMMON = (CODE_SIZE, EPOCHS, PIXELS, DATA)

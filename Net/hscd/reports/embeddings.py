@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,9 +18,6 @@ _LABELS = {CHANGED: "changed", UNCHANGED: "unchanged", UNKNOWN: "unknown"}
 _DATES = {"before": "#0072b2", "after": "#e69f00"}
 _ERRORS = {"right": "#c8c8c8", "missed": "#cc79a7", "false alarm": "#009e73"}
 _BINS = 80
-_PROJECTOR = (
-    'embeddings {\n  tensor_name: "embeddings"\n  tensor_path: "vectors.tsv"\n  metadata_path: "metadata.tsv"\n}\n'
-)
 OF_MAP = "the map"
 _BY = {"labels": "by label", "pseudo-labels": "by pseudo-label", OF_MAP: "by the map"}
 # Histograms end here; what is beyond counts in the last bin.
@@ -74,17 +72,27 @@ def write_projector(folder: Path, sampled: Sampled) -> None:
 
     Files: vectors.tsv, a point a line; metadata.tsv, what each is; projector_config.pbtxt, which names the two.
     """
-    vectors = sampled.embeddings.reshape(-1, sampled.embeddings.shape[-1])
     told = rows(sampled)
     lines = [list(told[0]), *(list(row.values()) for row in told)]
     texts = {
-        "vectors.tsv": "".join("\t".join(f"{value:.6g}" for value in vector) + "\n" for vector in vectors),
-        "metadata.tsv": "".join("\t".join(map(str, line)) + "\n" for line in lines),
-        "projector_config.pbtxt": _PROJECTOR,
+        "vectors.tsv": tsv(sampled.embeddings.reshape(-1, sampled.embeddings.shape[-1])),
+        "metadata.tsv": "".join("\t".join(map(str, line)) + "\n" for line in lines).encode(),
+        "projector_config.pbtxt": projector_config({"embeddings": "vectors.tsv"}),
     }
     storage.require_folder(folder)
     for name, text in texts.items():
-        storage.write_bytes(folder / name, text.encode())
+        storage.write_bytes(folder / name, text)
+
+
+def tsv(vectors: np.ndarray) -> bytes:
+    """(points, units) as the projector reads them, a point a line."""
+    return "".join("\t".join(f"{value:.6g}" for value in vector) + "\n" for vector in vectors).encode()
+
+
+def projector_config(files: Mapping[str, str]) -> bytes:
+    """What tells the projector of files of vectors, by the names to show, that share one metadata.tsv."""
+    entry = 'embeddings {{\n  tensor_name: "{}"\n  tensor_path: "{}"\n  metadata_path: "metadata.tsv"\n}}\n'
+    return "".join(entry.format(name, file) for name, file in files.items()).encode()
 
 
 def figure_of(sampled: Sampled, points: np.ndarray, title: str) -> tuple[Any, int]:

@@ -1,11 +1,14 @@
 """Embeddings of a network whose values are computed by hand, and of scenes part by part."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from detector_scenes import scene_of
 from hscd.explanation import embeddings
-from hscd.explanation.projection import PROJECTIONS, dimensions, projected
+from hscd.explanation.projection import PROJECTIONS, available, dimensions, projected
 from hscd.heads import HEADS
 from hscd.learn.training import gradients
 from hscd.models.saved import load_model
@@ -75,17 +78,47 @@ def test_principal_components_of_a_plane():
     assert dimensions(np.ones((4, 3))) == 0
 
 
-def test_neighbours_stay_together_in_t_sne():
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_neighbours_stay_together(method):
+    if method == "umap":
+        pytest.importorskip("umap")
     rng = np.random.default_rng(0)
     points = np.concatenate([rng.normal(0, 1, (30, 5)), rng.normal(20, 1, (30, 5))]).astype(np.float32)
-    found = projected(points, "tsne", 1)
+    found = projected(points, method, 1)
     centres = found[:30].mean(axis=0), found[30:].mean(axis=0)
     apart = [np.linalg.norm(found - centre, axis=1) for centre in centres]
     np.testing.assert_array_equal(apart[0] < apart[1], np.arange(60) < 30)
-    np.testing.assert_array_equal(found, projected(points, "tsne", 1))
+    np.testing.assert_array_equal(found, projected(points, method, 1))
 
 
-@pytest.mark.parametrize("method", PROJECTIONS)
+def test_umap_gets_few_neighbours_of_few_points_and_a_seed(monkeypatch):
+    asked = {}
+
+    class Umap:
+        def __init__(self, **options):
+            asked.update(options)
+
+        def fit_transform(self, points):
+            return asked["init"]
+
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Umap))
+    assert available("umap") == "umap"
+    for count, few in ((40, 15), (7, 6)):
+        points = np.random.default_rng(0).normal(size=(count, 3))
+        found = projected(points, "umap", 5)
+        assert (asked["n_neighbors"], asked["random_state"], asked["n_jobs"]) == (few, 5, 1)
+        # It starts from the principal components, of deviation 1, moved by a hundredth.
+        components = projected(points, "pca", 5)
+        np.testing.assert_allclose(found, components / components[:, 0].std(), atol=0.06)
+
+
+def test_without_umap_it_is_t_sne(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    assert [available(method) for method in PROJECTIONS] == ["pca", "tsne", "tsne"]
+    assert capsys.readouterr().err.count("warning: UMAP is not installed") == 1
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
 def test_points_that_are_alike_are_drawn(method):
     assert projected(np.ones((7, 3)), method, 0).tolist() == [[0, 0]] * 7
     # One unit, and most of its values the same: not all on one line by t-SNE, whose start would be one.
