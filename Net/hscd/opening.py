@@ -73,8 +73,10 @@ def open_pair(
         None if bad_bands is None else band_choice.parse_bands(bad_bands, (band_choice.FILE, band_choice.WATER)),
     )
     images = open_images(*paths, Reading(*choices, nodata, scale, (variable, variable)), limit)
-    if sum(image.nbytes for image in images) <= limit // 2:
-        images = held(images[0]), held(images[1])
+    fit = sum(image.nbytes for image in images) <= limit // 2
+    # What is packed as a whole would be unpacked anew for each window.
+    first, second = (held(image) if fit or image.block == image.shape[:2] else image for image in images)
+    images = first, second
     truth, classes = _label_map(labels, images[0], (changed_label, unchanged_label, unknown_label), limit)
     return _scene(paths, images, truth, classes, rescale)
 
@@ -90,6 +92,8 @@ def _label_map(
         return np.full(before.shape[:2], UNKNOWN, np.uint8), None
     path = Path(labels)
     image = readers.open_label_map(path, None, limit)
+    for note in image.notes:
+        warn(f"{path}: {note}")
     if image.shape[:2] != before.shape[:2]:
         hint = if_swapped(image.shape[:2], before.shape)
         raise InputError(f"{path}: label map of shape {image.shape[:2]}, images of {before.shape[:2]}{hint}")

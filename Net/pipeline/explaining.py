@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hscd.branches import branch_of
+from hscd.detectors import shifts
 from hscd.detectors.tools.samples import positions
 from hscd.evaluation.confusion import confusion
 from hscd.evaluation.neighbours import NEIGHBOURS, neighbour_labels
@@ -72,6 +73,11 @@ def shown(settings: Settings, prefix: str) -> dict[str, Path]:
 def require(settings: Settings, parameters: Mapping[str, Any]) -> None:
     """Raise `InputError` where a model of these parameters cannot be explained, and is to be."""
     asked = [step for step in _STEPS if _files(settings, "", step)]
+    if asked and settings.shift_tolerance != shifts.NONE:
+        raise InputError(
+            f"{settings.file}: {', '.join(asked)}: the least score over shifts (shift_tolerance = "
+            f"{settings.shift_tolerance}) is not a network's; expected shift_tolerance = {shifts.NONE}"
+        )
     if asked and branch_of(parameters).reach(parameters):
         raise InputError(
             f"{settings.file}: {', '.join(asked)}: {settings.model_name} sees patches; expected a model that sees "

@@ -13,6 +13,7 @@ from settings import read_settings
 
 @pytest.fixture
 def plan(tmp_path, monkeypatch):
+    monkeypatch.setattr("hscd.networks.siamese.reach", lambda model: 0)
     monkeypatch.setattr("hscd.learn.training.predict", lambda model, pairs: np.abs(pairs[:, 1, 0] - pairs[:, 0, 0]))
     file = tmp_path / "net.conf"
     file.write_text(CONFIGURATION, encoding="utf-8")

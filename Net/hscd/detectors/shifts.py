@@ -59,6 +59,7 @@ class ShiftTolerant:
             InputError: as the detector does.
         """
         scorer, halo = self._detector.fit(scene, rng), self._detector.halo
+        self.halo = halo + _REACH * (2 if self._both else 1)  # some detectors know theirs only now
         self.degrees = self._detector.degrees
 
         def score(block: Block) -> np.ndarray:

@@ -121,8 +121,11 @@ def twin(model: keras.Model, seed: int) -> keras.Model:
 
 
 def halves(train: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Two halves of each class, one pair at least in each where there are two."""
-    parts = [np.array_split(rng.permutation(train[labels[train] == label]), 2) for label in (CHANGED, UNCHANGED)]
+    """Two halves of each class; of a class that has one pair, both have that."""
+    parts = []
+    for label in (CHANGED, UNCHANGED):
+        members = rng.permutation(train[labels[train] == label])
+        parts.append(np.array_split(members, 2) if len(members) > 1 else [members, members])
     (first, second), (third, fourth) = parts
     # The larger half of a class once to the one network, once to the other.
     return np.concatenate([first, fourth]), np.concatenate([second, third])

@@ -23,6 +23,8 @@ from hscd.system.messages import tell, warn
 
 # Pixels of a shift that interpolation is worth: it smooths, and the shift is known no better.
 _WORTH_WHILE = 0.1
+# Deviations of the mean over blocks that a shift has to be, to be more than chance.
+_SURELY = 2.0
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,14 @@ def open_images(before_path: Path, after_path: Path, reading: Reading, limit: in
 
 def _registered(before: Image, after: Image) -> Image:
     """The after image moved onto the before image where that is worth while; how far is told."""
+    # Packed as a whole, they would be unpacked anew for each block that is looked at.
+    before, after = (held(image) if image.block == image.shape[:2] else image for image in (before, after))
     unknown = np.broadcast_to(np.uint8(UNKNOWN), before.shape[:2])
     found = registration(Scene(before.path.stem, before, after, unknown, None, None))
     if found is None:
         warn(f"{after.path}: too small, or too little like {before.path}, to be registered to it")
         return after
-    if found.far < _WORTH_WHILE:
+    if found.far < max(_WORTH_WHILE, _SURELY * found.spread / math.sqrt(found.blocks)):
         return after
     tell(f"{after.path}: moved by {-found.down:+.2f} rows and {-found.right:+.2f} columns onto {before.path}")
     return registered(after, found)

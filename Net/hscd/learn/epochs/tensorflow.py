@@ -24,6 +24,8 @@ _MOST_PARTS = 4
 # parts have this size, the last one is padded: how the sums of a matrix product are ordered depends on how many rows
 # it has, so only then the distance of a pair does not depend on the pairs that are predicted with it.
 _PREDICTION_PART = 1024
+# Of patches so many pixels, but no fewer pairs than this.
+_LEAST_PART = 16
 # Pairs a copy, where there has to be one: small beside the pairs, large beside the part of a thread.
 _COPIED_PAIRS = 8 * _PREDICTION_PART
 
@@ -41,6 +43,7 @@ class Epochs:
         array = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
         labels, positions = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((None,), tf.int32)
         pairs, self._reach = array, reach(model)
+        self._part = max(_LEAST_PART, _PREDICTION_PART // (2 * self._reach + 1) ** 2)
         if self._reach:
             pairs = HeldPatches(tf.TensorSpec((None, 2, array.shape[-1]), tf.float32), *[positions] * 3)
         some = (pairs, labels, positions, tf.TensorSpec((), tf.int32))
@@ -74,7 +77,7 @@ class Epochs:
         self, pairs: tf.Tensor, labels: tf.Tensor, order: np.ndarray, batch_size: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Distances and losses of the pairs at the positions `order`."""
-        size = batch_size if self._judged_by_batch else _PREDICTION_PART
+        size = batch_size if self._judged_by_batch else self._part
         return _columns(self._judge(pairs, labels, tf.constant(order, tf.int32), tf.constant(size, tf.int32)))
 
     def distances(self, pairs: Any, positions: np.ndarray | None = None) -> np.ndarray:
@@ -160,16 +163,16 @@ class Epochs:
 
     def _prediction(self, pairs: tf.Tensor, positions: tf.Tensor | None = None) -> tf.Tensor:
         count = tf.shape(pairs)[0] if positions is None else tf.size(positions)
-        parts = -(-count // _PREDICTION_PART)
+        parts = -(-count // self._part)
 
         def predict_part(part: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-            chosen = slice(part * _PREDICTION_PART, (part + 1) * _PREDICTION_PART)
+            chosen = slice(part * self._part, (part + 1) * self._part)
             spectra = pairs[chosen] if positions is None else self._taken(pairs, positions[chosen])
-            missing = _PREDICTION_PART - tf.shape(spectra)[0]
+            missing = self._part - tf.shape(spectra)[0]
             spectra = _padded(spectra, missing)  # no copy where nothing is missing
             return part + 1, found.write(part, self._model(spectra, training=False))
 
-        found = tf.TensorArray(tf.float32, parts, element_shape=(_PREDICTION_PART,))
+        found = tf.TensorArray(tf.float32, parts, element_shape=(self._part,))
         # The parts do not depend on each other: as many run at a time as there are threads.
         _, found = tf.while_loop(lambda part, _: part < parts, predict_part, (0, found), parallel_iterations=threads())
         return found.concat()[:count]

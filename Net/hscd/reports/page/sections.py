@@ -43,8 +43,9 @@ def _is_layer(layer: Any) -> bool:
 def score_chart(found: dict[str, Any] | None) -> Chart | None:
     """The histogram of a view, with the threshold of the scores that it shows: those of an ensemble's first member."""
     bins = (found or {}).get("histogram")
-    threshold = next((of["threshold"] for of in (found or {}).get("layers", []) if of.get("kind") == "scores"), None)
-    if not isinstance(bins, dict) or not bins.get("edges") or numbers.number(threshold) is None:
+    scores = [of for of in (found or {}).get("layers", []) if of.get("kind") == "scores"]
+    threshold = numbers.number(scores[0].get("threshold")) if scores else None
+    if not isinstance(bins, dict) or not bins.get("edges") or threshold is None:
         return None
     counts = {"all pixels": (bins["all"], "all")}
     if sum(bins["changed"]) + sum(bins["unchanged"]):
