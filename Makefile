@@ -1,5 +1,5 @@
 # make run: the demo, from images to maps.  make test: lint, types and tests.  make bench: the figures of docs/speed.md.
-# make test-slow: the tests that kill commands, damage files and run the notebook that trains, apart since they take two minutes of a core.
+# make test-slow: those that kill commands, damage files and use another backend, three minutes of a core.
 # make test-numeric: those of the tests whose numbers depend on the processor's kernels; .ci/run runs them on several.
 # make cases: the situations of ../shared/cases, if they are there.
 # make soak: 200 kills and 34,000 damaged files, half an hour.
@@ -28,7 +28,9 @@ PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --di
 NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/demo/test_demo.py hscd/explanation \
 	hscd/heads/test_distances.py hscd/heads/test_tensor_angles.py hscd/learn hscd/scenes/test_scaling.py test_fine_tuning.py \
 	test_large_scene.py test_masked_pixels.py hscd/losses hscd/thresholds/test_empirical_null.py test_resuming.py test_siamese.py)
-SLOW := tests/test_soak.py tests/test_fuzz.py tests/test_transfer_notebook.py
+SLOW := $(addprefix tests/, test_soak.py test_fuzz.py test_transfer_notebook.py \
+	hscd/models/test_models.py::test_killed_at_any_step_the_two_files_are_of_one_model hscd/learn/test_epochs.py::test_backends_agree \
+	hscd/learn/test_contract.py::test_the_contract_holds_on_other_backends)
 
 .PHONY: run test test-slow test-numeric cases bench soak lint format tables docs notebooks lock scale clean
 
@@ -36,7 +38,7 @@ run: $(VENV)/.run
 	$(VENV)/bin/python Net/run_demo.py
 
 test: lint
-	$(PYTEST) $(addprefix --ignore=,$(SLOW))
+	$(PYTEST) $(addprefix --deselect=,$(SLOW))
 
 test-slow: $(VENV)/.test
 	$(PYTEST) $(SLOW)

@@ -134,8 +134,8 @@ def whole_and_cut(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, 
 
 def test_every_table_is_that_of_the_scene_without_masked_pixels(whole_and_cut: tuple[Workspace, Workspace]) -> None:
     whole, cut = (tables(space) for space in whole_and_cut)
-    # Three pairs with two tables of pseudo-labels each, a search, and 2 + 4 tests.
-    assert len(whole) == 6 + 1 + 6
+    # Three pairs with two tables of pseudo-labels each, a search with that of its epochs, and 2 + 4 tests.
+    assert len(whole) == 6 + 2 + 6
     assert whole == cut
 
 
@@ -337,8 +337,8 @@ def test_nodata_that_does_not_occur_gives_the_same_tables_and_files(tmp_path: Pa
             succeed(space, *command)
         spaces.append(space)
     plain, configured = (tables(space) for space in spaces)
-    # Two pairs, with two tables of pseudo-labels and two of tests each, and a search.
-    assert len(plain) == 4 + 4 + 1
+    # Two pairs, with two tables of pseudo-labels and two of tests each, and a search with that of its epochs.
+    assert len(plain) == 4 + 4 + 2
     assert plain == configured
     first, second = (space.contents() for space in spaces)
     for name in first:

@@ -164,7 +164,7 @@ class Untuned:
 
         self._positions = positions(scene, np.random.default_rng(seed), _PIXELS)
         samples = Samples([scene], [self._positions], reach=reach(model))
-        scores = predict(model, samples.within(samples.room))
+        scores = predict(model, samples.within(samples.room) if samples.reach else scene.take(self._positions))
         self._labels: np.ndarray | None = None
         try:
             cut = plan.cut(ScoreMap(scores, scene.grid, plan.model_name), scene, None)

@@ -20,7 +20,7 @@ def over_blocks(work: Callable[[slice], Result], length: int, size: int) -> list
     blocks = [slice(start, min(start + size, length)) for start in range(0, length, size)]
     free = getattr(_here, "threads", None) or threads()
     used = min(free, len(blocks))
-    if used == 1:
+    if used <= 1:
         return [work(block) for block in blocks]
     with ThreadPoolExecutor(used, initializer=_share, initargs=(free // used,)) as pool:
         return list(pool.map(work, blocks))

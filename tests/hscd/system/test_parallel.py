@@ -10,6 +10,7 @@ from hscd.system.parallel import over_blocks
 def test_results_come_in_the_order_of_their_blocks(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert over_blocks(lambda block: (block.start, block.stop), 7, 3) == [(0, 3), (3, 6), (6, 7)]
+    assert over_blocks(lambda block: block, 0, 3) == []
 
 
 # 4 threads for 2 pieces leave 2 to the work in each, so 4 pieces are worked on at a time; 2 threads leave it 1.
