@@ -44,7 +44,7 @@ test-slow: $(VENV)/.test
 	$(PYTEST) $(SLOW)
 
 test-numeric: $(VENV)/.test
-	$(PYTEST) $(NUMERIC)
+	$(PYTEST) $(NUMERIC) $(addprefix --deselect=,$(SLOW))
 
 cases: $(VENV)/.test
 	tests/run_cases.sh $(VENV)/bin/python
