@@ -179,6 +179,6 @@ def write_histogram(path: Path, bins: list[Row], threshold: float, title: str, g
     axes.set_xlabel("distance of the embeddings")
     axes.set_ylabel(f"% of the pixels of a class ({given})")
     axes.set_xlim(edges[0], edges[-1])
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper right")
     axes.set_title(title, parse_math=False)
     storage.write_figure(path, figure, dpi)

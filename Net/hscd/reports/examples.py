@@ -47,7 +47,7 @@ def write(
             axes.set_visible(axes.has_data())
             axes.tick_params(labelsize="small")
         if row[0].has_data():
-            row[0].legend(frameon=False, fontsize="x-small")
+            row[0].legend(frameon=False, fontsize="x-small", loc="upper right")
     for axes in grid[-1]:
         axes.set_xlabel(axis_name(wavelengths))
     figure.suptitle(title, parse_math=False)

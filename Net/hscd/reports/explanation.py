@@ -107,7 +107,7 @@ def _write_curves(
             axes.plot(places, curve, marker="." if len(places) < FEW else "", color=colour, label=name, linewidth=1.3)
         axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
         axes.set_ylabel(what)
-        axes.legend(frameon=False, fontsize="small")
+        axes.legend(frameon=False, fontsize="small", loc="upper right")
     every[-1].set_xlabel(axis_name(wavelengths))
     figure.suptitle(title, parse_math=False)
     storage.write_figure(path, figure, dpi)

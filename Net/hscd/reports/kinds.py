@@ -145,4 +145,5 @@ def _draw_spectra(panel: Any, kinds: KindMap, number: int, bands: np.ndarray, wa
         panel.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
     panel.set_title(_name(kinds, number + 1), fontsize=9, color=_colour(number + 1))
     panel.tick_params(labelsize=7)
-    panel.legend(fontsize=7, frameon=False)
+    # A place that is looked for takes long where there are many points, which Matplotlib then warns of.
+    panel.legend(fontsize=7, frameon=False, loc="upper right")

@@ -66,7 +66,7 @@ def figure_of(told: Mapping[str, Any], wavelengths: np.ndarray | None, title: st
     axes.plot(along, np.asarray(told["deviation"])[order], color="0.6", label="standard deviation of the band")
     axes.set_yscale("log")
     axes.set_xlabel(name)
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", loc="upper right")
     figure.suptitle(title, x=0.02, ha="left", parse_math=False)
     return figure, dpi
 
