@@ -24,8 +24,9 @@ _PIXELS = 100_000
 # Side of the tiles that the network sees at a time, beside what is around them; tiles that it is looked at on to scale
 # channels, and whose scores are kept, as neighbouring windows share them.
 _TILE, _TILES, _KEPT = 128, 8, 64
-# Share of the values on each side that are black or white, and white.
-_CLIP, _WHITE = 0.02, 255.0
+# Share of the values on each side that are clipped before they are put together; white; how many interquartile ranges
+# beyond the quartiles black and white lie, as Tukey's fences.
+_CLIP, _WHITE, _FENCE = 0.02, 255.0, 1.5
 # Channels that a picture shows, and its side.
 _SHOWN, _PICTURE = 6, 512
 
@@ -140,8 +141,10 @@ def _pictures(scene: Scene, rng: np.random.Generator) -> _Pictures:
         first = first * np.where(first.sum(axis=1, keepdims=True) < 0, -1, 1)
         vectors = first[np.minimum(np.arange(3), len(first) - 1)]
     values = [linear(scaling, sample[:, date], vectors) for date, scaling in enumerate(scalings)]
-    low, high = np.quantile(np.stack(values), [_CLIP, 1 - _CLIP], axis=2).astype(np.float32)
-    return _Pictures(scalings, vectors, low, high)
+    # By the quartiles: extreme values may be those of change, and the dates differ in how much of them there is.
+    first_quarter, third_quarter = np.quantile(np.stack(values), [0.25, 0.75], axis=2).astype(np.float32)
+    beyond = np.float32(_FENCE) * (third_quarter - first_quarter)
+    return _Pictures(scalings, vectors, first_quarter - beyond, third_quarter + beyond)
 
 
 class _Tiles(NamedTuple):

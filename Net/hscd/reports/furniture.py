@@ -54,6 +54,9 @@ def of_grid(path: Path, grid: Grid, shape: tuple[int, ...]) -> Furniture | None:
     Raises:
         InputError: if the coordinate system is not usable.
     """
+    from rasterio._err import CPLE_BaseError
+    from rasterio.errors import RasterioError
+
     from hscd.reports.gis.gdal import crs_of
 
     crs = crs_of(path, grid)
@@ -63,7 +66,7 @@ def of_grid(path: Path, grid: Grid, shape: tuple[int, ...]) -> Furniture | None:
     down, right = np.array([(row, column) for row in (0, rows / 2, rows) for column in (0, columns / 2, columns)]).T
     try:
         east, north = _steps(grid, crs, down, right)
-    except Exception:  # whatever GDAL says: the map is none of places on the Earth
+    except (RasterioError, CPLE_BaseError):  # the map is none of places on the Earth
         return None
     widths = np.hypot(east[0], north[0])
     middle = len(widths) // 2
