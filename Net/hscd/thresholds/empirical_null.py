@@ -26,16 +26,18 @@ _DEGREES, _TAIL, _APART, _SPREAD = 0.7, (np.log(12.0), 1.5), (0.0, 0.5), (np.log
 _MOST_CHANGE = 0.6
 # Of logarithms, from where a fit starts; what is no distribution.
 _FARTHEST, _IMPOSSIBLE = 10.0, 1e12
+# Where the search from each start ends.
+_ROUGH = {"xatol": 0.005, "fatol": 0.02}
 # Second degrees of freedom below which an F distribution has no mean, and no variance.
 _NO_MEAN, _NO_VARIANCE = 2.0, 4.0
 # Ashman's D above which two distributions stand apart, and overlap by less than some 2 %; share of the pixels from
 # which on change is plentiful.
 _STAND_APART, _CLEARLY, _PLENTIFUL = 2.0, 4.0, 0.1
 _NULL_P = 0.01
+# Share of changed pixels that is no more than the tail of the unchanged ones.
+_FEW = 0.9 * _NULL_P
 # Chance of an unchanged pixel to be above the least threshold.
 _LEAST_P = 1e-6
-# Share of changed pixels that the scores of two images in which nothing changed reach, too.
-_FEW = 0.005
 
 
 class _Null(NamedTuple):
@@ -248,11 +250,17 @@ def _middle(seen: _Roots) -> float:
 
 
 def _best(cost: Callable[[np.ndarray], float], starts: Sequence[Sequence[float]], rounds: int) -> np.ndarray:
-    from scipy.optimize import minimize
+    from scipy.optimize import OptimizeResult, minimize
 
     def bounded(values: np.ndarray, start: Sequence[float]) -> float:
         return cost(values) if np.abs(values - start).max() < _FARTHEST else _IMPOSSIBLE
 
-    found = [minimize(bounded, start, (start,), method="Nelder-Mead", options={"maxiter": rounds}) for start in starts]
-    best: np.ndarray = min(found, key=lambda result: result.fun).x
+    def search(at: Sequence[float], start: Sequence[float], **tolerance: float) -> OptimizeResult:
+        options = {"maxiter": rounds, **tolerance}
+        return minimize(bounded, at, (start,), method="Nelder-Mead", options=options)
+
+    # Which start leads to the lowest cost shows long before that is exact.
+    rough = [(search(start, start, **_ROUGH), start) for start in starts]
+    near, start = min(rough, key=lambda found: found[0].fun)
+    best: np.ndarray = search(near.x, start).x
     return best

@@ -20,7 +20,7 @@ RADIUS = gaussian.radius_of(max(SCALES))
 # A scene of up to so many pixels is looked at as a whole; of a larger one so many squares of so many pixels a side.
 _WHOLE = 2**20
 _SQUARES, _SIDE = 256, 32
-_SOME = 2**18
+_SOME = 2**17
 # Pixels of a strip that a thread works on at a time.
 _STRIP = 2**13
 
