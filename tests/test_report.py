@@ -8,6 +8,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def test_a_run_writes_what_its_files_give(results: Path, capsys: pytest.CaptureF
     at_its_end = (results / "change/run.html").read_bytes(), (results / "change/report.html").read_bytes()
     (results / "change/run.html").unlink()
     assert report.main([str(results)]) == 0
-    assert (results / "change/run.html").read_bytes(), (results / "change/report.html").read_bytes() == at_its_end
+    assert ((results / "change/run.html").read_bytes(), (results / "change/report.html").read_bytes()) == at_its_end
     assert capsys.readouterr().out == f"3 runs: {results / 'report.html'}\n"
     assert (results / "stat.old/A & B_run.html").is_file()
     record = json.loads((results / "change/run.json").read_text(encoding="utf-8"))
@@ -144,7 +145,8 @@ def test_what_cannot_be_reported_on(given: list[str], tmp_path: Path, monkeypatc
 def test_pages_are_served_on_this_machine_alone(results: Path) -> None:
     report.main([str(results), "--quiet"])
     (results / "secret.html").symlink_to("/etc/hostname")
-    with ThreadingHTTPServer(("127.0.0.1", 0), serving._handler(results)) as server:
+    labels = serving._Labels()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(serving._Pages, folder=results, labels=labels)) as server:
         server.beside = ["http://127.0.0.1:6006/"]  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         port = server.server_address[1]

@@ -47,6 +47,7 @@ class RunRecord:
         self._apart: dict[str, Any] = {}
         self._model: dict[str, Any] = {}
         self._files: dict[str, dict[str, str]] = {}
+        self._thumbnails: dict[str, str] = {}
         self._stages: Counter[str] = Counter()
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
@@ -82,6 +83,10 @@ class RunRecord:
         """Note files beside the record that the page of the run shows, by what they are, and their result."""
         self._files.setdefault(name, {}).update({what: path.name for what, path in files.items()})
 
+    def add_thumbnail(self, name: str, picture: str) -> None:
+        """Note a small picture of a result, a data URI: an index of many runs then reads no more than their records."""
+        self._thumbnails[name] = picture
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count the time that the block takes to a stage of the run."""
@@ -108,6 +113,7 @@ class RunRecord:
             "results": self._results,
             "apart": self._apart,
             "files": self._files,
+            "thumbnails": self._thumbnails,
             "stages": {name: round(seconds, 3) for name, seconds in self._stages.items()},
             "warnings": list(warnings),
         }

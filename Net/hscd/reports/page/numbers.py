@@ -22,6 +22,10 @@ _SECONDS = {
 }  # fmt: skip
 
 
+# How a picture begins that can be trusted to be a data URI.
+URI = ("data:image/png;base64,", "data:image/webp;base64,")
+
+
 class Value(NamedTuple):
     """A figure with its 95 % interval; None where it is not known."""
 
@@ -112,6 +116,7 @@ class Row(NamedTuple):
     seen: bool
     judges: bool
     place: str = ""
+    thumbnail: str = ""
     best: bool = False
 
 
@@ -135,10 +140,16 @@ def rows(records: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Row]:
                     record["started"], number(record.get("seconds")), number(figures.get("changed_share")),
                     {key: best_figure(figures, key) for key in ("kappa", "f1", "overall_accuracy")},
                     len(record["warnings"]), figures.get(_SEEN) in ("part", "yes"), record["command"] in _OF_MAPS,
-                    _place(record, result),
+                    _place(record, result), _thumbnail(record, result),
                 )
             )  # fmt: skip
     return _marked(found)
+
+
+def _thumbnail(record: Mapping[str, Any], result: str) -> str:
+    found = record.get("thumbnails")
+    picture = found.get(result) if isinstance(found, Mapping) else None
+    return picture if isinstance(picture, str) and picture.startswith(URI) else ""
 
 
 def _place(record: Mapping[str, Any], result: str) -> str:

@@ -8,9 +8,8 @@ from hscd.reports.page import charts, images, numbers, searches
 from hscd.reports.page.charts import Chart
 from hscd.reports.page.found import Run
 
-# Layers of a view, and what of each is a picture that can be trusted to be a data URI.
+# Kinds of layers of a view.
 _KINDS = ("picture", "labels", "scores", "errors")
-_URI = ("data:image/png;base64,", "data:image/webp;base64,")
 # Curves of other trials that are drawn beside the best.
 _CURVES = 30
 # Points of a group of an embedding.
@@ -31,12 +30,20 @@ def view(run: Run, result: str) -> dict[str, Any] | None:
     return found if all(isinstance(found.get(name), int) for name in ("rows", "columns", "step")) else None
 
 
+def is_of_points(found: dict[str, Any]) -> bool:
+    """Whether a view has what a page to label points on needs, with pictures that can be trusted to be data URIs."""
+    sheets, places = found.get("sheets"), found.get("places")
+    numbered = all(isinstance(found.get(name), int) for name in ("side", "pitch", "across"))
+    pictures = isinstance(sheets, dict) and all(of == "" or str(of).startswith(numbers.URI) for of in sheets.values())
+    return numbered and pictures and isinstance(places, list) and bool(places)
+
+
 def _is_layer(layer: Any) -> bool:
     return (
         isinstance(layer, dict)
         and layer.get("kind") in _KINDS
         and isinstance(layer.get("title"), str)
-        and str(layer.get("image")).startswith(_URI)
+        and str(layer.get("image")).startswith(numbers.URI)
     )
 
 
