@@ -245,11 +245,12 @@ def test_pair(
         record: of the run.
         seen: whether the model was trained on it, as `hscd.scenes.fingerprint` has it.
     """
-    import siamese
-
     if pseudo is not None and scene.valid is not None:  # they may be older than `nodata` in the configuration
         pseudo = {**pseudo, "distances": np.where(scene.valid.ravel(), pseudo["distances"], np.nan)}
-    model = siamese.load_model(settings.model_path / settings.model_name, seed=settings.seed)
+    with record.stage("loading of the model"):
+        import siamese
+
+        model = siamese.load_model(settings.model_path / settings.model_name, seed=settings.seed)
     record.add_model(**models.weight_counts(model))
     untuned = None if pseudo is None else tuning.Untuned(plan, model, scene, settings.seed)
     where, rounds = f"[{settings.test_set}] {scene.name}", tuning.Rounds(model, [])
@@ -291,7 +292,8 @@ def test_pair(
     pages.keep(settings, record, scene, Shown.of(result), files.view)
     prefix, logs = files.prefix.name, _log_folder(settings, plan, scene.name)
     record.add_outputs(scene.name, explaining.shown(settings, prefix))
-    return row | explaining.report(Seen(settings, rounds.model, scene, result, reference, prefix, logs))
+    with record.stage("explanation"):
+        return row | explaining.report(Seen(settings, rounds.model, scene, result, reference, prefix, logs))
 
 
 def _log_folder(settings: Settings, plan: Plan, pair_name: str) -> Path:

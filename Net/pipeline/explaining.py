@@ -65,7 +65,7 @@ def files(settings: Settings, prefix: str) -> list[Path]:
 
 def shown(settings: Settings, prefix: str) -> dict[str, Path]:
     """The tables of `files` that the page of a run draws."""
-    places = {"embedding": ("embedding", 1), "bands": ("band_importance", 1)}
+    places = {"embedding": ("embedding", 1), "bands": ("band_importance", 1), "ideal": ("ideal_spectrum", 1)}
     found = {what: _files(settings, prefix, step)[at:] for what, (step, at) in places.items()}
     return {what: paths[0] for what, paths in found.items() if paths}
 

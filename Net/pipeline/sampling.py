@@ -28,6 +28,8 @@ from pipeline.run_record import RunRecord, recorded
 _NAMES = {CHANGED: "changed", UNCHANGED: "unchanged"}
 _FIELDS = ("row", "column", "stratum", gis.CLASS)
 _MAP = "MAP"
+# Columns of an estimate by how the names of a figure and its interval end.
+_ENDS = {"": "estimate", "_low": "lower", "_high": "upper"}
 
 
 @dataclass(frozen=True)
@@ -262,7 +264,12 @@ def estimate(path: Path, map_path: Path | None, folder: Path | None, labels: Pat
         messages.result(sample_tables.lines(names, counts, change_map.pixels, accuracy, total, unit))
         _doubt(counts, change_map.pixels, float(accuracy.area.margin[CHANGED]))
         unlabelled = len(fields[gis.CLASS]) - int(counts.sum())
-        record.add_result(name, {"unlabelled": unlabelled, "error_matrix": matrix_rows, "estimates": rows})
+        overall = {f"overall_accuracy{end}": rows[0][of] for end, of in _ENDS.items()}
+        found = {"unlabelled": unlabelled, "error_matrix": matrix_rows, "estimates": rows}
+        record.add_result(name, found | overall)
+    drawn = path.with_name(f"{name}_run.json")
+    if labels is not None and drawn.is_file():
+        pages.add(drawn)  # with the labels that are new
     pages.add(record_path)
     return folder
 

@@ -65,7 +65,7 @@ def run_page(run: Run) -> str:
         advised=_advised(record),
         settings={key: value for key, value in settings.items() if key != "overrides"},
         overrides=overrides, overridden=_overridden(overrides, settings),
-        stages=sections.stage_bars(run), said=sections.said(run), tables=sections.tables(run),
+        stages=sections.stage_bars(run), said=sections.said(run), tables=_tables(run),
         pictures=sections.pictures(run) if compares else [], started=_date(record["started"]), served=SERVED,
     )  # fmt: skip
 
@@ -125,19 +125,27 @@ def index_page(folder: Path, runs: Sequence[Run], problems: Sequence[str]) -> st
     )  # fmt: skip
 
 
+def _tables(run: Run) -> dict[str, list[dict[str, str]]]:
+    found = sections.tables(run)
+    for row in run.record["results"].values() if run.record["command"] == "sample" else ():
+        found |= sections.estimates(row)
+    return found
+
+
 def _part(run: Run, name: str, row: Mapping[str, Any], key: str) -> Part:
     view = sections.view(run, name)
     searched, importance, trials = sections.search_charts(run, name)
     single = [
         sections.score_chart(view), sections.tuning_chart(dict(row)),
-        sections.embedding_chart(run, name), sections.band_chart(run, name),
+        sections.embedding_chart(run, name), sections.band_chart(run, name), sections.ideal_chart(run, name),
     ]  # fmt: skip
     before, after = (numbers.confusion(row, suffix) for suffix in ("", "_correction"))
     counts = (
         [("", before)] if after in (before, None) else [(", before correction", before), (", after correction", after)]
     )
     return Part(
-        name, key, _facts(row), numbers.metrics(row), [(title, of) for title, of in counts if of is not None], view,
+        name, key, _facts(row), [] if "estimates" in row else numbers.metrics(row),
+        [(title, of) for title, of in counts if of is not None], view,
         searched + [chart for chart in single if chart is not None], importance, trials,
     )  # fmt: skip
 
@@ -156,7 +164,10 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     if share is not None:
         below = "" if area is None else f"{words.area(area, str(row.get('unit')))} in {row.get('areas')} areas"
         found.append(("Changed", f"{100 * share:.2f} %", below))
-    for name, title in (("kappa", "Kappa"), ("f1", "F1 of change")):
+    shown = {"kappa": "Kappa", "f1": "F1 of change"}
+    if isinstance(row.get("estimates"), list):
+        shown["overall_accuracy"] = "Overall accuracy"
+    for name, title in shown.items():
         value = numbers.best_figure(row, name)
         if value is not None:
             known = value.low is not None and value.high is not None

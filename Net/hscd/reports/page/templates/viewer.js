@@ -25,6 +25,14 @@
     layers.forEach((layer, number) => {
       for (const choice of [left, right]) choice.add(new Option(layer.title, number));
     });
+    // On paper all of them stand side by side.
+    for (const layer of layers) {
+      const figure = document.createElement("figure"), caption = document.createElement("figcaption"), image = new Image();
+      caption.textContent = image.alt = layer.title;
+      image.src = layer.image;
+      figure.append(caption, image);
+      get(".printed").append(figure);
+    }
     left.value = layers.findIndex((layer) => layer.key === "after") >= 0 ? layers.findIndex((layer) => layer.key === "after") : 0;
     right.value = layers.findIndex((layer) => layer.key === "map");
 
@@ -32,9 +40,10 @@
       // The line keeps its place in the window while the sheet is moved below it.
       const width = sheet.clientWidth, seen = Math.min(width, frame.clientWidth);
       const at = frame.scrollLeft + seen * swipe.value / 100;
-      over.style.clipPath = `inset(0 0 0 ${at}px)`;
-      line.style.left = `${at}px`;
+      over.style.clipPath = `inset(0 0 0 ${100 * at / width}%)`;
+      line.style.left = `${100 * at / width}%`;
     };
+    if (!byKey.errors) get(".errorlegend").remove();
     const show = () => {
       const [one, two] = [layers[left.value], layers[right.value]];
       [under.src, over.src] = [one.image, two.image];
@@ -42,9 +51,8 @@
       get(".leftname").textContent = `◂ ${one.title}`;
       get(".rightname").textContent = `${two.title} ▸`;
       const kinds = [one.kind, two.kind];
-      get(".maplegend").hidden = !kinds.includes("labels");
-      get(".errorlegend").hidden = !kinds.includes("errors");
-      for (const legend of viewer.querySelectorAll(".maplegend, .errorlegend")) legend.style.display = legend.hidden ? "none" : "";
+      for (const [name, kind] of [["maplegend", "labels"], ["errorlegend", "errors"]])
+        for (const legend of viewer.querySelectorAll(`.${name}`)) legend.style.display = kinds.includes(kind) ? "" : "none";
       split();
     };
     const resize = () => {
