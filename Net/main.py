@@ -248,7 +248,7 @@ def test_pair(
     if pseudo is not None and scene.valid is not None:  # they may be older than `nodata` in the configuration
         pseudo = {**pseudo, "distances": np.where(scene.valid.ravel(), pseudo["distances"], np.nan)}
     with record.stage("loading of the model"):
-        import siamese
+        import siamese  # slow
 
         model = siamese.load_model(settings.model_path / settings.model_name, seed=settings.seed)
     record.add_model(**models.weight_counts(model))
@@ -291,9 +291,7 @@ def test_pair(
     row |= kinds.report(settings, plan, settings[settings.test_set], scene, result, files.kinds)
     pages.keep(settings, record, scene, Shown.of(result), files.view)
     prefix, logs = files.prefix.name, _log_folder(settings, plan, scene.name)
-    record.add_outputs(scene.name, explaining.shown(settings, prefix))
-    with record.stage("explanation"):
-        return row | explaining.report(Seen(settings, rounds.model, scene, result, reference, prefix, logs))
+    return row | explaining.report(Seen(settings, rounds.model, scene, result, reference, prefix, logs), record)
 
 
 def _log_folder(settings: Settings, plan: Plan, pair_name: str) -> Path:
