@@ -21,7 +21,7 @@ from hscd.readers import place, validity
 from hscd.readers.limits import check_size
 from hscd.readers.many_bands import many_bands
 from hscd.readers.wavelengths import in_nanometres, widths
-from hscd.scenes.image import Alpha, Image
+from hscd.scenes.image import Alpha, ByBands, Image
 from hscd.system import native_stderr
 from hscd.system.errors import InputError, brief
 from hscd.system.hardware import threads
@@ -77,7 +77,7 @@ def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None
             shape=shape,
             dtype=dtype,
             block=(min(block[0], shape[0]), min(block[1], shape[1])),
-            window=partial(_window, file, partial(_pixels, dtype)),
+            window=ByBands(partial(_bands, file, dtype)),
             grid=grid,
             wavelengths=wavelengths,
             fwhm=fwhm,
@@ -157,8 +157,14 @@ def _window(file: _File, read: validity.Reader, rows: slice, columns: slice) -> 
         return read(source, Window.from_slices(rows, columns))
 
 
-def _pixels(dtype: np.dtype, source: Any, window: Any) -> np.ndarray:
-    return np.moveaxis(source.read(window=window, out_dtype=dtype), 0, 2)
+def _bands(file: _File, dtype: np.dtype, rows: slice, columns: slice, of: np.ndarray | None) -> np.ndarray:
+    """The pixels of a window, of the bands at some positions, None for all."""
+    numbers = None if of is None else [int(band) + 1 for band in of]
+
+    def read(source: Any, window: Any) -> np.ndarray:
+        return np.moveaxis(source.read(numbers, window=window, out_dtype=dtype), 0, 2)
+
+    return _window(file, read, rows, columns)
 
 
 def _dtype(path: Path, source: Any) -> np.dtype:

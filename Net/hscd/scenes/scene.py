@@ -23,6 +23,8 @@ from hscd.system.errors import InputError
 _WINDOW_BYTES = 2**26
 # How many times larger windows are of what looks around them: of strips of wide images, little is read twice then.
 _TIMES_LARGER = 2
+# How many times as many rows as a block has have to be passed over for single ones to be read: each is a call.
+_SPARSE = 4
 # Seconds without a progress bar.
 _PATIENCE = 2
 
@@ -282,9 +284,11 @@ def survey(before: Image, after: Image, windows: Sequence[Window]) -> Survey:
 
 
 def thinned(image: Image, windows: Sequence[Window], step: int) -> np.ndarray:
-    """Every so manieth row and column of an image, from 0, read window by window."""
+    """Every so manieth row and column of an image, from 0, read by windows, or by rows where most are passed over."""
     if step == 1:
         return image.read()
+    if _SPARSE * image.block[0] <= step:
+        windows = [Window(slice(row, row + 1), part) for rows, part in windows for row in _multiples(rows, step)]
     rows, columns, bands = image.shape
     found = np.empty((-(-rows // step), -(-columns // step), bands), image.dtype)
     for window in windows:
@@ -293,6 +297,11 @@ def thinned(image: Image, windows: Sequence[Window], step: int) -> np.ndarray:
         row, column = (window.rows.start + first) // step, (window.columns.start + left) // step
         found[row : row + pixels.shape[0], column : column + pixels.shape[1]] = pixels
     return found
+
+
+def _multiples(of: slice, step: int) -> range:
+    """The multiples of a step in a slice."""
+    return range(of.start + -of.start % step, of.stop, step)
 
 
 def progress(what: str, pixels: int) -> Any:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hscd.scenes.scene
-from hscd.scenes.image import Image, held, physical, with_bands
-from hscd.scenes.scene import Scene, Window, joined, survey, windows_of
+from hscd.scenes.image import ByBands, Image, held, physical, with_bands
+from hscd.scenes.scene import Scene, Window, joined, survey, thinned, windows_of
 from hscd.system.errors import InputError
 
 
@@ -277,6 +277,36 @@ def test_nodata_counts_in_its_band_and_a_mask_in_all():
     np.testing.assert_array_equal(found.window(slice(1, 2), slice(0, 1)), [[[3, np.nan]]])
     # Chosen bands keep their own.
     np.testing.assert_array_equal(physical(with_bands(image, np.array([1]))).read()[0, :, 0], [1, np.nan])
+
+
+def test_bands_that_are_not_asked_for_are_not_read_where_that_is_possible():
+    stored, asked = np.arange(24, dtype=np.int16).reshape(2, 3, 4), []
+
+    def read(rows, columns, of):
+        asked.append(None if of is None else of.tolist())
+        return stored[rows, columns] if of is None else stored[rows, columns][:, :, of]
+
+    said = {"scale": np.array([1.0, 2, 3, 4]), "offset": np.array([0.0, 1, 2, 3]), "nodata": (None, 5, 5, 3)}
+    image = replace(image_of(stored)[0], window=ByBands(read), **said)
+    expected = physical(image).read()[:, :, [3, 1]]
+    assert np.isnan(expected).sum() == 2  # 3 in the fourth band and 5 in the second, once each
+    for found in (with_bands(physical(image), np.array([3, 1])), physical(with_bands(image, np.array([3, 1])))):
+        np.testing.assert_array_equal(found.read(), expected, strict=True)
+    # Of the second and third of three chosen bands.
+    twice = with_bands(with_bands(physical(image), np.array([0, 3, 1])), np.array([1, 2]))
+    np.testing.assert_array_equal(twice.read(), expected, strict=True)
+    assert asked == [None, [3, 1], [3, 1], [3, 1]]
+
+
+# Blocks of one row: of every fifth row only that is read; of blocks of three, whole windows.
+@pytest.mark.parametrize(("block", "most"), [((1, 7), 1), ((3, 7), 23)])
+def test_a_thinned_image_is_every_so_manieth_pixel(block, most):
+    pixels = np.arange(23 * 7 * 2).reshape(23, 7, 2)
+    image, read = image_of(pixels, block)
+    windows = [Window(slice(row, min(row + 6, 23)), slice(0, 7)) for row in range(0, 23, 6)]
+    np.testing.assert_array_equal(thinned(image, windows, 5), pixels[::5, ::5])
+    assert max(rows.stop - rows.start for rows, _ in read) <= most
+    assert sum(rows.stop - rows.start for rows, _ in read) == (5 if most == 1 else 23)
 
 
 # --- crops -----------------------------------------------------------------------------------------------------------

@@ -43,11 +43,11 @@ def score_colours() -> np.ndarray:
     return np.array(colours, np.uint8)
 
 
-def picture(colours: np.ndarray) -> str:
-    """(rows, columns, 3) floats in [0, 1] as WebP."""
+def picture(colours: np.ndarray, quality: int = _QUALITY) -> str:
+    """(rows, columns, 3) floats in [0, 1] as WebP, of a quality in percent."""
     from PIL import Image
 
-    return _written(Image.fromarray(np.round(255 * colours).astype(np.uint8)), "webp", quality=_QUALITY)
+    return _written(Image.fromarray(np.round(255 * colours).astype(np.uint8)), "webp", quality=quality)
 
 
 def thumbnail(colours: np.ndarray, changed: np.ndarray) -> str:

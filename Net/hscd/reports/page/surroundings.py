@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,11 @@ VERSION = 1
 # Points of a page at most: nobody labels more, and a page stays below 5 MB.
 MOST_POINTS = 5000
 # Side of the surroundings of a point, odd; and pixels of those of all points, for which many points get a smaller one.
-_SIDE, _LEAST_SIDE, _AREA = 61, 15, 4_500_000
+_SIDE, _LEAST_SIDE, _AREA = 61, 15, 3_500_000
 # Bytes of the spectra of all points; of more bands than that allows, only every so manieth is kept.
 _SPECTRA = 1_200_000
+# Bytes of the pictures of both dates, and their qualities, in percent, the first that they are small enough with.
+_PICTURES, _QUALITIES = 3_000_000, (85, 60, 30)
 # Pixels of each date that the colours are chosen by.
 _FOR_COLOURS = 500_000
 
@@ -114,23 +116,32 @@ def surroundings(
     return {
         "version": VERSION, "side": side, "pitch": sheet.pitch, "across": sheet.across,
         "bands": names_of(pair[0], shown),
-        "sheets": {
-            "before": _coloured(dates[0]), "after": _coloured(dates[1]), "map": images.label_map(of_map[:, :, 0])
-        },
+        "sheets": dict(zip(("before", "after"), _pictures(dates), strict=True))
+        | {"map": images.label_map(of_map[:, :, 0])},
         "places": [list(place) for place in zip(rows.tolist(), columns.tolist(), strict=True)],
         "coordinates": _coordinates(rows, columns, grid),
         "spectra": spectra.encoded(values, pair[0], (), every) if bands > 1 else None,
     }  # fmt: skip
 
 
-def _coloured(date: np.ndarray) -> str:
-    """The picture of a date in colours of its own: what is to be seen counts, not how the dates differ in light."""
+def _pictures(dates: Sequence[np.ndarray]) -> list[str]:
+    """Pictures of both dates, not larger than a page allows; "" where there is nothing to show."""
+    coloured = [_coloured(date) for date in dates]
+    for quality in _QUALITIES:
+        found = ["" if colours is None else images.picture(colours, quality) for colours in coloured]
+        if sum(map(len, found)) <= _PICTURES:
+            break
+    return found
+
+
+def _coloured(date: np.ndarray) -> np.ndarray | None:
+    """A date in colours of its own: what is to be seen counts, not how the dates differ in light."""
     valid = np.isfinite(date).all(axis=2)
     some = date[valid]
     if not len(some):
-        return ""
+        return None
     stretch = Stretch.of(some[:: math.ceil(len(some) / _FOR_COLOURS)].astype(np.float64))
-    return images.picture(stretch.colours(date, valid))
+    return stretch.colours(date, valid)
 
 
 def _coordinates(rows: np.ndarray, columns: np.ndarray, grid: Grid) -> list[list[float]] | None:

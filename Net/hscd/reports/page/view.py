@@ -15,15 +15,15 @@ from hscd.reports import quicklook
 from hscd.reports.page import images, spectra
 from hscd.scenes.image import Image, with_bands
 from hscd.scenes.inspection import best_bands, true_colour
-from hscd.scenes.scene import Scene, thinned
+from hscd.scenes.scene import Scene, Window, thinned
 
 VERSION = 1
 # Pixels of all maps of a page, and rows or columns of one of them: a page stays below 5 MB.
 _AREA, _SIDE = 800_000, 2048
 # Bytes of the spectra of all pairs of a page, and how many pixels have some at most.
 _SPECTRA, _MOST_PLACES = 400_000, 2000
-# A larger pair is read once more for its pictures, but not for its spectra.
-_MOST_BYTES = 2**32
+# Of larger pairs, spectra are of some blocks of the files, that many at most and of that many bytes together.
+_MOST_BYTES, _MOST_BLOCKS, _READ = 2**32, 64, 2**30
 # Rows of the image that its bands are chosen by where no wavelengths are known.
 _ROWS, _COLUMNS = 128, 512
 _BINS = 64
@@ -57,7 +57,7 @@ def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any
 
     Returns:
         `rows`, `columns` and `step` (every so manieth pixel is shown), `layers` (pictures as data URIs), `histogram`,
-        `spectra` (None of single bands and of very large pairs), `bands` of the pictures, and a `thumbnail`, a data
+        `spectra` (None of single bands), `bands` of the pictures, and a `thumbnail`, a data
         URI.
     """
     rows, columns = shown.corrected.shape
@@ -193,12 +193,43 @@ def sampled(corrected: np.ndarray, valid: np.ndarray | None, count: int, seed: i
 
 
 def _spectra(scene: Scene, corrected: np.ndarray, most: int, seed: int) -> dict[str, Any] | None:
-    """Spectra of some pixels, before and after, as 16-bit integers between the lowest and highest value of all."""
-    bands = scene.bands
-    if bands < 2 or scene.before.nbytes + scene.after.nbytes > _MOST_BYTES:
+    """Spectra of some pixels, before and after; None of single bands, and where one block of a file is too much."""
+    if scene.bands < 2:
         return None
-    places = sampled(corrected, scene.valid, min(_MOST_PLACES, max(1, most // (4 * bands))), seed)
-    if not len(places):
-        return None
-    values = replace(scene, ranges=None).take(places)
-    return spectra.encoded(values, scene.before, [divmod(int(place), corrected.shape[1]) for place in places])
+    count = min(_MOST_PLACES, max(1, most // (4 * scene.bands)))
+    places, values, windows = [], [], _looked_at(scene)
+    for window in windows:
+        part = replace(scene, ranges=None) if window is None else replace(scene.crop(window), ranges=None)
+        shown = corrected if window is None else corrected[window]
+        found = sampled(shown, part.valid, math.ceil(count / len(windows)), seed)
+        if len(found):
+            values.append(part.take(found))
+            down, across = (0, 0) if window is None else (window.rows.start, window.columns.start)
+            rows, columns = np.divmod(found, shown.shape[1])
+            places += list(zip((rows + down).tolist(), (columns + across).tolist(), strict=True))
+    return spectra.encoded(np.concatenate(values), scene.before, places) if values else None
+
+
+def _looked_at(scene: Scene) -> list[Window | None]:
+    """Windows that spectra are of: None for all; of a very large pair blocks of its files, far from each other."""
+    if scene.before.nbytes + scene.after.nbytes <= _MOST_BYTES:
+        return [None]
+    block = [max(sizes) for sizes in zip(scene.before.block, scene.after.block, strict=True)]
+    size = math.prod(block) * scene.bands * (scene.before.dtype.itemsize + scene.after.dtype.itemsize)
+    counts = [math.ceil(length / side) for length, side in zip(scene.truth.shape, block, strict=True)]
+    wanted = min(_MOST_BLOCKS, _READ // size)
+    if not wanted:
+        return []
+    # As many down as across, unless there are no more of them in one direction.
+    down = min(counts[0], max(math.isqrt(wanted), wanted // counts[1]))
+    few = down, min(counts[1], wanted // down)
+    rows, columns = (
+        [slice(at * side, min((at + 1) * side, length)) for at in _spread(of, count)]
+        for of, count, side, length in zip(few, counts, block, scene.truth.shape, strict=True)
+    )
+    return [Window(row, column) for row in rows for column in columns]
+
+
+def _spread(few: int, count: int) -> list[int]:
+    """That many of so many numbers from 0, at equal distances."""
+    return [(2 * at + 1) * count // (2 * few) for at in range(few)]
