@@ -113,7 +113,7 @@ def write_labels(path: Path, labels: Mapping[int, str | None]) -> None:
     _require_database(path)
     if any(path.with_name(path.name + ending).exists() for ending in ("-journal", "-wal")):
         raise InputError(f"{path}: is open in another program; close it there, so that no label is lost")
-    with storage.atomic_path(path, BESIDE_DATABASE) as written:
+    with storage.exclusive(path), storage.atomic_path(path, BESIDE_DATABASE) as written:
         shutil.copyfile(path, written)
         try:
             with closing(sqlite3.connect(written)) as database, database:

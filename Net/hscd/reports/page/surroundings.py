@@ -23,7 +23,7 @@ MOST_POINTS = 5000
 # Side of the surroundings of a point, odd; and pixels of those of all points, for which many points get a smaller one.
 _SIDE, _LEAST_SIDE, _AREA = 61, 15, 3_500_000
 # Bytes of the spectra of all points; of more bands than that allows, only every so manieth is kept.
-_SPECTRA = 1_200_000
+_SPECTRA = 900_000
 # Bytes of the pictures of both dates, and their qualities, in percent, the first that they are small enough with.
 _PICTURES, _QUALITIES = 3_000_000, (85, 60, 30)
 # Pixels of each date that the colours are chosen by.

@@ -77,3 +77,13 @@ def test_settings_in_little_space_are_those_of_each_run(count: int) -> None:
     for of_run, own in zip(settings, differing, strict=True):
         assert {key: value for key, value in (common | own).items() if value is not None} == of_run
     assert count == 1 or common == {"a": "1"}
+
+
+@pytest.mark.parametrize(("noted", "expected"), [
+    ({"a": "data:image/webp;base64,UklG"}, "data:image/webp;base64,UklG"), ({"a": "https://elsewhere.example/x"}, ""),
+    ({"a": 1}, ""), ({"b": "data:image/webp;base64,UklG"}, ""), ("a", ""), (None, ""),
+])  # fmt: skip
+def test_a_thumbnail_is_in_the_record_or_none(noted, expected) -> None:
+    record = {"command": "test", "started": "", "settings": {}, "results": {"a": {}}, "warnings": [],
+              "thumbnails": noted}  # fmt: skip
+    assert [row.thumbnail for row in rows([("M", record)])] == [expected]
