@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import config
 from hscd.system import messages, storage
 from hscd.system.errors import brief
 
@@ -88,7 +89,8 @@ def _write_page(run: Run) -> None:
     from pipeline import labelling
 
     sample = labelling.sample_of(run)
-    page = None if sample is None else sample_page(run, sample.name, labelling.labels_of(sample))
+    called = ("hscd sample", "hscd report") if config.INSTALLED else ("python sample.py", "python report.py")
+    page = None if sample is None else sample_page(run, sample.name, labelling.labels_of(sample), called)
     storage.write_bytes(run.page, (page or run_page(run)).encode("utf-8", "replace"))
 
 

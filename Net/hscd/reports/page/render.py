@@ -70,13 +70,14 @@ def run_page(run: Run) -> str:
     )  # fmt: skip
 
 
-def sample_page(run: Run, sample: str, labels: Mapping[str, str]) -> str | None:
+def sample_page(run: Run, sample: str, labels: Mapping[str, str], commands: tuple[str, str]) -> str | None:
     """The page to label the points of a sample on; None of other runs, and without what it shows.
 
     Args:
         run: that drew the sample.
         sample: name of its GeoPackage.
         labels: those that it has, "1", "0" or "unsure" by the points' ids.
+        commands: how sample.py and report.py are called here.
     """
     name = next(iter(run.record["results"]), "")
     view = run.json(name, "view")
@@ -91,7 +92,7 @@ def sample_page(run: Run, sample: str, labels: Mapping[str, str]) -> str | None:
     }  # fmt: skip
     return _template("sample.html").render(
         title=run.name, started=_date(record["started"]), points=points, map=Path(of_map).name, sample=sample, csv=csv,
-        advised=_advised(record), data=data, served=SERVED, token=TOKEN,
+        advised=_advised(record), data=data, served=SERVED, token=TOKEN, commands=commands,
     )  # fmt: skip
 
 

@@ -86,4 +86,4 @@ def test_settings_in_little_space_are_those_of_each_run(count: int) -> None:
 def test_a_thumbnail_is_in_the_record_or_none(noted, expected) -> None:
     record = {"command": "test", "started": "", "settings": {}, "results": {"a": {}}, "warnings": [],
               "thumbnails": noted}  # fmt: skip
-    assert [row.thumbnail for row in rows([("M", record)])] == [expected]
+    assert [row.thumbnail for row in numbers.rows([("M", record)])] == [expected]
