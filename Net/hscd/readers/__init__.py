@@ -12,7 +12,7 @@ import numpy as np
 from hscd.readers import bands, envi, mat, safe
 from hscd.readers.formats import READERS, Reader
 from hscd.readers.label_maps import label_map_of, map_of_masks, whole
-from hscd.scenes.image import ByBands, Image, by_bands, without_alpha
+from hscd.scenes.image import Image, by_bands, like, without_alpha
 from hscd.scenes.nodata import valid_pixels
 from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
@@ -115,7 +115,7 @@ def open_image(path: Path, variable: str | None = None, limit: int | None = None
         except MemoryError:
             raise InputError(f"{path}: there is not enough memory to read it") from None
 
-    return replace(image, path=path, window=ByBands(window))
+    return replace(image, path=path, window=like(image.window, window))
 
 
 def _open_folder(path: Path, variable: str | None, limit: int) -> Image:
@@ -168,4 +168,4 @@ def checked(image: Image) -> Image:
             )
         return pixels
 
-    return replace(image, window=ByBands(window))
+    return replace(image, window=like(image.window, window))

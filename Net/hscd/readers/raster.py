@@ -63,7 +63,8 @@ def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None
         dtype = _dtype(path, source)
         block = source.block_shapes[0]
         shape = (source.height, source.width, source.count)
-        block_bands = source.count if source.interleaving and source.interleaving.name == "pixel" else 1
+        by_pixel = bool(source.interleaving) and source.interleaving.name == "pixel"
+        block_bands = source.count if by_pixel else 1
         check_size(path, math.prod(block) * block_bands * dtype.itemsize, limit)
         tags = [source.tags(band) for band in source.indexes]
         envi = source.tags(ns="ENVI")
@@ -77,7 +78,7 @@ def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None
             shape=shape,
             dtype=dtype,
             block=(min(block[0], shape[0]), min(block[1], shape[1])),
-            window=ByBands(partial(_bands, file, dtype)),
+            window=ByBands(partial(_bands, file, dtype), apart=not by_pixel),
             grid=grid,
             wavelengths=wavelengths,
             fwhm=fwhm,

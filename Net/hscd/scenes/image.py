@@ -25,9 +25,13 @@ BandsRead = Callable[[slice, slice, np.ndarray | None], np.ndarray]
 
 @dataclass(frozen=True)
 class ByBands:
-    """The `window` of an image of which some bands can be read without the others."""
+    """The `window` of an image of which some bands can be read without the others.
+
+    `apart` is whether that takes less of the file too, as where it does not hold its values pixel by pixel.
+    """
 
     read: BandsRead
+    apart: bool = True
 
     def __call__(self, rows: slice, columns: slice) -> np.ndarray:
         return self.read(rows, columns, None)
@@ -108,9 +112,19 @@ def by_bands(window: Window) -> BandsRead:
     return lambda rows, columns, of: window(rows, columns) if of is None else window(rows, columns)[:, :, of]
 
 
+def like(window: Window, read: BandsRead) -> Window:
+    """A window by another way of reading: of some bands without the others if `window` is, which it reads from."""
+    if isinstance(window, ByBands):
+        return ByBands(read, window.apart)
+    return lambda rows, columns: read(rows, columns, None)
+
+
 def with_bands(image: Image, positions: np.ndarray) -> Image:
     """The bands at some positions (from 0), in their order there; the others are not read if the file allows that."""
     read = by_bands(image.window)
+
+    def window(rows: slice, columns: slice, among: np.ndarray | None) -> np.ndarray:
+        return read(rows, columns, positions if among is None else positions[among])
 
     def of(values: np.ndarray | None) -> np.ndarray | None:
         return None if values is None else values[positions]
@@ -118,7 +132,7 @@ def with_bands(image: Image, positions: np.ndarray) -> Image:
     return replace(
         image,
         shape=(*image.shape[:2], len(positions)),
-        window=ByBands(lambda rows, columns, of: read(rows, columns, positions if of is None else positions[of])),
+        window=like(image.window, window),
         wavelengths=of(image.wavelengths),
         fwhm=of(image.fwhm),
         bad_bands=of(image.bad_bands),
@@ -172,10 +186,8 @@ def physical(image: Image) -> Image:
             values[~image.mask(rows, columns)] = np.nan
         return values
 
-    masked = image.masked or bool(image.nodata) or image.mask is not None
-    return replace(
-        image, dtype=dtype, window=ByBands(window), scale=None, offset=None, nodata=(), mask=None, masked=masked
-    )
+    masked, read_as = image.masked or bool(image.nodata) or image.mask is not None, like(image.window, window)
+    return replace(image, dtype=dtype, window=read_as, scale=None, offset=None, nodata=(), mask=None, masked=masked)
 
 
 def _missing(nodata: Sequence[float | None], dtype: np.dtype) -> dict[Any, slice | list[int]]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hscd.records import PIXEL_GRID, Grid
-from hscd.scenes.image import Image, with_bands
+from hscd.scenes.image import ByBands, Image, with_bands
 from hscd.scenes.nodata import extremes_in_all_bands, suspect, valid_pixels
 from hscd.scenes.scaling import band_ranges, fill_pixels
 from hscd.system import messages
@@ -284,10 +284,14 @@ def survey(before: Image, after: Image, windows: Sequence[Window]) -> Survey:
 
 
 def thinned(image: Image, windows: Sequence[Window], step: int) -> np.ndarray:
-    """Every so manieth row and column of an image, from 0, read by windows, or by rows where most are passed over."""
+    """Every so manieth row and column of an image, from 0, read by windows, or by rows where most are passed over.
+
+    Where a file has its bands apart, windows of a few of them hold so little that a call for each row takes longer.
+    """
     if step == 1:
         return image.read()
-    if _SPARSE * image.block[0] <= step:
+    apart = isinstance(image.window, ByBands) and image.window.apart
+    if _SPARSE * image.block[0] <= step and not apart:
         windows = [Window(slice(row, row + 1), part) for rows, part in windows for row in _multiples(rows, step)]
     rows, columns, bands = image.shape
     found = np.empty((-(-rows // step), -(-columns // step), bands), image.dtype)

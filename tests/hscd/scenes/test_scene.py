@@ -298,11 +298,15 @@ def test_bands_that_are_not_asked_for_are_not_read_where_that_is_possible():
     assert asked == [None, [3, 1], [3, 1], [3, 1]]
 
 
-# Blocks of one row: of every fifth row only that is read; of blocks of three, whole windows.
-@pytest.mark.parametrize(("block", "most"), [((1, 7), 1), ((3, 7), 23)])
-def test_a_thinned_image_is_every_so_manieth_pixel(block, most):
+# Blocks of one row: of every fifth row only that is read; of blocks of three, or where bands lie apart, whole windows.
+@pytest.mark.parametrize(("block", "apart", "most"), [
+    ((1, 7), None, 1), ((1, 7), False, 1), ((3, 7), None, 23), ((1, 7), True, 23),
+])  # fmt: skip
+def test_a_thinned_image_is_every_so_manieth_pixel(block, apart, most):
     pixels = np.arange(23 * 7 * 2).reshape(23, 7, 2)
     image, read = image_of(pixels, block)
+    if apart is not None:
+        image = replace(image, window=ByBands(lambda rows, columns, _, of=image.window: of(rows, columns), apart))
     windows = [Window(slice(row, min(row + 6, 23)), slice(0, 7)) for row in range(0, 23, 6)]
     np.testing.assert_array_equal(thinned(image, windows, 5), pixels[::5, ::5])
     assert max(rows.stop - rows.start for rows, _ in read) <= most
