@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import struct
 import warnings
 from collections.abc import Mapping
@@ -110,6 +109,8 @@ def write_labels(path: Path, labels: Mapping[int, str | None]) -> None:
             program, whose changes would be lost.
         OSError: if it cannot be written; what was there before stays.
     """
+    import sqlite3
+
     _require_database(path)
     if any(path.with_name(path.name + ending).exists() for ending in ("-journal", "-wal")):
         raise InputError(f"{path}: is open in another program; close it there, so that no label is lost")
