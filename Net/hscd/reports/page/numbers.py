@@ -15,6 +15,8 @@ _COUNTS = ("true_positives_num", "false_negatives_num", "false_positives_num", "
 _SEEN = "seen_in_training"
 # Commands whose figures are those of a map; that of a training has a threshold of labelled pixels alone.
 _OF_MAPS = ("test", "pseudo-labels", "detect")
+# Files of a pair that a map is of and judged by.
+_JUDGED = ("before", "after", "label", "changed_mask", "unchanged_mask")
 # Seconds of a result by the stage that they were spent in.
 _SECONDS = {
     "extraction_time": "selection of pseudo-labels", "ft_time": "fine-tuning", "generation_time": "scores",
@@ -155,7 +157,8 @@ def _thumbnail(record: Mapping[str, Any], result: str) -> str:
 def _place(record: Mapping[str, Any], result: str) -> str:
     """The files of the pair that a result is of, and its parts: pairs of one name may be of different places."""
     of_pair = [of for of in record.get("inputs") or [] if isinstance(of, Mapping) and of.get("pair") == result]
-    files = [str(of[date].get("path")) for of in of_pair for date in of if isinstance(of[date], Mapping)]
+    # Not those that only some runs read, such as pseudo-labels.
+    files = [str(of[what].get("path")) for of in of_pair for what in _JUDGED if isinstance(of.get(what), Mapping)]
     return "\n".join([*files, str(record["settings"].get("parts", ""))])
 
 
