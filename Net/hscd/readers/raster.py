@@ -28,6 +28,8 @@ from hscd.system.hardware import threads
 from hscd.system.paths import for_gdal
 
 _CACHE_MEGABYTES = 64
+# Bytes that are read at a time where some bands of them are wanted.
+_PIECE = 2**24
 
 
 class _File(NamedTuple):
@@ -160,12 +162,34 @@ def _window(file: _File, read: validity.Reader, rows: slice, columns: slice) -> 
 
 def _bands(file: _File, dtype: np.dtype, rows: slice, columns: slice, of: np.ndarray | None) -> np.ndarray:
     """The pixels of a window, of the bands at some positions, None for all."""
-    numbers = None if of is None else [int(band) + 1 for band in of]
+    from rasterio.enums import Interleaving
 
     def read(source: Any, window: Any) -> np.ndarray:
+        if source.driver == "ENVI" and source.interleaving is Interleaving.pixel:
+            return _by_pixel(source, window, dtype, of)
+        numbers = None if of is None else [int(band) + 1 for band in of]
         return np.moveaxis(source.read(numbers, window=window, out_dtype=dtype), 0, 2)
 
     return _window(file, read, rows, columns)
+
+
+def _by_pixel(source: Any, window: Any, dtype: np.dtype, of: np.ndarray | None) -> np.ndarray:
+    """Of an ENVI file that has its values pixel by pixel: asked for its bands, GDAL reads each line once a band."""
+    from rasterio.windows import Window
+
+    def every(part: Any) -> np.ndarray:
+        pixels = np.empty((part.height, part.width, source.count), dtype)
+        source.read(window=part, out=np.moveaxis(pixels, 2, 0))
+        return pixels
+
+    if of is None:
+        return every(window)
+    found = np.empty((window.height, window.width, len(of)), dtype)
+    step = max(1, _PIECE // (window.width * source.count * dtype.itemsize))
+    for top in range(0, window.height, step):
+        part = Window(window.col_off, window.row_off + top, window.width, min(step, window.height - top))
+        found[top : top + part.height] = every(part)[:, :, of]
+    return found
 
 
 def _dtype(path: Path, source: Any) -> np.dtype:

@@ -4,29 +4,33 @@ import numpy as np
 import pytest
 import rasterio
 
-from hscd.readers import checked, open_image
+from hscd.readers import checked, open_image, raster
 from hscd.scenes.image import ByBands, physical, with_bands
 
 STORED = np.arange(5 * 6 * 7, dtype=np.int16).reshape(5, 6, 7)
 
 
-def written(path, interleave="band", bands=STORED):
-    profile = {"driver": "GTiff", "count": len(bands), "height": 6, "width": 7, "dtype": "int16", "nodata": 9,
-               "interleave": interleave}  # fmt: skip
+def written(path, interleave="band", bands=STORED, driver="GTiff"):
+    profile = {"driver": driver, "count": len(bands), "height": 6, "width": 7, "dtype": "int16", "nodata": 9,
+               "interleave": "bip" if driver == "ENVI" else interleave}  # fmt: skip
     with rasterio.open(path, "w", **profile) as file:
         file.write(bands)
         file.scales, file.offsets = [0.5] * len(bands), [1.0] * len(bands)
     return path
 
 
-@pytest.mark.parametrize(("kind", "apart"), [("band", True), ("pixel", False), ("folder", True)])
+# Pieces of one line, which of the file that has its values pixel by pixel are read at a time.
+@pytest.mark.parametrize(("kind", "apart"), [("band", True), ("pixel", False), ("folder", True), ("bip", False)])
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-def test_some_bands_are_those_of_all(kind, apart, tmp_path):
+def test_some_bands_are_those_of_all(kind, apart, tmp_path, monkeypatch):
+    monkeypatch.setattr(raster, "_PIECE", 1)
     path = tmp_path / "image"
     if kind == "folder":
         path.mkdir()
         for number in range(5):
             written(path / f"B0{number + 1}.tif", bands=STORED[number : number + 1])
+    elif kind == "bip":
+        path = written(tmp_path / "image.img", driver="ENVI")
     else:
         path = written(tmp_path / "image.tif", kind)
     image = checked(physical(open_image(path)))
