@@ -269,7 +269,7 @@ def test_pair(
     agreement: list[float | None] = [None, None]
     reference = None
     if pseudo is not None:
-        reference = corrected_labels(pseudo, plan.correct)
+        reference = corrected_labels(pseudo, plan.correct(scene))
         agreement = [confusion(labels, reference).overall_accuracy for labels in (result.labels, result.corrected)]
     kept = None if untuned is None else untuned.agreement(result.labels)
     for doubt in doubts.of_fine_tuning(kept):

@@ -57,6 +57,10 @@ ADVICE = {
         "The figures are of pixels that the model learned from, and are too good.",
         "Judge it on another place, or keep a part of this one for testing (parts = 60, 10, 30).",
     ),
+    "so the validation loss flatters": Advice(
+        "The network sees patches, and pixels that are held out lie beside pixels that were learned from.",
+        "Set validation = blocks, which holds out whole blocks that no patch reaches across.",
+    ),
     "disagrees with what it was": Advice(
         "Fine-tuning made another map than the model did before. One of the two is wrong.",
         "Look at the map of the pseudo-labels: if that is better, trust the fine-tuned model.",
