@@ -45,16 +45,21 @@ def small_windows(monkeypatch):
     shape=st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 4)),
     block=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     budget=st.integers(1, 4000),
+    halo=st.sampled_from([0, 0, 1, 3, 20]),
+    step=st.sampled_from([1, 1, 4]),
 )
 @settings(max_examples=200)
-def test_windows_cover_every_pixel_once_row_by_row(shape, block, budget):
+def test_windows_cover_every_pixel_once_row_by_row(shape, block, budget, halo, step):
     block = min(block[0], shape[0]), min(block[1], shape[1])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hscd.scenes.scene, "_WINDOW_BYTES", budget)
-        windows = windows_of(image_of(np.zeros(shape), block)[0])
+        windows = windows_of(image_of(np.zeros(shape), block)[0], halo=halo, step=step)
     times = np.zeros(shape[:2], int)
     for window in windows:
         times[window] += 1
+        assert step == 1 or all(part.start % step == 0 for part in window)
+        if halo or step > 1:  # blocks may be cut
+            continue
         if block[0] * block[1] * 2 * shape[2] * 4 > budget:  # blocks that are too large are cut
             continue
         for part, size, length in zip(window, block, shape, strict=False):
@@ -75,6 +80,22 @@ def test_windows_of_a_striped_and_of_a_tiled_file(monkeypatch):
         image = Image(Path("a"), "test", shape, np.dtype("u2"), block, lambda *_: np.empty(0))
         first = windows_of(image)[0]
         assert (first.rows.stop, first.columns.stop) == (rows, columns)
+
+
+# 20,971 pixels of 400 bands are 2²⁶ bytes: 41,943 in twice that. Of strips of 10,000 columns these are 4 rows, so a
+# halo of 2 leaves none: as many as the halo are taken. One of 30 has squares: √41,943 is 204, less 60. With a step of
+# 32 that is 128, 188 with the halo, and 41,943 / 188 less 60 is 163, 160 in steps. A tile is a tile.
+@pytest.mark.parametrize(
+    ("block", "halo", "step", "size"),
+    [
+        ((1, 10_000), 2, 1, (4, 10_000)), ((1, 10_000), 30, 1, (144, 145)), ((1, 10_000), 30, 32, (128, 160)),
+        ((64, 64), 30, 1, (64, 640)),
+    ],
+)  # fmt: skip
+def test_windows_leave_room_for_what_is_around_them(block, halo, step, size):
+    image = Image(Path("a"), "test", (10_000, 10_000, 400), np.dtype("u2"), block, lambda *_: np.empty(0))
+    first = windows_of(image, times=2, halo=halo, step=step)[0]
+    assert (first.rows.stop, first.columns.stop) == size
 
 
 # --- survey ----------------------------------------------------------------------------------------------------------
