@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from detector_scenes import scene_of
-from hscd.corrections import GUIDES, guidance, potts, superpixel
+from hscd.corrections import GUIDES, guidance, potts, superpixel, tools
 from hscd.corrections.guidance import Guidance, neighbours
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.labels import CHANGED, UNKNOWN
 from hscd.scores import classify
 
 STEPS = (0, 1), (1, 0), (1, 1), (1, -1)
@@ -95,15 +95,39 @@ def test_walls_that_the_images_show_keep_a_small_change():
     assert kept == {"scores": 0, "images": 9, "both": 9}
 
 
-def test_superpixels_of_the_images_follow_them():
-    _, scene = field_and_shed()
-    labels = np.full((15, 15), UNCHANGED, np.uint8)
-    labels[6:9, 6:9] = CHANGED
-    labels[7, 7], labels[6, 10] = UNCHANGED, CHANGED  # a hole in the shed, and a speck outside
-    scores = np.where(labels == CHANGED, 9, 1).astype(np.float32)
-    found = superpixel.superpixel(labels, scores, 3, 9, "images", scene)
-    assert found[7, 7] == CHANGED
-    assert found[6, 10] == UNCHANGED
+# A pixel far above the threshold, in images that show nothing there.
+def test_what_stands_out_in_scores_alone_is_lost_by_images_alone():
+    scores, scene = field_and_shed()
+    scores[3, 12] = 60
+    labels = classify(scores, 2).reshape(scores.shape)
+    kept = {guide: potts.potts(labels, scores, 3, 6, guide, scene)[3, 12] == CHANGED for guide in GUIDES}
+    assert kept == {"scores": True, "images": False, "both": True}
+
+
+def test_superpixels_are_of_what_guides_them(monkeypatch):
+    scores, scene = field_and_shed()
+    labels, seen = classify(scores, 2).reshape(scores.shape), {}
+    for guide in GUIDES:
+
+        def slic(channels, *_, guide=guide, **__):
+            seen[guide] = channels
+            return np.zeros(channels.shape[:2], int)
+
+        monkeypatch.setattr("skimage.segmentation.slic", slic)
+        superpixel.superpixel(labels, scores, 3, 9, guide, scene)
+    images = Guidance(scene, labels).channels((slice(0, 15), slice(0, 15)))
+    evidence = tools.evidence(labels, scores)[:, :, None]
+    np.testing.assert_array_equal(seen["scores"], evidence)
+    np.testing.assert_array_equal(seen["images"], images)
+    np.testing.assert_array_equal(seen["both"], np.concatenate([images, evidence], axis=2))
+
+
+def test_far_spectra_are_no_farther_than_three_deviations():
+    images = np.random.default_rng(0).normal(0, 1, (2, 20, 20, 2)).astype(np.float32)
+    images[:, 0, :16] += 100  # one pixel in 25: five deviations
+    found = Guidance(scene_of(*images), np.zeros((20, 20), np.uint8)).channels((slice(0, 20), slice(0, 20)))
+    assert (np.abs(found[0, :16, 0]) == 3).all()
+    assert np.abs(found[1:]).max() < 2
 
 
 def test_a_guide_needs_images_unless_all_is_masked():
