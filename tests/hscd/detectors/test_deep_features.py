@@ -98,7 +98,10 @@ def test_each_tile_is_looked_at_once_whatever_the_windows(monkeypatch):
 
     def found():
         seen.clear()
-        return scored(DeepFeatures(imagenet_layer=LAYER), scene, np.random.default_rng(0)).scores
+        detector = DeepFeatures(imagenet_layer=LAYER)
+        scores = scored(detector, scene, np.random.default_rng(0)).scores
+        assert (detector.halo, detector.step) == (32, 32)
+        return scores
 
     whole = found()
     count = len(seen)

@@ -82,14 +82,14 @@ def test_windows_of_a_striped_and_of_a_tiled_file(monkeypatch):
         assert (first.rows.stop, first.columns.stop) == (rows, columns)
 
 
-# 20,971 pixels of 400 bands are 2²⁶ bytes: 41,943 in twice that. Of strips of 10,000 columns these are 4 rows, so a
-# halo of 2 leaves none: as many as the halo are taken. One of 30 has squares: √41,943 is 204, less 60. With a step of
-# 32 that is 128, 188 with the halo, and 41,943 / 188 less 60 is 163, 160 in steps. A tile is a tile.
+# 20,971 pixels of 400 bands are 2²⁶ bytes: 41,943 in twice that. Of strips of 10,000 columns these are 4 rows, of which
+# a halo of 1 leaves 2, and one of 2 none: as many as the halo are taken. One of 30 has squares: √41,943 is 204, less
+# 60. With a step of 32 that is 128, 188 with the halo, and 41,943 / 188 less 60 is 163, 160 in steps. A tile is a tile.
 @pytest.mark.parametrize(
     ("block", "halo", "step", "size"),
     [
-        ((1, 10_000), 2, 1, (4, 10_000)), ((1, 10_000), 30, 1, (144, 145)), ((1, 10_000), 30, 32, (128, 160)),
-        ((64, 64), 30, 1, (64, 640)),
+        ((1, 10_000), 1, 1, (2, 10_000)), ((1, 10_000), 2, 1, (4, 10_000)), ((1, 10_000), 30, 1, (144, 145)),
+        ((1, 10_000), 30, 32, (128, 160)), ((64, 64), 30, 1, (64, 640)),
     ],
 )  # fmt: skip
 def test_windows_leave_room_for_what_is_around_them(block, halo, step, size):
