@@ -72,7 +72,8 @@ CUT = "otsu_clipped"
 TIMED, BANDS, SIDES = 128, (12, 100), (3, 5, 9, 13)
 # Patches that are timed one batch of 32 after the other, as `Keras.Model.predict` takes them: the rest takes as long.
 FEW = 1024
-TIMES = "## A whole image in one pass against its patches\n\n"
+# Sections of the tables that are kept where nothing new is to be said in them.
+LABELS, TIMES = f"## From the labels of {FROM}\n\n", "## A whole image in one pass against its patches\n\n"
 
 
 class Row(NamedTuple):
@@ -268,7 +269,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         print(*row[1:6], file=sys.stderr, flush=True)
     known = options.out.read_text(encoding="utf-8") if options.out.exists() else ""
     timed = known.partition(TIMES)[2] if TIMES in known and not options.timed else speeds()
-    text = report(sorted(done, key=_place_in_tables), timed)
+    text = report(sorted(done, key=_place_in_tables), known.partition(LABELS)[2].partition(TIMES)[0], timed)
     print(text)
     options.out.write_text(text, encoding="utf-8")
 
@@ -278,8 +279,8 @@ def _place_in_tables(row: Row) -> tuple[bool, int, int, int]:
     return bool(row.learned), places.index(row.scene), networks.index(row.network), row.seed
 
 
-def report(rows: Sequence[Row], timed: str) -> str:
-    """All tables."""
+def report(rows: Sequence[Row], before: str, timed: str) -> str:
+    """All tables; what was `before` in that of other places stays where there are no rows of them."""
     alone, others = ([row for row in rows if row.learned == learned] for learned in ("", FROM))
     return (
         "# What neighbours bring a network\n\n"
@@ -289,7 +290,7 @@ def report(rows: Sequence[Row], timed: str) -> str:
         f"{MOST_EPOCHS} epochs; those of patches have 16 filters. Maps are cut by `{CUT}`, and nothing corrects them. "
         "Objects are counted over all seeds.\n\n"
         f"## From pseudo-labels of context regression, without labels\n\nThe surest {SUREST:.0%} of each class.\n\n"
-        f"{table(alone)}\n## From the labels of {FROM}\n\n{table(others)}\n{TIMES}{timed}"
+        f"{table(alone)}\n{LABELS}{table(others) + chr(10) if others else before}{TIMES}{timed}"
     )
 
 
