@@ -39,6 +39,7 @@ from pipeline.plan import Plan
 from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord, recorded
 from settings import Settings
+from settings.explaining import NONE
 
 # What a table says of what a fine-tuning gave: agreement with the corrected pseudo-labels before and after correction,
 # kappa with the map of the model as it was.
@@ -53,7 +54,8 @@ def train(settings: Settings) -> None:
     prefix = settings.model_path / settings.model_name
     run_file = settings.stat_path / f"{settings.model_name}_run.json"
     stats, curves = (settings.stat_path / f"{settings.model_name}_{what}.csv" for what in ("stats", "curves"))
-    require_names([models.longest_file(prefix), stats, curves, run_file, *pretraining.files(settings)])
+    saved = map(models.longest_file, pretraining.saved(settings))
+    require_names([*saved, stats, curves, run_file, *pretraining.files(settings)])
     with storage.exclusive(prefix):
         pass  # said now rather than after all that is slow
     settings.search(settings.distance)  # so is this: the demo trains whatever its configuration was checked for
@@ -62,6 +64,7 @@ def train(settings: Settings) -> None:
         pair_files(settings[name])
         require_labels(settings[name], settings)
     pretraining.require(settings)
+    settings = pretraining.started(settings)
     every = list(dict.fromkeys((*data_sets, *pretraining.sections(settings))))
     with recorded("training", settings, every, run_file) as record:
         for name in every:
@@ -110,7 +113,8 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen:
         engine=settings.engine,
         engine_options=plan.engine_options,
         held_out=learned.held_out,
-        unlabelled=unlabelled.pairs,
+        start=siamese.Start(pretraining.start_from(settings), unlabelled.pairs),
+        log_embeddings=settings.explain.embedding != NONE and not settings.reach,
     )
     curves = settings.stat_path / f"{settings.model_name}_curves.csv"
     storage.write_csv(curves, tables.curve_rows(trials), tables.CURVES)

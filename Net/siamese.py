@@ -25,13 +25,20 @@ from hscd.learn.regime import Regime
 from hscd.learn.samples import Pairs
 from hscd.learn.training import predict
 from hscd.learn.transfer import LIKE_THE_FIRST, Transfer, continued, train_further
-from hscd.models.saved import load_model, named_weights, read_parameters, require_trainable, save_model
+from hscd.models.saved import (
+    load_model,
+    named_weights,
+    read_parameters,
+    read_weights,
+    require_trainable,
+    save_model,
+)
 from hscd.networks.siamese import build_net, reach
 from hscd.records import Trial
 from hscd.scenes.patches import Patches
 from hscd.scores import classify
 from hscd.search import engines, session
-from hscd.search.trials import Trials
+from hscd.search.trials import AT_RANDOM, Start, Trials
 from hscd.system import messages
 from hscd.system.backend import keras, tensorboard
 from hscd.system.errors import InputError
@@ -41,6 +48,7 @@ from settings import SearchSettings, search_of
 
 __all__ = [
     "SAM",
+    "Start",
     "build_net",
     "euclidean_dist",
     "fine_tune",
@@ -76,8 +84,8 @@ def siamese_model(
         score_function: distance that heads the network.
 
     Returns:
-        Hyperopt result: `loss` (the validation loss, minimised), `status`, `model` (parameters, weights by name) and
-        what goes into the report.
+        Hyperopt result: `loss` (the validation loss, minimised), `status`, `model` (parameters, weights by name, and
+        those of the pre-training alone, None without one) and what goes into the report.
     """
     dropout_rate = {{uniform(0, search.max_dropout)}}  # type: ignore  # noqa: F821
     dropout_rate_1 = {{uniform(0, search.max_dropout)}}  # type: ignore  # noqa: F821
@@ -96,7 +104,7 @@ def siamese_model(
     keras.backend.clear_session()
     # Every trial starts from the seed of the search, whatever ran before it.
     model = build_net(train_set.shape[2:], parameters, seed=seed)
-    pretrained = search.pretrain(model, parameters)  # type: ignore  # noqa: F821
+    pretrained, encoder = search.pretrain(model, parameters)  # type: ignore  # noqa: F821
     train, validation = search.split(train_labels)  # type: ignore  # noqa: F821
     best = training.fit(
         model, train_set, train_labels, train, validation, rules=rules, seed=seed, regime=Regime.of(parameters),
@@ -105,7 +113,7 @@ def siamese_model(
     return {
         "loss": best.val_loss,
         "status": STATUS_OK,
-        "model": ({**parameters, **model.loss.learned}, named_weights(model)),
+        "model": ({**parameters, **model.loss.learned}, named_weights(model), encoder),
         "epochs": best.epochs,
         "best_epoch": best.best_epoch,
         "stopped": best.reason,
@@ -150,7 +158,8 @@ def hyperparam_search(
     engine: str = engines.DEFAULT,
     engine_options: Mapping[str, Any] | None = None,
     held_out: np.ndarray | None = None,
-    unlabelled: np.ndarray | None = None,
+    start: Start = AT_RANDOM,
+    log_embeddings: bool = False,
 ) -> list[Trial]:
     """Search for the network of the lowest validation loss; save it when found, and the report of all trials last.
 
@@ -158,32 +167,31 @@ def hyperparam_search(
         train_set: (pixels, 2, bands) float32 pixel pairs to learn from, or `hscd.scenes.patches.Patches`.
         train_labels: (pixels,) labels, 0 changed, 1 unchanged.
         test_set, test_labels: pixel pairs each trial is tested on, for the report only, and their labels.
-        distance_function: distance that heads the network.
+        distance_function, margin: distance that heads the network; that of the loss, None for `config.MARGINS`.
         name: of the model.
         hyperas_sett, hyperas_search: choices of the search, by one of the two names: a section of settings or a parser.
         model_path, stat_path: folders of the saved model; of the report and, under `logs`, of TensorBoard's records.
-        seed: of the choices, the split and the training.
-        workers: processes that run trials, 1 for this one alone; None for what is faster here.
+        seed, workers: of choices, split and training; processes that run trials, None for what is faster here.
         rescaled: whether the bands are rescaled, which the saved model tells; None where that is not known.
         trained_on: `hscd.scenes.fingerprint` of the pairs that `train_set` is of, which the saved model tells.
         fixed: parameters that are not searched for and that `siamese_model` does not name (`Trials.fixed`).
-        margin: of the loss, in the units of the distance; None for that of `config.MARGINS`.
         engine, engine_options: what runs the trials, of `hscd.search.engines`, and its options by name.
         held_out: (pixels,) boolean, those of `train_set` to validate on; None for a random part of each class.
-        unlabelled: (pixels, 2, bands) float32 pixel pairs, for the pre-training that `fixed` names.
+        start: what networks start from, before they learn from `train_set`.
+        log_embeddings: whether TensorBoard's records have the embeddings of some pairs after each epoch.
 
     Returns:
         The trials. A search that was interrupted goes on where it stopped (`hscd.search.record`).
 
     Raises:
         TypeError: if the choices of the search are not given once.
-        InputError: if a choice or a class is missing, every trial failed, or another process searches for this model.
+        InputError: if a choice or a class is missing, every trial failed, another process searches for this model, or
+            the saved model to start from cannot be read or is of another number of bands.
     """
     chosen = _choices(hyperas_sett, hyperas_search, (fixed or {}).get("network", branches.DEFAULT))
     training.check_classes(train_labels)
-    data: dict[str, Any] = {"train_set": train_set, "train_labels": train_labels, "test_set": test_set}
-    data |= {"test_labels": test_labels} | ({} if unlabelled is None else {"unlabelled": unlabelled})
-    trials = _trials(data, distance_function, chosen.choices, seed, stat_path / "logs" / name, margin, fixed, held_out)
+    sets, rest = (train_set, train_labels, test_set, test_labels), (margin, fixed, held_out, start, log_embeddings)
+    trials = _trials(sets, distance_function, chosen.choices, seed, stat_path / "logs" / name, *rest)
     run_trials, of_engine = engines.chosen(engine, engine_options or {})
     return session.run(
         trials, trials.question | of_engine, chosen.max_evals, model_path / name, stat_path / f"{name}_stats.csv",
@@ -192,7 +200,7 @@ def hyperparam_search(
 
 
 def _trials(
-    data: Mapping[str, np.ndarray | Patches],
+    sets: Sequence[np.ndarray | Patches],
     distance: Callable[[Any, Any], Any],
     choices: Mapping[str, Any],
     seed: int,
@@ -200,12 +208,17 @@ def _trials(
     margin: float | None,
     fixed: Mapping[str, Any] | None,
     held_out: np.ndarray | None,
+    start: Start,
+    log_embeddings: bool,
 ) -> Trials:
     """What the trials of a search share, by the constants of `config` as they are now."""
+    data = dict(zip(("train_set", "train_labels", "test_set", "test_labels"), sets, strict=True))
+    saved = None if start.saved is None else read_weights(start.saved, data["train_set"].shape[-1])
+    data |= {} if start.unlabelled is None else {"unlabelled": start.unlabelled}
     log_folder = logs / f"{datetime.now():%Y%m%d-%H%M%S}"
     if margin is None:
         margin = config.MARGINS[by_function(distance).name]
-    rest = training_rules(), margin, dict(fixed or {}), held_out
+    rest = training_rules(), margin, dict(fixed or {}), held_out, saved, log_embeddings
     return Trials(siamese_model, data, distance, choices, seed, log_folder, *rest)
 
 

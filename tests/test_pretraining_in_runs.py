@@ -12,9 +12,10 @@ import config
 import main
 import predutils
 from conftest import ONE_PLACE, Workspace, make_pair
-from hscd.models.saved import load_model, read_parameters
+from hscd.models.saved import load_model, read_parameters, read_weights, save_model
 from hscd.system.errors import InputError
 from settings import read_settings
+from tiny_model import PARAMETERS, WEIGHTS
 
 
 @pytest.fixture
@@ -47,10 +48,37 @@ def test_search_reports_test_and_fine_tuning(space):
     assert found["pretraining_loss"] > 0
     records = [file.parent.name for file in (stat / "logs" / "M").rglob("events*")]
     assert sorted(records) == ["pretraining", "train", "train", "validation", "validation"]
+    # Another training starts from the network as it was before it saw labels, with its layers.
+    assert read_weights(space.folder / "model/M_pretrained", 5)[0].shape == (5, 8)
+    space.text = space.text.replace("neurons = [8]", "neurons = [16, 32]")
+    run(space, main, "start_from=M_pretrained", "model_name=OTHER", "embedding=pca")
+    assert read_parameters(space.folder / "model" / "OTHER")["layer"] == 8
+    epochs = sorted(file.name for file in (stat / "logs" / "OTHER").rglob("epoch_*"))
+    assert epochs == ["epoch_000.tsv", "epoch_001.tsv", "epoch_002.tsv"]
     run(space, main, "training=False", "fine_tuning=0")
     record = json.loads((stat / "PLACE A_on_M_all_run.json").read_text(encoding="utf-8"))
     assert record["results"]["town"]["ft_epochs"] >= 1
-    assert not list((stat / "logs").rglob("epoch_*"))  # nobody asked for embeddings
+    assert not list((stat / "logs" / "M").rglob("epoch_*"))  # nobody asked for embeddings
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["start_from=NOWHERE"], "NOWHERE.h5: no such file; expected a saved model, such as MODEL_pretrained"),
+        (["start_from=M"], "start_from = M is a model that this training saves; expected another"),
+        (["start_from=M_pretrained", "pretraining=autoencoder"], "start_from = M_pretrained is a model that this"),
+        (["start_from=TWO", "network=convolutional"], "model of network = dense, found network = convolutional"),
+        (["start_from=TWO"], "TWO.h5: a model of 2 bands, but the spectra have 5"),
+    ],
+)
+def test_models_to_start_from_that_do_not_fit_are_refused(space, capsys, overrides, said):
+    for name in ("M", "M_pretrained", "TWO"):
+        save_model(space.folder / "model" / name, PARAMETERS, WEIGHTS, rescaled=False)
+    run(space, main, *overrides, expected=2)
+    told = capsys.readouterr().err
+    assert said in told
+    # As it was trained, is told of what is not refused before.
+    assert ("trained with apply_rescaling = False, goes on with True" in told) == (overrides == ["start_from=TWO"])
 
 
 def with_wavelengths(space, centres=(450, 550, 650, 850, 1600)):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import dataprocessing as dp
+from hscd.branches import BRANCHES, DEFAULT
 from hscd.detectors.tools.samples import positions
+from hscd.models import saved as models
 from hscd.pretraining import CODE_SIZE, CONVOLUTIONAL, DATA, NONE, PIXELS, SPECTRA, doubt_of_code
 from hscd.reports import reconstruction
 from hscd.scenes.image import Image
@@ -17,7 +20,7 @@ from hscd.scenes.scene import Scene
 from hscd.scenes.spectral_library import at_bands_of, mixtures
 from hscd.system.arrays import aligned_empty
 from hscd.system.errors import InputError
-from hscd.system.messages import result, warn
+from hscd.system.messages import result, tell, warn
 from pair_finding import pair_files
 from settings import Settings
 
@@ -134,6 +137,53 @@ def drawn(scenes: list[Scene], pixels: int, seed: int) -> np.ndarray:
         if count:
             pairs[end - count : end] = scene.take(positions(scene, rng, int(count)))
     return pairs
+
+
+def saved(settings: Settings) -> list[Path]:
+    """The common prefixes of the models that a training saves, the trained one and that of its pre-training."""
+    prefix = settings.model_path / settings.model_name
+    return [prefix, models.pretrained(prefix)] if _sources(settings) else [prefix]
+
+
+def start_from(settings: Settings) -> Path | None:
+    """The common prefix of the model that a training starts from; None where it starts from random weights."""
+    name = settings.learning.start_from
+    return None if name is None else settings.model_path / name
+
+
+def started(settings: Settings) -> Settings:
+    """The settings with a search for networks of no other layers than those of the model that they start from.
+
+    Raises:
+        InputError: if that model cannot be read, is of another network, or would be replaced by the search.
+    """
+    prefix, name = start_from(settings), settings.learning.start_from
+    if prefix is None:
+        return settings
+    if prefix in saved(settings):
+        raise InputError(f"{settings.file}: start_from = {name} is a model that this training saves; expected another")
+    if not models.model_files(prefix)[0].is_file():
+        raise InputError(
+            f"{settings.file}: start_from = {name}: {models.model_files(prefix)[0]}: no such file; expected a saved "
+            "model, such as MODEL_pretrained, which a training with a pretraining saves"
+        )
+    parameters = models.read_parameters(prefix)
+    network = parameters.get("network", DEFAULT)
+    if network != settings.network:
+        raise InputError(
+            f"{settings.file}: start_from = {name} is a model of network = {network}, found network = "
+            f"{settings.network}; expected the same"
+        )
+    if models.trained_rescaled(prefix) not in (None, settings.apply_rescaling):
+        warn(
+            f"start_from = {name}: trained with apply_rescaling = {not settings.apply_rescaling}, goes on with "
+            f"{settings.apply_rescaling}"
+        )
+    sizes = BRANCHES[network].sizes(parameters)
+    tell(f"start_from = {name}, so {', '.join(f'{key} = {value}' for key, value in sizes.items())}")
+    search = settings.search(settings.distance)
+    search = replace(search, options=search.options | sizes)
+    return replace(settings, searches={**settings.searches, settings.distance: search})
 
 
 def files(settings: Settings) -> list[Path]:

@@ -22,7 +22,8 @@ class ExplainSettings:
         metadata=key(
             "embedding", parsing.one_of(_EMBEDDINGS), f"{', '.join(_EMBEDDINGS[:-1])} or {_EMBEDDINGS[-1]}", NONE,
             "how a test draws the embeddings of a sample of pixels in two dimensions, with the histogram of their "
-            "distances and the labels of their nearest neighbours (umap needs pip install -r requirements-umap.txt)",
+            "distances and the labels of their nearest neighbours (umap needs pip install -r requirements-umap.txt); "
+            "with any of them, trainings log embeddings by epoch",
         ),
     )  # fmt: skip
     explain_pixels: int = field(

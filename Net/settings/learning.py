@@ -26,7 +26,17 @@ def _share(text: str) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class LearningSettings:
-    """How models are trained (`sampling`, `augment_…`) and fine-tuned (these and `ft_…`)."""
+    """How models are trained (`start_from`, `sampling`, `augment_…`) and fine-tuned (the last two and `ft_…`)."""
+
+    start_from: str | None = field(
+        default=None,
+        metadata=key(
+            "start_from", parsing.file_name, "a name that can be part of a file name, without / or \\", None,
+            "saved model, pre-trained (MODEL_pretrained) or trained, whose weights each trial of a search starts from; "
+            "the layers are those of that model",
+            "random weights",
+        ),
+    )  # fmt: skip
 
     sampling: str = field(
         default=SAMPLINGS[0],
@@ -143,6 +153,6 @@ class LearningSettings:
             if isinstance(value := getattr(self, field.name), float)
             else f"{field.name.removeprefix('ft_')}={value}"
             for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default and field.name != "ft_rival"
+            if getattr(self, field.name) != field.default and field.name not in ("start_from", "ft_rival")
         ]
         return "".join(f" {entry}" for entry in chosen)

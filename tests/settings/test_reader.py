@@ -60,6 +60,7 @@ REFUSED: dict[str, list[str]] = {
     "pretraining": ["", "None", "pca"],
     "margin": ["", "0", "-1", "nan", "inf", "wide"],
     "network": ["", "2d"],
+    "start_from": ["", "model/M", "."],
     "sampling": ["", "Balanced", "even"],
     "augment_gain": ["", "1", "-0.1", "nan", "much"],
     "augment_noise": ["", "-0.1", "nan", "inf"],
@@ -266,6 +267,7 @@ ft_rounds = 3
 ft_co_teaching = 0.2
 ft_loss = triplet
 ft_schedule = cosine
+start_from = M_pretrained
 ft_rival = naive_bayes
 embedding = tsne
 explain_pixels = 500
@@ -436,6 +438,7 @@ def test_every_key_is_read_and_typed(tmp_path: Path) -> None:
             ft_co_teaching=0.2,
             ft_loss="triplet",
             ft_schedule="cosine",
+            start_from="M_pretrained",
             ft_rival="naive_bayes",
         ),
         options=OPTIONAL | {"pseudo_percentage": 0.4, "pseudo_radius": 5, "pseudo_percentage_unchanged": 0.8},

@@ -128,6 +128,14 @@ class Branch(ABC):
         """
         return {}
 
+    def sizes(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The choices, as of `space`, that leave a search nothing but networks whose weights are of the same shapes.
+
+        Args:
+            parameters: of a model.
+        """
+        return {}
+
     def reach(self, parameters: Mapping[str, Any]) -> int:
         """How many pixels around its own the network of these parameters sees."""
         return 0

@@ -55,6 +55,10 @@ class Convolutional(Branch):
 
         return {parameter: hp.choice(parameter, choices[option]) for parameter, option in _OPTIONS.items()}
 
+    def sizes(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """All of its parameters."""
+        return {option: [int(parameters[name])] for name, option in _OPTIONS.items()}
+
     def inferred(self, shapes: Shapes) -> dict[str, Any]:
         """All sizes."""
         if [len(shape) for shape in shapes] != [3, 1, 3, 1, 2, 1]:

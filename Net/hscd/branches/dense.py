@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from hscd.system.backend import keras
 
 FOURTH_LAYER_UNITS = 512
-_LAYERS = ("layer", "layer_1", "layer_2")
+# Layers by the parameter that holds their units, and the options that these are chosen from.
+_OPTIONS = {"layer": "neurons", "layer_1": "neurons_1", "layer_2": "neurons_2"}
+_LAYERS = tuple(_OPTIONS)
 _INTEGERS = "a Python list of integers >= 1, for example [32, 64]"
 
 
@@ -78,6 +80,12 @@ class Dense(Branch):
     def space(self, choices: Mapping[str, Any]) -> dict[str, Any]:
         """Whether layers are normalised, where they are."""
         return {"batch_normalisation": True} if choices.get("batch_normalisation") else {}
+
+    def sizes(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The units of three layers, and both flags."""
+        units = {option: [int(parameters[name])] for name, option in _OPTIONS.items()}
+        flags = {"fourth_layer": bool(parameters["fourth_layer"]), "batch_normalisation": _normalised(parameters)}
+        return units | flags
 
     def inferred(self, shapes: Shapes) -> dict[str, Any]:
         """The sizes of three layers, and whether there is a fourth one."""

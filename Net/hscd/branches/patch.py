@@ -139,6 +139,10 @@ class Patch(Dense):
             name: hp.choice(name, choices[name]) if len(choices[name]) > 1 else choices[name][0] for name in names
         }
 
+    def sizes(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Size and filters, and what the dense branch has."""
+        return super().sizes(parameters) | {name: [int(parameters[name])] for name in ("patch_size", "patch_filters")}
+
     def inferred(self, shapes: Shapes) -> dict[str, Any]:
         """Nothing: the files of older programs have no such model."""
         return {}

@@ -51,6 +51,11 @@ def model_files(path: Path) -> tuple[Path, Path]:
     return path.with_name(f"{path.name}.h5"), path.with_name(f"{path.name}_param.pickle")
 
 
+def pretrained(path: Path) -> Path:
+    """The common prefix of the model that a search saves of the pre-training of its best trial."""
+    return path.with_name(f"{path.name}_pretrained")
+
+
 def longest_file(path: Path) -> Path:
     """The one of the longest name among the files of a model and of the search for it."""
     return _pending(model_files(path)[1], _digest(dict.fromkeys(PARAMETERS)))
@@ -67,6 +72,12 @@ def named_weights(model: keras.Model) -> dict[str, np.ndarray]:
         # Layers within different layers may have one name. Readers go by the order.
         named[f"{name}_{len(named)}" if name in named else name] = variable.numpy()
     return named
+
+
+def assign_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
+    """Give the branch of a network weights, in the order in which they are saved; a `ValueError` if they do not fit."""
+    for (_, variable), array in zip(_variables(model), arrays, strict=True):
+        variable.assign(array)
 
 
 def weight_counts(model: keras.Model) -> dict[str, int]:
@@ -239,6 +250,18 @@ def trained_spectra(path: Path) -> Statistics | None:
         return found if found is not None and found.mean.shape[1] == schema.bands_of(stored, path) else None
 
 
+def read_weights(path: Path, bands: int) -> list[np.ndarray]:
+    """The weights of a saved model of so many bands, in the order in which they are saved.
+
+    Raises:
+        InputError: as `read_parameters`; also if it is of another number of bands.
+    """
+    found = _read(path)
+    if found.bands != bands:
+        raise InputError(f"{model_files(path)[0]}: a model of {found.bands} bands, but the spectra have {bands}")
+    return found.arrays
+
+
 def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:
     """Rebuild a saved model from its two files.
 
@@ -256,8 +279,7 @@ def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:
         model = build_net((bands,), {**parameters.stand_ins, **parameters}, seed=seed)
     except (TypeError, ValueError) as error:
         raise InputError(f"{model_files(Path(path))[1]}: unusable parameters: {error}") from error
-    for (_, variable), array in zip(_variables(model), arrays, strict=True):
-        variable.assign(array)
+    assign_weights(model, arrays)
     model.refusal = parameters.refusal
     return model
 

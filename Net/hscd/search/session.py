@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hscd.models import weights
-from hscd.models.saved import model_files, save_model
+from hscd.models.saved import model_files, pretrained, save_model
 from hscd.records import Trial
 from hscd.reports import tables
 from hscd.scenes.domain_shift import statistics
@@ -24,6 +24,9 @@ from hscd.system import messages, storage
 from hscd.system.errors import InputError
 from hscd.system.paths import require_regular
 from hscd.system.progress import TRAININGS, TrainingsLeft
+
+# By name, in the order in which they are saved.
+_Weights = Mapping[str, np.ndarray]
 
 
 def run(
@@ -58,9 +61,7 @@ def run(
         InputError: if every trial failed, or another process is searching for this model.
     """
     name = prefix.name
-    learned = search.data["train_set"]
-    spectra = statistics(learned.spectra if isinstance(learned, Patches) else learned)
-    save = partial(save_model, prefix, rescaled=rescaled, bands=search.bands, trained_on=trained_on, spectra=spectra)
+    save = _saver(search, prefix, rescaled, trained_on)
     with storage.exclusive(prefix):
         record = SearchRecord(prefix.with_name(f"{name}_search.json"), question, max_evals)
         _tell(record)
@@ -78,6 +79,21 @@ def run(
         storage.write_csv(report, rows)
         record.remove()
     return trials
+
+
+def _saver(search: Trials, prefix: Path, rescaled: bool | None, trained_on: Sequence[str]) -> Callable[..., None]:
+    """What saves what a trial gave, and before that its branch as it was pre-trained: labels had no part in that."""
+    save = partial(save_model, rescaled=rescaled, bands=search.bands)
+    learned, unlabelled = search.data["train_set"], search.data.get("unlabelled")
+    spectra = statistics(learned.spectra if isinstance(learned, Patches) else learned)
+    of_pretraining = None if unlabelled is None else statistics(unlabelled)
+
+    def save_both(parameters: dict[str, Any], named: _Weights, encoder: _Weights | None) -> None:
+        if encoder is not None:
+            save(pretrained(prefix), parameters, encoder, spectra=of_pretraining)
+        save(prefix, parameters, named, trained_on=trained_on, spectra=spectra)
+
+    return save_both
 
 
 def _tell(record: SearchRecord) -> None:
@@ -102,7 +118,7 @@ def _run_trials(
         record: where they are recorded.
         max_evals: number of trials.
         saved: number of the trial whose model is the saved one; None if there is none.
-        save: saves a model, from parameters and weights by name.
+        save: saves a model, from parameters, weights by name, and those of its pre-training (None without one).
         engine: runs them.
     """
     finished = dict(record.finished)
@@ -110,7 +126,7 @@ def _run_trials(
     with messages.progress(total=max_evals, desc="search", unit=str(left), bar_format=TRAININGS) as bar:
         on_epoch = partial(_show_epoch, bar, left)
 
-        def on_trial(ended: Finished, trained: tuple[dict[str, Any], dict[str, np.ndarray]] | None) -> None:
+        def on_trial(ended: Finished, trained: tuple[dict[str, Any], _Weights, _Weights | None] | None) -> None:
             nonlocal saved
             trial = ended.trial
             to_save = None

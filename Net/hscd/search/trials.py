@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ import numpy as np
 from hscd.branches import BRANCHES, DEFAULT, Branch, branch_of
 from hscd.heads import by_function
 from hscd.learn import pretraining, training
+from hscd.learn.embedding_log import EmbeddingLog
 from hscd.learn.regime import OPTIMIZERS
+from hscd.models.saved import assign_weights, named_weights
 from hscd.models.schema import COMMON
 from hscd.scenes.patches import Patches, SharedPatches
 from hscd.search.record import digest
@@ -37,6 +39,22 @@ _NEW: dict[str, Any] = {"batch_normalisation": False, "optimizer": OPTIMIZERS[:1
 _NAMES = ("optimizer", "schedule")
 
 
+@dataclass(frozen=True)
+class Start:
+    """What the networks of a search start from, before they learn from labels.
+
+    Attributes:
+        saved: common prefix of the files of a saved model of the same layers; None for random weights.
+        unlabelled: (pixels, 2, bands) float32 pixel pairs, for the pre-training that their parameters name.
+    """
+
+    saved: Path | None = None
+    unlabelled: np.ndarray | None = None
+
+
+AT_RANDOM = Start()
+
+
 class Handover:
     """What a template finds under the name `search`: the options of the search and the seed as attributes, and more.
 
@@ -44,6 +62,7 @@ class Handover:
         trial_id: number of the trial that runs.
         further: the model's parameters that the template does not name.
         unlabelled: (pixels, 2, bands) pixel pairs of a pre-training; None where there is none.
+        followed: pixel pairs and labels of which some have their embeddings recorded; None for no such records.
     """
 
     seed: int
@@ -58,7 +77,8 @@ class Handover:
         self.trial_id = 0
         self.further: dict[str, Any] = {}
         self.unlabelled: np.ndarray | None = None
-        self._log_folder, self._held_out = trials.log_folder, trials.held_out
+        self.followed: tuple[np.ndarray, np.ndarray] | None = None
+        self._log_folder, self._held_out, self._start = trials.log_folder, trials.held_out, trials.start
         self._on_epoch = on_epoch
 
     def split(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -67,10 +87,22 @@ class Handover:
             return training.stratified_split(labels, self.seed, self.rules.validation_share)
         return np.flatnonzero(~self._held_out), np.flatnonzero(self._held_out)
 
-    def pretrain(self, model: keras.Model, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Start a network from the pre-training that its parameters name; what the trial reports of it."""
+    def pretrain(
+        self, model: keras.Model, parameters: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray] | None]:
+        """Start a network from a saved one, if one is given, and from the pre-training that its parameters name.
+
+        Returns:
+            What the trial reports of the pre-training, and the weights that it left by name, None without one.
+
+        Raises:
+            ValueError: if the weights of the saved network are not of its shapes.
+        """
+        if self._start is not None:
+            assign_weights(model, self._start)
         records = [] if self.unlabelled is None else [tensorboard(self._trial_folder / "pretraining")]
-        return pretraining.start(model, parameters, self.unlabelled, seed=self.seed, callbacks=records)
+        told = pretraining.start(model, parameters, self.unlabelled, seed=self.seed, callbacks=records)
+        return told, named_weights(model) if told else None
 
     @property
     def _trial_folder(self) -> Path:
@@ -78,10 +110,10 @@ class Handover:
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
         """The Keras callbacks of a trial's training."""
-        return [
-            tensorboard(self._trial_folder),
-            training.TellEpochs(lambda epoch, logs: self._on_epoch(self.trial_id, epoch, logs["val_loss"])),
-        ]
+        told = training.TellEpochs(lambda epoch, logs: self._on_epoch(self.trial_id, epoch, logs["val_loss"]))
+        folder = self._trial_folder
+        logs = [] if self.followed is None else [EmbeddingLog(folder / "train", *self.followed, self.seed)]
+        return [tensorboard(folder), told, *logs]
 
 
 @dataclass(frozen=True)
@@ -101,6 +133,8 @@ class Trials:
         fixed: parameters of the model that are not searched for, beside those of the template: "network", "loss",
             "pretraining" and the options of the last two; none for the dense branch, the contrastive loss and none.
         held_out: (pixels,) boolean, those of the training set to validate on; None for a random part of each class.
+        start: weights that every trial starts from, in the order in which they are saved; None for random ones.
+        log_embeddings: whether the records have the embeddings of some pairs after each epoch; not of patches.
     """
 
     template: Callable
@@ -113,6 +147,8 @@ class Trials:
     margin: float
     fixed: Mapping[str, Any] = field(default_factory=dict)
     held_out: np.ndarray | None = None
+    start: Sequence[np.ndarray] | None = None
+    log_embeddings: bool = False
 
     @property
     def branch(self) -> Branch:
@@ -161,6 +197,7 @@ class Trials:
             **({} if self.margin == by_function(self.score_function).margin else {"margin": self.margin}),
             **({"network or loss": dict(self.fixed)} if self.fixed else {}),
             **({} if self.held_out is None else {"held out": digest([self.held_out])}),
+            **({} if self.start is None else {"start": digest(self.start)}),
         }
 
     def shared(self) -> Trials:
@@ -189,6 +226,8 @@ class Trials:
             name: part.open() if isinstance(part, shared) else part for name, part in self.data.items()
         }
         search.unlabelled = data.pop("unlabelled", None)
+        if self.log_embeddings:
+            search.followed = data["train_set"], data["train_labels"]
         names = {"search": search, "score_function": self.score_function, **data}
         wanted = {parameter.name for parameter in (*self.branch.parameters, *COMMON)}
         objective, space = objective_and_space(self.template, names, wanted)

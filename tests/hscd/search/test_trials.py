@@ -119,11 +119,12 @@ def test_the_question_is_all_that_the_result_depends_on(tmp_path, monkeypatch):
         replace(asked, margin=0.5),
         replace(asked, held_out=np.array([True, False, False, False])),
         replace(asked, held_out=np.array([False, True, False, False])),
+        *(replace(asked, start=[np.full(2, value, np.float32)]) for value in (0, 1)),
     ]
     questions = [json.dumps(trials.question) for trials in (asked, *others)]
     monkeypatch.setattr(keras.backend, "backend", lambda: "another")
     questions.append(json.dumps(asked.question))
-    assert len(set(questions)) == 1 + 4 + 4 + 2 + 2 + 1
+    assert len(set(questions)) == 1 + 4 + 4 + 2 + 2 + 2 + 1
     assert "margin" not in asked.question  # that of the distance, as recorded before there was a key
     # Where the logs lie changes nothing.
     monkeypatch.undo()
