@@ -13,7 +13,7 @@ from hscd.labels import CHANGED, UNCHANGED
 from hscd.learn import training
 from hscd.learn.optimizers import optimizer_of
 from hscd.learn.regime import Regime
-from hscd.learn.samples import Pairs
+from hscd.learn.samples import Pairs, Passes
 from hscd.networks.siamese import headed
 from hscd.system.backend import keras
 
@@ -41,8 +41,10 @@ def co_taught(
     first epoch, and draws its own dropout and order of the batches. From then on each learns from the pairs whose loss
     is small for the other one: networks learn what most labels say before they learn the wrong ones by heart.
 
-    Two things are not as in the paper. The losses are compared once an epoch, over all pairs as they are predicted, not
-    in each batch; and within each class, as the few changed pairs would else be the first to go.
+    Three things are not as in the paper. The losses are compared once an epoch, over all pairs as they are predicted,
+    not in each batch; and within each class, as the few changed pairs would else be the first to go. Losses of the
+    batch are not compared: they depend on what is beside a pair, and say next to nothing of a changed one that is alone
+    in its batch. Distances take their place: far changed pairs and near unchanged ones are the least doubtful.
 
     Args:
         model: as of `training.fit`; the weights of the network of the lower validation loss are left in it.
@@ -62,26 +64,34 @@ def co_taught(
         Han, Yao, Yu, Niu, Xu, Hu, Tsang, Sugiyama (2018), "Co-teaching: robust training of deep neural networks with
             extremely noisy labels", NeurIPS 31.
     """
-    models = model, twin(model, seed)
-    runs = [
-        training.stepwise(
-            one, pairs, labels, train, validation, rules=rules, batch_size=batch_size, seed=seed + number,
-            callbacks=() if number else callbacks, regime=regime,
-        )
-        for number, one in enumerate(models)
-    ]  # fmt: skip
-    judges = [partial(next(run).judge, train, batch_size) for run in runs]
+    other = twin(model, seed)
+    steps = partial(
+        training.stepwise, pairs=pairs, labels=labels, train=train, validation=validation, rules=rules,
+        batch_size=batch_size, regime=regime,
+    )  # fmt: skip
+    runs = [steps(model, seed=seed, callbacks=callbacks)]
+    passes = [next(runs[0])]
+    runs.append(steps(other, seed=seed + 1, like=passes[0]))
+    passes.append(next(runs[1]))
+    whole = bool(model.loss.needs_whole_batches)
+    judges = [partial(_doubts, one, train, labels[train], batch_size, whole) for one in passes]
     lessons = halves(train, labels, np.random.default_rng(seed))
-    first, second = _taught(runs, judges, lessons, lambda losses, part: least(train, labels, losses, share * part))
+    first, second = _taught(runs, judges, lessons, lambda doubts, part: least(train, labels, doubts, share * part))
     if second.val_loss < first.val_loss:
-        model.set_weights(models[1].get_weights())
+        model.set_weights(other.get_weights())
         return second
     return first
 
 
+def _doubts(passes: Passes, train: np.ndarray, labels: np.ndarray, batch_size: int, by_distance: bool) -> np.ndarray:
+    """How little the labels of pairs agree with a network, comparable within a class: losses, or from distances."""
+    distances, losses = passes.judge(train, batch_size)
+    return np.where(labels == CHANGED, -distances, distances) if by_distance else losses
+
+
 def _taught(
     runs: Sequence[Generator[Any, np.ndarray, training.FitResult]],
-    judges: Sequence[Callable[[], tuple[np.ndarray, np.ndarray]]],
+    judges: Sequence[Callable[[], np.ndarray]],
     lessons: tuple[np.ndarray, np.ndarray],
     trusted: Callable[[np.ndarray, float], np.ndarray],
 ) -> list[training.FitResult]:
@@ -89,9 +99,9 @@ def _taught(
 
     Args:
         runs: of `training.stepwise`, begun.
-        judges: distances and losses that each network gives now.
+        judges: what tells how much each network doubts each label now.
         lessons: positions for the first epoch.
-        trusted: from losses, and the part of the share that is left out by now, to positions.
+        trusted: from doubts, and the part of the share that is left out by now, to positions.
     """
     found: dict[int, training.FitResult] = {}
     epoch = 0
@@ -103,7 +113,7 @@ def _taught(
                 except StopIteration as end:
                     found[number] = end.value
         epoch += 1
-        first, second = (trusted(judge()[1], min(epoch / GRADUAL, 1)) for judge in judges)
+        first, second = (trusted(judge(), min(epoch / GRADUAL, 1)) for judge in judges)
         lessons = second, first
     return [found[number] for number in range(len(runs))]
 
@@ -131,18 +141,18 @@ def halves(train: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> t
     return np.concatenate([first, fourth]), np.concatenate([second, third])
 
 
-def least(train: np.ndarray, labels: np.ndarray, losses: np.ndarray, left_out: float) -> np.ndarray:
-    """The positions of the pairs of each class whose loss is small.
+def least(train: np.ndarray, labels: np.ndarray, doubts: np.ndarray, left_out: float) -> np.ndarray:
+    """The positions of the pairs of each class whose labels are the least doubtful.
 
     Args:
         train: positions of the pairs.
         labels: of all pairs, 0 changed, 1 unchanged.
-        losses: of the pairs at those positions.
+        doubts: of the pairs at those positions.
         left_out: share of each class that is not among them; two of a class are.
     """
     kept = []
     for label in (CHANGED, UNCHANGED):
         members = np.flatnonzero(labels[train] == label)
         count = max(min(2, len(members)), round((1 - left_out) * len(members)))
-        kept.append(members[np.argsort(losses[members], kind="stable")[:count]])
+        kept.append(members[np.argsort(doubts[members], kind="stable")[:count]])
     return train[np.sort(np.concatenate(kept))]

@@ -95,17 +95,18 @@ class Passes:
     Both give the same, bit for bit: a block holds whole batches.
     """
 
-    def __init__(self, epochs: Any, pairs: Pairs, labels: np.ndarray) -> None:
+    def __init__(self, epochs: Any, pairs: Pairs, labels: np.ndarray, like: Passes | None = None) -> None:
         """Hand over what can be.
 
         Args:
             epochs: of the model, `hscd.learn.epochs`.
             pairs: (pairs, 2, bands) float32, or patches, or samples.
             labels: (pairs,) float32.
+            like: passes of another model over the same; what was handed over for them is not handed over again.
         """
         self._epochs, self._pairs, self._labels = epochs, pairs, labels
         if not isinstance(pairs, Samples):
-            self._held = epochs.hold(pairs), epochs.hold(labels)
+            self._held: tuple[Any, Any] = (epochs.hold(pairs), epochs.hold(labels)) if like is None else like._held
 
     def take(self, numbers: np.ndarray) -> Any:
         """A copy of the pairs of some numbers, (numbers, 2, bands) float32, or of patches."""

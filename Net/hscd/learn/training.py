@@ -166,12 +166,16 @@ def stepwise(
     seed: int,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     regime: Regime = AS_IT_IS,
+    like: Passes | None = None,
 ) -> Generator[Passes, np.ndarray, FitResult]:
-    """`fit` epoch by epoch: before each one it gives its passes, and is sent the positions to learn from."""
+    """`fit` epoch by epoch: before each one it gives its passes, and is sent the positions to learn from.
+
+    Passes of another model over the same pairs, which it may be `like`, share with it what they were handed over.
+    """
     _prepare(model, min(batch_size, len(train)))
     targets = labels.astype(np.float32)
     with memory_error():
-        passes = Passes(model.epochs, _seen_by(model, pairs), targets)
+        passes = Passes(model.epochs, _seen_by(model, pairs), targets, like)
     shuffle = np.random.default_rng(seed)
     stopping = keras.callbacks.EarlyStopping(
         monitor="val_loss", mode="min", min_delta=rules.min_delta, patience=rules.patience, restore_best_weights=True

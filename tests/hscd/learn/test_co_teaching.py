@@ -7,6 +7,7 @@ from hscd.labels import CHANGED, UNCHANGED
 from hscd.learn import co_teaching, training
 from hscd.learn.co_teaching import halves, least, twin
 from hscd.learn.transfer import Transfer, frozen, train_further
+from hscd.losses import LOSSES
 from hscd.models.saved import named_weights
 from hscd.networks.siamese import build_net
 from small_search import labelled_pairs
@@ -50,13 +51,13 @@ def test_each_gets_what_the_other_one_trusts_also_when_that_one_has_ended():
     runs = [run(epochs, got) for epochs, got in zip((2, 5), received, strict=True)]
     for one in runs:
         next(one)
-    judges = [lambda: (None, "losses of the first"), lambda: (None, "losses of the second")]
+    judges = [lambda: "doubts of the first", lambda: "doubts of the second"]
     lessons = "half", "other half"
-    found = co_teaching._taught(runs, judges, lessons, lambda losses, part: (losses, pytest.approx(part)))
+    found = co_teaching._taught(runs, judges, lessons, lambda doubts, part: (doubts, pytest.approx(part)))
     assert found == ["result of 2", "result of 5"]
-    assert received[0] == ["half", ("losses of the second", 1 / 3)]
+    assert received[0] == ["half", ("doubts of the second", 1 / 3)]
     # A third of the share after the first epoch, all of it from the third one on.
-    assert received[1] == ["other half", *(("losses of the first", part) for part in (1 / 3, 2 / 3, 1, 1))]
+    assert received[1] == ["other half", *(("doubts of the first", part) for part in (1 / 3, 2 / 3, 1, 1))]
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +139,35 @@ def test_a_twin_has_the_same_weights_loss_optimizer_and_frozen_layers_and_anothe
     np.testing.assert_array_equal(training.predict(other, pairs), training.predict(model, pairs))
     other.get_layer("branch").set_weights([0 * values for values in other.get_layer("branch").get_weights()])
     assert (training.predict(model, pairs) > 0.01).any()
+
+
+@pytest.mark.parametrize("loss", ["contrastive", "soft_nearest_neighbour"])
+def test_a_label_is_doubted_by_its_loss_or_by_the_distance_where_losses_depend_on_the_batch(loss, monkeypatch):
+    pairs, labels = labelled_pairs(40)
+    options = {option.name: option.default for option in LOSSES.options(loss)}
+    model = build_net((4,), PARAMETERS | {"loss": loss} | options, seed=1)
+    asked = []
+
+    def taught(runs, judges, *_):
+        asked.extend(judges)
+        return [training.FitResult(1, 0.0, 0.1, 1.0, 1, "max_epochs")] * 2
+
+    monkeypatch.setattr(co_teaching, "_taught", taught)
+    train, validation = training.stratified_split(labels, 0, 0.2)
+    co_teaching.co_taught(model, pairs, labels, train, validation, share=0.2, rules=RULES, batch_size=8, seed=0)
+    doubts, distances = asked[0](), training.predict(model, pairs[train])
+    changed = labels[train] == CHANGED
+    # Of each class, the farther from what the label says, the more doubtful: of changed pairs the nearest.
+    for members, worse in ((changed, -distances), (~changed, distances)):
+        assert (np.diff(doubts[members][np.argsort(worse[members])]) >= -1e-6).all()
+    if LOSSES[loss].of == "batch":
+        np.testing.assert_allclose(doubts, np.where(changed, -distances, distances), rtol=1e-5)
+    else:
+        values = model.loss.values(labels[train].astype(np.float32), distances, None)
+        np.testing.assert_allclose(doubts, values, rtol=1e-4)
+    # What both networks learn from is handed over once.
+    held = [judge.args[0]._held for judge in asked]
+    assert held[0] is held[1]
 
 
 @pytest.mark.parametrize("losses", [(0.1, 0.2), (0.2, 0.1)])
