@@ -166,6 +166,8 @@ def test(settings: Settings) -> None:
 def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> list[str]:
     """Test all pairs; what went wrong with those that could not be mapped, if others could."""
     section = settings[settings.test_set]
+    if plan.selection is None and settings.learning.of_fine_tuning:
+        warn(f"{', '.join(settings.learning.of_fine_tuning)}: no effect without a fine-tuning (fine_tuning)")
     # All that can be refused is, before the slow import of TensorFlow.
     prefix = settings.model_path / settings.model_name
     parameters = models.read_parameters(prefix)

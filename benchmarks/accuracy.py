@@ -1,7 +1,8 @@
 """Accuracy of detectors and thresholds, no labels used, on real, simulated and semi-synthetic scenes.
 
 `python benchmarks accuracy` runs all detectors with the thresholds below and three seeds, and writes the rows to
-res/accuracy.csv and their means over seeds to res/accuracy.md. To run a part, which writes nothing:
+res/accuracy.csv and their means over seeds to res/accuracy.md. To run a part, which writes nothing, or with `--write`
+takes the place of the same rows in these files:
 
     python benchmarks/accuracy.py --scenes taizhou,rennes --detectors context_regression --thresholds floor --seeds 1
 
@@ -98,6 +99,25 @@ def ranking(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def merged(rows: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Rows, and those in the file that they do not take the place of, in the order of a whole run."""
+    file, told = folder / "accuracy.csv", ("scene", "detector", "threshold")
+    old: list[dict[str, Any]] = []
+    if file.exists():
+        with file.open(encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines):
+                numbers = {name: float(row[name]) for name in COLUMNS if name not in (*told, "seed")}
+                old.append({**row, **numbers, "seed": int(row["seed"])})
+    found = {tuple(row[name] for name in (*told, "seed")): row for row in [*old, *rows]}
+    orders = list(scenes.available()), list(DETECTORS), list(THRESHOLDS)
+
+    def place(key: tuple[Any, ...]) -> tuple[int, ...]:
+        scene, detector, threshold = (order.index(name) for order, name in zip(orders, key, strict=False))
+        return scene, key[-1], detector, threshold
+
+    return [found[key] for key in sorted(found, key=place)]
+
+
 def report(rows: Sequence[dict[str, Any]], seeds: int, folder: Path) -> None:
     """Write the rows and their means."""
     with (folder / "accuracy.csv").open("w", encoding="utf-8", newline="") as file:
@@ -122,6 +142,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--detectors", default=",".join(DETECTORS))
     parser.add_argument("--thresholds", default=",".join(THRESHOLDS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--write", action="store_true", help="put the rows among those of res/accuracy.csv")
     options = parser.parse_args(arguments)
     rows = []
     parts = (part.split(",") for part in (options.scenes, options.detectors, options.thresholds))
@@ -129,8 +150,8 @@ def main(arguments: Sequence[str] = ()) -> None:
         rows.append(row)
         print(*(f"{value:.3f}" if isinstance(value, float) else value for value in row.values()), file=sys.stderr)
     print(f"{summary(rows)}\n{ranking(rows)}")
-    if not arguments:
-        report(rows, options.seeds, RESULTS)
+    if options.write or not arguments:
+        report(merged(rows, RESULTS) if options.write else rows, options.seeds, RESULTS)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,15 @@ def test_rounds_end_where_a_model_leaves_one_class(trained, monkeypatch, capsys)
 
 def test_what_cannot_be_is_an_error_of_one_line(trained, capsys):
     assert run(trained, main, "training=False", "fine_tuning=0", "ft_freeze=3") == 2
-    assert "ft_freeze: 3 of the 3 layers of the model cannot be frozen" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "ft_freeze: 3 of the 3 layers of the model cannot be frozen" in said
+    assert "no effect" not in said
+    # Told of a test without a fine-tuning, which goes on: it ends as there is no such model.
+    keys = ("fine_tuning=-1", "ft_freeze=3", "ft_epochs=2", "start_from=M", "sampling=balanced", "model_name=NONE")
+    assert run(trained, main, "training=False", *keys) == 2
+    said = capsys.readouterr().err
+    assert "warning: ft_epochs, ft_freeze: no effect without a fine-tuning (fine_tuning)" in said
+    assert "NONE.h5: no such file" in said
     assert run(trained, predutils) == 0
     capsys.readouterr()
     assert run(trained, main, "training=False", "fine_tuning=3") == 2

@@ -213,6 +213,6 @@ def report(settings: Settings, told: Mapping[str, Any] | None, wavelengths: np.n
     share = 1 - error / deviation if deviation else float("nan")
     result(
         f"{title}: {told['epochs']} epochs, {100 * share:.2f} % of the variance of pixels held out is reconstructed "
-        f"({picture.name})"
+        f"({picture.name}); start_from = {saved(settings)[-1].name} starts from it"
     )
     return {"pretraining_epochs": told["epochs"], "pretraining_loss": told["val_loss"], "pretraining_explained": share}

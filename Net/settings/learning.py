@@ -146,6 +146,12 @@ class LearningSettings:
     )  # fmt: skip
 
     @property
+    def of_fine_tuning(self) -> list[str]:
+        """The keys that are set and that nothing but a fine-tuning looks at."""
+        own = [field for field in dataclasses.fields(self) if field.name.startswith("ft_")]
+        return [field.name for field in own if getattr(self, field.name) != field.default]
+
+    @property
     def label(self) -> str:
         """What the names of a fine-tuning's files end in, "" by default: the keys that its map depends on."""
         chosen = [
