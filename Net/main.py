@@ -79,7 +79,8 @@ def train(settings: Settings) -> None:
                 f"train_set [{settings.train_set}] has {learned.pairs.shape[-1]} bands, test_set [{settings.test_set}] "
                 f"has {judged.pairs.shape[-1]}; both need the same number of bands"
             )
-        seen = [seen_in_training(place, learned.places) for place in judged.places]
+        known = {*learned.places, *pretraining.seen(settings)}
+        seen = [seen_in_training(place, known) for place in judged.places]
         for doubt in doubts.of_shared_pairs(len(seen) - seen.count(NO), len(seen)):
             warn(f"train_set [{settings.train_set}], test_set [{settings.test_set}]: {doubt}")
         with record.stage("search"):

@@ -195,7 +195,7 @@ def hyperparam_search(
     run_trials, of_engine = engines.chosen(engine, engine_options or {})
     return session.run(
         trials, trials.question | of_engine, chosen.max_evals, model_path / name, stat_path / f"{name}_stats.csv",
-        run_trials, workers=workers, rescaled=rescaled, trained_on=trained_on,
+        run_trials, workers=workers, rescaled=rescaled, trained_on=[*trained_on, *start.seen],
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Losses × pre-training × fine-tuning, against the label-free map of `detect.py`: `python benchmarks learning`.
 
 On Taizhou a network learns from a hundred labels of each class in the western half, and is judged on the eastern one;
-on rennes it comes from cupertino. It is fine-tuned on pseudo-labels that the label-free map gives, and no label of the
-pixels that judge has a part in anything. It writes res/learning.csv, a row a map, and res/learning.md (an hour). A run
+on rennes it comes from cupertino. With one loss there are three other cities, too, and the demo's place B from place A.
+It is fine-tuned on pseudo-labels that the label-free map gives, and no label of the pixels that judge has a part in
+anything. It writes res/learning.csv, a row a map, and res/learning.md (an hour). A run
 that was cut goes on where it was: what res/learning.csv holds of these settings is not made again, and `--seeds 0`
 writes the tables of what there is. To run a part:
 
@@ -35,7 +36,7 @@ from hscd.evaluation.confusion import confusion
 from hscd.evaluation.curves import curves
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
-from hscd.losses import LOSSES
+from hscd.losses import DEFAULT, LOSSES
 from hscd.pretraining import CONVOLUTIONAL, NONE, PRETRAININGS
 from hscd.records import PseudoLabels
 from hscd.scenes.scene import Scene
@@ -69,7 +70,14 @@ class Place:
 PLACES = {
     "taizhou": Place("taizhou", (100, 100), 32, 40),
     "rennes": Place("cupertino", (2500, 7500), 128, 10),
+    "bercy": Place("cupertino", (2500, 7500), 128, 10),
+    "nantes": Place("cupertino", (2500, 7500), 128, 10),
+    "pisa": Place("cupertino", (2500, 7500), 128, 10),
+    "demo_b": Place("demo_a", (2500, 7500), 128, 10),
 }
+# Places that have all losses and pre-trainings; the others have the default loss, without a pre-training.
+WHOLE = ("taizhou", "rennes")
+FEW_WAYS = ("none", "all", "all balanced")
 # Columns between both halves that are neither learned from nor judged by.
 GUARD = 20
 NETWORK = {
@@ -123,8 +131,8 @@ def ground(name: str, seed: int, folder: Path) -> Ground:
     from pipeline.pretraining import drawn
 
     settings = replace(
-        _configured(folder), seed=seed, model_path=folder, stat_path=folder, apply_rescaling=True, correction="none",
-        threshold=THRESHOLD, pseudo_limit=PSEUDO_LIMIT,
+        _configured(folder, name), seed=seed, model_path=folder, stat_path=folder, apply_rescaling=True,
+        correction="none", threshold=THRESHOLD, pseudo_limit=PSEUDO_LIMIT,
     )  # fmt: skip
     of, home = PLACES[name], _scene(PLACES[name].home, settings)
     scene, truth = _scene(name, settings), home.truth
@@ -145,10 +153,9 @@ def ground(name: str, seed: int, folder: Path) -> Ground:
 
 
 @cache
-def _configured(folder: Path) -> Settings:
-    names = dict.fromkeys(name for place, of in PLACES.items() for name in (place, of.home))
+def _configured(folder: Path, name: str) -> Settings:
     file = folder / "net.conf"
-    file.write_text(configuration(list(names), folder), encoding="utf-8")
+    file.write_text(configuration(list(dict.fromkeys((name, PLACES[name].home))), folder), encoding="utf-8")
     return read_settings(file)
 
 
@@ -279,7 +286,11 @@ def missing(done: Sequence[Row], name: str, seed: int, options: argparse.Namespa
     """The ways that are not done of each loss and pre-training, of a place and seed."""
     have = {(row.loss, row.pretraining, row.fine_tuning) for row in done if (row.place, row.seed) == (name, seed)}
     both = [(loss, first) for loss in options.losses.split(",") for first in options.pretraining.split(",")]
-    left = {of: [way for way in options.ways.split(",") if (*of, way) not in have] for of in both}
+    ways = options.ways.split(",")
+    if name not in WHOLE:
+        both = [of for of in both if of == (DEFAULT, NONE)]
+        ways = [way for way in ways if way in FEW_WAYS]
+    left = {of: [way for way in ways if (*of, way) not in have] for of in both}
     return {of: ways for of, ways in left.items() if ways}
 
 

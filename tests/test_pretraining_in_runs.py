@@ -9,6 +9,7 @@ import rasterio
 from PIL import Image
 
 import config
+import dataprocessing
 import main
 import predutils
 from conftest import ONE_PLACE, Workspace, make_pair
@@ -68,17 +69,22 @@ def test_search_reports_test_and_fine_tuning(space):
         (["start_from=M"], "start_from = M is a model that this training saves; expected another"),
         (["start_from=M_pretrained", "pretraining=autoencoder"], "start_from = M_pretrained is a model that this"),
         (["start_from=TWO", "network=convolutional"], "model of network = dense, found network = convolutional"),
-        (["start_from=TWO"], "TWO.h5: a model of 2 bands, but the spectra have 5"),
+        (["start_from=TWO", "test_set=PLACE B"], "TWO.h5: a model of 2 bands, but the spectra have 5"),
     ],
 )
 def test_models_to_start_from_that_do_not_fit_are_refused(space, capsys, overrides, said):
+    places = dataprocessing.labelled_pixels("PLACE B", read_settings(space.file)).places
     for name in ("M", "M_pretrained", "TWO"):
-        save_model(space.folder / "model" / name, PARAMETERS, WEIGHTS, rescaled=False)
+        save_model(space.folder / "model" / name, PARAMETERS, WEIGHTS, rescaled=False, trained_on=places)
     run(space, main, *overrides, expected=2)
     told = capsys.readouterr().err
     assert said in told
-    # As it was trained, is told of what is not refused before.
-    assert ("trained with apply_rescaling = False, goes on with True" in told) == (overrides == ["start_from=TWO"])
+    # How and on what the model was trained is told where it is not refused before.
+    for warning in (
+        "trained with apply_rescaling = False, goes on with True",
+        "test_set [PLACE B]: the model was trained",
+    ):
+        assert (warning in told) == ("PLACE B" in overrides[-1])
 
 
 def with_wavelengths(space, centres=(450, 550, 650, 850, 1600)):
@@ -149,7 +155,6 @@ def test_spectra_of_the_program(space, capsys):
 
 
 def test_pixels_are_drawn_from_all_scenes_by_their_number(space):
-    import dataprocessing
     from pipeline.pretraining import drawn
 
     settings = read_settings(space.file)

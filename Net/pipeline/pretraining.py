@@ -151,6 +151,12 @@ def start_from(settings: Settings) -> Path | None:
     return None if name is None else settings.model_path / name
 
 
+def seen(settings: Settings) -> frozenset[str]:
+    """Fingerprints of the pairs that the model that a training starts from was trained on."""
+    prefix = start_from(settings)
+    return frozenset() if prefix is None else models.trained_on(prefix)
+
+
 def started(settings: Settings) -> Settings:
     """The settings with a search for networks of no other layers than those of the model that they start from.
 

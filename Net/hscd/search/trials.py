@@ -15,7 +15,7 @@ from hscd.heads import by_function
 from hscd.learn import pretraining, training
 from hscd.learn.embedding_log import EmbeddingLog
 from hscd.learn.regime import OPTIMIZERS
-from hscd.models.saved import assign_weights, named_weights
+from hscd.models.saved import assign_weights, named_weights, trained_on
 from hscd.models.schema import COMMON
 from hscd.scenes.patches import Patches, SharedPatches
 from hscd.search.record import digest
@@ -50,6 +50,11 @@ class Start:
 
     saved: Path | None = None
     unlabelled: np.ndarray | None = None
+
+    @property
+    def seen(self) -> list[str]:
+        """Fingerprints of the pairs that the saved model was trained on, which what starts from it has seen, too."""
+        return [] if self.saved is None else sorted(trained_on(self.saved))
 
 
 AT_RANDOM = Start()

@@ -44,10 +44,10 @@ def trainings(monkeypatch):
     monkeypatch.setattr(keras.backend, "clear_session", lambda: None)
 
 
-def search(folder, name, fixed=None, pairs=PAIRS, choices=CHOICES, **options):
+def search(folder, name, fixed=None, places=("place",), pairs=PAIRS, choices=CHOICES, **options):
     options |= {"model_path": folder, "stat_path": folder / "stat", "workers": 1, "fixed": fixed}
     sets = pairs, LABELS, pairs, LABELS
-    siamese.hyperparam_search(*sets, euclidean_dist, name, choices, rescaled=True, trained_on=["place"], **options)
+    siamese.hyperparam_search(*sets, euclidean_dist, name, choices, rescaled=True, trained_on=places, **options)
     return weights_of(folder / name)
 
 
@@ -85,7 +85,10 @@ def test_a_search_saves_its_pretraining_and_others_start_from_it(tmp_path):
     assert not (tmp_path / "OTHER_pretrained.h5").exists()
     # A trained model will do, and a pre-training goes on from it.
     more = siamese.Start(tmp_path / "M", UNLABELLED)
-    assert apart(search(tmp_path, "MORE", AUTOENCODER, choices=choices, start=more), trained) == [1.5] * 6
+    added = apart(search(tmp_path, "MORE", AUTOENCODER, ["elsewhere"], choices=choices, start=more), trained)
+    assert added == [1.5] * 6
+    # What a model has seen, those know that start from it.
+    assert [models.trained_on(tmp_path / name) for name in ("OTHER", "MORE")] == [{"place"}, {"place", "elsewhere"}]
     assert apart(weights_of(tmp_path / "MORE_pretrained"), trained) == [0.5] * 6
 
 
