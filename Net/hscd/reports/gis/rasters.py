@@ -153,7 +153,7 @@ def write_scores(
     if spread is not None:
         bands["standard deviation of the probability among the members"] = spread
     _write_raster(
-        path, np.stack(list(bands.values())), grid, np.dtype(np.float32), np.nan, tuple(bands),
+        path, list(bands.values()), grid, np.dtype(np.float32), np.nan, tuple(bands),
         {"THRESHOLD": repr(float(threshold)), **(tags or {})}, overview_resampling="AVERAGE",
         predictor="FLOATING_POINT", level="1",
     )  # fmt: skip
@@ -225,7 +225,7 @@ def _damaged(path: Path) -> OSError:
 
 def _write_raster(
     path: Path,
-    values: np.ndarray,
+    values: np.ndarray | Sequence[np.ndarray],
     grid: Grid,
     dtype: np.dtype,
     nodata: float,
@@ -238,7 +238,7 @@ def _write_raster(
 
     Args:
         path: the file.
-        values: (rows, columns) of one band, (bands, rows, columns) of several.
+        values: (rows, columns) of one band, or of each of several.
         grid: where the pixels lie.
         dtype: type of the pixels in the file.
         nodata: value of pixels without data.
@@ -249,17 +249,18 @@ def _write_raster(
     """
     from rasterio.windows import Window
 
-    bands = values.reshape(-1, *values.shape[-2:])
+    bands = [values] if isinstance(values, np.ndarray) else values
+    shape = bands[0].shape
 
     def fill(file: Any) -> None:
-        for row in range(0, bands.shape[1], _TILE):
-            part = bands[:, row : row + _TILE].astype(dtype, copy=False)
+        for row in range(0, shape[0], _TILE):
+            part = np.stack([band[row : row + _TILE] for band in bands]).astype(dtype, copy=False)
             file.write(part, window=Window(0, row, part.shape[2], part.shape[1]))
         if colours is not None:
             file.write_colormap(1, colours)
 
     _write_cog(
-        path, bands.shape, grid, dtype, nodata, tuple(np.atleast_1d(descriptions)), tags, fill,
+        path, (len(bands), *shape), grid, dtype, nodata, tuple(np.atleast_1d(descriptions)), tags, fill,
         lambda written: _check(written, path, bands), options,
     )  # fmt: skip
 
@@ -302,11 +303,11 @@ def _write_cog(
         check(written)
 
 
-def _check(written: Path, path: Path, values: np.ndarray) -> None:
+def _check(written: Path, path: Path, bands: Sequence[np.ndarray]) -> None:
     """Read a raster back: on a full disk GDAL can leave a damaged one and report nothing.
 
     Raises:
-        OSError: if its pixels are not `values`, (bands, rows, columns); or RasterioError: if it cannot be read.
+        OSError: if its pixels are not those of `bands`, (rows, columns) each; or RasterioError: if it cannot be read.
     """
     import rasterio
     from rasterio.windows import Window
@@ -319,6 +320,6 @@ def _check(written: Path, path: Path, values: np.ndarray) -> None:
                 found = file.read(window=Window(0, row, file.width, min(_TILE, file.height - row)))
                 if level >= 0:  # an overview has only to be there
                     continue
-                expected = values[:, row : row + _TILE].astype(found.dtype, copy=False)
+                expected = np.stack([band[row : row + _TILE] for band in bands]).astype(found.dtype, copy=False)
                 if not np.array_equal(found, expected, equal_nan=found.dtype.kind == "f"):
                     raise _damaged(path)
