@@ -26,6 +26,7 @@ from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
 from hscd.system.messages import tell, warn
 from image_pairs import (
+    Alone,
     all_masked,
     label_map,
     memory_limit,
@@ -258,8 +259,8 @@ def _divided(
     return _Divided(divided, taken, [of != UNKNOWN for of in labels])
 
 
-def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:
-    """The pairs of a data set for prediction and pseudo-labels, all rescaled together.
+def scenes(name: str, conf: Settings, bands: int | None = None, alone: Alone | None = None) -> list[Scene]:
+    """The pairs of a data set for prediction and pseudo-labels, all rescaled together; or one of them alone.
 
     Their pixels are read here once, and again when they are asked for, unless all images fit into memory together.
 
@@ -267,13 +268,14 @@ def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:
         name: the data set's section.
         conf: checked settings.
         bands: number of bands that the model was trained on; None where there is no model.
+        alone: the one; None for all.
 
     Raises:
         InputError: as `load_dataset`; also if every pixel of a pair is masked, or the images have other bands, which
             is told before pixels are read.
     """
     section = conf[name]
-    opened = open_pairs(section, conf)
+    opened = open_pairs(section, conf, alone)
     found_bands = opened[0][1].shape[2]
     if bands not in (None, found_bands):
         raise InputError(
@@ -300,6 +302,7 @@ def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:
             truth = np.where(seen.valid, truth, np.uint8(UNKNOWN))
         found.append(Scene(files.name, before, after, truth, seen.valid, seen.ranges, classes))
     ranges = joined([scene.ranges for scene in found]) if conf.apply_rescaling else None
+    ranges = ranges if alone is None else alone.ranges
     return [replace(scene, ranges=ranges) for scene in found]
 
 

@@ -12,14 +12,11 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-import config
-import hscd
 from hscd.evaluation import doubts
 from hscd.evaluation.comparison import agreement
 from hscd.evaluation.confusion import changed_share
@@ -30,14 +27,13 @@ from hscd.reports.tables import metrics
 from hscd.scenes.scene import Scene, Window
 from hscd.scores import Cut, ScoreMap, pseudo_labels_of
 from hscd.system import storage
-from hscd.system.errors import InputError, brief
+from hscd.system.errors import InputError
 from hscd.system.hardware import peak_memory
-from hscd.system.messages import collected, whole
 from pair_finding import PairFiles
 from pipeline.ensemble import ensembled
 from pipeline.methods import Method, model_prefix
 from pipeline.plan import Plan
-from pipeline.run_record import versions
+from pipeline.spread import program
 from settings import DataSet, Settings
 
 if TYPE_CHECKING:
@@ -101,6 +97,20 @@ class Cell:
     def map(self) -> Path:
         return self.record.with_suffix(".npz")
 
+    nothing: ClassVar[dict[str, Any]] = {"figures": {}, "curves": {}, "doubts": []}
+    ends_alike: ClassVar[bool] = True
+
+    def run(self) -> dict[str, Any]:
+        """Map the pair and write the map; what the record says of it."""
+        content, labels = _run(self)
+        with storage.atomic_file(self.map) as file:
+            np.savez_compressed(file, labels=labels)
+        return content
+
+    def is_there(self, content: dict[str, Any]) -> bool:
+        """Whether the map is."""
+        return read_map(self) is not None
+
 
 class Outcome(NamedTuple):
     """A cell and its record."""
@@ -113,7 +123,7 @@ def cell_of(method: Method, pair: Pair, seed: int, base: Settings, folder: Path,
     """The cell of a method, pair and seed, with all that its record depends on."""
     depends = {
         "layout": _VERSION,
-        "program": _program(),
+        "program": program(),
         "pair": pair.depends,
         "together": pair.together if method.sees_ranges else (),
         "method": method.depends(base),
@@ -121,33 +131,6 @@ def cell_of(method: Method, pair: Pair, seed: int, base: Settings, folder: Path,
         "halves": halves,
     }
     return Cell(method, pair, seed, method.settings(base, seed), halves, folder, depends)
-
-
-@lru_cache
-def _program() -> dict[str, str]:
-    """What tells this version of the program, and of what it is made with, from others."""
-    total = hashlib.blake2b(digest_size=8)
-    library = Path(hscd.__file__).parent
-    whole = config.NET_PATH if library.is_relative_to(config.NET_PATH) else library  # one lies in the other
-    for file in sorted(whole.rglob("*.py")):
-        total.update(f"{file.relative_to(whole)}\0".encode() + file.read_bytes())
-    return {"files": total.hexdigest()} | versions()
-
-
-def read_record(cell: Cell, lasting: bool = True) -> dict[str, Any] | None:
-    """What a cell that was run came to; None if there is no record of it, or its map is not there.
-
-    Args:
-        cell: the cell.
-        lasting: whether the next run would have to end alike, as one that was out of memory would not.
-    """
-    try:
-        content = json.loads(cell.record.read_text(encoding="utf-8"))
-        same = content["depends"] == json.loads(json.dumps(cell.depends)) and content["elapsed"] > 0
-        complete = bool(content["error"]) or read_map(cell) is not None
-        return content if same and complete and (content["lasts"] or not lasting) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def read_map(cell: Cell) -> np.ndarray | None:
@@ -158,33 +141,6 @@ def read_map(cell: Cell) -> np.ndarray | None:
     except Exception:  # a damaged archive raises whatever its broken part leads to
         return None
     return labels if labels.shape == cell.pair.truth.shape and labels.dtype == np.uint8 else None
-
-
-def failed(reason: str, *, lasts: bool) -> dict[str, Any]:
-    """The record of a cell without a map; it is tried again by the next run unless that would end alike."""
-    return {"error": reason, "lasts": lasts, "elapsed": 0.0, "figures": {}, "curves": {}, "doubts": [], "warnings": []}
-
-
-def run_cell(cell: Cell) -> None:
-    """Run a cell and write its map and its record, unless a machine did that was lost before it said so."""
-    if read_record(cell) is not None:
-        return
-    started = time.perf_counter()
-    # Warnings are told once, by the main process; a bar of this one's own would leave a lock where it is killed.
-    with collected() as warnings, whole(running=1):
-        try:
-            content, labels = _run(cell)
-        except InputError as error:
-            content, labels = failed(brief(error), lasts=True), None
-        except MemoryError as error:
-            content, labels = failed(f"out of memory: {brief(error)}", lasts=False), None
-        except Exception as error:
-            content, labels = failed(f"{type(error).__name__}: {brief(error)}", lasts=False), None
-    if labels is not None:
-        with storage.atomic_file(cell.map) as file:
-            np.savez_compressed(file, labels=labels)
-    content |= {"depends": cell.depends, "elapsed": time.perf_counter() - started, "warnings": warnings}
-    storage.write_bytes(cell.record, json.dumps(content, indent=1).encode())
 
 
 def _run(cell: Cell) -> tuple[dict[str, Any], np.ndarray]:
@@ -213,7 +169,7 @@ def _run(cell: Cell) -> tuple[dict[str, Any], np.ndarray]:
         for name, value in dataclasses.asdict(ranking).items() if isinstance(value, np.ndarray)
     }  # fmt: skip
     plain = {name: None if value is None or not np.isfinite(value) else float(value) for name, value in figures.items()}
-    return {"error": "", "lasts": True, "figures": plain, "curves": points, "doubts": found}, result.corrected
+    return {"figures": plain, "curves": points, "doubts": found}, result.corrected
 
 
 def _scene(cell: Cell) -> Scene:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from hscd.search.record import digest
 from hscd.system import messages, storage
 from hscd.system.paths import require_names
 from image_pairs import label_map, memory_limit, open_pairs, relabel
-from pipeline import comparison_report, parts
-from pipeline.cells import Cell, Outcome, Pair, cell_of, failed, read_record, run_cell
+from pipeline import comparison_report, parts, spread
+from pipeline.cells import Cell, Outcome, Pair, cell_of
 from pipeline.methods import methods_of
 from pipeline.plan import Plan
 from pipeline.run_record import recorded
@@ -70,7 +69,7 @@ def compare(settings: Settings, request: Request) -> None:
         ]
         with storage.exclusive(folder / "comparison"):
             with record.stage("runs of methods"):
-                outcomes = _outcomes(cells, workers, partial(engine.each, workers=settings.workers))
+                outcomes = _outcomes(cells, workers, engine, settings.workers)
             _tell(outcomes, told)
             comparison_report.report(folder, outcomes, record)
 
@@ -99,9 +98,9 @@ def _pairs(name: str, settings: Settings, request: Request) -> list[Pair]:
     return found
 
 
-def _outcomes(cells: Sequence[Cell], workers: int, each: Callable[..., Iterator[Any]]) -> list[Outcome]:
-    """All cells with their records; those without one are run by `each`, an engine's."""
-    records = {cell.record: record for cell in cells if (record := read_record(cell)) is not None}
+def _outcomes(cells: Sequence[Cell], workers: int, engine: engines.Engine, wanted: int | None) -> list[Outcome]:
+    """All cells with their records; those without one are run by an engine, so many at a time as are `wanted`."""
+    records = {cell.record: record for cell in cells if (record := spread.read(cell)) is not None}
     # Two data sets may have the same pair.
     missing = list({cell.record: cell for cell in cells if cell.record not in records}.values())
     if records:
@@ -112,11 +111,7 @@ def _outcomes(cells: Sequence[Cell], workers: int, each: Callable[..., Iterator[
             pace.seen(cell, records[cell.record])
     with messages.whole(comparing=pace.left(missing)) as whole:
         waiting, done = list(missing), 0.0
-        for position, status in each(run_cell, missing):
-            cell = missing[position]
-            record = read_record(cell, lasting=False)
-            if record is None:
-                record = failed(_ended(status), lasts=False)
+        for cell, record in spread.ended(missing, engine, wanted):
             records[cell.record] = record
             pace.seen(cell, record)
             waiting.remove(cell)
@@ -127,20 +122,12 @@ def _outcomes(cells: Sequence[Cell], workers: int, each: Callable[..., Iterator[
 
 def _tell(outcomes: Sequence[Outcome], told: Sequence[str]) -> None:
     """Tell what was warned of while runs read their pairs, and why runs have no map, each once."""
-    found = {text: None for _, record in outcomes for text in record["warnings"] if text not in told}
+    found = dict.fromkeys(spread.new_warnings([record for _, record in outcomes], told))
     for cell, record in outcomes:
         if record["error"]:
             found[f"{cell.pair.name}, {cell.method.name}: no map: {record['error']}"] = None
     for text in found:
         messages.warn(text)
-
-
-def _ended(status: int | str) -> str:
-    """What became of a process that left no record."""
-    if isinstance(status, str):
-        return f"the cluster lost it: {status}"
-    by = f"by signal {-status}, perhaps for want of memory" if status < 0 else f"with exit status {status}"
-    return f"its process ended {by}"
 
 
 class _Pace:
