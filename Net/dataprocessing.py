@@ -301,8 +301,8 @@ def scenes(name: str, conf: Settings, bands: int | None = None, alone: Alone | N
         if seen.valid is not None:
             truth = np.where(seen.valid, truth, np.uint8(UNKNOWN))
         found.append(Scene(files.name, before, after, truth, seen.valid, seen.ranges, classes))
-    ranges = joined([scene.ranges for scene in found]) if conf.apply_rescaling else None
-    ranges = ranges if alone is None else alone.ranges
+    together = joined([scene.ranges for scene in found]) if alone is None or alone.ranges is None else alone.ranges
+    ranges = together if conf.apply_rescaling else None
     return [replace(scene, ranges=ranges) for scene in found]
 
 

@@ -29,7 +29,7 @@ class Alone(NamedTuple):
     """A pair by itself, with what it takes of the others of its data set.
 
     `first` is the first pair, whose bands say the order of all; `ranges` are those of all pairs by band, None where
-    values are not rescaled.
+    they are not known.
     """
 
     files: PairFiles

@@ -109,16 +109,23 @@ def spread_pairs(
         alone = Alone(files, pairs[0], ranges)
         return PairTask(of.work, base, section.name, alone, len(pairs), path, tuple(of.writes(files.name)), depends)
 
-    ranges = None
+    ranges, failures, sound = None, dict[str, str](), pairs
     if settings.apply_rescaling:
         survey = Job(section.name, "ranges", _survey, lambda _: (), lambda _: ())
         with record.stage("reading"):
-            surveyed = run([task(files, survey, None) for files in pairs], "reading")
+            surveyed = run([task(files, survey, None) for files in pairs], "ranges")
+        failures = _failures(pairs, surveyed)
+        sound = [files for files in pairs if files.name not in failures]
         ranges = joined([_ranges(content["part"]) for content in surveyed if not content["error"]])
-    done = run([task(files, job, ranges) for files in pairs], "pairs")
+    done = run([task(files, job, ranges) for files in sound], "pairs")
     for content in done:
         if not content["error"]:
             record.add_part(content["part"])
+    failures |= _failures(sound, done)
+    return {files.name: failures[files.name] for files in pairs if files.name in failures}
+
+
+def _failures(pairs: Sequence[PairFiles], done: Sequence[dict[str, Any]]) -> dict[str, str]:
     return {files.name: content["error"] for files, content in zip(pairs, done, strict=True) if content["error"]}
 
 
@@ -150,7 +157,7 @@ def _survey(settings: Settings, section: str, alone: Alone, record: RunRecord) -
     """Note the ranges of a pair."""
     from dataprocessing import scenes
 
-    (scene,) = scenes(section, replace(settings, apply_rescaling=False), alone=alone)
+    (scene,) = scenes(section, settings, alone=alone)
     assert scene.ranges is not None
     record.add_result(scene.name, {"ranges": [ends.tolist() for ends in scene.ranges]})
 
