@@ -210,8 +210,8 @@ def labelled_pixels(name: str, conf: Settings, *, judged: bool = False) -> Label
             f"changed and {unchanged} unchanged{' in that part' if divided else ''}"
         )
     places = tuple(
-        fingerprint(window_of(before), window_of(after), before.shape)
-        for before, after in zip(befores, afters, strict=True)
+        fingerprint(window_of(before), image.unmoved or window_of(after), before.shape)
+        for before, after, (*_, image) in zip(befores, afters, opened, strict=True)
     )
     if divided is not None:
         places = tuple(part_of(place, of) for place, of in zip(places, divided, strict=True))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hscd.labels import UNKNOWN
-from hscd.scenes.fingerprint import fingerprint, part_of
+from hscd.scenes.fingerprint import fingerprint_of, part_of
 from hscd.search import engines
 from hscd.search.record import digest
 from hscd.system import messages, storage
@@ -28,7 +28,7 @@ _MEBIBYTE = 2**20
 # Seconds a pixel and band until a method was seen at work, and of a cell whatever its size.
 _EXPECTED, _START = 2e-6, 2.0
 # Fields of a data set that say how its pixels are read.
-_READING = ("mat_label", "mat_label_a", "mat_label_b", "nodata", "bands", "bad_bands", "scale")
+_READING = ("mat_label", "mat_label_a", "mat_label_b", "nodata", "bands", "bad_bands", "scale", "register")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _pairs(name: str, settings: Settings, request: Request) -> list[Pair]:
     """The pairs of a data set, with the labels that judge: those of the test part where there are parts."""
     section = settings[name]
     opened = open_pairs(section, settings)
-    places = tuple(fingerprint(before.window, after.window, before.shape) for _, before, after in opened)
+    places = tuple(fingerprint_of(before, after) for _, before, after in opened)
     read = {
         field.name: str(getattr(section, field.name)) for field in dataclasses.fields(section) if field.name in _READING
     }

@@ -19,7 +19,7 @@ from hscd.records import PseudoLabels
 from hscd.reports import tables
 from hscd.reports.page.view import Shown
 from hscd.scenes.domain_shift import PIXELS, Statistics, domain_shift, statistics
-from hscd.scenes.fingerprint import PART, YES, fingerprint, part_of, seen_in_training
+from hscd.scenes.fingerprint import PART, YES, fingerprint_of, part_of, seen_in_training
 from hscd.scenes.inspection import named
 from hscd.scenes.scene import Scene
 from hscd.selections import corrected_labels
@@ -111,7 +111,7 @@ def _domain_shift(settings: Settings, scene: Scene, trained_on: Statistics | Non
 def _to_judge(settings: Settings, scene: Scene, record: RunRecord) -> tuple[Scene, str]:
     """A scene with the labels that a model is judged by, those of the test part if there are parts; its fingerprint."""
     section = settings[settings.test_set]
-    place = fingerprint(scene.before.window, scene.after.window, scene.truth.shape)
+    place = fingerprint_of(scene.before, scene.after)
     if section.parts is None:
         return scene, place
     truth, of = parts.test_part(section, settings, scene.name, scene.truth, scene.grid)
