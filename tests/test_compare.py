@@ -19,6 +19,7 @@ import hscd
 from conftest import ONE_PLACE, PROJECT, Workspace, make_pair, write_bands, write_mat
 from hscd.models import saved as models
 from hscd.readers import open_image
+from hscd.scenes.domain_shift import statistics
 from hscd.scenes.fingerprint import fingerprint, window_of
 from hscd.search import engines
 from hscd.system import processes
@@ -277,14 +278,15 @@ def test_a_model_says_that_it_has_seen_the_scene(tmp_path):
 
 
 @pytest.mark.usefixtures("begun")
-def test_a_fine_tuned_model_and_an_ensemble_are_compared(space, monkeypatch):
+def test_a_fine_tuned_model_and_an_ensemble_are_compared(space, monkeypatch, capsys):
     """Against what main.py's way gives: predutils, then a fine-tuning; and against `hscd.detect`."""
     import siamese
 
     before, after, changed = (part[..., :2] if part.ndim == 3 else part for part in make_pair(1, 30, 40))
     for part, array in (("before", before), ("after", after), ("label", np.where(changed, 1, 2).astype(np.uint8))):
         write_mat(space.folder / f"data/a/{part}/town.mat", array)
-    models.save_model(space.folder / "model" / "M", PARAMETERS, WEIGHTS, rescaled=False)
+    far = statistics(np.random.default_rng(0).normal(0, 1, (50, 2, 2)))
+    models.save_model(space.folder / "model" / "M", PARAMETERS, WEIGHTS, rescaled=False, spectra=far)
     monkeypatch.setattr(config, "MAX_EPOCHS", 3)
     learned = []
     monkeypatch.setattr(
@@ -295,6 +297,9 @@ def test_a_fine_tuned_model_and_an_ensemble_are_compared(space, monkeypatch):
     assert run("--config", space.file, "--seeds", 1, "--methods", *methods) == 0
     rows = {row["method"]: row for row in table(space.folder / "stat/comparison/runs.csv")}
     assert [row["error"] for row in rows.values()] == [""] * 3
+    told = json.loads((space.folder / "stat/comparison/run.json").read_text(encoding="utf-8"))["warnings"]
+    assert "PLACE A, model M: the spectra are far from those" in capsys.readouterr().err
+    assert any("model M: the spectra are far from those" in text for text in told)
     together = hscd.detect(before, after, ensemble_detectors=["ED", "SAM"], threshold="otsu", truth=~changed + 0)
     assert float(rows["ED/SAM+otsu"]["kappa"]) == pytest.approx(together.counts.kappa)
     # The model sees values as they are, the Euclidean distance rescaled ones; a part of the scene is tuned on first.

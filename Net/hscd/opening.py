@@ -76,13 +76,20 @@ def open_pair(
         None if bad_bands is None else band_choice.parse_bands(bad_bands, (band_choice.FILE, band_choice.WATER)),
     )
     variables = variable if isinstance(variable, tuple) else (variable, variable)
-    images = open_images(*paths, Reading(*choices, nodata, scale, variables, register=register), limit)
-    fit = sum(image.nbytes for image in images) <= limit // 2
-    # What is packed as a whole would be unpacked anew for each window.
-    first, second = (held(image) if fit or image.block == image.shape[:2] else image for image in images)
-    images = first, second
+    reading = Reading(*choices, nodata, scale, variables, register=register)
+    images = _held(open_images(*paths, reading, limit), limit)
     truth, classes = _label_map(labels, images[0], (changed_label, unchanged_label, unknown_label), limit)
     return _scene(paths, images, truth, classes, rescale)
+
+
+def _held(images: tuple[Image, Image], limit: int) -> tuple[Image, Image]:
+    """Both images in memory, where they take no more than half of it; else those that are packed as a whole.
+
+    These would be unpacked anew for each window.
+    """
+    fit = sum(image.nbytes for image in images) <= limit // 2
+    first, second = (held(image) if fit or image.block == image.shape[:2] else image for image in images)
+    return first, second
 
 
 def _label_map(

@@ -151,6 +151,7 @@ def _run(cell: Cell) -> tuple[dict[str, Any], np.ndarray]:
     result, doubted = method.mapped(scene)
     seconds = time.perf_counter() - started
     memory = peak_memory() / _MEBIBYTE
+    method.doubt_place(scene)
     score_map = result.score_map
     ranking = curves(score_map.scores, scene.truth)
     figures = metrics(result.corrected_counts) | {
@@ -219,14 +220,22 @@ class _Run:
 
     def mapped(self, scene: Scene) -> tuple[MapResult, _Scored]:
         """The map of a scene, and the scores and threshold that make it doubtful or not."""
-        method = self._cell.method
-        seen = scene if method.rescaled else dataclasses.replace(scene, ranges=None)
+        method, seen = self._cell.method, self._seen(scene)
         if method.model is None:
             scored, first = _scored(self._plan, seen)
         else:
             score_map = self._plan.score(self._network or self._tuned(scene, seen), seen)
             scored = first = _Scored(score_map, self._plan.cut(score_map, seen, None))
         return self._plan.map(*scored, seen), first
+
+    def doubt_place(self, scene: Scene) -> None:
+        """Warn where a scene is far from those that a model learned from."""
+        if self._cell.method.model is not None:
+            self._plan.domain_shift(self._seen(scene), self._cell.pair.name)
+
+    def _seen(self, scene: Scene) -> Scene:
+        """The scene with the values that the method gets."""
+        return scene if self._cell.method.rescaled else dataclasses.replace(scene, ranges=None)
 
     def _loaded(self) -> TrainedNetwork:
         import siamese

@@ -10,7 +10,6 @@ import numpy as np
 import dataprocessing as dp
 import predutils as pu
 from hscd.detectors.network import TrainedNetwork
-from hscd.detectors.tools.samples import sampled_pairs
 from hscd.evaluation import doubts
 from hscd.evaluation.confusion import confusion
 from hscd.labels import UNKNOWN
@@ -18,7 +17,6 @@ from hscd.models import saved as models
 from hscd.records import PseudoLabels
 from hscd.reports import tables
 from hscd.reports.page.view import Shown
-from hscd.scenes.domain_shift import PIXELS, Statistics, domain_shift, statistics
 from hscd.scenes.fingerprint import PART, YES, fingerprint_of, part_of, seen_in_training
 from hscd.scenes.inspection import named
 from hscd.scenes.scene import Scene
@@ -58,7 +56,7 @@ def test_scene(
         seen = seen_in_training(place, models.trained_on(prefix))
         for doubt in doubts.of_shared_pairs(int(seen in (PART, YES)), 1):
             warn(f"[{settings.test_set}] {scene.name}, model {settings.model_name}: {doubt}")
-    shift = _domain_shift(settings, scene, models.trained_spectra(prefix))
+    shift = plan.domain_shift(scene, f"[{settings.test_set}] {scene.name}")
     row = _test_pair(settings, plan, scene, pseudo, record, seen)
     record.add_result(scene.name, row | {"domain_shift": shift})
     return row
@@ -95,17 +93,6 @@ def writes(settings: Settings, plan: Plan, pair_name: str) -> list[Path]:
     results = files(settings, plan, pair_name)
     more = kinds.files(settings, results.kinds) + objects.files(settings, results.objects)
     return [*results.all, *more, *explaining.files(settings, results.prefix.name)]
-
-
-def _domain_shift(settings: Settings, scene: Scene, trained_on: Statistics | None) -> float | None:
-    """How far a scene is from the spectra that a model was trained on, where these are known; told where it is far."""
-    if trained_on is None:
-        return None
-    pairs = sampled_pairs(scene, np.random.default_rng(settings.seed), PIXELS)
-    shift = domain_shift(trained_on, statistics(pairs))
-    for doubt in doubts.of_domain_shift(shift):
-        warn(f"[{settings.test_set}] {scene.name}, model {settings.model_name}: {doubt}")
-    return shift
 
 
 def _to_judge(settings: Settings, scene: Scene, record: RunRecord) -> tuple[Scene, str]:

@@ -110,8 +110,8 @@ def test_an_image_is_moved_back():
 
 
 def test_an_image_on_another_grid_is_interpolated_once():
-    # Its file's grid begins 4 m further east and 3 m further north, in pixels of 10 m, and what it shows lies 0.4 pixels
-    # further right and 0.3 higher: each pixel of the file is copied to one of the before image. Twice interpolated, not.
+    # Its file's grid begins 4 m further east and 3 m further north, of pixels of 10 m, and what it shows lies 0.4
+    # pixels further right and 0.3 higher: each pixel of the file is one of the before image. Twice it is not.
     _, pixels = shifted_pair(0, 0)
     here, there = Grid((10, 0, 0, 0, -10, 0), ""), Grid((10, 0, 4, 0, -10, 3), "")
     original = replace(image_of(pixels), grid=there)
