@@ -162,10 +162,7 @@ def _test_all(settings: Settings, plan: Plan, pairs: Sequence[PairFiles], record
     if plan.selection is not None:
         models.require_trainable(parameters)
     if ENGINES[settings.engine].spreads:
-        job = Job(
-            section.name, f"on_{settings.model_name}_{plan.selection_label}", testing.test_alone,
-            partial(testing.reads, settings), partial(testing.writes, settings, plan),
-        )  # fmt: skip
+        job = Job(testing.test_alone, partial(testing.reads, settings), partial(testing.writes, settings, plan))
         failures = spread_pairs(settings, section, pairs, job, record)
         rows = [record.results[files.name] for files in pairs if files.name not in failures]
     else:

@@ -4,6 +4,7 @@ import csv
 import html
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from scipy.io import savemat
 import compare
 import config
 import hscd
+import image_pairs
 from conftest import ONE_PLACE, PROJECT, Workspace, make_pair, write_bands, write_mat
 from hscd.models import saved as models
 from hscd.readers import open_image
@@ -169,6 +171,25 @@ def test_pairs_of_a_data_set_are_compared_each(workspace):
     assert float(row["kappa"]) == pytest.approx(np.mean([float(row["kappa"]) for row in rows]))
     assert "| method | PLACE B east | PLACE B west |" in (out / "ranking.md").read_text(encoding="utf-8")
     assert (out / "PLACE B west_maps.png").is_file()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_pairs_are_rescaled_together_and_each_is_read_by_itself(workspace, begun, monkeypatch):
+    opened = []
+    monkeypatch.setattr(
+        image_pairs,
+        "open_pair",
+        lambda files, *rest, to=image_pairs.open_pair: opened.append(files.name) or to(files, *rest),
+    )
+    method = "ED:apply_rescaling=True"
+    assert run("--config", workspace.file, "--data", "PLACE B", "--methods", method, "--seeds", 1) == 0
+    rows = table(workspace.folder / "stat/comparison/runs.csv")
+    assert workspace.call("predutils", "settings.train_set=PLACE B").returncode == 0
+    for row in rows:
+        pseudo = pickle.loads((workspace.folder / f"data/b/pseudo/{row['pair']}.pickle").read_bytes())
+        assert float(row["threshold"]) == pytest.approx(pseudo["threshold"])
+    # By the command itself, for the ranges and for the map: the first one twice, with the other one for its bands.
+    assert opened == ["east", "west"] + ["east", "east", "west"] * 2 + ["east", "west"]
 
 
 def test_an_interrupted_comparison_goes_on(space, monkeypatch, begun, capsys):

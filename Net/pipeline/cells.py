@@ -7,8 +7,6 @@ when it is done; a record that depends on the same things is taken instead of ru
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,15 +24,17 @@ from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports.tables import metrics
 from hscd.scenes.scene import Scene, Window
 from hscd.scores import Cut, ScoreMap, pseudo_labels_of
+from hscd.search.record import digest
 from hscd.system import storage
 from hscd.system.errors import InputError
 from hscd.system.hardware import peak_memory
+from image_pairs import Alone
 from pair_finding import PairFiles
 from pipeline.ensemble import ensembled
 from pipeline.methods import Method, model_prefix
 from pipeline.plan import Plan
-from pipeline.spread import program
-from settings import DataSet, Settings
+from pipeline.spread import program, record_of
+from settings import Settings
 
 if TYPE_CHECKING:
     from hscd.detectors.network import TrainedNetwork
@@ -50,7 +50,7 @@ _DIGITS = 4
 
 @dataclass(frozen=True)
 class Pair:
-    """A pair of the data set `section`: what tables call it, its files, and what tells it from others (`depends`).
+    """A pair of the data set `section`: what tables call it, its images, and what tells it from others (`depends`).
 
     `place` is its `hscd.scenes.fingerprint`, with its parts where these say which labels judge; `together` are those of
     all pairs of its data set; `truth` are the labels that judge, (rows, columns).
@@ -58,12 +58,16 @@ class Pair:
 
     section: str
     name: str
-    files: PairFiles
+    alone: Alone
     bands: int
     place: str
     together: tuple[str, ...]
     truth: np.ndarray
     depends: dict[str, Any]
+
+    @property
+    def files(self) -> PairFiles:
+        return self.alone.files
 
     @property
     def labelled(self) -> bool:
@@ -90,8 +94,7 @@ class Cell:
     @property
     def record(self) -> Path:
         """The file of the record; that of the map lies beside it."""
-        text = json.dumps(self.depends, sort_keys=True)
-        return self.folder / f"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}.json"
+        return record_of(self)
 
     @property
     def map(self) -> Path:
@@ -126,6 +129,7 @@ def cell_of(method: Method, pair: Pair, seed: int, base: Settings, folder: Path,
         "program": program(),
         "pair": pair.depends,
         "together": pair.together if method.sees_ranges else (),
+        "ranges": digest(pair.alone.ranges) if method.sees_ranges and pair.alone.ranges is not None else None,
         "method": method.depends(base),
         "seed": seed,
         "halves": halves,
@@ -177,31 +181,22 @@ def _scene(cell: Cell) -> Scene:
     """The pair, as the method is to see it: without the others of its data set, unless it is rescaled with them."""
     from dataprocessing import scenes
 
-    settings, name, files = cell.settings, cell.pair.section, cell.pair.files
     bands = None
     if cell.method.model is not None:
         from hscd.models.saved import trained_bands
 
-        bands = trained_bands(model_prefix(settings, cell.method.model))
-    if not cell.method.sees_ranges and cell.method.model is None:
-        settings = dataclasses.replace(settings, data_sets=settings.data_sets | {name: _alone(settings[name], files)})
-        (scene,) = scenes(name, settings, bands)
-        return scene
-    # A model may know the bands in the order of the first pair.
-    return next(scene for scene in scenes(name, settings, bands) if scene.name == files.name)
+        bands = trained_bands(model_prefix(cell.settings, cell.method.model))
+    alone = cell.pair.alone
+    if not cell.method.sees_ranges:
+        # A model may know the bands in the order of the first pair.
+        alone = Alone(alone.files, alone.files if cell.method.model is None else alone.first)
+    (scene,) = scenes(cell.pair.section, cell.settings, bands, alone)
+    return scene
 
 
 def _judged(scene: Scene, truth: np.ndarray) -> Scene:
     """The scene with the labels that judge, which may be those of a part of it."""
     return dataclasses.replace(scene, truth=np.where(truth == UNKNOWN, truth, scene.truth))
-
-
-def _alone(section: DataSet, files: PairFiles) -> DataSet:
-    """A data set of one of its pairs."""
-    return dataclasses.replace(
-        section, pairs=None, split=None, img_a_path=files.before, img_b_path=files.after, label_path=files.label,
-        changed_mask=files.changed_mask, unchanged_mask=files.unchanged_mask,
-    )  # fmt: skip
 
 
 class _Scored(NamedTuple):

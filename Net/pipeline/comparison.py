@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +17,11 @@ from hscd.search import engines
 from hscd.search.record import digest
 from hscd.system import messages, storage
 from hscd.system.paths import require_names
-from image_pairs import label_map, memory_limit, open_pairs, relabel
+from image_pairs import Alone, label_map, memory_limit, open_pairs, relabel
 from pipeline import comparison_report, parts, spread
 from pipeline.cells import Cell, Outcome, Pair, cell_of
 from pipeline.methods import methods_of
+from pipeline.pair_tasks import spread_ranges
 from pipeline.plan import Plan
 from pipeline.run_record import recorded
 from settings import Settings
@@ -55,6 +57,8 @@ def compare(settings: Settings, request: Request) -> None:
     with recorded("compare", settings, request.data, folder / "run.json") as record:
         with messages.collected() as told:
             pairs = [pair for name in request.data for pair in _pairs(name, settings, request)]
+            if any(method.sees_ranges for method in methods):
+                pairs = _with_ranges(pairs, settings, told)
         require_names([folder / name for name in comparison_report.files(pairs)])
         record.add_inputs([pair.files for pair in pairs])
         engine, _ = engines.chosen(settings.engine, Plan(settings).engine_options)
@@ -62,7 +66,7 @@ def compare(settings: Settings, request: Request) -> None:
         base = replace(settings, memory_limit=max(1, memory_limit(settings) // workers // _MEBIBYTE))
         # All methods with the first seed come first, so that a run that is cut short has all of them.
         cells = [
-            cell_of(method, pair, settings.seed + seed, base, folder / "cells", seed == 0 and not pair.labelled)
+            cell_of(method, pair, settings.seed + seed, base, folder / spread.FOLDER, seed == 0 and not pair.labelled)
             for seed in range(request.seeds)
             for pair in pairs
             for method in methods
@@ -94,7 +98,21 @@ def _pairs(name: str, settings: Settings, request: Request) -> list[Pair]:
         depends = {"pixels": place, "labels": digest([truth]), "shape": list(before.shape), "read": read}
         shown = name if len(opened) == 1 else f"{name} {files.name}"
         shown = shown if request.named else files.name
-        found.append(Pair(name, shown, files, before.shape[2], place, places, truth, depends))
+        found.append(Pair(name, shown, Alone(files, opened[0][0]), before.shape[2], place, places, truth, depends))
+    return found
+
+
+def _with_ranges(pairs: Sequence[Pair], settings: Settings, told: Sequence[str]) -> list[Pair]:
+    """The pairs with the ranges of their data sets, for methods that see rescaled values; of a single pair its own."""
+    found: list[Pair] = []
+    for name, of in itertools.groupby(pairs, lambda pair: pair.section):
+        alike, ranges = list(of), None
+        if len(alike) > 1:
+            files = [pair.files for pair in alike]
+            ranges, failures = spread_ranges(settings, settings[name], files, set(told))
+            for pair, error in failures.items():
+                messages.warn(f"[{name}] {pair}: not in the ranges that others are rescaled by: {error}")
+        found += [replace(pair, alone=pair.alone._replace(ranges=ranges)) for pair in alike]
     return found
 
 

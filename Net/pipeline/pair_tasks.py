@@ -10,7 +10,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -20,7 +19,7 @@ from hscd.scenes.scene import joined
 from hscd.search import engines
 from hscd.search.engines import ENGINES
 from hscd.search.record import digest
-from hscd.system import messages
+from hscd.system import messages, storage
 from image_pairs import Alone, memory_limit
 from pair_finding import PairFiles
 from pipeline import spread
@@ -32,8 +31,6 @@ from settings import DataSet, Settings
 Work = Callable[[Settings, str, Alone, RunRecord], None]
 Ranges = tuple[np.ndarray, np.ndarray]
 
-# Where records lie, in the folder of the results; those of compare.py are in such a one, too.
-_FOLDER = "cells"
 _MEBIBYTE = 2**20
 # Settings that no result depends on, beside the options of engines.
 _NO_MATTER = ("engine", "workers", "memory_limit", "overrides")
@@ -48,13 +45,17 @@ class PairTask:
     section: str
     alone: Alone
     pairs: int
-    record: Path
+    folder: Path
     outputs: tuple[Path, ...]
     depends: dict[str, Any]
 
     nothing: ClassVar[dict[str, Any]] = {"said": []}
     # The user may have mended what it was.
     ends_alike: ClassVar[bool] = False
+
+    @property
+    def record(self) -> Path:
+        return spread.record_of(self)
 
     def run(self) -> dict[str, Any]:
         """Do it; what it noted and said, and what it wrote."""
@@ -69,16 +70,11 @@ class PairTask:
 
 
 class Job(NamedTuple):
-    """What a script does: the work of a pair, by the name of a pair the files that it reads and those that it writes.
+    """What a script does: the work of a pair, and by its name the files that this reads and those that it writes."""
 
-    `name` starts the names of records, and `ending` ends them.
-    """
-
-    name: str
-    ending: str
     work: Work
-    reads: Callable[[str], Sequence[Path]]
-    writes: Callable[[str], Sequence[Path]]
+    reads: Callable[[str], Sequence[Path]] = lambda _: ()
+    writes: Callable[[str], Sequence[Path]] = lambda _: ()
 
 
 def spread_pairs(
@@ -95,29 +91,18 @@ def spread_pairs(
 
     Returns:
         What went wrong, by the names of the pairs.
+
+    Raises:
+        InputError: if another command is at these pairs.
     """
-    engine, _ = engines.chosen(settings.engine, Plan(settings).engine_options)
-    workers = min(engine.on_a_machine(settings.workers), len(pairs))
-    base = replace(settings, memory_limit=max(1, memory_limit(settings) // workers // _MEBIBYTE))
-    inputs = _Inputs(settings, section)
-    run = partial(_run, engine=engine, workers=settings.workers, told=set())
-
-    def task(files: PairFiles, of: Job, ranges: Ranges | None) -> PairTask:
-        read = [*(path for each in (files, pairs[0]) for path in each if isinstance(path, Path)), *of.reads(files.name)]
-        depends = inputs.depends(read) | {"ranges": None if ranges is None else digest(ranges)}
-        path = settings.stat_path / _FOLDER / f"{of.name}_{files.name}_{of.ending}.json"
-        alone = Alone(files, pairs[0], ranges)
-        return PairTask(of.work, base, section.name, alone, len(pairs), path, tuple(of.writes(files.name)), depends)
-
-    ranges, failures, sound = None, dict[str, str](), pairs
-    if settings.apply_rescaling:
-        survey = Job(section.name, "ranges", _survey, lambda _: (), lambda _: ())
-        with record.stage("reading"):
-            surveyed = run([task(files, survey, None) for files in pairs], "ranges")
-        failures = _failures(pairs, surveyed)
+    told: set[str] = set()
+    with storage.exclusive(settings.stat_path / f"{section.name}_pairs"):
+        ranges, failures = None, dict[str, str]()
+        if settings.apply_rescaling:
+            with record.stage("reading"):
+                ranges, failures = spread_ranges(settings, section, pairs, told)
         sound = [files for files in pairs if files.name not in failures]
-        ranges = joined([_ranges(content["part"]) for content in surveyed if not content["error"]])
-    done = run([task(files, job, ranges) for files in sound], "pairs")
+        done = _run(settings, _tasks(settings, section, pairs, sound, job, ranges), "pairs", told)
     for content in done:
         if not content["error"]:
             record.add_part(content["part"])
@@ -125,13 +110,50 @@ def spread_pairs(
     return {files.name: failures[files.name] for files in pairs if files.name in failures}
 
 
+def spread_ranges(
+    settings: Settings, section: DataSet, pairs: Sequence[PairFiles], told: set[str]
+) -> tuple[Ranges | None, dict[str, str]]:
+    """The ranges of all pairs by band that can be read, and what went wrong with the others, by their names.
+
+    Warnings that are not `told` yet are, and are added to that.
+    """
+    surveyed = _run(settings, _tasks(settings, section, pairs, pairs, Job(_survey)), "ranges", told)
+    return joined([_ranges(content["part"]) for content in surveyed if not content["error"]]), _failures(
+        pairs, surveyed
+    )
+
+
+def _tasks(
+    settings: Settings,
+    section: DataSet,
+    pairs: Sequence[PairFiles],
+    chosen: Sequence[PairFiles],
+    job: Job,
+    ranges: Ranges | None = None,
+) -> list[PairTask]:
+    """Tasks of the chosen ones of all pairs."""
+    engine, _ = engines.chosen(settings.engine, Plan(settings).engine_options)
+    workers = min(engine.on_a_machine(settings.workers), len(pairs))
+    base = replace(settings, memory_limit=max(1, memory_limit(settings) // workers // _MEBIBYTE))
+    inputs, found = _Inputs(settings, section), []
+    for files in chosen:
+        read = [path for each in (files, pairs[0]) for path in each if isinstance(path, Path)]
+        depends = inputs.depends([*read, *job.reads(files.name)]) | {
+            "work": job.work.__name__,
+            "pair": files.name,
+            "ranges": None if ranges is None else digest(ranges),
+        }
+        alone, writes = Alone(files, pairs[0], ranges), tuple(job.writes(files.name))
+        folder = settings.stat_path / spread.FOLDER
+        found.append(PairTask(job.work, base, section.name, alone, len(pairs), folder, writes, depends))
+    return found
+
+
 def _failures(pairs: Sequence[PairFiles], done: Sequence[dict[str, Any]]) -> dict[str, str]:
     return {files.name: content["error"] for files, content in zip(pairs, done, strict=True) if content["error"]}
 
 
-def _run(
-    tasks: Sequence[PairTask], what: str, engine: engines.Engine, workers: int | None, told: set[str]
-) -> list[dict[str, Any]]:
+def _run(settings: Settings, tasks: Sequence[PairTask], what: str, told: set[str]) -> list[dict[str, Any]]:
     """The records of all tasks, in their order; what they said is told when they have ended, warnings once."""
 
     def tell(content: dict[str, Any]) -> dict[str, Any]:
@@ -142,12 +164,13 @@ def _run(
             messages.result(text)
         return content
 
+    engine, _ = engines.chosen(settings.engine, Plan(settings).engine_options)
     found = {task.record: tell(content) for task in tasks if (content := spread.read(task)) is not None}
     missing = [task for task in tasks if task.record not in found]
     if found:
         messages.tell(f"{what} done: {len(found)}, to be done: {len(missing)}")
     with messages.progress(total=len(missing), desc=what, unit="pair") as bar:
-        for ended, content in spread.ended(missing, engine, workers):
+        for ended, content in spread.ended(missing, engine, settings.workers):
             found[ended.record] = tell(content)
             bar.update()
     return [found[task.record] for task in tasks]
@@ -157,7 +180,7 @@ def _survey(settings: Settings, section: str, alone: Alone, record: RunRecord) -
     """Note the ranges of a pair."""
     from dataprocessing import scenes
 
-    (scene,) = scenes(section, settings, alone=alone)
+    (scene,) = scenes(section, replace(settings, apply_rescaling=True), alone=alone)
     assert scene.ranges is not None
     record.add_result(scene.name, {"ranges": [ends.tolist() for ends in scene.ranges]})
 

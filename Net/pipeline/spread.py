@@ -22,19 +22,24 @@ from hscd.system.errors import InputError, brief
 from hscd.system.messages import collected, whole
 from pipeline.run_record import versions
 
+# Where records lie, in the folder of results.
+FOLDER = "cells"
 # Seconds in which a record has to be seen that a process wrote on another machine: a network file system goes on saying
 # that a file is not there for as long as it keeps what it knows of a folder, of NFS a minute.
 _UNSEEN, _LOOK_AGAIN = 60.0, 0.5
 
 
 class Task(Protocol):
-    """What runs apart: `record` is the file of its record, `depends` all that this depends on, as JSON has it."""
+    """What runs apart: `depends` is all that its record depends on, as JSON has it, `record` the file, in `folder`."""
 
     @property
-    def record(self) -> Path: ...
+    def folder(self) -> Path: ...
 
     @property
     def depends(self) -> dict[str, Any]: ...
+
+    @property
+    def record(self) -> Path: ...
 
     @property
     def nothing(self) -> dict[str, Any]:
@@ -52,6 +57,12 @@ class Task(Protocol):
 
 
 AnyTask = TypeVar("AnyTask", bound=Task)
+
+
+def record_of(task: Task) -> Path:
+    """The file of the record of a task, of another name where it depends on other things."""
+    text = json.dumps(task.depends, sort_keys=True)
+    return task.folder / f"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}.json"
 
 
 @lru_cache
