@@ -195,7 +195,10 @@ def dispatch(settings: Settings) -> None:
     (train if settings.training else test)(settings)
 
 
-_KEPT = "finished trials and maps are kept; the same command resumes the search, or tests all pairs again"
+_KEPT = (
+    "finished trials and maps are kept; the same command resumes the search, or tests all pairs again (with engine = "
+    "ray those that are missing)"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -171,7 +171,10 @@ def generate(settings: Settings) -> None:
         )
 
 
-_KEPT = "files that were written are kept; the same command makes all of them again"
+_KEPT = (
+    "files that were written are kept; the same command makes all of them again (with engine = ray those that are "
+    "missing)"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
