@@ -124,6 +124,8 @@ def ended(tasks: Sequence[AnyTask], engine: Engine, workers: int | None) -> Iter
         engine: what runs them, by its `each`.
         workers: how many run at a time; None for as many as are fastest.
     """
+    if not tasks:  # for which nobody need connect to a cluster
+        return
     unseen = []
     for position, status in engine.each(run, tasks, workers):
         task = tasks[position]

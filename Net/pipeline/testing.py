@@ -90,8 +90,9 @@ def reads(settings: Settings, pair_name: str) -> list[Path]:
 
 def writes(settings: Settings, plan: Plan, pair_name: str) -> list[Path]:
     """All files that the test of a pair may write, TensorBoard's records and styles beside maps left out."""
-    results = files(settings, plan, pair_name)
+    results, section = files(settings, plan, pair_name), settings[settings.test_set]
     more = kinds.files(settings, results.kinds) + objects.files(settings, results.objects)
+    more += [] if section.parts is None else [parts.parts_file(section, settings, pair_name)]
     return [*results.all, *more, *explaining.files(settings, results.prefix.name)]
 
 
