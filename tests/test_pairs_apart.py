@@ -104,17 +104,22 @@ def test_a_pair_that_fails_costs_the_others_nothing_and_is_tried_again(workspace
     band = workspace.folder / "data/b/after/west.tif/B02.tif"
     sound = band.read_bytes()
     band.write_bytes(sound[:100])
-    command = ("predutils", "settings.train_set=PLACE B", "settings.apply_rescaling=False")
+    command = ("predutils", "settings.train_set=PLACE B")
     done = workspace.call(*command)
     assert done.returncode == 2
     assert "B02.tif" in done.stderr
     assert "(of 2 pairs, 1 have pseudo-labels)" in done.stderr
     assert (workspace.folder / "data/b/pseudo/east.pickle").is_file()
     assert list(record(workspace)["results"]) == ["east"]
+    assert spreading == [("east", "_survey"), ("west", "_survey"), ("east", "make_alone")]
+    spreading.clear()
+    assert workspace.call(*command).returncode == 2
+    assert spreading == [("west", "_survey")]
     band.write_bytes(sound)
     spreading.clear()
     assert workspace.call(*command).returncode == 0
-    assert spreading == [("west", "make_alone")]
+    # The ranges of both are others than those of one.
+    assert spreading == [("west", "_survey"), ("east", "make_alone"), ("west", "make_alone")]
     assert list(record(workspace)["results"]) == ["east", "west"]
 
 
