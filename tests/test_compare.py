@@ -173,7 +173,6 @@ def test_pairs_of_a_data_set_are_compared_each(workspace):
     assert (out / "PLACE B west_maps.png").is_file()
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_pairs_are_rescaled_together_and_each_is_read_by_itself(workspace, begun, monkeypatch):
     opened = []
     monkeypatch.setattr(
