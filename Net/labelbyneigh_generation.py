@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import dataprocessing as dp
 import predutils as pu
 from commandline import run
 from hscd.reports import maps
@@ -20,7 +21,7 @@ FIRST_RADIUS = 2
 
 def generate(settings: Settings) -> None:
     """Draw the maps from the saved pseudo-labels."""
-    section, correct = settings[settings.train_set], Plan(settings).correct
+    section, plan = settings[settings.train_set], Plan(settings)
     largest = settings.options.get("pseudo_radius")  # asked for by fine_tuning = 2 alone
     if largest is None or largest < FIRST_RADIUS:
         found = "missing" if largest is None else f"found {largest}"
@@ -36,8 +37,11 @@ def generate(settings: Settings) -> None:
         recorded("maps by radii", settings, [section.name], run_file) as record,
         progress(total=len(names) * len(radii), desc="maps by neighbourhood", unit="map") as bar,
     ):
+        scenes = {scene.name: scene for scene in dp.scenes(section.name, settings)} if plan.guided else {}
         for name in names:
-            pseudo = pu.load_pseudo_labels(section, name)
+            scene = scenes.get(name)
+            pseudo = pu.load_pseudo_labels(section, name, None if scene is None else scene.truth.shape)
+            correct = plan.correct(scene)
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
             chosen = {}
             for radius in radii:

@@ -22,23 +22,28 @@ def run(arguments: Sequence[str] | None) -> None:
     options = _parsed(arguments)
     if options.map is None and options.labelled is None:
         raise InputError("expected a change map to draw a sample from, or --labelled with a sample")
-    for path in (options.map, options.labelled):
+    if (options.before is None) != (options.after is None) or (options.before and options.labelled):
+        raise InputError("--before and --after: name both images, of the sample that is drawn from a map")
+    if options.labels is not None and options.labelled is None:
+        raise InputError("--labels: expected --labelled too, the sample that they are of")
+    for path in (options.map, options.labelled, options.before, options.after, options.labels):
         if path is not None and not path.exists():
             raise InputError(f"{path}: no such file")
     with ctrl_c_heeded():
         if options.labelled is not None:
-            folder = estimate(options.labelled, options.map, options.out)
+            folder = estimate(options.labelled, options.map, options.out, options.labels)
         else:
             accuracies = options.changed_accuracy, options.unchanged_accuracy
             design = Design(options.standard_error, accuracies, options.minimum, options.size, options.seed)
-            folder = draw(options.map, options.out, design)
+            images = (options.before, options.after) if options.before else None
+            folder = draw(options.map, options.out, design, images)
     messages.result(f"results: {folder}")
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Draw random points among the changed and unchanged pixels of a change map, to be labelled in "
-        "a GIS; and estimate accuracy and area of change from them.",
+        "a GIS or on a page; and estimate accuracy and area of change from them.",
         epilog="Labels that were not drawn at random, such as a mask of known pixels, show how right the map is there, "
         "not how right it is as a whole or how much changed.",
     )
@@ -46,6 +51,12 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--labelled", type=Path, metavar="FILE", help="the sample with its column class filled in: estimate from it"
     )
+    parser.add_argument(
+        "--labels", type=Path, metavar="CSV", help="labels downloaded from the page of that sample: saved in it first"
+    )
+    for date in ("before", "after"):
+        of = f"{date} image for the page (default: that of the run beside the map)"
+        parser.add_argument(f"--{date}", type=Path, metavar="IMAGE", help=of)
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="results (default: where the map, or the sample, is)"
     )

@@ -1,7 +1,8 @@
 """What each correction does to the map of `detect.py`: `python benchmarks corrections` writes res/corrections.md.
 
 Kappa of the map, the share of the true objects of each size that keep half of their pixels, and average precision of
-the objects; corrections as they are by default, the same for all scenes. No label is used but to judge.
+the objects; corrections as they are by default, the same for all scenes, those that images may guide with each guide.
+No label is used but to judge.
 
     python benchmarks/corrections.py --scenes taizhou --seeds 1    # a part, which writes nothing
 """
@@ -12,12 +13,13 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 import measure
 import scenes
-from hscd.corrections import CORRECTIONS
+from hscd.corrections import CORRECTIONS, GUIDES, Guide, corrector
 from hscd.detection import UNSUPERVISED
 from hscd.detectors import DETECTORS, scored
 from hscd.evaluation.confusion import confusion
@@ -34,6 +36,18 @@ _RADIUS = 3
 Figures = tuple[float, float, list[Kept]]
 
 
+def variants() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Each correction with its default options, or one that has a guide with each guide: row, name and options."""
+    found = {}
+    for name in CORRECTIONS:
+        options = {option.name: option.default for option in CORRECTIONS.options(name)}
+        found[name] = name, options
+        for key in [option.name for option in CORRECTIONS.options(name) if isinstance(option, Guide)]:
+            del found[name]
+            found |= {f"{name}, by {guide}": (name, options | {key: guide}) for guide in GUIDES}
+    return found
+
+
 def measured(scene: Scene, seed: int) -> dict[str, Figures]:
     """Figures of the map by each correction."""
     score_map = scored(DETECTORS[UNSUPERVISED["detector"]](), scene, np.random.default_rng(seed))
@@ -41,13 +55,12 @@ def measured(scene: Scene, seed: int) -> dict[str, Figures]:
     labels = classify(scores, THRESHOLDS[UNSUPERVISED["threshold"]](scores, **score_map.said).value)
     probability = member_probability(score_map, labels)
     found = {}
-    for name in CORRECTIONS:
-        options = {option.name: option.default for option in CORRECTIONS.options(name)}
-        corrected = CORRECTIONS[name](labels, scores, radius=_RADIUS, **options)
+    for row, (name, options) in variants().items():
+        corrected = corrector(name, _RADIUS, scene, **options)(labels, scores)
         known = np.where(scene.truth == UNKNOWN, np.uint8(UNKNOWN), corrected)
         objects = agreement(objects_of(known, probability), scene.truth)
         precision = float("nan") if objects is None else objects.average_precision
-        found[name] = confusion(corrected, scene.truth).kappa, precision, kept_by_size(corrected, scene.truth)
+        found[row] = confusion(corrected, scene.truth).kappa, precision, kept_by_size(corrected, scene.truth)
     return found
 
 
@@ -57,7 +70,7 @@ def table(found: dict[str, dict[str, list[Figures]]]) -> str:
     sizes = [f"{least}+" for least in SIZES]
     head = [*names, "mean", "objects' AP", *(f"kept, {size} pixels" for size in sizes)]
     lines = [f"| correction | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
-    for correction in CORRECTIONS:
+    for correction in variants():
         kappas = [float(np.mean([kappa for kappa, *_ in found[name][correction]])) for name in names]
         precisions = [precision for name in names for _, precision, _ in found[name][correction]]
         kept = [kept for name in names for *_, kept in found[name][correction]]

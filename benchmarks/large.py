@@ -51,6 +51,8 @@ neurons_2 = [32]
 max_dropout = 0.5
 fourth_layer = False
 """
+# A quick detector, and a correction that goes by the images, too.
+_GUIDED = "detector=cva", "threshold=otsu", "correction=potts"
 
 
 def write_scene(folder: Path, side: int, bands: int = BANDS) -> None:
@@ -78,7 +80,7 @@ def write_scene(folder: Path, side: int, bands: int = BANDS) -> None:
 
 
 def write_model(folder: str) -> None:
-    """An untrained model: predicting takes as long with it as with any other."""
+    """Untrained models, M of single pixels, P of patches: predicting takes as long with them as with any other."""
     from hscd.heads.euclidean import euclidean_dist
     from hscd.models.saved import named_weights, save_model
     from hscd.networks.siamese import build_net
@@ -88,17 +90,19 @@ def write_model(folder: str) -> None:
         "score_function": euclidean_dist, "margin": 1.0, "fourth_layer": False, "batch_size": 64,
     }  # fmt: skip
     Path(folder, "model").mkdir(exist_ok=True)
-    save_model(Path(folder, "model/M"), parameters, named_weights(build_net((BANDS,), parameters, seed=0)))
+    of_patches = {"network": "patch", "patch_size": (3, 5), "patch_filters": 16}
+    for name, of in (("M", parameters), ("P", parameters | of_patches)):
+        save_model(Path(folder, "model", name), of, named_weights(build_net((BANDS,), of, seed=0)), bands=BANDS)
 
 
-def configured(folder: Path, distance: str) -> list[str]:
+def configured(folder: Path, distance: str, model: str = "M") -> list[str]:
     """The option for a configuration that is written for a distance."""
     (folder / "net.conf").write_text(
         CONFIGURATION.format(distance=distance, limit=MEMORY_LIMIT)
         + "".join(SEARCH.format(name=n) for n in ("ED", "SAM")),
         encoding="utf-8",
     )
-    return ["--config", str(folder / "net.conf")]
+    return ["--config", str(folder / "net.conf"), "--set", f"settings.model_name={model}"]
 
 
 def detecting(folder: Path, *settings: str) -> list[str]:
@@ -131,7 +135,9 @@ def main(sides: Sequence[int] = SIDES, names: Sequence[str] = ()) -> None:
             for script, what, arguments in (
                 ("predutils.py", "pseudo-labels", partial(configured, folder, "SAM")),
                 ("main.py", "test of a model", partial(configured, folder, "ED")),
+                ("main.py", "test of a network of patches", partial(configured, folder, "ED", "P")),
                 ("detect.py", "detect.py", partial(detecting, folder, *limits)),
+                ("detect.py", "detect.py, cva and potts", partial(detecting, folder, *limits, *_GUIDED)),
             ):
                 if names and script not in names:
                     continue

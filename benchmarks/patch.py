@@ -1,4 +1,4 @@
-"""What neighbours bring a network: `python benchmarks patch` writes res/patch.md.
+"""What neighbours bring a network: `python benchmarks patch` writes res/patch.csv, a row a map, and res/patch.md.
 
 The dense network and networks of patches, of the same layers, learn
 
@@ -6,19 +6,25 @@ The dense network and networks of patches, of the same layers, learn
 - from the labels of one city and its surroundings, and map others.
 
 Kappa, F1, IoU and the share of the true objects of each size that keep half of their pixels, of maps that nothing
-corrects. Then the seconds that whole images take in one pass, and patch by patch. To run a part, which writes nothing:
+corrects. Then the seconds that whole images take in one pass, and patch by patch, which are measured where
+res/patch.md has none, or with `--timed`. A run that was cut goes on where it was: what res/patch.csv holds of these
+settings is not made again, and `--seeds 0` writes the tables of what there is. To run a part:
 
-    python benchmarks/patch.py --scenes taizhou --seeds 1
+    python benchmarks/patch.py --scenes taizhou --to "" --seeds 1 --out /tmp/patch
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import hashlib
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 
@@ -28,19 +34,20 @@ from hscd.detection import UNSUPERVISED
 from hscd.detectors import DETECTORS, scored
 from hscd.detectors.network import TrainedNetwork
 from hscd.evaluation.confusion import confusion
-from hscd.evaluation.objects import SIZES, Kept, kept_by_size
+from hscd.evaluation.objects import SIZES, kept_by_size
 from hscd.heads.euclidean import euclidean_dist
 from hscd.labels import CHANGED, UNCHANGED
 from hscd.scenes.scene import Scene, survey, windows_of
 from hscd.scores import classify, pseudo_labels_of
 from hscd.selections.percentage import labels_by_percentage
+from hscd.system import storage
 from hscd.thresholds import THRESHOLDS
 
 import config  # isort: skip  (found where `measure` looks)
 
 RESULTS = measure.FOLDER.parent / "res" / "patch.md"
 # What is mapped without labels, and from which city to which others.
-SCENES = "taizhou", "rennes"
+SCENES = "taizhou", "rennes", "demo_b", "bercy", "cupertino", "pisa", "nantes"
 FROM, TO = "rennes", ("cupertino", "bercy")
 # Share of the pseudo-labels of each class that is learned from; pixels that are, and epochs, at most.
 SUREST, MOST, MOST_EPOCHS = 0.5, 4_000, 20
@@ -53,31 +60,72 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "dense": {},
     "patch 3": {"network": "patch", "patch_size": 3, "patch_filters": 16},
     "patch 5": {"network": "patch", "patch_size": 5, "patch_filters": 16},
-    "patch 5, turned": {"network": "patch", "patch_size": 5, "patch_filters": 32, "augment_flips": True},
+    "patch 5, turned": {"network": "patch", "patch_size": 5, "patch_filters": 16, "augment_flips": True},
+    "patch 3 and 5": {"network": "patch", "patch_size": (3, 5), "patch_filters": 16},
+    "patch 5, 3-D": {"network": "patch", "patch_size": 5, "patch_filters": 16, "patch_bands": 3},
 }
+PSEUDO = "pseudo-labels"
+SEEDS = 5
 # Threshold of the networks' distances: Otsu's own lies among the largest ones where a few are far away.
 CUT = "otsu_clipped"
 # Rows and columns, bands and sizes of patches of what is timed.
 TIMED, BANDS, SIDES = 128, (12, 100), (3, 5, 9, 13)
 # Patches that are timed one batch of 32 after the other, as `Keras.Model.predict` takes them: the rest takes as long.
 FEW = 1024
+# Sections of the tables that are kept where nothing new is to be said in them.
+LABELS, TIMES = f"## From the labels of {FROM}\n\n", "## A whole image in one pass against its patches\n\n"
 
 
-class Figures(NamedTuple):
-    """Those of a map."""
+class Row(NamedTuple):
+    """Figures of a map; `settings` tells it from one of other settings.
 
+    `learned` is the scene whose labels, "" for pseudo-labels, were learned from. `kept` has for each class of `SIZES`
+    how many true objects are kept, of how many: "0/22 44/58".
+    """
+
+    settings: str
+    learned: str
+    scene: str
+    network: str
+    seed: int
     kappa: float
     f1: float
     iou: float
-    kept: list[Kept]
+    kept: str
+
+    @property
+    def objects(self) -> list[tuple[int, int]]:
+        """Kept ones and all, of each size."""
+        pairs = (part.split("/") for part in self.kept.split())
+        return [(int(some), int(every)) for some, every in pairs]
 
 
-def judged(labels: np.ndarray, scene: Scene) -> Figures:
+def read(file: Path) -> list[Row]:
+    """The rows of a file that are of these settings; none where there is no file."""
+    if not file.exists():
+        return []
+    kinds = get_type_hints(Row)
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = [Row(**{name: kinds[name](text) for name, text in row.items()}) for row in csv.DictReader(lines)]
+    return [row for row in rows if row.network in (PSEUDO, *NETWORKS) and row.settings == digest(row.network)]
+
+
+def digest(network: str) -> str:
+    """What tells a row of these settings from one of others."""
+    network_of = {name: value for name, value in NETWORK.items() if name != "score_function"}
+    chosen = SUREST, MOST, MOST_EPOCHS, network_of, NETWORKS.get(network), CUT, UNSUPERVISED
+    return hashlib.blake2b(repr(chosen).encode(), digest_size=4).hexdigest()
+
+
+def judged(labels: np.ndarray, scene: Scene, learned: str, network: str, seed: int) -> Row:
     """Figures of a map."""
     counts = confusion(labels, scene.truth)
-    return Figures(counts.kappa, counts.f1, counts.iou, kept_by_size(labels, scene.truth))
+    kept = " ".join(f"{of.kept}/{of.objects}" for of in kept_by_size(labels, scene.truth))
+    figures = (round(float(value), 4) for value in (counts.kappa, counts.f1, counts.iou))
+    return Row(digest(network), learned, scene.before.path.name, network, seed, *figures, kept)
 
 
+@cache
 def rescaled(name: str, seed: int) -> Scene:
     """A scene, rescaled."""
     found = scenes.available()[name](seed)
@@ -106,51 +154,54 @@ def trained(scene: Scene, positions: np.ndarray, labels: np.ndarray, name: str, 
     return TrainedNetwork(name, model)
 
 
-def mapped(network: TrainedNetwork, scene: Scene) -> Figures:
+def mapped(network: TrainedNetwork, scene: Scene, learned: str, seed: int) -> Row:
     """Figures of the map of a network, cut by Otsu's threshold without the few largest distances."""
     score_map = scored(network, scene, np.random.default_rng(0))
-    return judged(classify(score_map.scores, THRESHOLDS[CUT](score_map.scores, **score_map.said).value), scene)
+    cut = THRESHOLDS[CUT](score_map.scores, **score_map.said).value
+    return judged(classify(score_map.scores, cut), scene, learned, network.name, seed)
 
 
-def without_labels(name: str, seed: int) -> Iterator[tuple[str, Figures]]:
+def without_labels(name: str, seed: int, wanted: Sequence[str]) -> Iterator[Row]:
     """Figures of what the pseudo-labels are, and of networks that learned from them."""
     raw = scenes.available()[name](seed)
     score_map = scored(DETECTORS[UNSUPERVISED["detector"]](), raw, np.random.default_rng(seed))
     cut = THRESHOLDS[UNSUPERVISED["threshold"]](score_map.scores, **score_map.said)
-    yield "pseudo-labels", judged(classify(score_map.scores, cut.value), raw)
+    if PSEUDO in wanted:
+        yield judged(classify(score_map.scores, cut.value), raw, "", PSEUDO, seed)
     positions, labels = labels_by_percentage(pseudo_labels_of(score_map, cut), SUREST)
     scene = rescaled(name, seed)
-    for network in NETWORKS:
-        yield network, mapped(trained(scene, positions, labels, network, seed), scene)
+    for network in wanted:
+        if network != PSEUDO:
+            yield mapped(trained(scene, positions, labels, network, seed), scene, "", seed)
 
 
-def elsewhere(to: Sequence[str], seed: int) -> Iterator[tuple[str, str, Figures]]:
-    """Place, network and figures of maps of places that no label of was learned from."""
+def elsewhere(to: Sequence[str], seed: int, wanted: Sequence[str]) -> Iterator[Row]:
+    """Figures of maps of places that no label of was learned from."""
     scene = rescaled(FROM, seed)
     positions = np.flatnonzero(np.isin(scene.truth, (CHANGED, UNCHANGED)))
-    for name in NETWORKS:
+    for name in wanted:
         network = trained(scene, positions, scene.truth.ravel()[positions], name, seed)
         for place in to:
-            yield place, name, mapped(network, rescaled(place, seed))
+            yield mapped(network, rescaled(place, seed), FROM, seed)
 
 
-def table(found: dict[tuple[str, str], list[Figures]]) -> str:
+def table(rows: Sequence[Row]) -> str:
     """Means over seeds as Markdown, with the standard deviation of kappa."""
+    found: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row.scene, row.network].append(row)
     sizes = [f"{least}+" for least in SIZES]
     lines = [
-        f"| scene | network | kappa | F1 | IoU | {' | '.join(f'kept, {size} pixels' for size in sizes)} |",
-        "|---" * (5 + len(sizes)) + "|",
+        f"| scene | network | seeds | kappa | F1 | IoU | {' | '.join(f'kept, {size} pixels' for size in sizes)} |",
+        "|---" * (6 + len(sizes)) + "|",
     ]
-    for (scene, network), figures in found.items():
-        kappa, f1, iou = (np.array([getattr(of, name) for of in figures]) for name in ("kappa", "f1", "iou"))
-        counts = [
-            (sum(of.kept for of in size), sum(of.objects for of in size))
-            for size in zip(*(of.kept for of in figures), strict=True)
-        ]
+    for (scene, network), of in found.items():
+        kappa, f1, iou = (np.array([getattr(row, name) for row in of]) for name in ("kappa", "f1", "iou"))
+        counts = [np.sum(size, axis=0) for size in zip(*(row.objects for row in of), strict=True)]
         kept = [f"{100 * some / every:.0f} % of {every}" if every else "–" for some, every in counts]
         lines.append(
-            f"| {scene} | {network} | {kappa.mean():.3f} ± {kappa.std():.3f} | {f1.mean():.3f} | {iou.mean():.3f} | "
-            f"{' | '.join(kept)} |"
+            f"| {scene} | {network} | {len(of)} | {kappa.mean():.3f} ± {kappa.std():.3f} | {f1.mean():.3f} | "
+            f"{iou.mean():.3f} | {' | '.join(kept)} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -190,44 +241,56 @@ def speeds() -> str:
     return "\n".join(lines) + "\n"
 
 
+def made(done: list[Row], of: Sequence[str], to: Sequence[str], seeds: int) -> Iterator[Row]:
+    """Figures that are not among those that are done."""
+    have = {row[1:5] for row in done}
+    for seed in range(seeds):
+        for name in of:
+            wanted = [network for network in (PSEUDO, *NETWORKS) if ("", name, network, seed) not in have]
+            yield from without_labels(name, seed, wanted) if wanted else ()
+        wanted = [name for name in NETWORKS if any((FROM, place, name, seed) not in have for place in to)]
+        yield from elsewhere(to, seed, wanted) if to and wanted else ()
+
+
 def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenes", default=",".join(SCENES))
     parser.add_argument("--to", default=",".join(TO))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--timed", action="store_true", help="measure the seconds again")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the file of the tables; rows are beside it, as .csv")
     options = parser.parse_args(arguments)
-    alone: defaultdict[tuple[str, str], list[Figures]] = defaultdict(list)
-    others: defaultdict[tuple[str, str], list[Figures]] = defaultdict(list)
-    timed, text = speeds(), ""
-    for seed in range(options.seeds):
-        for name in filter(None, options.scenes.split(",")):
-            for network, figures in without_labels(name, seed):
-                alone[name, network].append(figures)
-                print(seed, name, network, f"{figures.kappa:.3f}", file=sys.stderr)
-        places = [place for place in options.to.split(",") if place]
-        for place, network, figures in elsewhere(places, seed) if places else ():
-            others[place, network].append(figures)
-            print(seed, place, network, f"{figures.kappa:.3f}", file=sys.stderr)
-        text = report(alone, others, timed, seed + 1)
-        if not arguments:  # after each seed, as each takes long
-            RESULTS.write_text(text, encoding="utf-8")
+    of, to = (list(filter(None, names.split(","))) for names in (options.scenes, options.to))
+    file: Path = options.out.with_suffix(".csv")
+    done = read(file)
+    for row in made(done, of, to, options.seeds):
+        done = [one for one in done if one[1:5] != row[1:5]] + [row]
+        storage.write_csv(file, [one._asdict() for one in sorted(done, key=_place_in_tables)])
+        print(*row[1:6], file=sys.stderr, flush=True)
+    known = options.out.read_text(encoding="utf-8") if options.out.exists() else ""
+    timed = known.partition(TIMES)[2] if TIMES in known and not options.timed else speeds()
+    text = report(sorted(done, key=_place_in_tables), known.partition(LABELS)[2].partition(TIMES)[0], timed)
     print(text)
+    options.out.write_text(text, encoding="utf-8")
 
 
-def report(
-    alone: dict[tuple[str, str], list[Figures]], others: dict[tuple[str, str], list[Figures]], timed: str, seeds: int
-) -> str:
-    """All tables."""
-    by_place = dict(sorted(others.items(), key=lambda of: TO.index(of[0][0])))
+def _place_in_tables(row: Row) -> tuple[bool, int, int, int]:
+    places, networks = (*SCENES, *TO), (PSEUDO, *NETWORKS)
+    return bool(row.learned), places.index(row.scene), networks.index(row.network), row.seed
+
+
+def report(rows: Sequence[Row], before: str, timed: str) -> str:
+    """All tables; what was `before` in that of other places stays where there are no rows of them."""
+    alone, others = ([row for row in rows if row.learned == learned] for learned in ("", FROM))
     return (
         "# What neighbours bring a network\n\n"
-        f"Made by `python benchmarks patch`; means over {seeds} seeds, and the deviation of kappa. All networks have "
-        f"the dense layers {NETWORK['layer']}, {NETWORK['layer_1']}, {NETWORK['layer_2']} and learn from "
-        f"{MOST:,} pixels, as many of each class in a batch, for at most {MOST_EPOCHS} epochs. Maps are cut by "
-        f"`{CUT}`, and nothing corrects them. Objects are counted over all seeds.\n\n"
+        "Made by `python benchmarks patch`; means over seeds, and the deviation of kappa; each map is a row of "
+        f"[patch.csv](patch.csv). All networks have the dense layers {NETWORK['layer']}, {NETWORK['layer_1']}, "
+        f"{NETWORK['layer_2']} and learn from {MOST:,} pixels, as many of each class in a batch, for at most "
+        f"{MOST_EPOCHS} epochs; those of patches have 16 filters. Maps are cut by `{CUT}`, and nothing corrects them. "
+        "Objects are counted over all seeds.\n\n"
         f"## From pseudo-labels of context regression, without labels\n\nThe surest {SUREST:.0%} of each class.\n\n"
-        f"{table(alone)}\n## From the labels of {FROM}\n\n{table(by_place)}\n"
-        f"## A whole image in one pass against its patches\n\n{timed}"
+        f"{table(alone)}\n{LABELS}{table(others) + chr(10) if others else before}{TIMES}{timed}"
     )
 
 

@@ -5,12 +5,14 @@ import csv
 import importlib
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -257,3 +259,30 @@ def undrawn() -> Iterator[Callable[..., None]]:
         drawn = maps.write_classes
         patch.setattr(maps, "write_classes", lambda *_, **__: None)
         yield drawn
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, whose console and requests are recorded."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    programs = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    chromium, driver = next(filter(None, programs), None), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("no Chromium with its chromedriver is installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    with webdriver.Chrome(options=options, service=webdriver.ChromeService(driver)) as opened:
+        yield opened
+
+
+def until(browser: Any, script: str, *given: object) -> Any:
+    """The answer of a script as soon as it is one."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(browser, 10, 0.02).until(lambda driver: driver.execute_script(f"return {script}", *given))

@@ -10,6 +10,7 @@ from PIL import Image as Picture
 from scipy.io import loadmat
 
 import dataprocessing as dp
+import labelbyneigh_generation
 from conftest import ONE_PLACE, Workspace, make_pair, write_mat
 from hscd import readers
 from raster_scenes import write_as, write_pair, write_raster
@@ -257,10 +258,16 @@ def test_a_list_whose_files_are_not_there(listed: Workspace) -> None:
     assert f"[PLACE A] not found: any image of {listed.folder / 'list.csv'}" in done.stdout
 
 
-def test_pseudo_labels_of_a_list_whose_images_are_gone(listed: Workspace) -> None:
+def test_pseudo_labels_of_a_list_whose_images_are_gone(listed: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert listed.call("predutils").returncode == 0
+    by_images = ["--quiet", "--config", str(listed.file), "--set", "settings.correction=potts"]
+    assert labelbyneigh_generation.main(by_images) == 0
     shutil.rmtree(listed.folder / "images")
     assert listed.call("labelbyneigh_generation").returncode == 0
+    assert labelbyneigh_generation.main([*by_images, "--set", "settings.potts_guide=scores"]) == 0
+    capsys.readouterr()
+    assert labelbyneigh_generation.main(by_images) == 2
+    assert "no such file or folder (before)" in capsys.readouterr().err
 
 
 def test_paths_of_one_file(space: Workspace, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from settings import read_settings
 
 RUN = "--quiet", "--set", "settings.workers=1", "--set", "hyperas settings ED.max_evals=1"
 PATCH = "settings.network=patch", "hyperas settings ED.patch_size=[3]", "hyperas settings ED.patch_filters=[4]"
+# Of two sizes, and filters that span two bands.
+BOTH = *PATCH, "hyperas settings ED.patch_size=[[3, 5]]", "hyperas settings ED.patch_bands=[2]"
 
 
 def run(space, script, *overrides):
@@ -41,15 +43,16 @@ def trained(tmp_path_factory, undrawn):
             write_mat(space.folder / f"data/a/{part}/town.mat", array)
         space.text = space.text.replace("[PLACE A]", "[PLACE A]\nnodata = 7\nparts_block = 10")
         assert run(space, predutils) == 0
-        assert run(space, main, *PATCH, "settings.augment_flips=True") == 0
+        assert run(space, main, *BOTH, "settings.augment_flips=True") == 0
         yield space
 
 
 def test_a_model_says_how_large_its_patches_are_and_that_they_were_turned(trained):
     parameters = read_parameters(trained.folder / "model/M")
-    assert {name: parameters[name] for name in ("network", "patch_size", "patch_filters", "augment_flips")} == {
-        "network": "patch", "patch_size": 3, "patch_filters": 4, "augment_flips": True,
+    expected = {
+        "network": "patch", "patch_size": (3, 5), "patch_filters": 4, "patch_bands": 2, "augment_flips": True,
     }  # fmt: skip
+    assert {name: parameters[name] for name in expected} == expected
 
 
 def test_patches_of_a_search_are_those_of_the_scenes(trained):
@@ -87,7 +90,7 @@ def test_windows_and_patches_on_demand_give_the_map_of_the_whole_scene(trained):
     whole = mapped(trained)
     assert np.isnan(whole[3]).all()
     assert np.isfinite(np.delete(whole, 3, axis=0)).all()
-    gathered = mapped(trained, window=4 * 50 * 2 * 5 * 4, within=lambda of, room: replace(of, room=64 * 9 * 40))
+    gathered = mapped(trained, window=4 * 50 * 2 * 5 * 4, within=lambda of, room: replace(of, room=64 * 25 * 40))
     np.testing.assert_array_equal(gathered, whole)
     record = json.loads((trained.folder / "stat/PLACE A_on_M_all augment_flips=True_run.json").read_text("utf-8"))
     assert record["results"]["town"]["ft_epochs"] == 1
@@ -104,6 +107,14 @@ def test_windows_and_patches_on_demand_give_the_map_of_the_whole_scene(trained):
 def test_what_a_network_of_patches_cannot_do_is_refused(trained, capsys, overrides, said):
     assert run(trained, main, *overrides) == 2
     assert said in capsys.readouterr().err
+
+
+def test_random_pixels_to_validate_on_are_doubted(trained, capsys):
+    dp.labelled_pixels("PLACE A", read_settings(trained.file, [*PATCH]))
+    assert "[PLACE A] validation = random: the patches of pixels to" in capsys.readouterr().err
+    for settings in (["settings.validation=blocks", *PATCH], ["hyperas settings ED.patch_size=1", PATCH[0]]):
+        dp.labelled_pixels("PLACE A", read_settings(trained.file, settings))
+        assert "warning" not in capsys.readouterr().err
 
 
 def test_parts_that_patches_reach_across_are_told(trained, capsys):

@@ -329,7 +329,7 @@ def settings_of(workspace: Workspace, *overrides: str) -> Settings:
 
 
 def test_fine_tuning_0_selects_every_pixel_with_its_corrected_label(workspace: Workspace) -> None:
-    positions, labels = Plan(settings_of(workspace, "fine_tuning=0")).select(PSEUDO)
+    positions, labels = Plan(settings_of(workspace, "fine_tuning=0")).select(PSEUDO, None)
     assert positions.tolist() == list(range(25))
     # 5 × 5 majority, clipped at the border. Columns 0 and 1 see columns 0–2 and 0–3, column 2 all five: never a
     # majority of changed, so the lone pixel goes; columns 3 and 4 see columns 1–4 and 2–4.
@@ -342,18 +342,18 @@ def test_fine_tuning_0_selects_every_pixel_with_its_corrected_label(workspace: W
 def test_fine_tuning_1_selects_the_most_extreme_of_each_class(workspace: Workspace) -> None:
     # 11 changed (ten and the lone pixel), 14 unchanged. int(0.3 · 14) = 4, int(0.3 · 11) = 3.
     # Unchanged, smallest first: .00 .01 .02 .05 at 0, 1, 2, 5. Changed, largest first: .99 .98 .97 at 6, 23, 19.
-    positions, labels = Plan(settings_of(workspace, "fine_tuning=1", "pseudo_percentage=0.3")).select(PSEUDO)
+    positions, labels = Plan(settings_of(workspace, "fine_tuning=1", "pseudo_percentage=0.3")).select(PSEUDO, None)
     assert positions.tolist() == [0, 1, 2, 5, 6, 23, 19]
     assert labels.tolist() == [1, 1, 1, 1, 0, 0, 0]
 
 
 def test_fine_tuning_2_selects_pixels_of_a_uniform_neighbourhood(workspace: Workspace) -> None:
     # After correction columns 0–2 are unchanged, 3 and 4 changed. Radius 2 is 3 × 3: columns 0, 1 and 4 are uniform.
-    positions, labels = Plan(settings_of(workspace, "fine_tuning=2", "pseudo_radius=2")).select(PSEUDO)
+    positions, labels = Plan(settings_of(workspace, "fine_tuning=2", "pseudo_radius=2")).select(PSEUDO, None)
     assert positions.tolist() == [5 * row + column for row in range(5) for column in (0, 1, 4)]
     assert labels.tolist() == [1, 1, 0] * 5
     # Radius 3 is 5 × 5: only column 0, which sees columns 0–2.
-    positions, labels = Plan(settings_of(workspace, "fine_tuning=2", "pseudo_radius=3")).select(PSEUDO)
+    positions, labels = Plan(settings_of(workspace, "fine_tuning=2", "pseudo_radius=3")).select(PSEUDO, None)
     assert positions.tolist() == [0, 5, 10, 15, 20]
     assert labels.tolist() == [1] * 5
 
@@ -374,7 +374,7 @@ def test_every_detector_is_a_source_of_pseudo_labels_that_can_be_selected(
     # A selection takes what is above the threshold for changed, whatever the scores mean.
     truth = np.where(changed, 0, 1).ravel()
     for code in range(3):
-        positions, labels = Plan(settings_of(workspace, *keys, f"fine_tuning={code}")).select(found)
+        positions, labels = Plan(settings_of(workspace, *keys, f"fine_tuning={code}")).select(found, None)
         assert set(labels.tolist()) == {0, 1}
         assert (labels == truth[positions]).mean() > 0.8
     for script, pictures in (("labelbyperc_generation", 9), ("labelbyneigh_generation", 1)):
@@ -390,5 +390,5 @@ def test_every_detector_is_a_source_of_pseudo_labels_that_can_be_selected(
 def test_a_radius_beyond_the_image_is_the_whole_image(workspace: Workspace, radius: int) -> None:
     # Every window is the whole map, which holds both classes: nothing is uniform.
     settings = settings_of(workspace, "fine_tuning=2", f"pseudo_radius={radius}")
-    positions, labels = Plan(settings).select(PSEUDO)
+    positions, labels = Plan(settings).select(PSEUDO, None)
     assert positions.tolist() == labels.tolist() == []

@@ -3,11 +3,11 @@
 import csv
 import json
 import re
-import shutil
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pytest
 
 import detect
 import report
-from conftest import Workspace, make_pair
+from conftest import Workspace, make_pair, until
 from hscd.reports.page import view
 from pipeline import pages, serving
 
@@ -80,7 +80,7 @@ def test_a_run_writes_what_its_files_give(results: Path, capsys: pytest.CaptureF
     at_its_end = (results / "change/run.html").read_bytes(), (results / "change/report.html").read_bytes()
     (results / "change/run.html").unlink()
     assert report.main([str(results)]) == 0
-    assert (results / "change/run.html").read_bytes(), (results / "change/report.html").read_bytes() == at_its_end
+    assert ((results / "change/run.html").read_bytes(), (results / "change/report.html").read_bytes()) == at_its_end
     assert capsys.readouterr().out == f"3 runs: {results / 'report.html'}\n"
     assert (results / "stat.old/A & B_run.html").is_file()
     record = json.loads((results / "change/run.json").read_text(encoding="utf-8"))
@@ -98,6 +98,7 @@ def test_pages_ask_for_nothing_and_run_nothing_of_users(results: Path) -> None:
         loaded = re.findall(r"""(?:src|href)=["']?([^"'> ]+)""", re.sub(r"<script>.*?</script>", "", text, flags=re.S))
         assert {link for link in loaded if not link.startswith(("#", "data:")) and not link.endswith(".html")} == set()
     index = (results / "report.html").read_text(encoding="utf-8")
+    assert index.count('<img class="thumb" src="data:image/webp;base64,') == 1  # of the only map with images
     assert 'href="stat.old/A%20%26%20B_run.html"' in index
     page = (results / "M_run.html").read_text(encoding="utf-8")
     assert "&lt;script&gt;alert(1)" in page
@@ -144,7 +145,8 @@ def test_what_cannot_be_reported_on(given: list[str], tmp_path: Path, monkeypatc
 def test_pages_are_served_on_this_machine_alone(results: Path) -> None:
     report.main([str(results), "--quiet"])
     (results / "secret.html").symlink_to("/etc/hostname")
-    with ThreadingHTTPServer(("127.0.0.1", 0), serving._handler(results)) as server:
+    labels = serving._Labels()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(serving._Pages, folder=results, labels=labels)) as server:
         server.beside = ["http://127.0.0.1:6006/"]  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         port = server.server_address[1]
@@ -172,23 +174,6 @@ def test_pages_are_served_on_this_machine_alone(results: Path) -> None:
 # --- in a browser ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium, whose console and requests are recorded."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    programs = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    chromium, driver = next(filter(None, programs), None), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("no Chromium with its chromedriver is installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    with webdriver.Chrome(options=options, service=webdriver.ChromeService(driver)) as opened:
-        yield opened
-
-
 @pytest.fixture
 def look(browser: Any, results: Path) -> Iterator[Callable[[str], Any]]:
     """Opens a page; at the end of the test nothing went wrong in it, and nothing was asked for from elsewhere."""
@@ -208,18 +193,11 @@ def look(browser: Any, results: Path) -> Iterator[Callable[[str], Any]]:
     assert [url for url in asked if not url.startswith(("file://", "data:"))] == []
 
 
-def until(browser: Any, script: str, *given: object) -> Any:
-    """The answer of a script as soon as it is one."""
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    return WebDriverWait(browser, 10, 0.02).until(lambda driver: driver.execute_script(f"return {script}", *given))
-
-
 def test_two_pictures_and_a_pixel(look: Callable[..., Any]) -> None:
     page = look("change/run.html")
     one = page.find_element
     until(page, "document.querySelector('.over').naturalWidth === 60")
-    edge = "parseFloat(document.querySelector('.line').style.left) / document.querySelector('.sheet').clientWidth"
+    edge = "parseFloat(document.querySelector('.line').style.left) / 100"
     assert page.execute_script(f"return {edge}") == pytest.approx(0.5, abs=0.01)
     one("css selector", ".swipe").send_keys("\ue010")  # End
     assert page.execute_script(f"return {edge}") == pytest.approx(1, abs=0.01)
@@ -287,3 +265,22 @@ def test_light_dark_and_phone(look: Callable[..., Any], page: str) -> None:
     # Nothing is wider than a phone; tables scroll by themselves.
     assert opened.execute_script("return document.documentElement.scrollWidth") <= 390
     opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_on_paper_nothing_is_dark_or_cut(look: Callable[..., Any]) -> None:
+    page = look("change/run.html", "dark")
+    until(page, "document.querySelector('.over').naturalWidth === 60")
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": dark})
+    assert page.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.execute_script("return getComputedStyle(document.body).color") == "rgb(28, 32, 36)"
+    shown = {name: page.find_element("css selector", name).is_displayed() for name in (".window", ".tools", ".printed")}
+    assert shown == {".window": False, ".tools": False, ".printed": True}
+    # All pictures side by side, none wider than the paper.
+    drawn = page.find_elements("css selector", ".printed img")
+    assert [image.get_attribute("alt") for image in drawn] == [
+        option.get_attribute("textContent") for option in page.find_elements("css selector", ".left option")
+    ]
+    until(page, "[...document.querySelectorAll('.printed img')].every((image) => image.naturalWidth === 60)")
+    assert page.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})

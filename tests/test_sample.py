@@ -260,7 +260,8 @@ def test_a_sample_finds_its_map_where_both_were_moved(place, capsys):
     label(file, as_mapped)
     assert run("--labelled", file, "--out", place / "results") == 0
     assert sorted(path.name for path in (place / "results").iterdir()) == [
-        "change_sample_accuracy.csv", "change_sample_accuracy_run.json", "change_sample_matrix.csv",
+        "change_sample_accuracy.csv", "change_sample_accuracy_run.html", "change_sample_accuracy_run.json",
+        "change_sample_matrix.csv", "report.html",
     ]  # fmt: skip
     (place / "elsewhere" / "change.tif").rename(place / "renamed.tif")
     capsys.readouterr()

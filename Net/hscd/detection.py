@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from hscd.corrections import CORRECTIONS
+from hscd.corrections import CORRECTIONS, corrector
 from hscd.detectors import DETECTORS, Detector, scored
 from hscd.detectors.shifts import NONE, tolerant
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
@@ -103,7 +103,7 @@ def detect(
     made = _Makers([*((DETECTORS, name) for name in names if given is None), *chosen], options or {})
     scene, rng = _scene(before, after, nodata, truth), np.random.default_rng(seed)
     scene = made(NORMALISATIONS, normalisation, normalised)(scene, normalisation, rng)
-    correct = partial(made(CORRECTIONS, correction), radius=_RADIUS)
+    correct = made(CORRECTIONS, correction, corrector)(correction, _RADIUS, scene)
 
     def member(name: str, number: int) -> tuple[ScoreMap, Cut]:
         score_map = scored(tolerant(given or made(DETECTORS, name)(), shift_tolerance), scene, _rng(seed, number))

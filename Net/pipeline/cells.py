@@ -250,7 +250,7 @@ class _Run:
         assert method.pseudo is not None
         plan = Plan(method.pseudo_settings(settings, seed))
         scored, _ = _scored(plan, scene if method.pseudo.rescaled else dataclasses.replace(scene, ranges=None))
-        positions, labels = plan.select(pseudo_labels_of(*scored))
+        positions, labels = plan.select(pseudo_labels_of(*scored), seen)
         network = self._loaded()
         batch_size = int(siamese.read_parameters(self._prefix)["batch_size"])
         tuned = siamese.fine_tune(

@@ -31,6 +31,7 @@ from settings.explaining import NONE
 
 if TYPE_CHECKING:
     from hscd.system.backend import keras
+    from pipeline.run_record import RunRecord
 
 
 class Seen(NamedTuple):
@@ -65,7 +66,7 @@ def files(settings: Settings, prefix: str) -> list[Path]:
 
 def shown(settings: Settings, prefix: str) -> dict[str, Path]:
     """The tables of `files` that the page of a run draws."""
-    places = {"embedding": ("embedding", 1), "bands": ("band_importance", 1)}
+    places = {"embedding": ("embedding", 1), "bands": ("band_importance", 1), "ideal": ("ideal_spectrum", 1)}
     found = {what: _files(settings, prefix, step)[at:] for what, (step, at) in places.items()}
     return {what: paths[0] for what, paths in found.items() if paths}
 
@@ -85,20 +86,23 @@ def require(settings: Settings, parameters: Mapping[str, Any]) -> None:
         )
 
 
-def report(seen: Seen) -> Row:
-    """Tell and write what the settings ask for; what a run record says of it.
+def report(seen: Seen, record: RunRecord) -> Row:
+    """Tell and write what the settings ask for; what the run's record says of it.
 
     Args:
         seen: the network and the map of a pair.
+        record: of the run, which notes the tables that its page draws.
     """
     if not files(seen.settings, seen.prefix):
         return {}
-    sampled = _sample(seen)
+    record.add_outputs(seen.scene.name, shown(seen.settings, seen.prefix))
     found: Row = {}
-    for step, (_, explain) in _STEPS.items():
-        paths = _files(seen.settings, seen.prefix, step)
-        if paths:
-            found |= explain(seen, sampled, *paths)
+    with record.stage("explanation"):
+        sampled = _sample(seen)
+        for step, (_, explain) in _STEPS.items():
+            paths = _files(seen.settings, seen.prefix, step)
+            if paths:
+                found |= explain(seen, sampled, *paths)
     return found
 
 

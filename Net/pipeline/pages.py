@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import config
 from hscd.system import messages, storage
 from hscd.system.errors import brief
 
@@ -37,7 +38,9 @@ def keep(settings: Settings, record: RunRecord, scene: Scene, shown: Shown, path
     from hscd.reports.page.view import view
 
     with _no_failure(path), record.stage("report"):
-        content = json.dumps(view(scene, shown, record.pairs, settings.seed), ensure_ascii=False, allow_nan=False)
+        found = view(scene, shown, record.pairs, settings.seed)
+        record.add_thumbnail(scene.name, found.pop("thumbnail"))
+        content = json.dumps(found, ensure_ascii=False, allow_nan=False)
         storage.write_bytes(path, content.encode("utf-8", "surrogateescape"))
         record.add_outputs(scene.name, {"view": path})
 
@@ -82,9 +85,13 @@ def rebuild(folder: Path) -> list[Run]:
 
 
 def _write_page(run: Run) -> None:
-    from hscd.reports.page.render import run_page
+    from hscd.reports.page.render import run_page, sample_page
+    from pipeline import labelling
 
-    storage.write_bytes(run.page, run_page(run).encode("utf-8", "replace"))
+    sample = labelling.sample_of(run)
+    called = ("hscd sample", "hscd report") if config.INSTALLED else ("python sample.py", "python report.py")
+    page = None if sample is None else sample_page(run, sample.name, labelling.labels_of(sample), called)
+    storage.write_bytes(run.page, (page or run_page(run)).encode("utf-8", "replace"))
 
 
 def _write_index(folder: Path, runs: list[Run], problems: list[str]) -> None:

@@ -82,9 +82,15 @@ def with_validation(
             f"[{section.name}] parts: {2 * config.PARTS_GUARD} pixels lie between them, so patches of "
             f"{2 * conf.reach + 1} × {2 * conf.reach + 1} pixels hold pixels of other parts"
         )
+    has_validation = divided is not None and any((of == VALIDATION).any() for of in divided)
     if conf.validation == RANDOM:
+        if conf.reach and not has_validation:
+            warn(
+                f"[{section.name}] validation = random: the patches of pixels to validate on share pixels with those "
+                "that are learned from, so the validation loss flatters; validation = blocks keeps them apart"
+            )
         return divided
-    if divided and any((of == VALIDATION).any() for of in divided):
+    if has_validation:
         tell(f"[{section.name}]: the search is validated on the validation part of parts; validation is ignored")
         return divided
     within = divided or [np.full(of.shape, TRAIN, np.uint8) for of in labels]

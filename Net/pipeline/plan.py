@@ -11,7 +11,7 @@ import numpy as np
 
 import config
 from hscd import branches, losses
-from hscd.corrections import CORRECTIONS, Correct
+from hscd.corrections import CORRECTIONS, Correct, corrector, is_guided
 from hscd.detectors import DETECTORS, Detector, scored
 from hscd.detectors.deep_features import DeepFeatures
 from hscd.detectors.shifts import NONE as NONE_TOLERATED
@@ -57,10 +57,6 @@ class Plan:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        correction = settings.correction
-        self.correct: Correct = partial(
-            CORRECTIONS[correction], radius=config.CORRECTION_RADIUS, **self._options(CORRECTIONS, correction)
-        )
 
     @property
     def members(self) -> list[tuple[str, int]]:
@@ -167,9 +163,19 @@ class Plan:
             warn(f"{where}, model {self.model_name}: {doubt}")
         return shift
 
+    @property
+    def guided(self) -> bool:
+        """Whether the correction needs the scene."""
+        return is_guided(self._settings.correction, self._settings.options)
+
+    def correct(self, scene: Scene | None) -> Correct:
+        """The correction of labels of a scene, which may be None where it is not `guided`."""
+        name = self._settings.correction
+        return corrector(name, config.CORRECTION_RADIUS, scene, **self._options(CORRECTIONS, name))
+
     def map(self, score_map: ScoreMap, cut: Cut, scene: Scene) -> MapResult:
         """The change map of a scene, corrected and judged."""
-        return mapped(scene.name, score_map, cut, self.correct, scene.truth)
+        return mapped(scene.name, score_map, cut, self.correct(scene), scene.truth)
 
     def kinds(self, scene: Scene, result: MapResult) -> KindMap | None:
         """The kinds of change of a corrected map, of the spectra as the files have them; None if none are asked for."""
@@ -186,15 +192,16 @@ class Plan:
         code = self._settings.fine_tuning
         return None if code == config.NO_FINE_TUNING else by_code(code)
 
-    def select(self, pseudo: PseudoLabels) -> Selected:
-        """Positions and labels of the pseudo-labels that `fine_tuning` asks for, no more than may be."""
+    def select(self, pseudo: PseudoLabels, scene: Scene) -> Selected:
+        """Positions and labels of the pseudo-labels of a scene that `fine_tuning` asks for, no more than may be."""
         name = self.selection
         assert name is not None
-        selected = SELECTIONS[name].select(pseudo, self.correct, **self._options(SELECTIONS, name))
+        correct = self.correct(scene)
+        selected = SELECTIONS[name].select(pseudo, correct, **self._options(SELECTIONS, name))
         limit = self._settings.pseudo_limit
         if not self._settings.pseudo_natural_ratio and limit is None:
             return selected
-        like = corrected_labels(pseudo, self.correct) if self._settings.pseudo_natural_ratio else None
+        like = corrected_labels(pseudo, correct) if self._settings.pseudo_natural_ratio else None
         return thinned(selected, np.random.default_rng(self._settings.seed), like=like, limit=limit)
 
     @property

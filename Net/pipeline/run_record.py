@@ -55,6 +55,7 @@ class RunRecord:
         self._apart: dict[str, Any] = {}
         self._model: dict[str, Any] = {}
         self._files: dict[str, dict[str, str]] = {}
+        self._thumbnails: dict[str, str] = {}
         self._stages: Counter[str] = Counter()
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
@@ -95,10 +96,15 @@ class RunRecord:
         """Note files beside the record that the page of the run shows, by what they are, and their result."""
         self._files.setdefault(name, {}).update({what: path.name for what, path in files.items()})
 
+    def add_thumbnail(self, name: str, picture: str) -> None:
+        """Note a small picture of a result, a data URI: an index of many runs then reads no more than their records."""
+        self._thumbnails[name] = picture
+
     @property
     def part(self) -> dict[str, Any]:
         """What was noted of one pair, as JSON has it, for the record of the whole run."""
         noted = {"inputs": self._inputs, "model": self._model, "results": self._results, "files": self._files}
+        noted |= {"thumbnails": self._thumbnails}
         return plain(noted | {"stages": self._stages})
 
     def add_part(self, part: Mapping[str, Any]) -> None:
@@ -106,6 +112,7 @@ class RunRecord:
         self._inputs += part["inputs"]
         self._model |= part["model"]
         self._results |= part["results"]
+        self._thumbnails |= part["thumbnails"]
         self._stages.update(part["stages"])
         for name, files in part["files"].items():
             self._files.setdefault(name, {}).update(files)
@@ -136,6 +143,7 @@ class RunRecord:
             "results": self._results,
             "apart": self._apart,
             "files": self._files,
+            "thumbnails": self._thumbnails,
             "stages": {name: round(seconds, 3) for name, seconds in self._stages.items()},
             "warnings": list(warnings),
         }

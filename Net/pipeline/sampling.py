@@ -15,16 +15,21 @@ from hscd.readers import label_map_of, name_of, open_label_map
 from hscd.records import PIXEL_GRID, Grid
 from hscd.reports import gis, sample_tables, tables
 from hscd.reports.gis.styles import MAP_VALUES
+from hscd.reports.page.found import page_of
+from hscd.scenes.image import Image
+from hscd.scenes.pairing import Reading, open_images
 from hscd.system import messages, storage
 from hscd.system.errors import InputError, brief
+from hscd.system.hardware import available_memory
 from hscd.system.paths import require_names
-from pipeline.run_record import recorded
+from pipeline import labelling, pages
+from pipeline.run_record import RunRecord, recorded
 
 _NAMES = {CHANGED: "changed", UNCHANGED: "unchanged"}
-# What a label may be written as.
-_WORDS = {"changed": CHANGED, "unchanged": UNCHANGED, "1": CHANGED, "0": UNCHANGED, "1.0": CHANGED, "0.0": UNCHANGED}
 _FIELDS = ("row", "column", "stratum", gis.CLASS)
 _MAP = "MAP"
+# Columns of an estimate by how the names of a figure and its interval end.
+_ENDS = {"": "estimate", "_low": "lower", "_high": "upper"}
 
 
 @dataclass(frozen=True)
@@ -88,30 +93,34 @@ def open_map(path: Path) -> ChangeMap:
 # --- drawing ---------------------------------------------------------------------------------------------------------
 
 
-def draw(path: Path, folder: Path | None, design: Design) -> Path:
-    """Draw a sample from a map, as MAP_sample.gpkg.
+def draw(path: Path, folder: Path | None, design: Design, images: tuple[Path, Path] | None = None) -> Path:
+    """Draw a sample from a map, as MAP_sample.gpkg, and make a page to label it on.
 
     Args:
         path: of the map.
         folder: where the sample is written; None for that of the map.
         design: how it is drawn.
+        images: before and after image for the page; None for those of the run beside the map, if there is one.
 
     Returns:
         The folder.
 
     Raises:
-        InputError: if the map cannot be used, is too small, or the sample is there already, perhaps with labels.
+        InputError: if the map or the images cannot be used, the map is too small, or the sample is there already,
+            perhaps with labels.
     """
     folder = path.parent if folder is None else folder
-    target, record_path = (folder / f"{name_of(path)}_sample{ending}" for ending in (".gpkg", "_run.json"))
+    target, record_path, shown = (
+        folder / f"{name_of(path)}_sample{ending}" for ending in (".gpkg", "_run.json", "_view.json")
+    )
     if target.exists():
         raise InputError(
             f"{target}: already exists, and a new sample would discard its labels; choose another folder with --out, "
             "or remove it"
         )
     storage.require_folder(folder)
-    require_names([target, record_path])
-    change_map = open_map(path)
+    require_names([target, record_path, shown])
+    change_map, pair = open_map(path), None if images is None else open_images(*images, Reading(), available_memory())
     with recorded("sample", vars(design), [], record_path) as record:
         record.add_files(name_of(path), map=path)
         points = _allocated(change_map, design)
@@ -123,9 +132,36 @@ def draw(path: Path, folder: Path | None, design: Design) -> Path:
             "stratum": _values(change_map.labels[rows, columns]),
         }  # fmt: skip
         told = {_MAP: _relative(path, folder), "SEED": design.seed}
+        has_page = _show(record, change_map, (rows, columns), shown, pair)
         gis.write_points(target, rows, columns, change_map.grid, fields, told)
+        record.add_outputs(name_of(path), {"sample": target})
         record.add_result(name_of(path), _tell(change_map, points, design))
+    pages.add(record_path)
+    if has_page:
+        program = "hscd report" if config.INSTALLED else "python report.py"
+        messages.result(f"or label them on a page: {program} {folder} --serve, or open {page_of(record_path)}")
     return folder
+
+
+def _show(
+    record: RunRecord,
+    change_map: ChangeMap,
+    places: tuple[np.ndarray, np.ndarray],
+    path: Path,
+    pair: tuple[Image, Image] | None,
+) -> bool:
+    """Keep what a page shows of the points, if their images are known; whether they are."""
+    try:
+        found = pair or labelling.images_of(change_map.path)
+        if found is None or not labelling.keep(path, found, change_map.labels, places, change_map.grid):
+            return False
+    except InputError as error:
+        if pair is not None:
+            raise
+        messages.warn(f"no page to label the points on: {error}")
+        return False
+    record.add_outputs(name_of(change_map.path), {"view": path})
+    return True
 
 
 def _values(labels: np.ndarray) -> np.ndarray:
@@ -186,7 +222,7 @@ def _relative(path: Path, folder: Path) -> str:
 # --- estimating ------------------------------------------------------------------------------------------------------
 
 
-def estimate(path: Path, map_path: Path | None, folder: Path | None) -> Path:
+def estimate(path: Path, map_path: Path | None, folder: Path | None, labels: Path | None = None) -> Path:
     """Estimate accuracy and area from a labelled sample.
 
     Files: SAMPLE_accuracy.csv, SAMPLE_matrix.csv and SAMPLE_accuracy_run.json.
@@ -195,6 +231,7 @@ def estimate(path: Path, map_path: Path | None, folder: Path | None) -> Path:
         path: of the sample.
         map_path: of the map that it was drawn from; None for the one that it names.
         folder: where tables are written; None for that of the sample.
+        labels: CSV file from the page of the sample, whose labels are saved in it first; None for none.
 
     Returns:
         The folder.
@@ -209,6 +246,8 @@ def estimate(path: Path, map_path: Path | None, folder: Path | None) -> Path:
     )
     storage.require_folder(folder)
     require_names([table, matrix, record_path])
+    if labels is not None:
+        messages.tell(f"{labels}: {labelling.take_over(path, labels):,} labels saved in {path}")
     fields, told = gis.read_points(path)
     map_path = map_path or _recorded_map(path, told)
     change_map = open_map(map_path)
@@ -225,7 +264,13 @@ def estimate(path: Path, map_path: Path | None, folder: Path | None) -> Path:
         messages.result(sample_tables.lines(names, counts, change_map.pixels, accuracy, total, unit))
         _doubt(counts, change_map.pixels, float(accuracy.area.margin[CHANGED]))
         unlabelled = len(fields[gis.CLASS]) - int(counts.sum())
-        record.add_result(name, {"unlabelled": unlabelled, "error_matrix": matrix_rows, "estimates": rows})
+        overall = {f"overall_accuracy{end}": rows[0][of] for end, of in _ENDS.items()}
+        found = {"unlabelled": unlabelled, "error_matrix": matrix_rows, "estimates": rows}
+        record.add_result(name, found | overall)
+    drawn = path.with_name(f"{name}_run.json")
+    if labels is not None and drawn.is_file():
+        pages.add(drawn)  # with the labels that are new
+    pages.add(record_path)
     return folder
 
 
@@ -249,7 +294,7 @@ def _counted(path: Path, fields: dict[str, np.ndarray], change_map: ChangeMap) -
     if missing:
         raise InputError(f"{path}: expected the columns {', '.join(_FIELDS)}, {', '.join(missing)} is missing")
     mapped = _classes_of_map(path, fields, change_map)
-    given = _labels(path, fields[gis.CLASS])
+    given, unsure = labelling.labels_given(path, fields[gis.CLASS])
     counts = np.array([
         [np.count_nonzero((mapped == row) & (given == column)) for column in _NAMES] for row in _NAMES
     ])  # fmt: skip
@@ -262,8 +307,9 @@ def _counted(path: Path, fields: dict[str, np.ndarray], change_map: ChangeMap) -
             )
     unlabelled = int(np.count_nonzero(given == UNKNOWN))
     if unlabelled:
+        told = f", {unsure} of them as their labeller was unsure" if unsure else ""
         messages.warn(
-            f"{path}: {unlabelled} of {len(given)} points are not labelled yet; the estimates hold only if these "
+            f"{path}: {unlabelled} of {len(given)} points are not labelled yet{told}; the estimates hold only if these "
             "are missing at random, not because they were hard to label"
         )
     return counts
@@ -291,24 +337,6 @@ def _classes_of_map(path: Path, fields: dict[str, np.ndarray], change_map: Chang
     if len(np.unique(rows * width + columns)) < len(rows):
         raise InputError(f"{path}: contains duplicate points; remove the duplicates")
     return mapped
-
-
-def _labels(path: Path, values: np.ndarray) -> np.ndarray:
-    """(points,) labels that were given by hand, unknown where there is none."""
-    labels, wrong = np.full(len(values), UNKNOWN, np.uint8), []
-    for number, value in enumerate(values.tolist()):
-        text = "" if value is None or value != value else str(value).strip().lower()
-        if text in _WORDS:
-            labels[number] = _WORDS[text]
-        elif text:
-            wrong.append(text)
-    if wrong:
-        shown = ", ".join(brief(text, 20) for text in sorted(set(wrong))[:10])
-        raise InputError(
-            f"{path}: {len(wrong)} points have a {gis.CLASS} that is unknown: {shown}; expected 1 or changed, 0 or "
-            "unchanged, or nothing"
-        )
-    return labels
 
 
 def _doubt(counts: np.ndarray, pixels: np.ndarray, margin: float) -> None:

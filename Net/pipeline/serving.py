@@ -1,13 +1,17 @@
-"""Stage: the pages of a report at an address of this machine alone, with TensorBoard beside them."""
+"""Stage: the pages of a report at an address of this machine alone, with TensorBoard beside them; labels saved."""
 
 from __future__ import annotations
 
+import hmac
 import html
+import json
 import multiprocessing
 import os
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
@@ -15,13 +19,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from hscd.reports.page.render import SERVED
+from hscd.reports.page.found import read_run
+from hscd.reports.page.render import SERVED, TOKEN
 from hscd.system import messages
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, brief
 from hscd.system.processes import ctrl_c_held_back, die_with_parent
-from pipeline import pages
+from pipeline import labelling, pages
 
 _HOST = "127.0.0.1"
+# Bytes of a request with labels, at most.
+_MOST = 2**20
 
 
 def publish(folder: Path, port: int | None) -> None:
@@ -44,53 +51,118 @@ def publish(folder: Path, port: int | None) -> None:
 
 
 def _serve(folder: Path, port: int) -> None:
-    """Serve the pages of a folder until Ctrl-C."""
-    with ThreadingHTTPServer((_HOST, port), _handler(folder)) as server, tensorboard(folder / "logs") as beside:
+    """Serve the pages of a folder, and save the labels that they send, until Ctrl-C."""
+    labels = _Labels()
+    with (
+        ThreadingHTTPServer((_HOST, port), partial(_Pages, folder=folder, labels=labels)) as server,
+        tensorboard(folder / "logs") as beside,
+    ):
         server.beside = beside  # type: ignore[attr-defined]
         messages.result(f"http://{_HOST}:{server.server_address[1]}/{pages.INDEX}; Ctrl-C ends it")
         with suppress(KeyboardInterrupt):
             server.serve_forever()
+    for record in labels.changed:
+        pages.add(record)  # what is opened from the disk from now on has the labels too
 
 
-def _handler(folder: Path) -> type[SimpleHTTPRequestHandler]:
-    class Pages(SimpleHTTPRequestHandler):
-        """Hands out pages, and nothing else of the folder."""
+class _Labels:
+    """Labels that pages send, saved in their samples one request after the other.
 
-        def __init__(self, *given: Any, **named: Any) -> None:
-            super().__init__(*given, directory=str(folder), **named)
+    Whoever sends some has to know the `token`, which is in the pages that this server hands out and nowhere else: a
+    page from elsewhere cannot read it. `changed` are the records of the samples that got any.
+    """
 
-        def do_GET(self) -> None:
-            # A page elsewhere may have its name lead here, and must not read what is here.
-            if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in (_HOST, "localhost"):
-                self.send_error(HTTPStatus.FORBIDDEN)
-                return
-            asked = urlsplit(self.path).path
-            path = folder / pages.INDEX if asked in ("", "/") else Path(self.translate_path(asked))
-            inside = "\0" not in str(path) and path.resolve().is_relative_to(folder.resolve())
-            if not inside or path.suffix != ".html" or not path.is_file():
-                self.send_error(HTTPStatus.NOT_FOUND)
-                return
-            self._send(path.read_bytes())
+    def __init__(self) -> None:
+        self.token = secrets.token_urlsafe(24)
+        self.changed: set[Path] = set()
+        self._lock = threading.Lock()
 
-        def do_HEAD(self) -> None:
-            self.do_GET()
+    def answer(self, page: Path, content: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
+        """Save what was sent to a page; the status, and what to answer: all labels of its sample, or an error."""
+        try:
+            sent = json.loads(content)["labels"]
+            if not isinstance(sent, dict):
+                raise TypeError
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return HTTPStatus.BAD_REQUEST, {"error": "these are no labels"}
+        record = page.with_suffix(".json")
+        try:
+            sample = labelling.sample_of(read_run(record))
+            if sample is None:
+                return HTTPStatus.NOT_FOUND, {"error": "its sample is gone"}
+            with self._lock:
+                labelling.save(sample, sent)
+                if sent:
+                    self.changed.add(record)
+                return HTTPStatus.OK, {"labels": labelling.labels_of(sample)}
+        except (InputError, OSError) as error:
+            messages.warn(f"labels were not saved: {brief(error)}")
+            return HTTPStatus.INTERNAL_SERVER_ERROR, {"error": brief(error)}
 
-        def _send(self, page: bytes) -> None:
-            beside = getattr(self.server, "beside", [])
-            link = "".join(f'<a href="{html.escape(url)}" target="_blank">TensorBoard</a>' for url in beside)
-            page = page.replace(SERVED.encode(), link.encode(), 1)
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(page)))
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(page)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            messages.detail(f"served: {format % args}")
+class _Pages(SimpleHTTPRequestHandler):
+    """Hands out pages, and nothing else of the folder; takes labels of samples."""
 
-    return Pages
+    def __init__(self, *given: Any, folder: Path, labels: _Labels) -> None:
+        self._folder, self._labels = folder, labels
+        super().__init__(*given, directory=str(folder))
+
+    def do_GET(self) -> None:
+        page = self._page()
+        if page is not None:
+            self._send(HTTPStatus.OK, "text/html; charset=utf-8", self._completed(page.read_bytes()))
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        size = self.headers.get("Content-Length", "")
+        content = self.rfile.read(int(size)) if size.isdecimal() and int(size) <= _MOST else None
+        origin = self.headers.get("Origin", f"http://{self.headers.get('Host')}")
+        if origin != f"http://{self.headers.get('Host')}" or not hmac.compare_digest(
+            self.headers.get("X-Token", "").encode(), self._labels.token.encode()
+        ):
+            self.close_connection = True
+            self.send_error(HTTPStatus.FORBIDDEN)
+        elif content is None:
+            self.close_connection = True
+            self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        elif (page := self._page()) is not None:
+            status, said = self._labels.answer(page, content)
+            self._send(status, "application/json", json.dumps(said).encode())
+
+    def _page(self) -> Path | None:
+        """The file of the page that is asked for; None where that has been refused."""
+        # A page elsewhere may have its name lead here, and must not read what is here.
+        if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in (_HOST, "localhost"):
+            self.send_error(HTTPStatus.FORBIDDEN)
+            return None
+        asked = urlsplit(self.path).path
+        path = self._folder / pages.INDEX if asked in ("", "/") else Path(self.translate_path(asked))
+        inside = "\0" not in str(path) and path.resolve().is_relative_to(self._folder.resolve())
+        if not inside or path.suffix != ".html" or not path.is_file():
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return None
+        return path
+
+    def _completed(self, page: bytes) -> bytes:
+        """A page with what only a server can give it."""
+        beside = getattr(self.server, "beside", [])
+        link = "".join(f'<a href="{html.escape(url)}" target="_blank">TensorBoard</a>' for url in beside)
+        page = page.replace(SERVED.encode(), link.encode(), 1)
+        return page.replace(TOKEN.encode(), f'data-token="{self._labels.token}"'.encode(), 1)
+
+    def _send(self, status: HTTPStatus, kind: str, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        messages.detail(f"served: {format % args}")
 
 
 @contextmanager

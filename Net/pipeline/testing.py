@@ -120,11 +120,12 @@ def _test_pair(
         record: of the run.
         seen: whether the model was trained on it, as `hscd.scenes.fingerprint` has it.
     """
-    import siamese
-
     if pseudo is not None and scene.valid is not None:  # they may be older than `nodata` in the configuration
         pseudo = {**pseudo, "distances": np.where(scene.valid.ravel(), pseudo["distances"], np.nan)}
-    model = siamese.load_model(settings.model_path / settings.model_name, seed=settings.seed)
+    with record.stage("loading of the model"):
+        import siamese  # slow
+
+        model = siamese.load_model(settings.model_path / settings.model_name, seed=settings.seed)
     record.add_model(**models.weight_counts(model))
     untuned = None if pseudo is None else tuning.Untuned(plan, model, scene, settings.seed)
     where, rounds = f"[{settings.test_set}] {scene.name}", tuning.Rounds(model, [])
@@ -143,7 +144,7 @@ def _test_pair(
     agreement: list[float | None] = [None, None]
     reference = None
     if pseudo is not None:
-        reference = corrected_labels(pseudo, plan.correct)
+        reference = corrected_labels(pseudo, plan.correct(scene))
         agreement = [confusion(labels, reference).overall_accuracy for labels in (result.labels, result.corrected)]
     kept = None if untuned is None else untuned.agreement(result.labels)
     for doubt in doubts.of_fine_tuning(kept):
@@ -165,8 +166,7 @@ def _test_pair(
     row |= kinds.report(settings, plan, settings[settings.test_set], scene, result, results.kinds)
     pages.keep(settings, record, scene, Shown.of(result), results.view)
     prefix, logs = results.prefix.name, log_folder(settings, plan, scene.name)
-    record.add_outputs(scene.name, explaining.shown(settings, prefix))
-    return row | explaining.report(Seen(settings, rounds.model, scene, result, reference, prefix, logs))
+    return row | explaining.report(Seen(settings, rounds.model, scene, result, reference, prefix, logs), record)
 
 
 def log_folder(settings: Settings, plan: Plan, pair_name: str) -> Path:

@@ -118,13 +118,13 @@ def fine_tuned(
 def _selected(plan: Plan, rounds: Rounds, scene: Scene, pseudo: PseudoLabels) -> Selected:
     """What to learn from: of the given pseudo-labels at first, of the model's own later; nothing where it has none."""
     if not rounds.told:
-        return plan.select(pseudo)
+        return plan.select(pseudo, scene)
     score_map = plan.score(TrainedNetwork(plan.model_name, rounds.model), scene)
     try:
         cut = plan.cut(score_map, scene, None)
     except InputError:  # all distances are equal
         return np.empty(0, int), np.empty(0, np.uint8)
-    return plan.select({**pseudo, **pseudo_labels_of(score_map, cut)})
+    return plan.select({**pseudo, **pseudo_labels_of(score_map, cut)}, scene)
 
 
 def rival(settings: Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels, name: str) -> tables.Row:
@@ -139,7 +139,7 @@ def rival(settings: Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels, na
     """
     which = settings.learning.ft_rival
     assert which is not None
-    positions, labels = plan.select(pseudo)
+    positions, labels = plan.select(pseudo, scene)
     score_map = plan.score(Rival(which, dp.pairs_to_learn(scene, positions, settings), labels, settings.seed), scene)
     found = plan.map(score_map, Cut(_LIKELY), scene)
     result(f"{name}: rival {which} on the same pseudo-labels: {tables.summary(found.counts)}")

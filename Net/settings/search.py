@@ -18,7 +18,7 @@ class SearchSettings:
 
     batch_size: list[int] = field(
         metadata=key(
-            "batch_size", lambda text: parsing.integers(text, LARGEST_BATCH),
+            "batch_size", lambda text: parsing.integers(text, high=LARGEST_BATCH),
             f"a Python list of integers from 1 to {LARGEST_BATCH}, for example [32, 64]",
             says="choices of how many pixel pairs a training step has",
         )

@@ -15,7 +15,7 @@ from settings.keys import KINDS
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 LINKING = [*PAGES, *(PROJECT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "benchmarks/RESULTS.md"))]
 # Words of commands that stand for a file of the reader's.
-FILES = re.compile(r"(BEFORE|AFTER|FILE|MAP)|[\w./-]+\.(tif|mat|gpkg)")
+FILES = re.compile(r"(BEFORE|AFTER|FILE|MAP)|[\w./-]+\.(tif|mat|gpkg|csv)")
 
 
 def name(page: Path) -> str:

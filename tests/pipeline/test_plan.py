@@ -96,10 +96,10 @@ def test_a_network_is_cut_by_otsu_where_the_threshold_needs_what_its_distances_l
 
 def test_the_correction_is_the_one_that_is_configured(plan, monkeypatch):
     add(monkeypatch, CORRECTIONS, lambda labels, scores, radius, shift: (radius, shift))
-    assert plan("correction=new").correct(None, None) == (3, 1)
+    assert plan("correction=new").correct(None)(None, None) == (3, 1)
     monkeypatch.setattr(config, "CORRECTION_RADIUS", 5)
-    assert plan("correction=new").correct(None, None) == (5, 1)
-    assert isinstance(plan().correct, partial)
+    assert plan("correction=new").correct(None)(None, None) == (5, 1)
+    assert isinstance(plan().correct(None), partial)
 
 
 # Unchanged are 8 pixels of distance 1 to 8, changed 4 of 91 to 94. All of the changed and half of the others are 4 and
@@ -108,17 +108,19 @@ def test_a_selection_is_thinned_as_configured(plan):
     pseudo = {"threshold": 50.0, "distances": np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 91, 92, 93, 94]), "shape": (1, 12)}
     by_share = ("fine_tuning=1", "pseudo_percentage=1", "pseudo_percentage_unchanged=0.5", "correction=none")
     assert plan(*by_share).selection_label == "1-0.5"
-    assert plan(*by_share).select(pseudo)[0].tolist() == [0, 1, 2, 3, 11, 10, 9, 8]
+    assert plan(*by_share).select(pseudo, None)[0].tolist() == [0, 1, 2, 3, 11, 10, 9, 8]
     natural = plan(*by_share, "pseudo_natural_ratio=True")
-    positions, labels = natural.select(pseudo)
+    positions, labels = natural.select(pseudo, None)
     assert (positions[:4].tolist(), labels.tolist()) == ([0, 1, 2, 3], [1] * 4 + [0] * 2)
     assert natural.selection_label == "1-0.5 natural"
     limited = plan("fine_tuning=0", "pseudo_limit=6", "correction=none")
     assert not plan("fine_tuning=0").is_choice
     assert limited.is_choice
-    assert np.bincount(limited.select(pseudo)[1]).tolist() == [2, 4]
+    assert np.bincount(limited.select(pseudo, None)[1]).tolist() == [2, 4]
     assert limited.selection_label == "all n=6"
-    drawn = {tuple(plan("fine_tuning=0", "pseudo_limit=6", f"seed={seed}").select(pseudo)[0]) for seed in range(9)}
+    drawn = {
+        tuple(plan("fine_tuning=0", "pseudo_limit=6", f"seed={seed}").select(pseudo, None)[0]) for seed in range(9)
+    }
     assert len(drawn) > 1
     assert plan("pseudo_limit=6").selection_label == "no fine tuning"
 

@@ -121,8 +121,9 @@ REFUSED: dict[str, list[str]] = {
     "neurons_1": CHOICES,
     "neurons_2": CHOICES,
     **dict.fromkeys(("conv_filters", "conv_filters_1", "conv_kernel", "conv_units"), CHOICES),
-    "patch_size": [*(value for value in CHOICES if value != "(32, 64)"), "2", "(3, 5)", "[3, 4]", "33", "3, 5"],
+    "patch_size": [*CHOICES, "2", "(3, 5)", "[3, 4]", "33", "3, 5", "[[3]]", "[[1, 3]]", "[[5, 3]]", "[[3, [5, 7]]]"],
     "patch_filters": CHOICES,
+    "patch_bands": [*(value for value in CHOICES if value != "[0]"), "[-1]"],
     "max_dropout": ["", "0", "1", "-0.1", "1.5", "nan", "[0.2]"],
     "fourth_layer": BOOLEAN,
     "batch_normalisation": BOOLEAN,
@@ -199,6 +200,7 @@ DEFAULTS = {
     "conv_units": [64, 96],
     "patch_size": [5],
     "patch_filters": [32],
+    "patch_bands": [0],
 }
 
 

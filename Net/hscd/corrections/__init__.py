@@ -6,12 +6,50 @@ the program's constants, and its options to a label map. A pixel that is unknown
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from hscd.registry import Registry
+from hscd.registry import Option, Registry
+from hscd.scenes.scene import Scene
+from hscd.system import parsing
 
 CORRECTIONS: Registry[Callable[..., np.ndarray]] = Registry("correction", __name__)
 # A correction with its options: labels, scores -> labels.
 Correct = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+class Guide(Option):
+    """The option of a correction that may look at the images: that is told the scene as well."""
+
+
+# What guides one: which pixels it takes to belong together.
+GUIDES = SCORES, IMAGES, BOTH = "scores", "images", "both"
+
+
+def guide(name: str, default: str) -> Guide:
+    """The option of a correction `name` for what guides it."""
+    return Guide(
+        f"{name}_guide", parsing.one_of(GUIDES), "scores, images or both", default,
+        f"which pixels {name} takes to belong together: those of like scores, of like spectra in both images, or both",
+    )  # fmt: skip
+
+
+def is_guided(name: str, options: Mapping[str, Any]) -> bool:
+    """Whether a correction with these options, among others, looks at the images."""
+    return any(isinstance(of, Guide) and options[of.name] != SCORES for of in CORRECTIONS.options(name))
+
+
+def corrector(name: str, radius: int, scene: Scene | None, **options: Any) -> Correct:
+    """A correction of the labels of a scene.
+
+    Args:
+        name: of `CORRECTIONS`.
+        radius: of the program's constants.
+        scene: that the labels are of; may be None where the images are no guide.
+        options: of the correction.
+    """
+    told = {"scene": scene} if any(isinstance(of, Guide) for of in CORRECTIONS.options(name)) else {}
+    return partial(CORRECTIONS[name], radius=radius, **options, **told)

@@ -30,7 +30,11 @@ Scorer = Callable[[Block], np.ndarray]
 
 
 class Detector(Protocol):
-    """What scores the pixels of a scene."""
+    """What scores the pixels of a scene.
+
+    One that works on tiles of a fixed place has a `step`, too, known after `fit`: windows begin at multiples of it, and
+    end there or where the scene does.
+    """
 
     name: str
     # What a score is called, in messages.
@@ -51,6 +55,11 @@ class Detector(Protocol):
 DETECTORS: Registry[Callable[..., Detector]] = Registry("detector", __name__)
 
 
+def step_of(detector: Detector) -> int:
+    """What the windows of a detector begin at multiples of."""
+    return getattr(detector, "step", 1)
+
+
 def scored(detector: Detector, scene: Scene, rng: np.random.Generator) -> ScoreMap:
     """Fit a detector to a scene and score all of it.
 
@@ -62,6 +71,6 @@ def scored(detector: Detector, scene: Scene, rng: np.random.Generator) -> ScoreM
         progress.begin("fitting")
         scorer = detector.fit(scene, rng)
         progress.begin("scoring")
-        scores = scene.score(scorer, detector.halo, detector.unit)
+        scores = scene.score(scorer, detector.halo, detector.unit, step_of(detector))
     seconds = time.perf_counter() - started
     return ScoreMap(scores, scene.grid, detector.name, seconds, detector.scale, detector.degrees)

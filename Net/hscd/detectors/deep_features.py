@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,8 +20,8 @@ from hscd.scenes.scene import Block, Scene, Window
 
 _PIXELS = 100_000
 # Side of the tiles that the network sees at a time, beside what is around them; tiles that it is looked at on to scale
-# channels, and whose scores are kept, as neighbouring windows share them.
-_TILE, _TILES, _KEPT = 128, 8, 64
+# channels.
+_TILE, _TILES = 128, 8
 # Share of the values on each side that are clipped before they are put together; white; how many interquartile ranges
 # beyond the quartiles black and white lie, as Tukey's fences.
 _CLIP, _WHITE, _FENCE = 0.02, 255.0, 1.5
@@ -84,8 +82,7 @@ class DeepFeatures:
         imagenet_layer: str | None = None,
     ) -> None:
         self._asked = imagenet_network, imagenet_weights, imagenet_layer
-        # A pixel may lie at the end of its tile, and the network sees what is around that; known after `fit`.
-        self.halo = _TILE
+        self.halo = self.step = _TILE  # known after `fit`
         self._channels: Callable[[Scene, Window], np.ndarray] | None = None
 
     def fit(self, scene: Scene, rng: np.random.Generator) -> Scorer:
@@ -98,22 +95,15 @@ class DeepFeatures:
         pictures = _pictures(scene, rng)
         margin = UNIT * math.ceil((found.geometry.radius + found.geometry.stride) / UNIT)
         side = min(_TILE, UNIT * math.ceil(max(scene.truth.shape) / UNIT))
-        self.halo = side - 1 + margin
+        self.halo, self.step = margin, side
         tiles = _Tiles(found, pictures, side, margin)
         deviation = _deviation(scene, rng, tiles)
         self._channels = partial(tiles.channels, deviation)
-        kept: OrderedDict[bytes, np.ndarray] = OrderedDict()
 
         def score(block: Block) -> np.ndarray:
             scores = np.empty([part.stop - part.start for part in block.inner], np.float32)
             for tile in tiles.under(block):
-                seen = tiles.seen(block, tile)
-                key = hashlib.blake2b(seen.tobytes()).digest()
-                if key not in kept:
-                    kept[key] = tiles.lengths(seen, deviation)
-                    if len(kept) > _KEPT:
-                        kept.popitem(last=False)
-                tiles.put(scores, kept[key], block, tile)
+                tiles.put(scores, tiles.lengths(tiles.seen(block, tile), deviation), block, tile)
             return scores
 
         return score
@@ -226,7 +216,7 @@ def _deviation(scene: Scene, rng: np.random.Generator, tiles: _Tiles) -> np.ndar
     for number in chosen(-(-rows // tiles.side) * across, rng, _TILES).tolist():
         row, column = number // across * tiles.side, number % across * tiles.side
         window = Window(slice(row, min(row + tiles.side, rows)), slice(column, min(column + tiles.side, columns)))
-        block = scene.block(window, tiles.side - 1 + tiles.margin)
+        block = scene.block(window, tiles.margin)
         features = tiles.network.features(tiles.seen(block, (row, column)))
         found.append(features.reshape(-1, features.shape[-1]).astype(np.float64))
     values = np.concatenate(found)

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from hscd.detectors import Detector, Scorer
+from hscd.detectors import Detector, Scorer, step_of
 from hscd.scenes.scene import Block, Scene, Window
 
 NONE, ONE_WAY, BOTH_WAYS = "none", "one_way", "both_ways"
@@ -49,6 +49,7 @@ class ShiftTolerant:
     def __init__(self, detector: Detector, *, both: bool) -> None:
         self.name, self.unit, self.scale = detector.name, detector.unit, detector.scale
         self.halo = detector.halo + _REACH * (2 if both else 1)
+        self.step = 1
         self.degrees: float | None = None
         self._detector, self._both = detector, both
 
@@ -59,12 +60,15 @@ class ShiftTolerant:
             InputError: as the detector does.
         """
         scorer, halo = self._detector.fit(scene, rng), self._detector.halo
-        self.halo = halo + _REACH * (2 if self._both else 1)  # some detectors know theirs only now
+        self.step = step_of(self._detector)
+        # Some detectors know theirs only now. Windows for both ways grow by whole steps.
+        grown = -(-_REACH // self.step) * self.step if self._both else 0
+        self.halo = halo + _REACH + grown
         self.degrees = self._detector.degrees
 
         def score(block: Block) -> np.ndarray:
             # Seen from the after image, a pixel's score at a shift is that of the before pixel which is moved onto it.
-            needed = _grown(block.inner, _REACH if self._both else 0, block)
+            needed = _grown(block.inner, grown, block)
             least = np.full(block.pairs.shape[:2], np.inf, np.float32)
             other = least.copy()
             for shift in _SHIFTS:

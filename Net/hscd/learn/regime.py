@@ -87,7 +87,10 @@ class Regime:
         return bool(self.augment_gain or self.augment_noise or self.augment_bands)
 
     def turns(self, pairs: int, seed: int, epoch: int) -> np.ndarray | None:
-        """How the patch of each of so many pairs is turned in an epoch, from 0 (`Patches.turned`); None as it is."""
+        """How each of so many patches of an epoch, from 0, is turned (`Patches.turned`); None for all as they are.
+
+        A pair that comes several times in an epoch is turned anew each time.
+        """
         if not self.augment_flips:
             return None
         return np.random.default_rng([seed, epoch, TURNS]).integers(TURNS, size=pairs, dtype=np.uint8)

@@ -132,7 +132,7 @@ class Passes:
         Args:
             order, batch_size: as there.
             alter: changes copies of the pairs, block by block in their order; None for the pairs as they are.
-            turns: (pairs,) how the patch of each is turned (`Patches.turned`); None for patches as they are.
+            turns: (order,) how the patch of each is turned (`Patches.turned`); None for patches as they are.
         """
         return self._over(self._epochs.train, order, batch_size, alter, turns)
 
@@ -151,9 +151,13 @@ class Passes:
         if alter is None and not isinstance(self._pairs, Samples):
             pairs, labels = self._held
             if turns is not None and isinstance(self._pairs, Patches):
-                pairs = self._epochs.hold(self._pairs.turned(turns), like=pairs)
+                pairs = self._epochs.hold(self._pairs[order].turned(turns), like=pairs)
+                labels, order = self._epochs.hold(self._labels[order]), np.arange(len(order))
             return work(pairs, labels, order, batch_size)
-        seen = [self._over_block(work, chosen, batch_size, alter, turns) for chosen in self._blocks(order, batch_size)]
+        seen = [
+            self._over_block(work, order[part], batch_size, alter, None if turns is None else turns[part])
+            for part in self._blocks(len(order), batch_size)
+        ]
         distances, losses = (np.concatenate(part) for part in zip(*seen, strict=True))
         return distances, losses
 
@@ -166,13 +170,13 @@ class Passes:
             is_pairs = isinstance(taken, np.ndarray)
             alter(taken if is_pairs else taken.pixels.reshape(len(chosen), -1, *taken.pixels.shape[1:]))
         if turns is not None and isinstance(taken, Patches):
-            taken = taken.turned(turns[chosen])
+            taken = taken.turned(turns)
         pairs, labels = self._epochs.hold(taken), self._epochs.hold(self._labels[chosen])
         return work(pairs, labels, np.arange(len(chosen)), batch_size)
 
-    def _blocks(self, order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-        """The order in parts of whole batches for which there is room, of one batch at least."""
+    def _blocks(self, count: int, batch_size: int) -> Iterator[slice]:
+        """So many pairs in parts of whole batches for which there is room, of one batch at least."""
         room = self._pairs.room if isinstance(self._pairs, Samples) else Samples.room
         size = max(1, room * len(self._pairs) // (bytes_of(self._pairs) * batch_size)) * batch_size
-        for start in range(0, len(order), size):
-            yield order[start : start + size]
+        for start in range(0, count, size):
+            yield slice(start, min(start + size, count))

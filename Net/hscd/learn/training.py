@@ -187,7 +187,7 @@ def stepwise(
         with ctrl_c_heeded(), memory_error():
             hooks.on_epoch_begin(epoch)
             order = regime.order(chosen, labels, shuffle)
-            altered = augmentation(epoch), regime.turns(len(pairs), seed, epoch)
+            altered = augmentation(epoch), regime.turns(len(order), seed, epoch)
             logs = _epoch(model, passes, targets, order, validation, batch_size, *altered)
             _check_finite(model, logs, epoch)
             history.append(logs)

@@ -12,7 +12,7 @@ import numpy as np
 from hscd.readers import bands, envi, mat, safe
 from hscd.readers.formats import READERS, Reader
 from hscd.readers.label_maps import label_map_of, map_of_masks, whole
-from hscd.scenes.image import Image, without_alpha
+from hscd.scenes.image import Image, by_bands, like, without_alpha
 from hscd.scenes.nodata import valid_pixels
 from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
@@ -107,13 +107,15 @@ def open_image(path: Path, variable: str | None = None, limit: int | None = None
     image = reader(path, variable, available_memory() if limit is None else limit)
     image = image if keep_alpha else without_alpha(image)
 
-    def window(rows: slice, columns: slice) -> np.ndarray:
+    read = by_bands(image.window)
+
+    def window(rows: slice, columns: slice, of: np.ndarray | None) -> np.ndarray:
         try:
-            return image.window(rows, columns)
+            return read(rows, columns, of)
         except MemoryError:
             raise InputError(f"{path}: there is not enough memory to read it") from None
 
-    return replace(image, path=path, window=window)
+    return replace(image, path=path, window=like(image.window, window))
 
 
 def _open_folder(path: Path, variable: str | None, limit: int) -> Image:
@@ -154,8 +156,10 @@ def checked(image: Image) -> Image:
     if image.dtype.kind != "f" or image.masked:
         return image
 
-    def window(rows: slice, columns: slice) -> np.ndarray:
-        pixels = image.window(rows, columns)
+    read = by_bands(image.window)
+
+    def window(rows: slice, columns: slice, of: np.ndarray | None) -> np.ndarray:
+        pixels = read(rows, columns, of)
         valid = valid_pixels([pixels], [math.nan])
         if valid is not None:
             raise InputError(
@@ -164,4 +168,4 @@ def checked(image: Image) -> Image:
             )
         return pixels
 
-    return replace(image, window=window)
+    return replace(image, window=like(image.window, window))

@@ -10,7 +10,7 @@ import numpy as np
 
 from hscd.readers.raster import open_raster
 from hscd.scenes.grids import RESAMPLED, covers, onto, pixel_size
-from hscd.scenes.image import Image, everywhere, physical, without_alpha
+from hscd.scenes.image import ByBands, Image, everywhere, physical, without_alpha
 from hscd.system.errors import InputError
 
 # GDAL's drivers by suffix, and what users call the format.
@@ -61,9 +61,10 @@ def stacked(folder: Path, bands: Sequence[Image], names: Sequence[str]) -> Image
     bands = [_on_grid(band, finest) for band in bands]
     dtype = np.result_type(*(band.dtype for band in bands))
 
-    def window(rows: slice, columns: slice) -> np.ndarray:
-        pixels = np.empty((len(bands), rows.stop - rows.start, columns.stop - columns.start), dtype)
-        for place, band in zip(pixels, bands, strict=True):
+    def window(rows: slice, columns: slice, of: np.ndarray | None) -> np.ndarray:
+        chosen = bands if of is None else [bands[position] for position in of]
+        pixels = np.empty((len(chosen), rows.stop - rows.start, columns.stop - columns.start), dtype)
+        for place, band in zip(pixels, chosen, strict=True):
             place[...] = band.window(rows, columns)[:, :, 0]
         return np.moveaxis(pixels, 0, 2)
 
@@ -76,7 +77,7 @@ def stacked(folder: Path, bands: Sequence[Image], names: Sequence[str]) -> Image
         shape=(*finest.shape[:2], len(bands)),
         dtype=dtype,
         block=_block(bands, finest),
-        window=window,
+        window=ByBands(window),
         grid=finest.grid,
         wavelengths=_joined([band.wavelengths for band in bands], np.nan),
         fwhm=_joined([band.fwhm for band in bands], np.nan),

@@ -21,13 +21,15 @@ from hscd.readers import place, validity
 from hscd.readers.limits import check_size
 from hscd.readers.many_bands import many_bands
 from hscd.readers.wavelengths import in_nanometres, widths
-from hscd.scenes.image import Alpha, Image
+from hscd.scenes.image import Alpha, ByBands, Image
 from hscd.system import native_stderr
 from hscd.system.errors import InputError, brief
 from hscd.system.hardware import threads
 from hscd.system.paths import for_gdal
 
 _CACHE_MEGABYTES = 64
+# Bytes that are read at a time where some bands of them are wanted.
+_PIECE = 2**24
 
 
 class _File(NamedTuple):
@@ -63,7 +65,8 @@ def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None
         dtype = _dtype(path, source)
         block = source.block_shapes[0]
         shape = (source.height, source.width, source.count)
-        block_bands = source.count if source.interleaving and source.interleaving.name == "pixel" else 1
+        by_pixel = bool(source.interleaving) and source.interleaving.name == "pixel"
+        block_bands = source.count if by_pixel else 1
         check_size(path, math.prod(block) * block_bands * dtype.itemsize, limit)
         tags = [source.tags(band) for band in source.indexes]
         envi = source.tags(ns="ENVI")
@@ -77,7 +80,7 @@ def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None
             shape=shape,
             dtype=dtype,
             block=(min(block[0], shape[0]), min(block[1], shape[1])),
-            window=partial(_window, file, partial(_pixels, dtype)),
+            window=ByBands(partial(_bands, file, dtype), apart=not by_pixel),
             grid=grid,
             wavelengths=wavelengths,
             fwhm=fwhm,
@@ -157,8 +160,36 @@ def _window(file: _File, read: validity.Reader, rows: slice, columns: slice) -> 
         return read(source, Window.from_slices(rows, columns))
 
 
-def _pixels(dtype: np.dtype, source: Any, window: Any) -> np.ndarray:
-    return np.moveaxis(source.read(window=window, out_dtype=dtype), 0, 2)
+def _bands(file: _File, dtype: np.dtype, rows: slice, columns: slice, of: np.ndarray | None) -> np.ndarray:
+    """The pixels of a window, of the bands at some positions, None for all."""
+    from rasterio.enums import Interleaving
+
+    def read(source: Any, window: Any) -> np.ndarray:
+        if source.driver == "ENVI" and source.interleaving is Interleaving.pixel:
+            return _by_pixel(source, window, dtype, of)
+        numbers = None if of is None else [int(band) + 1 for band in of]
+        return np.moveaxis(source.read(numbers, window=window, out_dtype=dtype), 0, 2)
+
+    return _window(file, read, rows, columns)
+
+
+def _by_pixel(source: Any, window: Any, dtype: np.dtype, of: np.ndarray | None) -> np.ndarray:
+    """Of an ENVI file that has its values pixel by pixel: asked for its bands, GDAL reads each line once a band."""
+    from rasterio.windows import Window
+
+    def every(part: Any) -> np.ndarray:
+        pixels = np.empty((part.height, part.width, source.count), dtype)
+        source.read(window=part, out=np.moveaxis(pixels, 2, 0))
+        return pixels
+
+    if of is None:
+        return every(window)
+    found = np.empty((window.height, window.width, len(of)), dtype)
+    step = max(1, _PIECE // (window.width * source.count * dtype.itemsize))
+    for top in range(0, window.height, step):
+        part = Window(window.col_off, window.row_off + top, window.width, min(step, window.height - top))
+        found[top : top + part.height] = every(part)[:, :, of]
+    return found
 
 
 def _dtype(path: Path, source: Any) -> np.dtype:

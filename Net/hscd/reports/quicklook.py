@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,33 +17,46 @@ _LOW, _HIGH = 2, 98
 _MIDDLE, _LEAST_EXPONENT = 0.4, 0.5
 
 
-def stretched(images: tuple[np.ndarray, np.ndarray], valid: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Two images of three bands as colours, by one stretch of each band, so that the dates can be compared.
+class Stretch(NamedTuple):
+    """From values of three bands, (3,) each, to colours in [0, 1]: `low` becomes 0, `span` more than that becomes 1."""
 
-    A few bright roofs would leave a city black: where most is dark, the colours are lightened, all by one exponent.
+    low: np.ndarray
+    span: np.ndarray
+    exponent: float
+
+    @classmethod
+    def of(cls, pixels: np.ndarray) -> Stretch:
+        """The stretch of the (pixels, 3) of both dates: one of each band, so that the dates can be compared.
+
+        A few bright roofs would leave a city black: where most is dark, the colours are lightened, all by one exponent.
+        """
+        low, high = np.percentile(pixels, (_LOW, _HIGH), axis=0)
+        span = np.where(high > low, high - low, np.inf)
+        middle = float(np.median(np.clip((pixels - low) / span, 0, 1)))
+        exponent = max(_LEAST_EXPONENT, np.log(_MIDDLE) / np.log(middle)) if 0 < middle < _MIDDLE else 1.0
+        return cls(low, span, float(exponent))
+
+    def colours(self, image: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """(rows, columns, 3) values in colours; yellow, as unknown pixels, where `valid`, (rows, columns), is False."""
+        found = np.empty(image.shape)
+        found[valid] = np.clip((image[valid] - self.low) / self.span, 0, 1) ** self.exponent
+        found[~valid] = [int(COLOURS[UNKNOWN][start : start + 2], 16) / 255 for start in (1, 3, 5)]
+        return found
+
+
+def stretched(images: tuple[np.ndarray, np.ndarray], valid: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Two images of three bands as colours, by one `Stretch`.
 
     Args:
         images: (rows, columns, 3) arrays.
-        valid: (rows, columns) mask of pixels that hold data; the others become the yellow of unknown pixels. None for
-            all.
+        valid: (rows, columns) mask of pixels that hold data; None for all.
 
     Returns:
         (rows, columns, 3) float arrays in [0, 1].
     """
     mask = np.ones(images[0].shape[:2], bool) if valid is None else valid
-    pixels = np.concatenate([image[mask].astype(np.float64) for image in images])
-    low, high = np.percentile(pixels, (_LOW, _HIGH), axis=0)
-    span = np.where(high > low, high - low, np.inf)
-    middle = float(np.median(np.clip((pixels - low) / span, 0, 1)))
-    exponent = max(_LEAST_EXPONENT, np.log(_MIDDLE) / np.log(middle)) if 0 < middle < _MIDDLE else 1.0
-    yellow = [int(COLOURS[UNKNOWN][start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    coloured = []
-    for image in images:
-        colours = np.empty((*mask.shape, 3))
-        colours[mask] = np.clip((image[mask] - low) / span, 0, 1) ** exponent
-        colours[~mask] = yellow
-        coloured.append(colours)
-    return coloured[0], coloured[1]
+    stretch = Stretch.of(np.concatenate([image[mask].astype(np.float64) for image in images]))
+    return stretch.colours(images[0], mask), stretch.colours(images[1], mask)
 
 
 def write(

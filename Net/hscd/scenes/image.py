@@ -19,6 +19,22 @@ from hscd.scenes.nodata import as_stored
 from hscd.system.errors import InputError
 
 Window = Callable[[slice, slice], np.ndarray]
+# A window of the bands at some positions (from 0), None for all.
+BandsRead = Callable[[slice, slice, np.ndarray | None], np.ndarray]
+
+
+@dataclass(frozen=True)
+class ByBands:
+    """The `window` of an image of which some bands can be read without the others.
+
+    `apart` is whether that takes less of the file too, as where it does not hold its values pixel by pixel.
+    """
+
+    read: BandsRead
+    apart: bool = True
+
+    def __call__(self, rows: slice, columns: slice) -> np.ndarray:
+        return self.read(rows, columns, None)
 
 
 class Alpha(NamedTuple):
@@ -91,20 +107,38 @@ def held(image: Image) -> Image:
     return replace(image, window=lambda rows, columns: pixels[rows, columns], block=(1, image.shape[1]))
 
 
+def by_bands(window: Window) -> BandsRead:
+    """What reads some bands of a window: without the others, or, where that is not possible, out of all of them."""
+    if isinstance(window, ByBands):
+        return window.read
+    return lambda rows, columns, of: window(rows, columns) if of is None else window(rows, columns)[:, :, of]
+
+
+def like(window: Window, read: BandsRead) -> Window:
+    """A window by another way of reading: of some bands without the others if `window` is, which it reads from."""
+    if isinstance(window, ByBands):
+        return ByBands(read, window.apart)
+    return lambda rows, columns: read(rows, columns, None)
+
+
 def with_bands(image: Image, positions: np.ndarray) -> Image:
-    """The bands at some positions (from 0), in their order there."""
+    """The bands at some positions (from 0), in their order there; the others are not read if the file allows that."""
+    read = by_bands(image.window)
+
+    def window(rows: slice, columns: slice, among: np.ndarray | None) -> np.ndarray:
+        return read(rows, columns, positions if among is None else positions[among])
 
     def of(values: np.ndarray | None) -> np.ndarray | None:
         return None if values is None else values[positions]
 
-    def read(window: Window) -> Window:
-        return lambda rows, columns: window(rows, columns)[:, :, positions]
+    def lying(unmoved: Window) -> Window:
+        return lambda rows, columns: unmoved(rows, columns)[:, :, positions]
 
     return replace(
         image,
         shape=(*image.shape[:2], len(positions)),
-        window=read(image.window),
-        unmoved=None if image.unmoved is None else read(image.unmoved),
+        window=like(image.window, window),
+        unmoved=None if image.unmoved is None else lying(image.unmoved),
         wavelengths=of(image.wavelengths),
         fwhm=of(image.fwhm),
         bad_bands=of(image.bad_bands),
@@ -142,33 +176,34 @@ def physical(image: Image) -> Image:
     """
     if image.scale is None and not image.nodata and image.mask is None:
         return image
-    missing = _missing(image)
-    dtype = np.result_type(image.dtype, np.float32)
+    read, dtype = by_bands(image.window), np.result_type(image.dtype, np.float32)
 
-    def window(rows: slice, columns: slice) -> np.ndarray:
-        stored = image.window(rows, columns)
+    def window(rows: slice, columns: slice, of: np.ndarray | None) -> np.ndarray:
+        stored = read(rows, columns, of)
         values = stored.astype(dtype, order="K")
+        chosen = slice(None) if of is None else of
         if image.scale is not None:
-            values *= image.scale.astype(dtype)
+            values *= image.scale[chosen].astype(dtype)
             if image.offset is not None:
-                values += image.offset.astype(dtype)
-        _make_nan(values, stored, missing)
+                values += image.offset[chosen].astype(dtype)
+        nodata = image.nodata if of is None or not image.nodata else tuple(image.nodata[band] for band in of)
+        _make_nan(values, stored, _missing(nodata, image.dtype))
         if image.mask is not None:
             values[~image.mask(rows, columns)] = np.nan
         return values
 
-    masked = image.masked or bool(image.nodata) or image.mask is not None
-    return replace(image, dtype=dtype, window=window, scale=None, offset=None, nodata=(), mask=None, masked=masked)
+    masked, read_as = image.masked or bool(image.nodata) or image.mask is not None, like(image.window, window)
+    return replace(image, dtype=dtype, window=read_as, scale=None, offset=None, nodata=(), mask=None, masked=masked)
 
 
-def _missing(image: Image) -> dict[Any, slice | list[int]]:
+def _missing(nodata: Sequence[float | None], dtype: np.dtype) -> dict[Any, slice | list[int]]:
     """The stored values of pixels without data, each with the bands in which it stands for that."""
     bands: dict[Any, list[int]] = {}
-    for band, value in enumerate(image.nodata):
-        stored = None if value is None else as_stored(value, image.dtype)
+    for band, value in enumerate(nodata):
+        stored = None if value is None else as_stored(value, dtype)
         if stored is not None:
             bands.setdefault(stored, []).append(band)
-    every = list(range(image.shape[2]))
+    every = list(range(len(nodata)))
     return {value: slice(None) if found == every else found for value, found in bands.items()}
 
 

@@ -46,13 +46,20 @@ def extended(block: Block, reach: int) -> np.ndarray:
         return found
     known = np.pad(block.valid, 2 * reach)  # whatever offset is looked at, there is a pixel
     rows, columns = rows + 2 * reach, columns + 2 * reach
-    missing = np.argwhere(~known[np.ix_(rows, columns)])
-    for down, across in _offsets(reach):
+    missing = np.argwhere(~known[np.ix_(rows, columns)] & _near(known, reach)[np.ix_(rows, columns)])
+    for down, across in _offsets(reach) if len(missing) else ():
         there = rows[missing[:, 0]] + down, columns[missing[:, 1]] + across
         good = known[there]
         found[tuple(missing[good].T)] = block.pairs[there[0][good] - 2 * reach, there[1][good] - 2 * reach]
         missing = missing[~good]
     return found
+
+
+def _near(known: np.ndarray, reach: int) -> np.ndarray:
+    """Where a pixel with data is within reach, (rows, columns)."""
+    from scipy.ndimage import maximum_filter
+
+    return maximum_filter(known, 2 * reach + 1)
 
 
 @cache

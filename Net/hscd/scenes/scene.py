@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hscd.records import PIXEL_GRID, Grid
-from hscd.scenes.image import Image, with_bands
+from hscd.scenes.image import ByBands, Image, with_bands
 from hscd.scenes.nodata import extremes_in_all_bands, suspect, valid_pixels
 from hscd.scenes.scaling import band_ranges, fill_pixels
 from hscd.system import messages
@@ -23,6 +23,8 @@ from hscd.system.errors import InputError
 _WINDOW_BYTES = 2**26
 # How many times larger windows are of what looks around them: of strips of wide images, little is read twice then.
 _TIMES_LARGER = 2
+# How many times as many rows as a block has have to be passed over for single ones to be read: each is a call.
+_SPARSE = 4
 # Seconds without a progress bar.
 _PATIENCE = 2
 
@@ -39,19 +41,27 @@ class Window(NamedTuple):
     columns: slice
 
 
-def windows_of(*images: Image, times: int = 1) -> list[Window]:
+def windows_of(*images: Image, times: int = 1, halo: int = 0, step: int = 1) -> list[Window]:
     """Windows that cover images of one shape, row by row, of whole blocks of a file where these are small enough.
 
-    They are `times` as large as they are by default.
+    They are `times` as large as they are by default, with `halo` pixels around each of them, and begin at multiples of
+    `step`.
     """
     rows, columns, bands = images[0].shape
     pixels = max(1, times * _WINDOW_BYTES // pair_bytes(bands))
     # Cutting tiles across costs more than cutting rows.
     blocks = [image.block for image in images if image.block[1] < columns] or [image.block for image in images]
     block_rows, block_columns = np.max(blocks, axis=0).tolist()
-    wide = min(columns, max(1, pixels // (block_rows * block_columns)) * block_columns)
-    high = min(rows, max(1, pixels // wide))
-    high = max(high // block_rows * block_rows, min(high, block_rows))
+    strips = block_columns == columns
+    if step > 1 or (strips and pixels // columns < halo):  # most of a strip would be halo
+        side = max(step, (math.isqrt(pixels) - 2 * halo) // step * step, halo // step * step)
+        high = min(rows, side)
+        wide = min(columns, max(side, (pixels // (high + 2 * halo) - 2 * halo) // step * step))
+    else:
+        wide = min(columns, max(1, pixels // (block_rows * block_columns)) * block_columns)
+        around = 2 * halo if strips else 0
+        high = min(rows, max(1, pixels // wide - around, min(around, pixels // wide)))
+        high = max(high // block_rows * block_rows, min(high, block_rows))
     return [
         Window(slice(row, min(row + high, rows)), slice(column, min(column + wide, columns)))
         for row in range(0, rows, high)
@@ -139,7 +149,9 @@ class Scene:
         start = around.rows.start, around.columns.start
         return Block(self.pairs(around).reshape(*shape, 2, self.bands), valid, inner, start)
 
-    def score(self, scorer: Callable[[Block], np.ndarray], halo: int = 0, what: str = "score") -> np.ndarray:
+    def score(
+        self, scorer: Callable[[Block], np.ndarray], halo: int = 0, what: str = "score", step: int = 1
+    ) -> np.ndarray:
         """Scores of all pixels, window by window, as (rows, columns) float32, NaN where masked.
 
         Args:
@@ -147,6 +159,7 @@ class Scene:
                 likes for masked ones.
             halo: how far around a window it looks.
             what: name of the numbers, for errors and the progress bar of a run that takes long.
+            step: windows begin at multiples of it.
 
         Raises:
             InputError: if the score of a valid pixel is NaN or infinite.
@@ -154,7 +167,7 @@ class Scene:
         found = np.empty(self.truth.shape, np.float32)
         unusable = 0
         with progress(f"{what} of {self.name}", self.truth.size) as bar:
-            for window in windows_of(self.before, self.after, times=_TIMES_LARGER) if halo else self.windows:
+            for window in self._around(halo, step) if halo or step > 1 else self.windows:
                 block = self.block(window, halo)
                 scores = found[window]
                 scores[:] = np.reshape(scorer(block), scores.shape)
@@ -172,6 +185,10 @@ class Scene:
                 "(apply_rescaling, scale), or say which value stands for no data (nodata)"
             )
         return found
+
+    def _around(self, halo: int, step: int) -> list[Window]:
+        """Windows for what looks so far around them."""
+        return windows_of(self.before, self.after, times=_TIMES_LARGER, halo=halo, step=step)
 
     def nothing_changed(self) -> bool:
         """Whether the two images are the same in every valid pixel, and these pixels are not all the same."""
@@ -282,9 +299,15 @@ def survey(before: Image, after: Image, windows: Sequence[Window]) -> Survey:
 
 
 def thinned(image: Image, windows: Sequence[Window], step: int) -> np.ndarray:
-    """Every so manieth row and column of an image, from 0, read window by window."""
+    """Every so manieth row and column of an image, from 0, read by windows, or by rows where most are passed over.
+
+    Where a file has its bands apart, windows of a few of them hold so little that a call for each row takes longer.
+    """
     if step == 1:
         return image.read()
+    apart = isinstance(image.window, ByBands) and image.window.apart
+    if _SPARSE * image.block[0] <= step and not apart:
+        windows = [Window(slice(row, row + 1), part) for rows, part in windows for row in _multiples(rows, step)]
     rows, columns, bands = image.shape
     found = np.empty((-(-rows // step), -(-columns // step), bands), image.dtype)
     for window in windows:
@@ -293,6 +316,11 @@ def thinned(image: Image, windows: Sequence[Window], step: int) -> np.ndarray:
         row, column = (window.rows.start + first) // step, (window.columns.start + left) // step
         found[row : row + pixels.shape[0], column : column + pixels.shape[1]] = pixels
     return found
+
+
+def _multiples(of: slice, step: int) -> range:
+    """The multiples of a step in a slice."""
+    return range(of.start + -of.start % step, of.stop, step)
 
 
 def progress(what: str, pixels: int) -> Any:

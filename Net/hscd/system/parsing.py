@@ -133,8 +133,8 @@ def path(text: str) -> Path:
     return Path(filled(text))
 
 
-def integers(text: str, high: float = math.inf) -> list[int]:
-    """A Python list of integers in [1, high], not empty."""
+def integers(text: str, low: int = 1, high: float = math.inf) -> list[int]:
+    """A Python list of integers in [low, high], not empty."""
     try:
         values = ast.literal_eval(text)
     except (SyntaxError, MemoryError, RecursionError, TypeError):
@@ -143,7 +143,7 @@ def integers(text: str, high: float = math.inf) -> list[int]:
     if (
         not isinstance(values, list)
         or not values
-        or not all(type(value) is int and 1 <= value <= high for value in values)
+        or not all(type(value) is int and low <= value <= high for value in values)
     ):
         raise ValueError
     return values

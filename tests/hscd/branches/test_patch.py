@@ -12,9 +12,10 @@ from hscd.detectors.network import TrainedNetwork
 from hscd.learn import training
 from hscd.learn.regime import Augmentation, Regime
 from hscd.learn.samples import Passes, Samples
-from hscd.models.saved import named_weights
+from hscd.models.saved import load_model, named_weights, read_parameters, save_model
 from hscd.networks.siamese import build_net, reach
 from hscd.scenes import patches
+from hscd.scenes.scene import Window
 from hscd.system.errors import InputError
 from patch_scenes import BANDS, scene_of
 from toy_branch import random_weights
@@ -56,10 +57,83 @@ def test_dense_layers_may_be_normalised():
     assert BRANCHES["patch"].space(choices)["batch_normalisation"] is True
 
 
-@pytest.mark.parametrize("size", [1, 3, 5, 9])
+@pytest.mark.parametrize("size", [1, 3, 5, 9, (3, 7)])
 def test_a_network_sees_what_its_convolutions_see(size):
     network = build_net((BANDS,), PARAMETERS | {"patch_size": size})
-    assert reach(network) == BRANCHES["patch"].reach({"patch_size": size}) == size // 2
+    assert reach(network) == BRANCHES["patch"].reach({"patch_size": size}) == np.max(size) // 2
+    assert BRANCHES["patch"].farthest({"patch_size": [1, size, 3]}) == max(np.max(size) // 2, 1)
+
+
+# Filters of more bands than there are; of two, and several sizes.
+@pytest.mark.parametrize("more", [{"patch_size": 3, "patch_bands": 9}, {"patch_size": (3, 5), "patch_bands": 2}])
+def test_sizes_and_spectral_filters_give_what_each_patch_gives_and_are_saved(scene, more, tmp_path):
+    parameters = PARAMETERS | more
+    network = build_net((BANDS,), parameters, seed=1)
+    shapes = [weights.shape for weights in named_weights(network).values()]
+    assert BRANCHES["patch"].shapes(BANDS, parameters) == shapes
+    random_weights(network)
+    scene = scene.crop(Window(slice(60, 80), slice(0, 40)))
+    positions = np.flatnonzero(scene.valid)
+    by_patch = training.predict(network, patches.of_scenes([scene], [positions], reach(network)))
+    whole = scored(TrainedNetwork("M", network), scene, None).scores
+    assert by_patch.std() > 0.1
+    np.testing.assert_allclose(whole.ravel()[positions], by_patch, rtol=1e-5, atol=1e-5)
+    save_model(tmp_path / "M", parameters, named_weights(network), bands=BANDS)
+    assert read_parameters(tmp_path / "M") == parameters
+    pair = np.random.default_rng(0).random((1, 2, 9, 9, BANDS), np.float32)
+    np.testing.assert_array_equal(load_model(tmp_path / "M")(pair), network(pair))
+
+
+# Filters of the second convolution are 0, so all that is left of 5 × 5 pixels is what the first one sees of 3 × 3.
+def test_of_several_sizes_the_smaller_one_is_the_middle():
+    branch = BRANCHES["patch"].build(BANDS, PARAMETERS | {"patch_size": (3, 5)})
+    random_weights(branch)
+    last = branch.get_layer("convolution_1")
+    last.set_weights([0 * weights for weights in last.get_weights()])
+    patch = np.random.default_rng(0).random((1, 5, 5, BANDS), np.float32)
+    counts = np.zeros((5, 5), bool)
+    for row, column in np.ndindex(5, 5):
+        other = patch.copy()
+        other[0, row, column] += 5
+        counts[row, column] = np.abs(branch(other) - branch(patch)).max() > 0
+    np.testing.assert_array_equal(counts, np.pad(np.ones((3, 3), bool), 1))
+
+
+def test_a_spectral_filter_moves_along_pixels_and_bands():
+    from hscd.branches.patch import _spectral
+    from hscd.system.backend import keras
+
+    rng = np.random.default_rng(0)
+    inputs = keras.Input((4, 3, 9))
+    model = keras.Model(inputs, _spectral(inputs, 2, 4, "first"))
+    kernel, bias, along, more = weights = [rng.normal(size=of.shape) for of in model.weights]
+    model.set_weights(weights)
+    image = rng.random((4, 3, 9))
+    found = np.zeros((2, 1, 2))
+    for row in range(2):
+        # Bands 0–3, 2–5 and 4–7: filters of four bands move by two.
+        seen = [
+            np.maximum(np.einsum("ijb,ijbf->f", image[row : row + 3, :, first : first + 4], kernel) + bias, 0)
+            for first in (0, 2, 4)
+        ]
+        found[row, 0] = np.maximum(np.concatenate(seen) @ along[0, 0] + more, 0)
+    np.testing.assert_allclose(model(image[None])[0], found, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, True, "3", None])
+def test_spectral_filters_of_a_saved_model_are_checked(value):
+    with pytest.raises(ValueError, match="patch_bands is"):
+        BRANCHES["patch"].shapes(BANDS, PARAMETERS | {"patch_bands": value})
+
+
+def test_spectral_filters_are_searched_for_where_there_are_any():
+    choices = {"patch_size": [(3, 5)], "patch_filters": [4]}
+    assert BRANCHES["patch"].space(choices | {"patch_bands": [0]}) == choices_of(patch_size=(3, 5))
+    assert BRANCHES["patch"].space(choices | {"patch_bands": [7]}) == choices_of(patch_size=(3, 5), patch_bands=7)
+
+
+def choices_of(**more):
+    return {"patch_filters": 4} | more
 
 
 def test_a_whole_image_in_one_pass_equals_its_patches_whatever_the_windows(scene, model, monkeypatch):
@@ -127,7 +201,8 @@ class Looking:
 @pytest.mark.parametrize("regime", [Regime(augment_flips=True), Regime("natural", 0.1, 0.1, 0.1, True)])
 def test_patches_are_turned_and_altered_alike_wherever_they_come_from(scene, labelled, regime):
     pairs, labels, positions = labelled
-    order, turns = np.random.default_rng(0).permutation(200), regime.turns(len(pairs), 0, 0)
+    order = np.random.default_rng(0).integers(200, size=300)  # some come several times
+    turns = regime.turns(300, 0, 0)
     given = pairs.pixels.copy()
 
     def alter():
@@ -141,7 +216,7 @@ def test_patches_are_turned_and_altered_alike_wherever_they_come_from(scene, lab
     np.testing.assert_array_equal(seen[1][1], labels[order])
     np.testing.assert_array_equal(pairs.pixels, given)
     if not regime.alters:
-        np.testing.assert_array_equal(seen[0][0], pairs.turned(turns)[order].array)
+        np.testing.assert_array_equal(seen[0][0], pairs[order].turned(turns).array)
     assert (seen[0][0] != pairs[order].array).any()
 
 

@@ -86,7 +86,8 @@ def test_the_mean_field_pixel_by_pixel(weight):
     evidence = rng.normal(0, 1, (7, 9)).astype(np.float32)
     known = rng.random((7, 9)) > 0.2
     evidence[~known] = 0
-    found = potts._mean_field(evidence, known, np.float32(weight))
+    couplings = potts._couplings(evidence, known, [], by_scores=True)
+    found = potts._mean_field(evidence, couplings, np.float32(weight))
     np.testing.assert_allclose(found, slow_field(evidence, known, weight), rtol=2e-4, atol=2e-4)
 
 
@@ -94,7 +95,7 @@ def test_potts_takes_away_what_is_doubtful_and_leaves_what_stands_out():
     scores = np.ones((20, 20), np.float32)
     scores[5, 5], scores[12, 2:18] = 2.2, 60  # a pixel near the threshold, and a thin line far above it
     labels = labelled(scores, 2)
-    found = potts.potts(labels, scores, 3, 1.0)
+    found = potts.potts(labels, scores, 3, 1.0, "scores")
     assert labels[5, 5] == CHANGED
     assert found[5, 5] == UNCHANGED
     assert (found[12, 2:18] == CHANGED).all()

@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
+import hscd.scenes.scene
 from detector_scenes import changed_pair, scene_of
 from hscd.detectors import deep_features, scored
 from hscd.detectors.deep_features import DeepFeatures, _interpolation
@@ -86,6 +87,27 @@ def test_change_is_found_and_tiles_leave_no_seams(monkeypatch):
     monkeypatch.setattr(deep_features, "_TILE", 64)
     large = scored(DeepFeatures(imagenet_layer="block2_conv1"), scene, np.random.default_rng(0)).scores
     np.testing.assert_allclose(small, large, rtol=1e-3, atol=1e-3 * large.max())
+
+
+def test_each_tile_is_looked_at_once_whatever_the_windows(monkeypatch):
+    before, after, _ = changed_pair(rows=40, columns=110)
+    scene, seen = scene_of(before, after), []
+    monkeypatch.setattr(deep_features, "_TILE", 32)
+    lengths = deep_features._Tiles.lengths
+    monkeypatch.setattr(deep_features._Tiles, "lengths", lambda *given: seen.append(1) or lengths(*given))
+
+    def found():
+        seen.clear()
+        detector = DeepFeatures(imagenet_layer=LAYER)
+        scores = scored(detector, scene, np.random.default_rng(0)).scores
+        assert (detector.halo, detector.step) == (32, 32)
+        return scores
+
+    whole = found()
+    count = len(seen)
+    monkeypatch.setattr(hscd.scenes.scene, "_WINDOW_BYTES", 1)  # windows of a tile
+    np.testing.assert_array_equal(found(), whole)
+    assert len(seen) == count == 2 * 4
 
 
 @pytest.mark.parametrize("wavelengths", [None, [480.0, 555, 655, 850, 1600, 2200]])

@@ -100,3 +100,26 @@ def test_a_halo_of_the_detector_reaches_as_far_at_every_shift():
     found = scored(detector, scene_of(before, after), None)
     np.testing.assert_allclose(found.scores, np.min(maps, axis=0), rtol=1e-5)
     assert (found.source, found.degrees, detector.halo, tolerant(Sums(), BOTH_WAYS).halo) == ("sums", 3.0, 2, 3)
+
+
+# Windows of 4 × 4 pixels, the last ones cut by the border; for both ways they grow by four, not by one.
+@pytest.mark.parametrize("tolerance", [NONE, ONE_WAY, BOTH_WAYS])
+def test_a_detector_of_tiles_gets_whole_ones(tolerance, monkeypatch):
+    class Tiled:
+        name, unit, halo, scale, degrees, step = "tiled", "scores", 0, "linear", None, 4
+
+        def fit(self, scene, rng):
+            inside = DETECTORS["ED"]().fit(scene, rng)
+
+            def score(block):
+                for part, start, length in zip(block.inner, block.start, scene.truth.shape, strict=True):
+                    assert (start + part.start) % 4 == 0
+                    assert (start + part.stop) % 4 == 0 or start + part.stop == length
+                return inside(block).reshape(block.pairs.shape[:2])[block.inner]
+
+            return score
+
+    before, after = images((11, 14, 2), seed=5)
+    monkeypatch.setattr(hscd.scenes.scene, "_WINDOW_BYTES", 1)
+    found = scored(tolerant(Tiled(), tolerance), scene_of(before, after), None).scores
+    np.testing.assert_array_equal(found, scores_of(tolerance, before, after))

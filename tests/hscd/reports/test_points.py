@@ -12,7 +12,7 @@ import rasterio
 
 from hscd.records import PIXEL_GRID, Grid
 from hscd.reports import gis
-from hscd.reports.gis.points import read_points, write_points
+from hscd.reports.gis.points import read_points, write_labels, write_points
 from hscd.system.errors import InputError
 
 ROWS, COLUMNS = np.array([0, 3, 2]), np.array([4, 0, 2])
@@ -126,3 +126,32 @@ def test_labels_are_read_while_a_gis_still_has_the_file_open(tmp_path):
         database.commit()
         assert (tmp_path / "a!b.gpkg-wal").stat().st_size > 0
         assert read_points(file)[0]["class"].tolist() == [None, "1", None]
+
+
+def test_labels_are_filled_in_and_all_else_stays(tmp_path):
+    path = write(tmp_path / "s.gpkg", Grid((10, 0, 1000, 0, -20, 5000), UTM))
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("ALTER TABLE sample ADD COLUMN note TEXT DEFAULT 'mine'")
+    before = places(path), read_points(path)
+    write_labels(path, {3: "1", 1: "unsure"})
+    write_labels(path, {2: "0", 1: None})
+    fields, told = read_points(path)
+    assert fields["class"].tolist() == [None, "0", "1"]
+    assert fields["note"].tolist() == ["mine"] * 3
+    assert (places(path), told, fields["id"].tolist()) == (before[0], before[1][1], [1, 2, 3])
+
+
+def test_labels_that_cannot_be_saved_change_nothing(tmp_path):
+    path = write(tmp_path / "s.gpkg")
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="has no point 4"):
+        write_labels(path, {1: "1", 4: "0"})
+    (tmp_path / "s.gpkg-wal").write_bytes(b"")
+    with pytest.raises(InputError, match="is open in another program"):
+        write_labels(path, {1: "1"})
+    assert path.read_bytes() == before
+    assert sorted(of.name for of in tmp_path.iterdir()) == ["s.gpkg", "s.gpkg-wal"]
+    damaged = tmp_path / "d.gpkg"
+    damaged.write_bytes(before[:200])
+    with pytest.raises(InputError, match="damaged"):
+        write_labels(damaged, {1: "1"})

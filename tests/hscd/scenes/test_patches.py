@@ -9,6 +9,7 @@ import pytest
 import hscd.scenes.scene
 from conftest import all_pairs
 from hscd.scenes import patches
+from hscd.scenes.scene import Window
 from patch_scenes import BANDS, scene_of
 
 ROWS, COLUMNS = 11, 14
@@ -122,3 +123,13 @@ def test_masked_pixels_have_no_part_in_patches_whatever_they_hold():
     other = replace(scene, before=replace(scene.before, window=lambda *part: holes[part]))
     at = [positions_of(scene)]
     np.testing.assert_array_equal(patches.of_scenes([other], at, 2).array, patches.of_scenes([scene], at, 2).array)
+
+
+# It took one step for each of 289 pixels around, over all that is masked.
+def test_what_is_far_from_data_is_not_looked_at(monkeypatch):
+    monkeypatch.setattr(patches, "_offsets", lambda reach: pytest.fail("looked at"))
+    valid = np.zeros(SHAPE, bool)
+    valid[0, 0] = True
+    scene = scene_of(valid)
+    window = Window(slice(5, 9), slice(6, 14))
+    assert not patches.extended(scene.block(window, patches.halo(1)), 1).any()

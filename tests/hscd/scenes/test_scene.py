@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hscd.scenes.scene
-from hscd.scenes.image import Image, held, physical, with_bands
-from hscd.scenes.scene import Scene, Window, joined, survey, windows_of
+from hscd.scenes.image import ByBands, Image, held, physical, with_bands
+from hscd.scenes.scene import Scene, Window, joined, survey, thinned, windows_of
 from hscd.system.errors import InputError
 
 
@@ -45,16 +45,21 @@ def small_windows(monkeypatch):
     shape=st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 4)),
     block=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     budget=st.integers(1, 4000),
+    halo=st.sampled_from([0, 0, 1, 3, 20]),
+    step=st.sampled_from([1, 1, 4]),
 )
 @settings(max_examples=200)
-def test_windows_cover_every_pixel_once_row_by_row(shape, block, budget):
+def test_windows_cover_every_pixel_once_row_by_row(shape, block, budget, halo, step):
     block = min(block[0], shape[0]), min(block[1], shape[1])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hscd.scenes.scene, "_WINDOW_BYTES", budget)
-        windows = windows_of(image_of(np.zeros(shape), block)[0])
+        windows = windows_of(image_of(np.zeros(shape), block)[0], halo=halo, step=step)
     times = np.zeros(shape[:2], int)
     for window in windows:
         times[window] += 1
+        assert step == 1 or all(part.start % step == 0 for part in window)
+        if halo or step > 1:  # blocks may be cut
+            continue
         if block[0] * block[1] * 2 * shape[2] * 4 > budget:  # blocks that are too large are cut
             continue
         for part, size, length in zip(window, block, shape, strict=False):
@@ -75,6 +80,22 @@ def test_windows_of_a_striped_and_of_a_tiled_file(monkeypatch):
         image = Image(Path("a"), "test", shape, np.dtype("u2"), block, lambda *_: np.empty(0))
         first = windows_of(image)[0]
         assert (first.rows.stop, first.columns.stop) == (rows, columns)
+
+
+# 20,971 pixels of 400 bands are 2²⁶ bytes: 41,943 in twice that. Of strips of 10,000 columns these are 4 rows, of which
+# a halo of 1 leaves 2, and one of 2 none: as many as the halo are taken. One of 30 has squares: √41,943 is 204, less
+# 60. With a step of 32 that is 128, 188 with the halo, and 41,943 / 188 less 60 is 163, 160 in steps. A tile is a tile.
+@pytest.mark.parametrize(
+    ("block", "halo", "step", "size"),
+    [
+        ((1, 10_000), 1, 1, (2, 10_000)), ((1, 10_000), 2, 1, (4, 10_000)), ((1, 10_000), 30, 1, (144, 145)),
+        ((1, 10_000), 30, 32, (128, 160)), ((64, 64), 30, 1, (64, 640)),
+    ],
+)  # fmt: skip
+def test_windows_leave_room_for_what_is_around_them(block, halo, step, size):
+    image = Image(Path("a"), "test", (10_000, 10_000, 400), np.dtype("u2"), block, lambda *_: np.empty(0))
+    first = windows_of(image, times=2, halo=halo, step=step)[0]
+    assert (first.rows.stop, first.columns.stop) == size
 
 
 # --- survey ----------------------------------------------------------------------------------------------------------
@@ -277,6 +298,40 @@ def test_nodata_counts_in_its_band_and_a_mask_in_all():
     np.testing.assert_array_equal(found.window(slice(1, 2), slice(0, 1)), [[[3, np.nan]]])
     # Chosen bands keep their own.
     np.testing.assert_array_equal(physical(with_bands(image, np.array([1]))).read()[0, :, 0], [1, np.nan])
+
+
+def test_bands_that_are_not_asked_for_are_not_read_where_that_is_possible():
+    stored, asked = np.arange(24, dtype=np.int16).reshape(2, 3, 4), []
+
+    def read(rows, columns, of):
+        asked.append(None if of is None else of.tolist())
+        return stored[rows, columns] if of is None else stored[rows, columns][:, :, of]
+
+    said = {"scale": np.array([1.0, 2, 3, 4]), "offset": np.array([0.0, 1, 2, 3]), "nodata": (None, 5, 5, 3)}
+    image = replace(image_of(stored)[0], window=ByBands(read), **said)
+    expected = physical(image).read()[:, :, [3, 1]]
+    assert np.isnan(expected).sum() == 2  # 3 in the fourth band and 5 in the second, once each
+    for found in (with_bands(physical(image), np.array([3, 1])), physical(with_bands(image, np.array([3, 1])))):
+        np.testing.assert_array_equal(found.read(), expected, strict=True)
+    # Of the second and third of three chosen bands.
+    twice = with_bands(with_bands(physical(image), np.array([0, 3, 1])), np.array([1, 2]))
+    np.testing.assert_array_equal(twice.read(), expected, strict=True)
+    assert asked == [None, [3, 1], [3, 1], [3, 1]]
+
+
+# Blocks of one row: of every fifth row only that is read; of blocks of three, or where bands lie apart, whole windows.
+@pytest.mark.parametrize(("block", "apart", "most"), [
+    ((1, 7), None, 1), ((1, 7), False, 1), ((3, 7), None, 23), ((1, 7), True, 23),
+])  # fmt: skip
+def test_a_thinned_image_is_every_so_manieth_pixel(block, apart, most):
+    pixels = np.arange(23 * 7 * 2).reshape(23, 7, 2)
+    image, read = image_of(pixels, block)
+    if apart is not None:
+        image = replace(image, window=ByBands(lambda rows, columns, _, of=image.window: of(rows, columns), apart))
+    windows = [Window(slice(row, min(row + 6, 23)), slice(0, 7)) for row in range(0, 23, 6)]
+    np.testing.assert_array_equal(thinned(image, windows, 5), pixels[::5, ::5])
+    assert max(rows.stop - rows.start for rows, _ in read) <= most
+    assert sum(rows.stop - rows.start for rows, _ in read) == (5 if most == 1 else 23)
 
 
 # --- crops -----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import numpy as np
 
 from hscd.evaluation.objects import Objects
 from hscd.records import Grid
-from hscd.reports.gis.points import CLASS, read_points, write_points
+from hscd.reports.gis.points import CLASS, read_points, write_labels, write_points
 from hscd.reports.gis.polygons import changed_areas, mapped_area, write_polygons
 from hscd.reports.gis.rasters import (
     write_change_map,
@@ -35,6 +35,7 @@ __all__ = [
     "write_change_map",
     "write_class_map",
     "write_distances",
+    "write_labels",
     "write_parts",
     "write_points",
     "write_polygons",

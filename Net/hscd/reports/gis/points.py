@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 import warnings
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from hscd.system.paths import plain_folder, plain_path, require_regular
 LAYER = "sample"
 # The column that is filled in by hand.
 CLASS = "class"
+# What the triggers of a GeoPackage ask for, which none of the changes here sets off.
+_SPATIAL = ("ST_IsEmpty", "ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY")
 # How a GeoPackage begins, as any SQLite database: nothing else is handed to GDAL.
 _MAGIC = b"SQLite format 3\0"
 
@@ -91,6 +95,37 @@ def read_points(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     except Exception as error:  # of several types where it is damaged
         raise InputError(f"{path}: unreadable or damaged GeoPackage: {brief(error)}") from error
     return dict(zip(map(str, meta["fields"]), values, strict=True)), dict(told)
+
+
+def write_labels(path: Path, labels: Mapping[int, str | None]) -> None:
+    """Fill in the column `class` of some points; all else of the file stays.
+
+    Args:
+        path: GeoPackage of sample points.
+        labels: of points by their `id`; None for no label.
+
+    Raises:
+        InputError: if it is missing, no such GeoPackage, damaged, lacks one of the points, or is open in another
+            program, whose changes would be lost.
+        OSError: if it cannot be written; what was there before stays.
+    """
+    import sqlite3
+
+    _require_database(path)
+    if any(path.with_name(path.name + ending).exists() for ending in ("-journal", "-wal")):
+        raise InputError(f"{path}: is open in another program; close it there, so that no label is lost")
+    with storage.exclusive(path), storage.atomic_path(path, BESIDE_DATABASE) as written:
+        shutil.copyfile(path, written)
+        try:
+            with closing(sqlite3.connect(written)) as database, database:
+                for name in _SPATIAL:
+                    database.create_function(name, 1, lambda _: 0)
+                for number, label in labels.items():
+                    found = database.execute(f'UPDATE "{LAYER}" SET "{CLASS}" = ? WHERE id = ?', (label, number))
+                    if found.rowcount != 1:
+                        raise InputError(f"{path}: has no point {number}")
+        except sqlite3.Error as error:
+            raise InputError(f"{path}: unreadable or damaged GeoPackage: {brief(error)}") from error
 
 
 def _require_database(path: Path) -> None:

@@ -57,6 +57,10 @@ ADVICE = {
         "The figures are of pixels that the model learned from, and are too good.",
         "Judge it on another place, or keep a part of this one for testing (parts = 60, 10, 30).",
     ),
+    "so the validation loss flatters": Advice(
+        "The network sees patches, and pixels that are held out lie beside pixels that were learned from.",
+        "Set validation = blocks, which holds out whole blocks that no patch reaches across.",
+    ),
     "disagrees with what it was": Advice(
         "Fine-tuning made another map than the model did before. One of the two is wrong.",
         "Look at the map of the pseudo-labels: if that is better, trust the fine-tuned model.",
@@ -78,6 +82,69 @@ ADVICE = {
     "rounds of fine-tuning": Advice(
         "The model called nearly all pixels the same, so there was nothing left to learn from.",
         "Use fewer rounds (ft_rounds), or better pseudo-labels.",
+    ),
+    "as well as plentiful change": Advice(
+        "The scores can be read in two ways: few pixels changed much, or many changed a little. The threshold lies "
+        "between what both would give.",
+        "If you know which it is, say so: change_amount = rare or plentiful. Else look at the heat map.",
+    ),
+    "neither rare nor plentiful change": Advice(
+        "The scores do not look like unchanged pixels with changed ones beside them, so Otsu's threshold was taken.",
+        "Look at the histogram of the scores and the map; another detector or a normalisation may part them better.",
+    ),
+    "change is rare, or there is none": Advice(
+        "Hardly a pixel stands out from the unchanged ones.",
+        "Look at what is called changed: if it is noise, take the map for one of no change.",
+    ),
+    "no score is above the threshold": Advice(
+        "No pixel is called changed.", "If you see change in the images, try another threshold or detector.",
+    ),
+    "all scores are above the threshold": Advice(
+        "Every pixel is called changed.", "Try another threshold, empirical_null for example.",
+    ),
+    "are not a mixture of two normal distributions": Advice(
+        "The threshold that was asked for has no answer here, and Otsu's was taken.",
+        "Try empirical_null, which does not need two hills in the histogram of the scores.",
+    ),
+    "is at the end of the scores": Advice(
+        "The threshold found no place that parts two classes.",
+        "Try empirical_null, which does not need two hills in the histogram of the scores.",
+    ),
+    "differs from place to place": Advice(
+        "One part of the image is shifted otherwise than another, as relief or a distortion leaves it. Moving the "
+        "whole image does not mend that.",
+        "Set shift_tolerance = one_way, or orthorectify the images anew.",
+    ),
+    "too little like": Advice(
+        "How far the images are shifted could not be measured, so nothing was moved.",
+        "Check by the swipe between before and after whether edges lie on each other.",
+    ),
+    "the same in every valid pixel": Advice(
+        "Before and after hold the same values.", "Check that they are not the same file under two names.",
+    ),
+    "compared in their order": Advice(
+        "The names of the bands do not say which ones belong together, so the first is compared with the first.",
+        "If the two images have their bands in different orders, rename or reorder them.",
+    ),
+    "has no such band": Advice(
+        "Only bands that both images have are compared.", "Nothing, unless you miss the ones that are left out.",
+    ),
+    "points are not labelled yet": Advice(
+        "The estimates are of the points that have a label. If those without one were hard to tell, they are not like "
+        "the others, and the estimates are wrong by an unknown amount.",
+        "Label the others too, with other sources where the images do not tell.",
+    ),
+    "of the map may still be": Advice(
+        "The sample has met no error of a kind that could still be frequent, so its interval is too narrow.",
+        "Draw a larger sample, or set --minimum higher.",
+    ),
+    "uncertain by more than the map calls changed": Advice(
+        "Change is so rare that the sample cannot tell its area with any use.",
+        "Draw more points: --size, or a smaller --standard-error.",
+    ),
+    "distance leaps on the way": Advice(
+        "What the bands add up to is not the distance, so their importance is not exact.",
+        "Trust the order of the most important bands, not their figures.",
     ),
     "georeference": Advice(
         "The file does not say where its pixels lie.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from hscd.system.paths import require_regular
 _RECORD = "run.json"
 # Folders that hold no records: TensorBoard's, and the parts of comparisons.
 _PASSED = {"logs", "cells"}
+# How deep below the folder of the results those of earlier experiments may lie, and how many folders are looked into:
+# it may be the folder of all that somebody has.
+_DEEP, _FOLDERS = 3, 2000
 # Bytes of a file that is read: more than any that the program writes.
 _MOST = 2**25
 # What a record cannot be without.
@@ -98,16 +102,39 @@ def read_runs(folder: Path) -> tuple[list[Run], list[str]]:
     """The runs in a folder and below it, the latest first, and what is wrong with records that cannot be read.
 
     Args:
-        folder: that of the results; those of earlier experiments may be kept in folders in it.
+        folder: that of the results; those of earlier experiments may be kept in folders in it, three deep.
     """
     runs, problems = [], []
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _PASSED and not name.startswith("."))
-        for name in sorted(names):
-            if name.endswith(_RECORD) and not name.startswith("."):
-                try:
-                    runs.append(read_run(Path(place, name)))
-                except InputError as error:
-                    problems.append(str(error))
+    places, looked = deque([(folder, 0)]), 0
+    while places and looked < _FOLDERS:
+        place, depth = places.popleft()
+        looked += 1
+        below, records = _listed(place)
+        if depth < _DEEP:
+            places += [(path, depth + 1) for path in below]
+        for path in records:
+            try:
+                runs.append(read_run(path))
+            except InputError as error:
+                problems.append(str(error))
+    if places:
+        problems.append(f"{folder}: holds more than {_FOLDERS:,} folders; runs in the others are not listed")
     runs.sort(key=lambda run: run.record["started"], reverse=True)
     return runs, problems
+
+
+def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Folders in which there may be runs, and records; none of a folder that cannot be read."""
+    folders, records = [], []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders += [] if entry.name in _PASSED else [Path(entry.path)]
+                elif entry.name.endswith(_RECORD):
+                    records.append(Path(entry.path))
+    except OSError:
+        return [], []
+    return sorted(folders), sorted(records)

@@ -7,10 +7,13 @@ import io
 
 import numpy as np
 
+from hscd.labels import CHANGED
 from hscd.reports.maps import COLOURS
 
 # Of compressed pictures, in percent: no artefacts that could be taken for change.
 _QUALITY = 85
+# Longest side of a picture in the index.
+_THUMBNAIL = 128
 # What became of each pixel of known label: found, missed, false alarm, rightly unchanged, unknown.
 AGREEMENT = ("#009e73", "#7b3fa0", "#e66100", "#e4e7eb", "#ffffff")
 # Levels of scores; index 0 is no score.
@@ -40,11 +43,22 @@ def score_colours() -> np.ndarray:
     return np.array(colours, np.uint8)
 
 
-def picture(colours: np.ndarray) -> str:
-    """(rows, columns, 3) floats in [0, 1] as WebP."""
+def picture(colours: np.ndarray, quality: int = _QUALITY) -> str:
+    """(rows, columns, 3) floats in [0, 1] as WebP, of a quality in percent."""
     from PIL import Image
 
-    return _written(Image.fromarray(np.round(255 * colours).astype(np.uint8)), "webp", quality=_QUALITY)
+    return _written(Image.fromarray(np.round(255 * colours).astype(np.uint8)), "webp", quality=quality)
+
+
+def thumbnail(colours: np.ndarray, changed: np.ndarray) -> str:
+    """(rows, columns, 3) floats in [0, 1] in small, changed pixels, (rows, columns) boolean, in their colour."""
+    from PIL import Image
+
+    shown = np.round(255 * colours).astype(np.uint8)
+    shown[changed] = list(bytes.fromhex(COLOURS[CHANGED][1:]))
+    image = Image.fromarray(shown)
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    return _written(image, "webp", quality=_QUALITY)
 
 
 def of_file(png: bytes, most: int) -> str:

@@ -15,11 +15,17 @@ _COUNTS = ("true_positives_num", "false_negatives_num", "false_positives_num", "
 _SEEN = "seen_in_training"
 # Commands whose figures are those of a map; that of a training has a threshold of labelled pixels alone.
 _OF_MAPS = ("test", "pseudo-labels", "detect")
+# Files of a pair that a map is of and judged by.
+_JUDGED = ("before", "after", "label", "changed_mask", "unchanged_mask")
 # Seconds of a result by the stage that they were spent in.
 _SECONDS = {
     "extraction_time": "selection of pseudo-labels", "ft_time": "fine-tuning", "generation_time": "scores",
     "detection_time": "scores", "prediction_time": "scores", "correction_time": "spatial correction",
 }  # fmt: skip
+
+
+# How a picture begins that can be trusted to be a data URI.
+URI = ("data:image/png;base64,", "data:image/webp;base64,")
 
 
 class Value(NamedTuple):
@@ -112,6 +118,7 @@ class Row(NamedTuple):
     seen: bool
     judges: bool
     place: str = ""
+    thumbnail: str = ""
     best: bool = False
 
 
@@ -135,16 +142,23 @@ def rows(records: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Row]:
                     record["started"], number(record.get("seconds")), number(figures.get("changed_share")),
                     {key: best_figure(figures, key) for key in ("kappa", "f1", "overall_accuracy")},
                     len(record["warnings"]), figures.get(_SEEN) in ("part", "yes"), record["command"] in _OF_MAPS,
-                    _place(record, result),
+                    _place(record, result), _thumbnail(record, result),
                 )
             )  # fmt: skip
     return _marked(found)
 
 
+def _thumbnail(record: Mapping[str, Any], result: str) -> str:
+    found = record.get("thumbnails")
+    picture = found.get(result) if isinstance(found, Mapping) else None
+    return picture if isinstance(picture, str) and picture.startswith(URI) else ""
+
+
 def _place(record: Mapping[str, Any], result: str) -> str:
     """The files of the pair that a result is of, and its parts: pairs of one name may be of different places."""
     of_pair = [of for of in record.get("inputs") or [] if isinstance(of, Mapping) and of.get("pair") == result]
-    files = [str(of[date].get("path")) for of in of_pair for date in of if isinstance(of[date], Mapping)]
+    # Not those that only some runs read, such as pseudo-labels.
+    files = [str(of[what].get("path")) for of in of_pair for what in _JUDGED if isinstance(of.get(what), Mapping)]
     return "\n".join([*files, str(record["settings"].get("parts", ""))])
 
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from hscd.reports import tables as words
 from hscd.reports.maps import COLOURS
 from hscd.reports.page import numbers, sections
-from hscd.reports.page.advice import advice
+from hscd.reports.page.advice import Advice, advice
 from hscd.reports.page.charts import Chart, text
 from hscd.reports.page.found import Run
 from hscd.reports.page.images import AGREEMENT
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 _TEMPLATES = Path(__file__).with_name("templates")
 # A page takes 5 MB at most; the views of pairs that would be beyond are left out.
 _MOST = 4_700_000
-# Where a server puts the link to TensorBoard.
-SERVED = "<!--served-->"
+# Where a server puts the link to TensorBoard, and what a page has to send with labels.
+SERVED, TOKEN = "<!--served-->", 'data-token=""'
 _TITLES = {
     "test": "Test of a model", "training": "Training", "pseudo-labels": "Pseudo-labels", "detect": "Change detection",
-    "compare": "Comparison of methods",
+    "compare": "Comparison of methods", "sample": "Sample of points",
 }  # fmt: skip
 
 
@@ -62,11 +62,37 @@ def run_page(run: Run) -> str:
     overrides = [str(of) for of in record["settings"].get("overrides") or []]
     return _template("run.html").render(
         title=run.name, command=_TITLES.get(record["command"], record["command"]), record=record, parts=parts,
-        advised=[(line, advice(line)) for line in map(str, record["warnings"])],
+        advised=_advised(record),
         settings={key: value for key, value in settings.items() if key != "overrides"},
         overrides=overrides, overridden=_overridden(overrides, settings),
-        stages=sections.stage_bars(run), said=sections.said(run), tables=sections.tables(run),
+        stages=sections.stage_bars(run), said=sections.said(run), tables=_tables(run),
         pictures=sections.pictures(run) if compares else [], started=_date(record["started"]), served=SERVED,
+    )  # fmt: skip
+
+
+def sample_page(run: Run, sample: str, labels: Mapping[str, str], commands: tuple[str, str]) -> str | None:
+    """The page to label the points of a sample on; None of other runs, and without what it shows.
+
+    Args:
+        run: that drew the sample.
+        sample: name of its GeoPackage.
+        labels: those that it has, "1", "0" or "unsure" by the points' ids.
+        commands: how sample.py and report.py are called here.
+    """
+    name = next(iter(run.record["results"]), "")
+    view = run.json(name, "view")
+    if view is None or not sections.is_of_points(view):
+        return None
+    of_map = next((str(of["map"].get("path")) for of in run.record.get("inputs") or [] if "map" in of), name)
+    points, record = len(view["places"]), run.record
+    csv = f"{Path(sample).stem}.csv"
+    data = {
+        "view": view, "ids": list(range(1, points + 1)), "labels": dict(labels), "csv": csv,
+        "key": f"{sample} {record['started']}", "metres": view.get("metres"),
+    }  # fmt: skip
+    return _template("sample.html").render(
+        title=run.name, started=_date(record["started"]), points=points, map=Path(of_map).name, sample=sample, csv=csv,
+        advised=_advised(record), data=data, served=SERVED, token=TOKEN, commands=commands,
     )  # fmt: skip
 
 
@@ -94,9 +120,17 @@ def index_page(folder: Path, runs: Sequence[Run], problems: Sequence[str]) -> st
         for row in rows
     ]
     return _template("index.html").render(
-        title=folder.resolve().name, rows=rows, links=links, places=["" if at == "." else at for at in places],
-        problems=problems, data={"common": common, "runs": shown, "rows": data}, commands=_TITLES, served=SERVED,
+        title=folder.resolve().name, rows=rows, pictured=any(row.thumbnail for row in rows), links=links,
+        places=["" if at == "." else at for at in places], problems=problems,
+        data={"common": common, "runs": shown, "rows": data}, commands=_TITLES, served=SERVED,
     )  # fmt: skip
+
+
+def _tables(run: Run) -> dict[str, list[dict[str, str]]]:
+    found = sections.tables(run)
+    for row in run.record["results"].values() if run.record["command"] == "sample" else ():
+        found |= sections.estimates(row)
+    return found
 
 
 def _part(run: Run, name: str, row: Mapping[str, Any], key: str) -> Part:
@@ -104,16 +138,21 @@ def _part(run: Run, name: str, row: Mapping[str, Any], key: str) -> Part:
     searched, importance, trials = sections.search_charts(run, name)
     single = [
         sections.score_chart(view), sections.tuning_chart(dict(row)),
-        sections.embedding_chart(run, name), sections.band_chart(run, name),
+        sections.embedding_chart(run, name), sections.band_chart(run, name), sections.ideal_chart(run, name),
     ]  # fmt: skip
     before, after = (numbers.confusion(row, suffix) for suffix in ("", "_correction"))
     counts = (
         [("", before)] if after in (before, None) else [(", before correction", before), (", after correction", after)]
     )
     return Part(
-        name, key, _facts(row), numbers.metrics(row), [(title, of) for title, of in counts if of is not None], view,
+        name, key, _facts(row), [] if "estimates" in row else numbers.metrics(row),
+        [(title, of) for title, of in counts if of is not None], view,
         searched + [chart for chart in single if chart is not None], importance, trials,
     )  # fmt: skip
+
+
+def _advised(record: Mapping[str, Any]) -> list[tuple[str, Advice]]:
+    return [(line, advice(line)) for line in map(str, record["warnings"])]
 
 
 def _facts(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -126,7 +165,10 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     if share is not None:
         below = "" if area is None else f"{words.area(area, str(row.get('unit')))} in {row.get('areas')} areas"
         found.append(("Changed", f"{100 * share:.2f} %", below))
-    for name, title in (("kappa", "Kappa"), ("f1", "F1 of change")):
+    shown = {"kappa": "Kappa", "f1": "F1 of change"}
+    if isinstance(row.get("estimates"), list):
+        shown["overall_accuracy"] = "Overall accuracy"
+    for name, title in shown.items():
         value = numbers.best_figure(row, name)
         if value is not None:
             known = value.low is not None and value.high is not None

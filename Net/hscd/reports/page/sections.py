@@ -8,16 +8,19 @@ from hscd.reports.page import charts, images, numbers, searches
 from hscd.reports.page.charts import Chart
 from hscd.reports.page.found import Run
 
-# Layers of a view, and what of each is a picture that can be trusted to be a data URI.
+# Kinds of layers of a view.
 _KINDS = ("picture", "labels", "scores", "errors")
-_URI = ("data:image/png;base64,", "data:image/webp;base64,")
 # Curves of other trials that are drawn beside the best.
 _CURVES = 30
 # Points of a group of an embedding.
 _POINTS = 1500
 # Width of pictures that were files, and bytes of all of them.
 _WIDTH, _BYTES = 1400, 1_500_000
-_ERRORS = ("right", "missed", "false alarm")
+# Groups of an embedding: what the map makes of a pixel, its label, None for any, and the style of its points.
+_EMBEDDED = {
+    "rightly unchanged": ("right", "unchanged", "right"), "rightly changed": ("right", "changed", "hit"),
+    "missed": ("missed", None, "missed"), "false alarm": ("false alarm", None, "false"),
+}  # fmt: skip
 
 
 def view(run: Run, result: str) -> dict[str, Any] | None:
@@ -31,12 +34,20 @@ def view(run: Run, result: str) -> dict[str, Any] | None:
     return found if all(isinstance(found.get(name), int) for name in ("rows", "columns", "step")) else None
 
 
+def is_of_points(found: dict[str, Any]) -> bool:
+    """Whether a view has what a page to label points on needs, with pictures that can be trusted to be data URIs."""
+    sheets, places = found.get("sheets"), found.get("places")
+    numbered = all(isinstance(found.get(name), int) for name in ("side", "pitch", "across"))
+    pictures = isinstance(sheets, dict) and all(of == "" or str(of).startswith(numbers.URI) for of in sheets.values())
+    return numbered and pictures and isinstance(places, list) and bool(places)
+
+
 def _is_layer(layer: Any) -> bool:
     return (
         isinstance(layer, dict)
         and layer.get("kind") in _KINDS
         and isinstance(layer.get("title"), str)
-        and str(layer.get("image")).startswith(_URI)
+        and str(layer.get("image")).startswith(numbers.URI)
     )
 
 
@@ -133,13 +144,13 @@ def embedding_chart(run: Run, result: str) -> Chart | None:
     table = run.table(result, "embedding")
     try:
         groups = {
-            name: [(float(row["x"]), float(row["y"])) for row in table if row["error"] == name][:_POINTS]
-            for name in _ERRORS
-        }
+            name: [(float(row["x"]), float(row["y"])) for row in table
+                   if row["error"] == error and label in (None, row["label"])][:_POINTS]
+            for name, (error, label, _) in _EMBEDDED.items()
+        }  # fmt: skip
     except (KeyError, ValueError):
         return None
-    filled = {name: (*zip(*of, strict=True), style) for (name, of), style in
-              zip(groups.items(), ("right", "missed", "false"), strict=True) if of}  # fmt: skip
+    filled = {name: (*zip(*of, strict=True), _EMBEDDED[name][2]) for name, of in groups.items() if of}
     if not filled:
         return None
     told = ", ".join(f"{len(of)} points {name}" for name, of in groups.items()) + "; two points a pixel, one a date."
@@ -148,21 +159,43 @@ def embedding_chart(run: Run, result: str) -> Chart | None:
 
 def band_chart(run: Run, result: str) -> Chart | None:
     """What each band adds to the distance of changed pixels."""
-    table = run.table(result, "bands")
-    try:
-        name = "wavelength" if table and table[0].get("wavelength") else "band"
-        xs = [float(row[name]) for row in table]
-        series = {
-            title: (xs, [float(row[column]) for row in table], style)
-            for title, column, style in (("before", "before", "before"), ("after", "after", "after"),
-                                         ("both", "both", "all"))
-        }  # fmt: skip
-        largest = max(table, key=lambda row: float(row["both"]))
-    except (KeyError, ValueError):
+    found = _by_band(run, result, "bands", {"before": "before", "after": "after", "both": "all"})
+    if found is None:
         return None
-    unit = "wavelength (nm)" if name == "wavelength" else "band"
-    told = f"{unit.capitalize()} {charts.text(float(largest[name]))} adds most to the distance of changed pixels."
-    return charts.lines("Band importance", told, (unit, "part of the distance"), series)
+    across, series = found
+    xs, values, _ = series["both"]
+    largest = charts.text(xs[values.index(max(values))])
+    told = f"{across.capitalize()} {largest} adds most to the distance of changed pixels."
+    return charts.lines("Band importance", told, (across, "part of the distance"), series)
+
+
+def ideal_chart(run: Run, result: str) -> Chart | None:
+    """The after spectrum that a network calls most changed, beside what unchanged and changed pixels are like."""
+    styles = {"unchanged": "all", "ideal": "changed", "before": "before", "after": "after"}
+    found = _by_band(run, result, "ideal", styles) or _by_band(run, result, "ideal", dict(list(styles.items())[:2]))
+    if found is None:
+        return None
+    across, series = found
+    names = {"unchanged": "mean unchanged", "ideal": "most changed, for the network", "before": "mean changed, before",
+             "after": "mean changed, after"}  # fmt: skip
+    told = "The after spectrum that the network calls most changed from the mean unchanged one, by gradient ascent."
+    named = {names[name]: of for name, of in series.items()}
+    return charts.lines("Ideal changed spectrum", told, (across, "value"), named)
+
+
+_Series = dict[str, tuple[list[float], list[float], str]]
+
+
+def _by_band(run: Run, result: str, what: str, styles: dict[str, str]) -> tuple[str, _Series] | None:
+    """Columns of a table of bands as curves, and what the horizontal axis is; None where there is no such table."""
+    table = run.table(result, what)
+    try:
+        name = "wavelength" if table[0].get("wavelength") else "band"
+        xs = [float(row[name]) for row in table]
+        series = {column: (xs, [float(row[column]) for row in table], style) for column, style in styles.items()}
+    except (KeyError, ValueError, IndexError):
+        return None
+    return "wavelength (nm)" if name == "wavelength" else "band", series
 
 
 def pictures(run: Run) -> list[tuple[str, str]]:
@@ -184,6 +217,17 @@ def pictures(run: Run) -> list[tuple[str, str]]:
 
 
 _TITLES = {"maps": "maps", "curves": "precision–recall and ROC curves"}
+
+
+def estimates(row: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """The tables of what a labelled sample says of its map, by their titles."""
+    titles = {"estimates": "Accuracy and area, from the labelled points", "error_matrix": "Error matrix"}
+    found = {title: row.get(name) for name, title in titles.items()}
+    return {
+        title: [{key: charts.text(value) if isinstance(value, float) else str(value).replace("_", " ")
+                 for key, value in of.items()} for of in rows]
+        for title, rows in found.items() if isinstance(rows, list) and rows and all(isinstance(of, dict) for of in rows)
+    }  # fmt: skip
 
 
 def tables(run: Run) -> dict[str, list[dict[str, str]]]:

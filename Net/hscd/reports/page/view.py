@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,18 +12,18 @@ import numpy as np
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports import quicklook
-from hscd.reports.page import images
-from hscd.scenes.image import with_bands
+from hscd.reports.page import images, spectra
+from hscd.scenes.image import Image, with_bands
 from hscd.scenes.inspection import best_bands, true_colour
-from hscd.scenes.scene import Scene, thinned
+from hscd.scenes.scene import Scene, Window, thinned
 
 VERSION = 1
 # Pixels of all maps of a page, and rows or columns of one of them: a page stays below 5 MB.
 _AREA, _SIDE = 800_000, 2048
 # Bytes of the spectra of all pairs of a page, and how many pixels have some at most.
 _SPECTRA, _MOST_PLACES = 400_000, 2000
-# A larger pair is read once more for its pictures, but not for its spectra.
-_MOST_BYTES = 2**32
+# Of larger pairs, spectra are of some blocks of the files, that many at most and of that many bytes together.
+_MOST_BYTES, _MOST_BLOCKS, _READ = 2**32, 64, 2**30
 # Rows of the image that its bands are chosen by where no wavelengths are known.
 _ROWS, _COLUMNS = 128, 512
 _BINS = 64
@@ -57,11 +57,16 @@ def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any
 
     Returns:
         `rows`, `columns` and `step` (every so manieth pixel is shown), `layers` (pictures as data URIs), `histogram`,
-        `spectra` (None of single bands and of very large pairs) and `bands` of the pictures.
+        `spectra` (None of single bands), `bands` of the pictures, and a `thumbnail`, a data
+        URI.
     """
     rows, columns = shown.corrected.shape
     step = max(1, math.ceil(max(rows, columns) / _SIDE), math.ceil(math.sqrt(rows * columns * pairs / _AREA)))
-    bands, pictures = _pictures(scene, step)
+    bands, colours = _pictures(scene, step)
+    pictures = [
+        {"key": key, "title": title, "kind": "picture", "image": images.picture(of)}
+        for key, title, of in zip(("before", "after"), ("Before", "After"), colours, strict=False)
+    ]
     labels, corrected, truth, scores = (array[::step, ::step] for array in shown[:4])
     thin = Shown(labels, corrected, truth, scores, shown.threshold)
     return {
@@ -75,36 +80,42 @@ def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any
         "ramp": images.score_colours().tolist(),
         "histogram": histogram(thin.scores, thin.truth, thin.threshold),
         "spectra": _spectra(scene, shown.corrected, _SPECTRA // pairs, seed),
+        "thumbnail": images.thumbnail(colours[1], corrected == CHANGED) if colours else "",
     }
 
 
-def _middle(scene: Scene) -> tuple[slice, slice]:
-    """Rows and columns in the middle of a scene, enough to choose bands by."""
+def _middle(image: Image) -> tuple[slice, slice]:
+    """Rows and columns in the middle of an image, enough to choose bands by."""
     rows, columns = (
         slice(max(0, (length - most) // 2), min(length, (length + most) // 2))
-        for length, most in zip(scene.before.shape, (_ROWS, _COLUMNS), strict=False)
+        for length, most in zip(image.shape, (_ROWS, _COLUMNS), strict=False)
     )
     return rows, columns
 
 
-def _pictures(scene: Scene, step: int) -> tuple[list[str], list[dict[str, Any]]]:
-    """The names of the bands shown, and both images in their colours."""
-    bands = true_colour(scene.before.wavelengths, scene.before.names) or best_bands(
-        scene.before.window(*_middle(scene))
-    )
-    dates = [thinned(with_bands(image, np.array(bands)), scene.windows, step) for image in (scene.before, scene.after)]
+def picture_bands(before: Image) -> np.ndarray:
+    """The positions of the bands that pictures of a pair show: true colour where wavelengths are known."""
+    bands = true_colour(before.wavelengths, before.names) or best_bands(before.window(*_middle(before)))
+    return np.array(bands)
+
+
+def names_of(image: Image, bands: np.ndarray) -> list[str]:
+    """What pictures of these bands say they are in."""
+    known = image.wavelengths is not None and np.isfinite(image.wavelengths[bands]).all()
+    return [
+        f"{image.wavelengths[band]:.0f} nm" if known else f"band {image.band_numbers[band]}"  # type: ignore[index]
+        for band in bands
+    ]
+
+
+def _pictures(scene: Scene, step: int) -> tuple[list[str], Sequence[np.ndarray]]:
+    """The names of the bands shown, and both images in their colours; none of a scene that shows nothing."""
+    bands = picture_bands(scene.before)
+    dates = [thinned(with_bands(image, bands), scene.windows, step) for image in (scene.before, scene.after)]
     valid = None if scene.valid is None else scene.valid[::step, ::step]
     if valid is not None and not valid.any():
         return [], []
-    colours = quicklook.stretched((dates[0], dates[1]), valid)
-    layers = [
-        {"key": key, "title": title, "kind": "picture", "image": images.picture(of)}
-        for key, title, of in zip(("before", "after"), ("Before", "After"), colours, strict=True)
-    ]
-    wavelengths, numbers = scene.before.wavelengths, scene.before.band_numbers
-    known = wavelengths is not None and np.isfinite(wavelengths[bands]).all()
-    names = [f"{wavelengths[band]:.0f} nm" if known else f"band {numbers[band]}" for band in bands]  # type: ignore[index]
-    return names, layers
+    return names_of(scene.before, bands), quicklook.stretched((dates[0], dates[1]), valid)
 
 
 def _maps(shown: Shown) -> list[dict[str, Any]]:
@@ -182,23 +193,43 @@ def sampled(corrected: np.ndarray, valid: np.ndarray | None, count: int, seed: i
 
 
 def _spectra(scene: Scene, corrected: np.ndarray, most: int, seed: int) -> dict[str, Any] | None:
-    """Spectra of some pixels, before and after, as 16-bit integers between the lowest and highest value of all."""
-    bands = scene.bands
-    if bands < 2 or scene.before.nbytes + scene.after.nbytes > _MOST_BYTES:
+    """Spectra of some pixels, before and after; None of single bands, and where one block of a file is too much."""
+    if scene.bands < 2:
         return None
-    places = sampled(corrected, scene.valid, min(_MOST_PLACES, max(1, most // (4 * bands))), seed)
-    if not len(places):
-        return None
-    values = replace(scene, ranges=None).take(places).astype(np.float64)
-    low, high = float(values.min()), float(values.max())
-    levels = np.round((values - low) / ((high - low) or 1.0) * 65535).astype("<u2")
-    wavelengths = scene.before.wavelengths
-    known = wavelengths is not None and bool(np.isfinite(wavelengths).all())
-    return {
-        "x": wavelengths.round(2).tolist() if known else scene.before.band_numbers.tolist(),  # type: ignore[union-attr]
-        "unit": "nm" if known else "band",
-        "places": [divmod(int(place), corrected.shape[1]) for place in places],
-        "low": low,
-        "high": high,
-        "values": base64.b64encode(levels.tobytes()).decode(),
-    }
+    count = min(_MOST_PLACES, max(1, most // (4 * scene.bands)))
+    places, values, windows = [], [], _looked_at(scene)
+    for window in windows:
+        part = replace(scene, ranges=None) if window is None else replace(scene.crop(window), ranges=None)
+        shown = corrected if window is None else corrected[window]
+        found = sampled(shown, part.valid, math.ceil(count / len(windows)), seed)
+        if len(found):
+            values.append(part.take(found))
+            down, across = (0, 0) if window is None else (window.rows.start, window.columns.start)
+            rows, columns = np.divmod(found, shown.shape[1])
+            places += list(zip((rows + down).tolist(), (columns + across).tolist(), strict=True))
+    return spectra.encoded(np.concatenate(values), scene.before, places) if values else None
+
+
+def _looked_at(scene: Scene) -> list[Window | None]:
+    """Windows that spectra are of: None for all; of a very large pair blocks of its files, far from each other."""
+    if scene.before.nbytes + scene.after.nbytes <= _MOST_BYTES:
+        return [None]
+    block = [max(sizes) for sizes in zip(scene.before.block, scene.after.block, strict=True)]
+    size = math.prod(block) * scene.bands * (scene.before.dtype.itemsize + scene.after.dtype.itemsize)
+    counts = [math.ceil(length / side) for length, side in zip(scene.truth.shape, block, strict=True)]
+    wanted = min(_MOST_BLOCKS, _READ // size)
+    if not wanted:
+        return []
+    # As many down as across, unless there are no more of them in one direction.
+    down = min(counts[0], max(math.isqrt(wanted), wanted // counts[1]))
+    few = down, min(counts[1], wanted // down)
+    rows, columns = (
+        [slice(at * side, min((at + 1) * side, length)) for at in _spread(of, count)]
+        for of, count, side, length in zip(few, counts, block, scene.truth.shape, strict=True)
+    )
+    return [Window(row, column) for row in rows for column in columns]
+
+
+def _spread(few: int, count: int) -> list[int]:
+    """That many of so many numbers from 0, at equal distances."""
+    return [(2 * at + 1) * count // (2 * few) for at in range(few)]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from hscd.reports.page import found
 from hscd.reports.page.found import Run, read_run, read_runs
 from hscd.system.errors import InputError
 
@@ -31,6 +32,16 @@ def test_runs_of_subfolders_the_latest_first(tmp_path) -> None:
     assert runs[1].page == tmp_path / "M_run.html"
     assert len(problems) == 1
     assert "bad_run.json: not a record of a run" in problems[0]
+
+
+def test_a_folder_of_everything_is_not_walked_without_end(tmp_path, monkeypatch) -> None:
+    for folder in ("1", "1/2", "1/2/3", "1/2/3/4"):
+        write(tmp_path / folder / "run.json")
+    assert [len(run.path.relative_to(tmp_path).parts) for run in read_runs(tmp_path)[0]] == [2, 3, 4]
+    monkeypatch.setattr(found, "_FOLDERS", 2)
+    runs, problems = read_runs(tmp_path)
+    assert [run.path.parent.name for run in runs] == ["1"]
+    assert "holds more than 2 folders" in problems[0]
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'"a"', b"{}", b"\xff\xfe", b"[" * 100_000, b"nan"])

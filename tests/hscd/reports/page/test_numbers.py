@@ -62,6 +62,17 @@ def test_the_best_map_of_a_pair_is_marked() -> None:
     assert (rows[3].seen, rows[0].warnings, rows[0].seconds) == (True, 1, 2.0)
 
 
+def test_maps_of_one_pair_are_those_of_its_images_and_labels() -> None:
+    def of(kappa: float, **files: str) -> dict:
+        inputs = [{"pair": "east"} | {what: {"path": path} for what, path in files.items()}]
+        return record("test", {"east": {"kappa": kappa}}) | {"inputs": inputs}
+
+    files = {"before": "a/east", "after": "b/east", "label": "c/east"}
+    runs = [of(0.5, **files), of(0.6, **files, pseudo_labels="p"), of(0.7, **files | {"before": "elsewhere/east"})]
+    found = numbers.rows([(str(number), run) for number, run in enumerate(runs)])
+    assert [row.best for row in found] == [False, True, False]
+
+
 def test_a_comparison_has_one_row_and_a_run_without_results_has_one() -> None:
     methods = {"irmad": {"rank": 2, "kappa": 0.1}, "sfa": {"rank": 1, "kappa": 0.4}}
     rows = numbers.rows([("c", record("compare", methods)), ("d", record("test", {}))])
@@ -77,3 +88,13 @@ def test_settings_in_little_space_are_those_of_each_run(count: int) -> None:
     for of_run, own in zip(settings, differing, strict=True):
         assert {key: value for key, value in (common | own).items() if value is not None} == of_run
     assert count == 1 or common == {"a": "1"}
+
+
+@pytest.mark.parametrize(("noted", "expected"), [
+    ({"a": "data:image/webp;base64,UklG"}, "data:image/webp;base64,UklG"), ({"a": "https://elsewhere.example/x"}, ""),
+    ({"a": 1}, ""), ({"b": "data:image/webp;base64,UklG"}, ""), ("a", ""), (None, ""),
+])  # fmt: skip
+def test_a_thumbnail_is_in_the_record_or_none(noted, expected) -> None:
+    record = {"command": "test", "started": "", "settings": {}, "results": {"a": {}}, "warnings": [],
+              "thumbnails": noted}  # fmt: skip
+    assert [row.thumbnail for row in numbers.rows([("M", record)])] == [expected]

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import hscd.detection
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports.maps import COLOURS
 from hscd.reports.page import images
+from hscd.reports.page import view as of_pairs
 from hscd.reports.page.view import Shown, agreement, histogram, quantised, sampled, view
 
 
@@ -79,6 +81,39 @@ def test_spectra_are_read_back() -> None:
     assert view(pair, shown(6, 8), 1)["spectra"] is None
 
 
+# Blocks of 5 × 5 pixels, 50 · 3 · 4 bytes of both dates, that is 600: two fit into 1,250 bytes, and there are 4 × 6.
+@pytest.mark.parametrize(("bytes_read", "blocks"), [(1250, 2), (600, 1), (599, 0), (10**6, 24)])
+def test_of_a_very_large_pair_spectra_are_of_some_blocks(bytes_read, blocks, monkeypatch) -> None:
+    monkeypatch.setattr(of_pairs, "_MOST_BYTES", 0)
+    monkeypatch.setattr(of_pairs, "_READ", bytes_read)
+    pair, before = scene(20, 30)
+    read = []
+
+    def window(rows, columns):
+        read.append((rows, columns))
+        return before[rows, columns]
+
+    pair = replace(pair, **{
+        date: replace(getattr(pair, date), block=(5, 5), window=window) for date in ("before", "after")
+    })  # fmt: skip
+    looked = of_pairs._looked_at(pair)
+    assert len(looked) == blocks
+    places = {(rows.start // 5, columns.start // 5) for rows, columns in looked}
+    assert len(places) == blocks
+    if blocks == 2:  # of 4 down the one in the middle, of 6 across those in the middle of either half
+        assert places == {(2, 1), (2, 4)}
+    found = of_pairs._spectra(pair, shown(20, 30).corrected, 600, 0)
+    assert sum((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in read) == 2 * 25 * blocks
+    if not blocks:
+        assert found is None
+        return
+    levels = np.frombuffer(base64.b64decode(found["values"]), "<u2").reshape(-1, 2, 3)
+    rows, columns = np.array(found["places"]).T
+    values = found["low"] + (found["high"] - found["low"]) * levels / 65535
+    assert np.abs(values[:, 0] - before[rows, columns]).max() <= 1 / 65535
+    assert len(set(zip((rows // 5).tolist(), (columns // 5).tolist(), strict=True))) == blocks
+
+
 # All pairs of a page have 800,000 pixels together: 890 × 890 are fewer; four such pairs have 3.17 million, of which
 # one in 2 × 2 is shown. The longer side has 2048 at most: of 5000, one in 3.
 @pytest.mark.parametrize(("shape", "pairs", "step"), [((890, 890), 1, 1), ((890, 890), 4, 2), ((4, 5000), 1, 3)])
@@ -139,3 +174,13 @@ def test_a_picture_of_a_file_is_made_narrower() -> None:
     file = io.BytesIO()
     Picture.new("RGB", (300, 90)).save(file, "PNG")
     assert opened(images.of_file(file.getvalue(), 100)).shape == (30, 100, 4)
+
+
+def test_a_thumbnail_shows_what_changed() -> None:
+    changed = np.zeros((300, 400), bool)
+    changed[:, 200:] = True
+    found = opened(images.thumbnail(np.full((300, 400, 3), 0.5), changed))
+    assert found.shape == (96, 128, 4)
+    # Grey, and #d7191c, as far as a lossy picture keeps them.
+    assert np.abs(found[50, 20, :3].astype(int) - 128).max() < 8
+    assert np.abs(found[50, 110, :3].astype(int) - [0xD7, 0x19, 0x1C]).max() < 16

@@ -1,4 +1,4 @@
-// The choice of light or dark is kept where the browser lets pages of files keep anything.
+// The choice of light or dark, kept where the browser lets pages of files keep anything; and what is printed.
 (() => {
   const root = document.documentElement;
   const kept = (value) => {
@@ -11,6 +11,13 @@
     ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   const given = kept();
   if (given === "dark" || given === "light") root.dataset.theme = given;
+  // On paper what warnings mean is told too.
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details.warning:not([open])")];
+    for (const details of opened) details.open = true;
+  });
+  addEventListener("afterprint", () => { for (const details of opened) details.open = false; });
   document.getElementById("theme").addEventListener("click", () => {
     root.dataset.theme = dark() ? "light" : "dark";
     kept(root.dataset.theme);

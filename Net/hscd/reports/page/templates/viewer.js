@@ -1,24 +1,5 @@
 // A viewer: two pictures of a pair with a line between them, a pixel's values, and its spectra.
 (() => {
-  const svg = (name, attributes, text) => {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    if (text !== undefined) made.textContent = text;
-    return made;
-  };
-  const short = (value) => {
-    if (value !== 0 && (Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3)) return value.toExponential(2);
-    return String(Number(value.toPrecision(4)));
-  };
-
-  // Round values between two: 1, 2 or 5 times a power of ten apart.
-  const round = (low, high, about) => {
-    const rough = (high - low) / about || 1, power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map((factor) => factor * power).find((width) => width >= rough * (1 - 1e-9));
-    const first = Math.ceil(low / step - 1e-9), last = Math.floor(high / step + 1e-9);
-    return Array.from({ length: last - first + 1 }, (_, at) => (first + at) * step);
-  };
-
   // The pixels of a map: its exact colours, read once it is shown or asked for.
   const pixels = async (uri) => {
     const image = new Image();
@@ -32,53 +13,6 @@
     return context.getImageData(0, 0, canvas.width, canvas.height);
   };
 
-  // Spectra of two dates as curves.
-  const curves = (box, spectra, number) => {
-    const bands = spectra.x.length, [width, height, left, right, top, bottom] = [960, 280, 64, 16, 12, 44];
-    const of = (date) => spectra.x.map((_, band) => {
-      const level = spectra.levels[(2 * number + date) * bands + band];
-      return spectra.low + (spectra.high - spectra.low) * level / 65535;
-    });
-    const dates = [of(0), of(1)], all = dates.flat();
-    let low = Math.min(...all), high = Math.max(...all);
-    if (low === high) high = low + 1;
-    const [first, last] = [Math.min(...spectra.x), Math.max(...spectra.x)];
-    const x = (value) => left + (width - left - right) * (value - first) / (last - first || 1);
-    const y = (value) => height - bottom - (height - bottom - top) * (value - low) / (high - low);
-    const [row, column] = spectra.places[number];
-    const told = `Spectra of the pixel in row ${row}, column ${column}, before and after`;
-    const chart = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": told });
-    for (const value of round(low, high, 5)) {
-      chart.append(svg("path", { class: "grid", d: `M${left} ${y(value)}H${width - right}` }));
-      chart.append(svg("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, short(value)));
-    }
-    for (const value of round(first, last, 8))
-      chart.append(svg("text", { x: x(value), y: height - bottom + 18, "text-anchor": "middle" }, short(value)));
-    chart.append(svg("text", { x: (left + width) / 2, y: height - 6, "text-anchor": "middle", class: "name" },
-      spectra.unit === "nm" ? "wavelength (nm)" : "band"));
-    // Bands that lie far apart, as on both sides of water vapour, are not joined.
-    const gap = 6 * (last - first) / Math.max(1, bands - 1);
-    dates.forEach((values, date) => {
-      const path = values.map((value, band) => {
-        const joined = band > 0 && Math.abs(spectra.x[band] - spectra.x[band - 1]) < gap;
-        return `${joined ? "L" : "M"}${x(spectra.x[band]).toFixed(1)} ${y(value).toFixed(1)}`;
-      }).join("");
-      chart.append(svg("path", { class: `mark ${date ? "after" : "before"}`, d: path }));
-    });
-    const legend = document.createElement("ul");
-    legend.className = "legend";
-    for (const name of ["before", "after"]) {
-      const item = document.createElement("li"), key = svg("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
-      key.append(svg("path", { class: `mark key ${name}`, d: "M2 6H16" }));
-      item.append(key, name);
-      legend.append(item);
-    }
-    const caption = document.createElement("p");
-    caption.className = "told";
-    caption.textContent = `${told}.`;
-    box.replaceChildren(chart, legend, caption);
-  };
-
   for (const viewer of document.querySelectorAll(".viewer")) {
     const view = JSON.parse(document.getElementById(viewer.dataset.view).textContent);
     const get = (name) => viewer.querySelector(name);
@@ -87,14 +21,18 @@
     const layers = view.layers, byKey = Object.fromEntries(layers.map((layer) => [layer.key, layer]));
     const down = Math.ceil(view.rows / view.step), across = Math.ceil(view.columns / view.step);
     let zoom = 1, cursor = [down >> 1, across >> 1];
-    if (view.spectra) {
-      const bytes = Uint8Array.from(atob(view.spectra.values), (letter) => letter.charCodeAt(0));
-      const data = new DataView(bytes.buffer);
-      view.spectra.levels = Array.from({ length: bytes.length / 2 }, (_, at) => data.getUint16(2 * at, true));
-    }
+    if (view.spectra) unpackSpectra(view.spectra);
     layers.forEach((layer, number) => {
       for (const choice of [left, right]) choice.add(new Option(layer.title, number));
     });
+    // On paper all of them stand side by side.
+    for (const layer of layers) {
+      const figure = document.createElement("figure"), caption = document.createElement("figcaption"), image = new Image();
+      caption.textContent = image.alt = layer.title;
+      image.src = layer.image;
+      figure.append(caption, image);
+      get(".printed").append(figure);
+    }
     left.value = layers.findIndex((layer) => layer.key === "after") >= 0 ? layers.findIndex((layer) => layer.key === "after") : 0;
     right.value = layers.findIndex((layer) => layer.key === "map");
 
@@ -102,9 +40,10 @@
       // The line keeps its place in the window while the sheet is moved below it.
       const width = sheet.clientWidth, seen = Math.min(width, frame.clientWidth);
       const at = frame.scrollLeft + seen * swipe.value / 100;
-      over.style.clipPath = `inset(0 0 0 ${at}px)`;
-      line.style.left = `${at}px`;
+      over.style.clipPath = `inset(0 0 0 ${100 * at / width}%)`;
+      line.style.left = `${100 * at / width}%`;
     };
+    if (!byKey.errors) get(".errorlegend").remove();
     const show = () => {
       const [one, two] = [layers[left.value], layers[right.value]];
       [under.src, over.src] = [one.image, two.image];
@@ -112,13 +51,12 @@
       get(".leftname").textContent = `◂ ${one.title}`;
       get(".rightname").textContent = `${two.title} ▸`;
       const kinds = [one.kind, two.kind];
-      get(".maplegend").hidden = !kinds.includes("labels");
-      get(".errorlegend").hidden = !kinds.includes("errors");
-      for (const legend of viewer.querySelectorAll(".maplegend, .errorlegend")) legend.style.display = legend.hidden ? "none" : "";
+      for (const [name, kind] of [["maplegend", "labels"], ["errorlegend", "errors"]])
+        for (const legend of viewer.querySelectorAll(`.${name}`)) legend.style.display = kinds.includes(kind) ? "" : "none";
       split();
     };
     const resize = () => {
-      const fit = Math.min(frame.clientWidth / across, Math.max(240, innerHeight * 0.7) / down);
+      const fit = Math.min(frame.clientWidth / across, Math.min(740, Math.max(240, innerHeight * 0.7)) / down);
       const [wasWidth, wasHeight] = [sheet.clientWidth || 1, sheet.clientHeight || 1];
       const middle = [(frame.scrollLeft + frame.clientWidth / 2) / wasWidth, (frame.scrollTop + frame.clientHeight / 2) / wasHeight];
       sheet.style.width = `${across * fit * zoom}px`;
@@ -174,7 +112,7 @@
       spot.hidden = false;
       place();
       tell(...cursor);
-      curves(get(".spectra"), view.spectra, nearest);
+      drawSpectra(get(".spectra"), view.spectra, nearest, view.spectra.places[nearest]);
     };
     const at = (event) => {
       const box = sheet.getBoundingClientRect();

@@ -1,0 +1,64 @@
+"""What a network sees and what a sample says, as charts and tables."""
+
+from pathlib import Path
+
+import pytest
+
+from hscd.reports.page import sections
+from hscd.reports.page.found import Run
+
+
+def run_of(folder: Path, **tables: str) -> Run:
+    """A run that noted tables of a result "a"."""
+    for name, text in tables.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    return Run(folder / "M_run.json", {"files": {"a": {name: f"{name}.csv" for name in tables}}})
+
+
+def test_embeddings_by_what_the_map_makes_of_them(tmp_path) -> None:
+    rows = ["changed,right,1,2", "unchanged,right,3,4", "unchanged,right,5,6", "changed,missed,0,0"]
+    chart = sections.embedding_chart(run_of(tmp_path, embedding="\n".join(["label,error,x,y", *rows])), "a")
+    assert chart is not None
+    assert [(mark.name, mark.style, mark.path.count("M")) for mark in chart.marks] == [
+        ("rightly unchanged", "right", 2), ("rightly changed", "hit", 1), ("missed", "missed", 1)
+    ]  # fmt: skip
+    assert chart.told.startswith(
+        "2 points rightly unchanged, 1 points rightly changed, 1 points missed, 0 points false"
+    )
+    assert sections.embedding_chart(run_of(tmp_path, embedding="label,x,y\nchanged,1,2\n"), "a") is None
+
+
+def test_bands_and_the_ideal_spectrum(tmp_path) -> None:
+    run = run_of(tmp_path, bands="band,wavelength,before,after,both\n1,400,1,2,3\n2,500,4,5,9\n",
+                 ideal="band,wavelength,unchanged,ideal\n1,,0.1,0.2\n2,,0.3,0.4\n")  # fmt: skip
+    chart = sections.band_chart(run, "a")
+    assert chart is not None
+    assert (chart.across, chart.told) == (
+        "wavelength (nm)", "Wavelength (nm) 500 adds most to the distance of changed pixels."
+    )  # fmt: skip
+    ideal = sections.ideal_chart(run, "a")  # no pixel changed, so the means of changed ones are not there
+    assert ideal is not None
+    assert (ideal.across, [mark.name for mark in ideal.marks]) == (
+        "band", ["mean unchanged", "most changed, for the network"]
+    )  # fmt: skip
+    run = run_of(tmp_path, ideal="band,wavelength,unchanged,ideal,before,after\n1,,1,2,3,4\n2,,1,2,3,4\n")
+    assert len(sections.ideal_chart(run, "a").marks) == 4
+    for text in ("", "band,wavelength,unchanged,ideal\n1,,x,1\n", "band,both\n1,2\n"):
+        run = run_of(tmp_path, ideal=text, bands=text)
+        assert (sections.ideal_chart(run, "a"), sections.band_chart(run, "a")) == (None, None)
+
+
+def test_estimates_are_written_in_four_digits() -> None:
+    row = {"estimates": [{"measure": "area_share", "estimate": 0.123456, "unit": "share"}], "error_matrix": "damaged"}
+    assert sections.estimates(row) == {
+        "Accuracy and area, from the labelled points": [
+            {"measure": "area share", "estimate": "0.1235", "unit": "share"}
+        ]
+    }
+
+
+@pytest.mark.parametrize("changes", [{"side": "61"}, {"places": []}, {"sheets": {"map": "https://elsewhere.example"}}])
+def test_only_a_view_of_points_is_a_page_to_label_on(changes) -> None:
+    view = {"side": 61, "pitch": 64, "across": 1, "places": [[0, 0]], "sheets": {"before": "", "map": ""}}
+    assert sections.is_of_points(view)
+    assert not sections.is_of_points(view | changes)
