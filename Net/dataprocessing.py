@@ -26,6 +26,7 @@ from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
 from hscd.system.messages import tell, warn
 from image_pairs import (
+    Alone,
     all_masked,
     label_map,
     memory_limit,
@@ -209,8 +210,8 @@ def labelled_pixels(name: str, conf: Settings, *, judged: bool = False) -> Label
             f"changed and {unchanged} unchanged{' in that part' if divided else ''}"
         )
     places = tuple(
-        fingerprint(window_of(before), window_of(after), before.shape)
-        for before, after in zip(befores, afters, strict=True)
+        fingerprint(window_of(before), image.unmoved or window_of(after), before.shape)
+        for before, after, (*_, image) in zip(befores, afters, opened, strict=True)
     )
     if divided is not None:
         places = tuple(part_of(place, of) for place, of in zip(places, divided, strict=True))
@@ -258,8 +259,8 @@ def _divided(
     return _Divided(divided, taken, [of != UNKNOWN for of in labels])
 
 
-def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:
-    """The pairs of a data set for prediction and pseudo-labels, all rescaled together.
+def scenes(name: str, conf: Settings, bands: int | None = None, alone: Alone | None = None) -> list[Scene]:
+    """The pairs of a data set for prediction and pseudo-labels, all rescaled together; or one of them alone.
 
     Their pixels are read here once, and again when they are asked for, unless all images fit into memory together.
 
@@ -267,13 +268,14 @@ def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:
         name: the data set's section.
         conf: checked settings.
         bands: number of bands that the model was trained on; None where there is no model.
+        alone: the one; None for all.
 
     Raises:
         InputError: as `load_dataset`; also if every pixel of a pair is masked, or the images have other bands, which
             is told before pixels are read.
     """
     section = conf[name]
-    opened = open_pairs(section, conf)
+    opened = open_pairs(section, conf, alone)
     found_bands = opened[0][1].shape[2]
     if bands not in (None, found_bands):
         raise InputError(
@@ -299,7 +301,8 @@ def scenes(name: str, conf: Settings, bands: int | None = None) -> list[Scene]:
         if seen.valid is not None:
             truth = np.where(seen.valid, truth, np.uint8(UNKNOWN))
         found.append(Scene(files.name, before, after, truth, seen.valid, seen.ranges, classes))
-    ranges = joined([scene.ranges for scene in found]) if conf.apply_rescaling else None
+    together = joined([scene.ranges for scene in found]) if alone is None or alone.ranges is None else alone.ranges
+    ranges = together if conf.apply_rescaling else None
     return [replace(scene, ranges=ranges) for scene in found]
 
 

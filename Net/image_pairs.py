@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,13 +25,30 @@ from settings import DataSet, Settings
 _MEBIBYTE = 2**20
 
 
-def open_pairs(section: DataSet, conf: Settings) -> list[tuple[PairFiles, Image, Image]]:
-    """Open every pair of a data set: its files, before image and after image.
+class Alone(NamedTuple):
+    """A pair by itself, with what it takes of the others of its data set.
+
+    `first` is the first pair, whose bands say the order of all; `ranges` are those of all pairs by band, None where
+    they are not known.
+    """
+
+    files: PairFiles
+    first: PairFiles
+    ranges: tuple[np.ndarray, np.ndarray] | None = None
+
+
+def open_pairs(section: DataSet, conf: Settings, alone: Alone | None = None) -> list[tuple[PairFiles, Image, Image]]:
+    """Open every pair of a data set, or one alone: its files, before image and after image.
 
     Raises:
         InputError: as `open_pair`; also if pairs are of different bands.
     """
-    first, *others = [(files, *open_pair(files, section, conf)) for files in pair_files(section)]
+    if alone is not None and alone.files != alone.first:
+        # Of the first one only the bands are asked for.
+        first = (alone.first, *open_pair(alone.first, replace(section, register=False), conf))
+        return [(alone.files, *_as_in_first(first, alone.files, *open_pair(alone.files, section, conf)))]
+    pairs = pair_files(section) if alone is None else [alone.files]
+    first, *others = [(files, *open_pair(files, section, conf)) for files in pairs]
     return [first, *((files, *_as_in_first(first, files, before, after)) for files, before, after in others)]
 
 

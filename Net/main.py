@@ -4,46 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
 import dataprocessing as dp
-import predutils as pu
 from commandline import run
-from hscd.detectors.network import TrainedNetwork
-from hscd.detectors.tools.samples import sampled_pairs
 from hscd.evaluation import doubts
-from hscd.evaluation.confusion import confusion
 from hscd.heads import HEADS, by_function
-from hscd.labels import UNKNOWN
 from hscd.models import saved as models
-from hscd.records import PseudoLabels
 from hscd.reports import tables
-from hscd.reports.page.view import Shown
-from hscd.scenes.domain_shift import PIXELS, Statistics, domain_shift, statistics
-from hscd.scenes.fingerprint import NO, PART, YES, fingerprint, part_of, seen_in_training
-from hscd.scenes.inspection import named
-from hscd.scenes.scene import Scene
-from hscd.selections import corrected_labels
+from hscd.scenes.fingerprint import NO, seen_in_training
+from hscd.search.engines import ENGINES
 from hscd.system import storage
 from hscd.system.errors import InputError
-from hscd.system.messages import result, tell, warn
+from hscd.system.messages import result, warn
 from hscd.system.paths import require_names
 from image_pairs import require_labels
-from pair_finding import pair_files
-from pipeline import explaining, kinds, objects, pages, parts, pretraining, report, tuning
-from pipeline.explaining import Seen
+from pair_finding import PairFiles, pair_files
+from pipeline import explaining, kinds, parts, pretraining, report, testing
+from pipeline.pair_tasks import Job, spread_pairs
 from pipeline.plan import Plan
-from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord, recorded
 from settings import Settings
 from settings.explaining import NONE
-
-# What a table says of what a fine-tuning gave: agreement with the corrected pseudo-labels before and after correction,
-# kappa with the map of the model as it was.
-AGREEMENT_COLUMNS = ("pseudo_acc", "pseudo_acc_corrected", "agreement_before_after")
 
 # How a record calls what came out of a search.
 BEST = "best trial"
@@ -153,18 +137,16 @@ def test(settings: Settings) -> None:
     run_file = settings.stat_path / name
     pairs = pair_files(settings[settings.test_set])
     for files in pairs:
-        results = _files(settings, plan, files.name)
-        more = kinds.files(settings, results.kinds) + objects.files(settings, results.objects)
-        more += explaining.files(settings, results.prefix.name)
-        require_names([*results.all, *more, run_file, _log_folder(settings, plan, files.name)])
+        results, logs = testing.writes(settings, plan, files.name), testing.log_folder(settings, plan, files.name)
+        require_names([*results, run_file, logs])
     with recorded("test", settings, [settings.test_set], run_file) as record:
         record.add_inputs(pairs)
-        failed = _test_all(settings, plan, record)
+        failed = _test_all(settings, plan, pairs, record)
     if failed:  # only now, so that there is a record of the others
         raise InputError(f"{failed[0]} (of {len(pairs)} pairs, {len(pairs) - len(failed)} were mapped)")
 
 
-def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> list[str]:
+def _test_all(settings: Settings, plan: Plan, pairs: Sequence[PairFiles], record: RunRecord) -> list[str]:
     """Test all pairs; what went wrong with those that could not be mapped, if others could."""
     section = settings[settings.test_set]
     if plan.selection is None and settings.learning.of_fine_tuning:
@@ -186,130 +168,33 @@ def _test_all(settings: Settings, plan: Plan, record: RunRecord) -> list[str]:
         )
     if plan.selection is not None:
         models.require_trainable(parameters)
-    with record.stage("reading"):
-        scenes = dp.scenes(settings.test_set, settings, models.trained_bands(prefix))
-    pseudo: dict[str, PseudoLabels] = {}
-    if plan.selection is not None:
-        pseudo = {scene.name: pu.load_pseudo_labels(section, scene.name, scene.truth.shape) for scene in scenes}
-        for name in pseudo:
-            record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
-    trained_on, spectra = models.trained_on(prefix), models.trained_spectra(prefix)
-    rows, failed = [], []
-    for scene in scenes:
-        seen = None
-        if (scene.truth != UNKNOWN).any():
-            scene, place = _to_judge(settings, scene, record)
-            seen = seen_in_training(place, trained_on)
-            for doubt in doubts.of_shared_pairs(int(seen in (PART, YES)), 1):
-                warn(f"[{section.name}] {scene.name}, model {settings.model_name}: {doubt}")
-        shift = _domain_shift(settings, scene, spectra)
-        try:
-            row = test_pair(settings, plan, scene, pseudo.get(scene.name), record, seen)
-        except InputError as error:  # which is no reason to leave out the pairs after it
-            failed.append(f"[{section.name}] {scene.name}, model {settings.model_name}: {error}")
-            if len(failed) == len(scenes):
-                raise InputError(failed[0]) from error
-            warn(f"{failed[-1]}; this pair has no map")
-            continue
-        record.add_result(scene.name, row | {"domain_shift": shift})
-        rows.append(row)
+    if ENGINES[settings.engine].spreads:
+        job = Job(testing.test_alone, partial(testing.reads, settings), partial(testing.writes, settings, plan))
+        failures = spread_pairs(settings, section, pairs, job, record)
+        rows = [record.results[files.name] for files in pairs if files.name not in failures]
+    else:
+        rows, failures = _test_in_turn(settings, plan, record)
+    failed = [f"[{section.name}] {name}, model {settings.model_name}: {error}" for name, error in failures.items()]
+    if len(failed) == len(pairs):
+        raise InputError(failed[0])
+    for failure in failed:
+        warn(f"{failure}; this pair has no map")
     record.add_apart(report.tell_apart(f"[{section.name}] model {settings.model_name}", rows))
     return failed
 
 
-def _domain_shift(settings: Settings, scene: Scene, trained_on: Statistics | None) -> float | None:
-    """How far a scene is from the spectra that a model was trained on, where these are known; told where it is far."""
-    if trained_on is None:
-        return None
-    pairs = sampled_pairs(scene, np.random.default_rng(settings.seed), PIXELS)
-    shift = domain_shift(trained_on, statistics(pairs))
-    for doubt in doubts.of_domain_shift(shift):
-        warn(f"[{settings.test_set}] {scene.name}, model {settings.model_name}: {doubt}")
-    return shift
-
-
-def _to_judge(settings: Settings, scene: Scene, record: RunRecord) -> tuple[Scene, str]:
-    """A scene with the labels that a model is judged by, those of the test part if there are parts; its fingerprint."""
-    section = settings[settings.test_set]
-    place = fingerprint(scene.before.window, scene.after.window, scene.truth.shape)
-    if section.parts is None:
-        return scene, place
-    truth, of = parts.test_part(section, settings, scene.name, scene.truth, scene.grid)
-    record.add_files(scene.name, parts=parts.parts_file(section, settings, scene.name))
-    return replace(scene, truth=truth), part_of(place, of)
-
-
-def test_pair(
-    settings: Settings, plan: Plan, scene: Scene, pseudo: PseudoLabels | None, record: RunRecord, seen: str | None
-) -> tables.Row:
-    """Load the model afresh, fine-tune it if there are pseudo-labels, and map, judge and report one pair; its figures.
-
-    Args:
-        settings: the run's settings.
-        plan: what they ask for.
-        scene: the pair.
-        pseudo: the pair's pseudo-labels; None for no fine-tuning.
-        record: of the run.
-        seen: whether the model was trained on it, as `hscd.scenes.fingerprint` has it.
-    """
-    if pseudo is not None and scene.valid is not None:  # they may be older than `nodata` in the configuration
-        pseudo = {**pseudo, "distances": np.where(scene.valid.ravel(), pseudo["distances"], np.nan)}
-    with record.stage("loading of the model"):
-        import siamese  # slow
-
-        model = siamese.load_model(settings.model_path / settings.model_name, seed=settings.seed)
-    record.add_model(**models.weight_counts(model))
-    untuned = None if pseudo is None else tuning.Untuned(plan, model, scene, settings.seed)
-    where, rounds = f"[{settings.test_set}] {scene.name}", tuning.Rounds(model, [])
-    if pseudo is not None:
-        tell(f"{scene.name}: fine-tuning on {pu.pseudo_file(settings[settings.test_set], scene.name)}, threshold "
-             f"{pseudo['threshold']:.5g}")  # fmt: skip
-        with record.stage("fine-tuning"):
-            rounds = tuning.fine_tuned(settings, plan, model, scene, pseudo, _log_folder(settings, plan, scene.name))
-    network = TrainedNetwork(settings.model_name, rounds.model)
-    with record.stage("prediction"):
-        score_map = plan.score(network, scene)
-    cut = plan.cut(score_map, scene, where)
-    plan.doubt(network, score_map, cut, scene, where)
-    shifted = plan.registration(scene, where)
-    result = plan.map(score_map, cut, scene)
-    agreement: list[float | None] = [None, None]
-    reference = None
-    if pseudo is not None:
-        reference = corrected_labels(pseudo, plan.correct(scene))
-        agreement = [confusion(labels, reference).overall_accuracy for labels in (result.labels, result.corrected)]
-    kept = None if untuned is None else untuned.agreement(result.labels)
-    for doubt in doubts.of_fine_tuning(kept):
-        warn(f"{where}: {doubt}")
-    files, time_column = _files(settings, plan, scene.name), "prediction_time"
-    agreements = zip(AGREEMENT_COLUMNS, (*agreement, kept), strict=True)
-    row = report.figures(result, time_column, rounds.row | dict(agreements) | {report.SEEN: seen})
-    of_objects = objects.found(settings, result)
-    with record.stage("maps and tables"):
-        report.write(
-            files, result, row, time_column=time_column, min_area=settings.min_area,
-            tags={"MODEL": settings.model_name, "FINE_TUNING": plan.selection_label},
-            objects=None if of_objects is None else of_objects.objects,
-        )  # fmt: skip
-    row |= report.tell(files, named(scene.before), result) | rounds.more | shifted
-    row |= objects.report(settings, of_objects, result, files.objects)
-    if pseudo is not None and settings.learning.ft_rival is not None:
-        row |= tuning.rival(settings, plan, scene, pseudo, files.prefix.name)
-    row |= kinds.report(settings, plan, settings[settings.test_set], scene, result, files.kinds)
-    pages.keep(settings, record, scene, Shown.of(result), files.view)
-    prefix, logs = files.prefix.name, _log_folder(settings, plan, scene.name)
-    return row | explaining.report(Seen(settings, rounds.model, scene, result, reference, prefix, logs), record)
-
-
-def _log_folder(settings: Settings, plan: Plan, pair_name: str) -> Path:
-    """Folder of TensorBoard's records of the fine-tunings of a pair."""
-    return settings.stat_path / "logs" / settings.model_name / f"{pair_name}_{plan.selection_label}"
-
-
-def _files(settings: Settings, plan: Plan, pair_name: str) -> ResultFiles:
-    """Files of the results of a pair."""
-    name = f"{settings.test_set}_{pair_name}_on_{settings.model_name}_{plan.selection_label}"
-    return ResultFiles(settings.stat_path / name, heat_map=True)
+def _test_in_turn(settings: Settings, plan: Plan, record: RunRecord) -> tuple[list[tables.Row], dict[str, str]]:
+    """Test one pair after the other; figures of each, and what went wrong by the names of the others."""
+    with record.stage("reading"):
+        scenes = dp.scenes(settings.test_set, settings, models.trained_bands(settings.model_path / settings.model_name))
+    pseudo = {scene.name: testing.pseudo_labels(settings, plan, scene, record) for scene in scenes}
+    rows, failures = [], {}
+    for scene in scenes:
+        try:
+            rows.append(testing.test_scene(settings, plan, scene, pseudo[scene.name], record))
+        except InputError as error:  # which is no reason to leave out the pairs after it
+            failures[scene.name] = str(error)
+    return rows, failures
 
 
 def dispatch(settings: Settings) -> None:
@@ -317,7 +202,10 @@ def dispatch(settings: Settings) -> None:
     (train if settings.training else test)(settings)
 
 
-_KEPT = "finished trials and maps are kept; the same command resumes the search, or tests all pairs again"
+_KEPT = (
+    "finished trials and maps are kept; the same command resumes the search, or tests all pairs again (with engine = "
+    "ray those that are missing)"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

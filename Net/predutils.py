@@ -6,7 +6,7 @@ Run as a script, it saves the pseudo-labels of every pair of `train_set`, with t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,27 +15,20 @@ import config
 from commandline import run
 from hscd.corrections.spatial import spatial_correction
 from hscd.detectors.spectral import pixel_distances
-from hscd.evaluation.result import MapResult
 from hscd.records import PseudoLabels
-from hscd.reports import maps
-from hscd.reports.page.view import Shown
-from hscd.reports.tables import Row
-from hscd.scenes.inspection import named
-from hscd.scenes.scene import Scene, same_and_varied
-from hscd.scores import Cut, ScoreMap, classify, pseudo_labels_of
+from hscd.scenes.scene import same_and_varied
+from hscd.scores import classify
+from hscd.search.engines import ENGINES
 from hscd.selections.neighborhood import labels_by_neighborhood
 from hscd.selections.percentage import labels_by_percentage
 from hscd.system import storage
 from hscd.system.errors import InputError
-from hscd.system.messages import progress
 from hscd.system.paths import require_names, require_regular
-from hscd.system.progress import TRAININGS, ItemsLeft
 from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
-from pipeline import kinds, objects, pages, report
-from pipeline.ensemble import ensembled
-from pipeline.plan import Plan
-from pipeline.report import ResultFiles
+from pipeline import pseudo as making
+from pipeline.pair_tasks import Job, spread_pairs
+from pipeline.pseudo import pseudo_file
 from pipeline.run_record import recorded
 from settings import DataSet, Settings
 
@@ -43,6 +36,7 @@ __all__ = [
     "labels_by_neighborhood",
     "labels_by_percentage",
     "load_pseudo_labels",
+    "pseudo_file",
     "pseudo_labels",
     "spatial_correction",
 ]
@@ -82,11 +76,6 @@ def pseudo_labels(
         distances[~valid.ravel()] = np.nan
     cut = cut_scores(distances, otsu_cut, lambda: same_and_varied([(first_img[kept], second_img[kept])]))
     return (distances if return_distances else classify(distances, cut.value)), cut.value
-
-
-def pseudo_file(section: DataSet, pair_name: str) -> Path:
-    """File of the pseudo-labels of a pair."""
-    return section.pseudo_path / f"{pair_name}.pickle"
 
 
 def load_pseudo_labels(section: DataSet, pair_name: str, shape: tuple[int, int] | None = None) -> PseudoLabels:
@@ -157,99 +146,35 @@ def saved_pairs(section: DataSet) -> list[str]:
 
 def generate(settings: Settings) -> None:
     """Make and save the pseudo-labels of every pair of `train_set`, with maps and metrics."""
-    from dataprocessing import scenes
     from image_pairs import pair_files
 
     section = settings[settings.train_set]
     storage.require_folder(section.pseudo_path)  # where that fails, no work should be lost
-    run_file = settings.stat_path / f"{section.name}_{_kind(settings)}_run.json"
+    kind = making.kind(settings)
+    run_file = settings.stat_path / f"{section.name}_{kind}_run.json"
     pairs = pair_files(section)
     for files in pairs:
-        results = _files(settings, files.name)
-        more = [results.features, *kinds.files(settings, results.kinds), *objects.files(settings, results.objects)]
-        require_names([pseudo_file(section, files.name), *results.all, *more, run_file])
-    plan = Plan(settings)
+        require_names([*making.writes(settings, files.name), run_file])
     with recorded("pseudo-labels", settings, [section.name], run_file) as record:
         record.add_inputs(pairs)
-        # Only when all pairs have a threshold is anything written.
-        with record.stage("reading"):
-            read = scenes(section.name, settings)
-        with record.stage("scores and thresholds"):
-            made = _cut_scenes(plan, read, section.name)
-        for scene, score_map, cut, votes, channels in made:
-            storage.write_pickle(pseudo_file(section, scene.name), pseudo_labels_of(score_map, cut, votes))
-            with record.stage("correction, maps and tables"):
-                result = plan.map(score_map, cut, scene)
-                figures = report_pseudo_labels(settings, scene, result)
-            figures |= plan.registration(scene, f"[{settings.train_set}] {scene.name}")
-            results = _files(settings, scene.name)
-            if channels is not None:
-                maps.write_channels(results.features, channels)
-            pages.keep(settings, record, scene, Shown.of(result), results.view)
-            record.add_result(scene.name, figures | kinds.report(settings, plan, section, scene, result, results.kinds))
+        failures: dict[str, str] = {}
+        if ENGINES[settings.engine].spreads:
+            job = Job(making.make_alone, writes=partial(making.writes, settings))
+            failures = spread_pairs(settings, section, pairs, job, record)
+            if len(failures) == len(pairs):
+                raise InputError(failures[pairs[0].name])
+        else:
+            making.make_all(settings, section.name, record)
+    if failures:  # only now, so that there is a record of the others
+        raise InputError(
+            f"{next(iter(failures.values()))} (of {len(pairs)} pairs, {len(pairs) - len(failures)} have pseudo-labels)"
+        )
 
 
-# Seconds that a member is expected to take to be fitted, and for each pixel, until a pair is done.
-_FIT, _SCORE = 1, 7e-6
-# A scene, its scores, their threshold, the votes of an ensemble, and the channels that a detector alone looked at.
-_Made = tuple[Scene, ScoreMap, Cut, np.ndarray | None, np.ndarray | None]
-
-
-def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[_Made]:
-    """Scores of all scenes, and their thresholds; of ensembles also the members' votes, of a network channels."""
-    found: list[_Made] = []
-    left = ItemsLeft([len(plan.members) * (_FIT + _SCORE * scene.truth.size) for scene in scenes])
-    with progress(total=len(scenes), desc="pseudo-labels", unit=str(left), bar_format=TRAININGS) as bar:
-        for scene in scenes:
-            found.append(_cut_scene(plan, scene, f"[{section_name}] {scene.name}"))
-            left.end()
-            bar.unit = str(left)
-            bar.update()
-    return found
-
-
-def _cut_scene(plan: Plan, scene: Scene, where: str) -> _Made:
-    """One of `_cut_scenes`."""
-    try:
-        scene = plan.normalised(scene)
-        if len(plan.members) > 1:
-            ensemble = ensembled(plan, scene, where)
-            return scene, ensemble.score_map, ensemble.cut, ensemble.sums.votes, None
-        detector = plan.detector(plan.members[0][0])
-        score_map = plan.score(detector, scene)
-        cut = plan.cut(score_map, scene, where)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
-    plan.doubt(detector, score_map, cut, scene, where)
-    return scene, score_map, cut, None, plan.channels(detector, scene)
-
-
-def report_pseudo_labels(settings: Settings, scene: Scene, result: MapResult) -> Row:
-    """Write and tell what the pseudo-labels of a pair are like, before and after spatial correction; the figures."""
-    files, time_column = _files(settings, scene.name), "generation_time"
-    row = report.figures(result, time_column)
-    tags = {"DISTANCE": result.score_map.source}
-    of_objects = objects.found(settings, result)
-    report.write(
-        files, result, row, time_column=time_column, min_area=settings.min_area, tags=tags,
-        objects=None if of_objects is None else of_objects.objects,
-    )  # fmt: skip
-    row |= report.tell(files, named(scene.before), result)
-    return row | objects.report(settings, of_objects, result, files.objects)
-
-
-def _kind(settings: Settings) -> str:
-    """How file names call pseudo-labels of these settings."""
-    return f"{settings.detector_name}_pseudo_rescaling_{settings.apply_rescaling}"
-
-
-def _files(settings: Settings, pair_name: str) -> ResultFiles:
-    """Files of the results of a pair."""
-    prefix = settings.stat_path / f"{settings.train_set}_{pair_name}_{_kind(settings)}"
-    return ResultFiles(prefix, corrected_table=True)
-
-
-_KEPT = "files that were written are kept; the same command makes all of them again"
+_KEPT = (
+    "files that were written are kept; the same command makes all of them again (with engine = ray those that are "
+    "missing)"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ import csv
 import html
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -16,9 +17,11 @@ from scipy.io import savemat
 import compare
 import config
 import hscd
+import image_pairs
 from conftest import ONE_PLACE, PROJECT, Workspace, make_pair, write_bands, write_mat
 from hscd.models import saved as models
 from hscd.readers import open_image
+from hscd.scenes.domain_shift import statistics
 from hscd.scenes.fingerprint import fingerprint, window_of
 from hscd.search import engines
 from hscd.system import processes
@@ -170,6 +173,24 @@ def test_pairs_of_a_data_set_are_compared_each(workspace):
     assert (out / "PLACE B west_maps.png").is_file()
 
 
+def test_pairs_are_rescaled_together_and_each_is_read_by_itself(workspace, begun, monkeypatch):
+    opened = []
+    monkeypatch.setattr(
+        image_pairs,
+        "open_pair",
+        lambda files, *rest, to=image_pairs.open_pair: opened.append(files.name) or to(files, *rest),
+    )
+    method = "ED:apply_rescaling=True"
+    assert run("--config", workspace.file, "--data", "PLACE B", "--methods", method, "--seeds", 1) == 0
+    rows = table(workspace.folder / "stat/comparison/runs.csv")
+    assert workspace.call("predutils", "settings.train_set=PLACE B").returncode == 0
+    for row in rows:
+        pseudo = pickle.loads((workspace.folder / f"data/b/pseudo/{row['pair']}.pickle").read_bytes())
+        assert float(row["threshold"]) == pytest.approx(pseudo["threshold"])
+    # By the command itself, for the ranges and for the map: the first one twice, with the other one for its bands.
+    assert opened == ["east", "west"] + ["east", "east", "west"] * 2 + ["east", "west"]
+
+
 def test_an_interrupted_comparison_goes_on(space, monkeypatch, begun, capsys):
     space.write_data()
     arguments = ["--config", space.file, "--methods", "ED", "SAM", "--seeds", 1, "--workers", 1]
@@ -277,14 +298,15 @@ def test_a_model_says_that_it_has_seen_the_scene(tmp_path):
 
 
 @pytest.mark.usefixtures("begun")
-def test_a_fine_tuned_model_and_an_ensemble_are_compared(space, monkeypatch):
+def test_a_fine_tuned_model_and_an_ensemble_are_compared(space, monkeypatch, capsys):
     """Against what main.py's way gives: predutils, then a fine-tuning; and against `hscd.detect`."""
     import siamese
 
     before, after, changed = (part[..., :2] if part.ndim == 3 else part for part in make_pair(1, 30, 40))
     for part, array in (("before", before), ("after", after), ("label", np.where(changed, 1, 2).astype(np.uint8))):
         write_mat(space.folder / f"data/a/{part}/town.mat", array)
-    models.save_model(space.folder / "model" / "M", PARAMETERS, WEIGHTS, rescaled=False)
+    far = statistics(np.random.default_rng(0).normal(0, 1, (50, 2, 2)))
+    models.save_model(space.folder / "model" / "M", PARAMETERS, WEIGHTS, rescaled=False, spectra=far)
     monkeypatch.setattr(config, "MAX_EPOCHS", 3)
     learned = []
     monkeypatch.setattr(
@@ -295,6 +317,9 @@ def test_a_fine_tuned_model_and_an_ensemble_are_compared(space, monkeypatch):
     assert run("--config", space.file, "--seeds", 1, "--methods", *methods) == 0
     rows = {row["method"]: row for row in table(space.folder / "stat/comparison/runs.csv")}
     assert [row["error"] for row in rows.values()] == [""] * 3
+    told = json.loads((space.folder / "stat/comparison/run.json").read_text(encoding="utf-8"))["warnings"]
+    assert "PLACE A, model M: the spectra are far from those" in capsys.readouterr().err
+    assert any("model M: the spectra are far from those" in text for text in told)
     together = hscd.detect(before, after, ensemble_detectors=["ED", "SAM"], threshold="otsu", truth=~changed + 0)
     assert float(rows["ED/SAM+otsu"]["kappa"]) == pytest.approx(together.counts.kappa)
     # The model sees values as they are, the Euclidean distance rescaled ones; a part of the scene is tuned on first.

@@ -7,9 +7,13 @@ import pandas as pd
 import pytest
 
 import config
+import dataprocessing as dp
 import main
-from conftest import CONFIGURATION, Workspace, make_pair, write_mat
+from conftest import CONFIGURATION, ONE_PLACE, Workspace, make_pair, write_mat
+from detector_scenes import smooth_noise
 from hscd.evaluation.confusion import Confusion
+from hscd.scenes.fingerprint import fingerprint_of
+from hscd.scenes.image import with_bands
 from pipeline import report
 from settings import read_settings
 
@@ -91,3 +95,21 @@ def test_pairs_of_which_a_part_was_seen_are_no_new_ones_and_unlabelled_ones_are_
     assert found["unseen"]["kappa"] == 0.5  # of the one that has one
     assert found["seen"]["kappa"] == pytest.approx(0.7)
     assert report.tell_apart("here", rows[2:]) == report.tell_apart("here", rows[:2]) == {}
+
+
+def test_a_pair_is_the_same_one_whether_or_not_it_is_registered(tmp_path):
+    space = Workspace(tmp_path, text=ONE_PLACE)
+    before = smooth_noise(np.random.default_rng(0), 70, 64, 3)
+    labels = np.repeat(np.uint8([1, 2]), [30, 40])[:, None].repeat(64, axis=1)
+    for part, array in (("before", before), ("after", np.roll(before, 2, 0)), ("label", labels)):
+        write_mat(tmp_path / f"data/a/{part}/town.mat", array)
+    places, values = set(), []
+    for moved in (False, True):
+        settings = read_settings(space.file, [f"PLACE A.register={moved}", "PLACE A.bands=1, 3"])
+        (scene,) = dp.scenes("PLACE A", settings)
+        places |= {*dp.labelled_pixels("PLACE A", settings).places, fingerprint_of(scene.before, scene.after)}
+        places.add(fingerprint_of(with_bands(scene.before, np.arange(2)), with_bands(scene.after, np.arange(2))))
+        values.append(scene.after.read()[30, 30])
+    assert len(places) == 1
+    np.testing.assert_allclose(values[1], before[30, 30, [0, 2]], atol=1e-3)
+    assert np.abs(values[0] - values[1]).max() > 0.01

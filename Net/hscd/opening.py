@@ -32,12 +32,14 @@ def open_pair(
     bad_bands: str | None = None,
     nodata: float | None = None,
     scale: float | None = None,
-    variable: str | None = None,
+    variable: str | tuple[str | None, str | None] | None = None,
+    register: bool = False,
     rescale: bool = False,
 ) -> Scene:
     """Open two image files of one place, of any format of `hscd.readers`.
 
-    The after image is resampled onto the grid of the before image where both are georeferenced. Images are read by
+    The after image is resampled onto the grid of the before image where both are georeferenced, and moved onto that
+    where that is asked for. Images are read by
     windows unless both fit into half of the memory that is available.
 
     Args:
@@ -51,7 +53,8 @@ def open_pair(
         bad_bands: bands not to use, "file, water" for example.
         nodata: value of pixels without data, also NaN; None for what the files declare.
         scale: factor of the values; None for what the files declare.
-        variable: name of the array, in files that hold several.
+        variable: name of the array, in files that hold several; a pair of names where before and after differ.
+        register: move the after image onto the before image, where it is shifted.
         rescale: scale each band to [0, 1] by its least and greatest value in both images, as a network expects that
             was trained with `apply_rescaling`.
 
@@ -72,13 +75,21 @@ def open_pair(
         None if bands is None else band_choice.parse_bands(bands, (band_choice.COMMON,)),
         None if bad_bands is None else band_choice.parse_bands(bad_bands, (band_choice.FILE, band_choice.WATER)),
     )
-    images = open_images(*paths, Reading(*choices, nodata, scale, (variable, variable)), limit)
-    fit = sum(image.nbytes for image in images) <= limit // 2
-    # What is packed as a whole would be unpacked anew for each window.
-    first, second = (held(image) if fit or image.block == image.shape[:2] else image for image in images)
-    images = first, second
+    variables = variable if isinstance(variable, tuple) else (variable, variable)
+    reading = Reading(*choices, nodata, scale, variables, register=register)
+    images = _held(open_images(*paths, reading, limit), limit)
     truth, classes = _label_map(labels, images[0], (changed_label, unchanged_label, unknown_label), limit)
     return _scene(paths, images, truth, classes, rescale)
+
+
+def _held(images: tuple[Image, Image], limit: int) -> tuple[Image, Image]:
+    """Both images in memory, where they take no more than half of it; else those that are packed as a whole.
+
+    These would be unpacked anew for each window.
+    """
+    fit = sum(image.nbytes for image in images) <= limit // 2
+    first, second = (held(image) if fit or image.block == image.shape[:2] else image for image in images)
+    return first, second
 
 
 def _label_map(

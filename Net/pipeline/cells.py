@@ -7,19 +7,14 @@ when it is done; a record that depends on the same things is taken instead of ru
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-import config
-import hscd
 from hscd.evaluation import doubts
 from hscd.evaluation.comparison import agreement
 from hscd.evaluation.confusion import changed_share
@@ -29,16 +24,17 @@ from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports.tables import metrics
 from hscd.scenes.scene import Scene, Window
 from hscd.scores import Cut, ScoreMap, pseudo_labels_of
+from hscd.search.record import digest
 from hscd.system import storage
-from hscd.system.errors import InputError, brief
+from hscd.system.errors import InputError
 from hscd.system.hardware import peak_memory
-from hscd.system.messages import collected, whole
+from image_pairs import Alone
 from pair_finding import PairFiles
 from pipeline.ensemble import ensembled
 from pipeline.methods import Method, model_prefix
 from pipeline.plan import Plan
-from pipeline.run_record import versions
-from settings import DataSet, Settings
+from pipeline.spread import program, record_of
+from settings import Settings
 
 if TYPE_CHECKING:
     from hscd.detectors.network import TrainedNetwork
@@ -54,7 +50,7 @@ _DIGITS = 4
 
 @dataclass(frozen=True)
 class Pair:
-    """A pair of the data set `section`: what tables call it, its files, and what tells it from others (`depends`).
+    """A pair of the data set `section`: what tables call it, its images, and what tells it from others (`depends`).
 
     `place` is its `hscd.scenes.fingerprint`, with its parts where these say which labels judge; `together` are those of
     all pairs of its data set; `truth` are the labels that judge, (rows, columns).
@@ -62,12 +58,16 @@ class Pair:
 
     section: str
     name: str
-    files: PairFiles
+    alone: Alone
     bands: int
     place: str
     together: tuple[str, ...]
     truth: np.ndarray
     depends: dict[str, Any]
+
+    @property
+    def files(self) -> PairFiles:
+        return self.alone.files
 
     @property
     def labelled(self) -> bool:
@@ -94,12 +94,25 @@ class Cell:
     @property
     def record(self) -> Path:
         """The file of the record; that of the map lies beside it."""
-        text = json.dumps(self.depends, sort_keys=True)
-        return self.folder / f"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}.json"
+        return record_of(self)
 
     @property
     def map(self) -> Path:
         return self.record.with_suffix(".npz")
+
+    nothing: ClassVar[dict[str, Any]] = {"figures": {}, "curves": {}, "doubts": []}
+    ends_alike: ClassVar[bool] = True
+
+    def run(self) -> dict[str, Any]:
+        """Map the pair and write the map; what the record says of it."""
+        content, labels = _run(self)
+        with storage.atomic_file(self.map) as file:
+            np.savez_compressed(file, labels=labels)
+        return content
+
+    def is_there(self, content: dict[str, Any]) -> bool:
+        """Whether the map is."""
+        return read_map(self) is not None
 
 
 class Outcome(NamedTuple):
@@ -113,41 +126,15 @@ def cell_of(method: Method, pair: Pair, seed: int, base: Settings, folder: Path,
     """The cell of a method, pair and seed, with all that its record depends on."""
     depends = {
         "layout": _VERSION,
-        "program": _program(),
+        "program": program(),
         "pair": pair.depends,
         "together": pair.together if method.sees_ranges else (),
+        "ranges": digest(pair.alone.ranges) if method.sees_ranges and pair.alone.ranges is not None else None,
         "method": method.depends(base),
         "seed": seed,
         "halves": halves,
     }
     return Cell(method, pair, seed, method.settings(base, seed), halves, folder, depends)
-
-
-@lru_cache
-def _program() -> dict[str, str]:
-    """What tells this version of the program, and of what it is made with, from others."""
-    total = hashlib.blake2b(digest_size=8)
-    library = Path(hscd.__file__).parent
-    whole = config.NET_PATH if library.is_relative_to(config.NET_PATH) else library  # one lies in the other
-    for file in sorted(whole.rglob("*.py")):
-        total.update(f"{file.relative_to(whole)}\0".encode() + file.read_bytes())
-    return {"files": total.hexdigest()} | versions()
-
-
-def read_record(cell: Cell, lasting: bool = True) -> dict[str, Any] | None:
-    """What a cell that was run came to; None if there is no record of it, or its map is not there.
-
-    Args:
-        cell: the cell.
-        lasting: whether the next run would have to end alike, as one that was out of memory would not.
-    """
-    try:
-        content = json.loads(cell.record.read_text(encoding="utf-8"))
-        same = content["depends"] == json.loads(json.dumps(cell.depends)) and content["elapsed"] > 0
-        complete = bool(content["error"]) or read_map(cell) is not None
-        return content if same and complete and (content["lasts"] or not lasting) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def read_map(cell: Cell) -> np.ndarray | None:
@@ -160,33 +147,6 @@ def read_map(cell: Cell) -> np.ndarray | None:
     return labels if labels.shape == cell.pair.truth.shape and labels.dtype == np.uint8 else None
 
 
-def failed(reason: str, *, lasts: bool) -> dict[str, Any]:
-    """The record of a cell without a map; it is tried again by the next run unless that would end alike."""
-    return {"error": reason, "lasts": lasts, "elapsed": 0.0, "figures": {}, "curves": {}, "doubts": [], "warnings": []}
-
-
-def run_cell(cell: Cell) -> None:
-    """Run a cell and write its map and its record, unless a machine did that was lost before it said so."""
-    if read_record(cell) is not None:
-        return
-    started = time.perf_counter()
-    # Warnings are told once, by the main process; a bar of this one's own would leave a lock where it is killed.
-    with collected() as warnings, whole(running=1):
-        try:
-            content, labels = _run(cell)
-        except InputError as error:
-            content, labels = failed(brief(error), lasts=True), None
-        except MemoryError as error:
-            content, labels = failed(f"out of memory: {brief(error)}", lasts=False), None
-        except Exception as error:
-            content, labels = failed(f"{type(error).__name__}: {brief(error)}", lasts=False), None
-    if labels is not None:
-        with storage.atomic_file(cell.map) as file:
-            np.savez_compressed(file, labels=labels)
-    content |= {"depends": cell.depends, "elapsed": time.perf_counter() - started, "warnings": warnings}
-    storage.write_bytes(cell.record, json.dumps(content, indent=1).encode())
-
-
 def _run(cell: Cell) -> tuple[dict[str, Any], np.ndarray]:
     """The record of a cell that ends well, and its map."""
     scene, method = _judged(_scene(cell), cell.pair.truth), _Run(cell)
@@ -195,6 +155,7 @@ def _run(cell: Cell) -> tuple[dict[str, Any], np.ndarray]:
     result, doubted = method.mapped(scene)
     seconds = time.perf_counter() - started
     memory = peak_memory() / _MEBIBYTE
+    method.doubt_place(scene)
     score_map = result.score_map
     ranking = curves(score_map.scores, scene.truth)
     figures = metrics(result.corrected_counts) | {
@@ -213,38 +174,29 @@ def _run(cell: Cell) -> tuple[dict[str, Any], np.ndarray]:
         for name, value in dataclasses.asdict(ranking).items() if isinstance(value, np.ndarray)
     }  # fmt: skip
     plain = {name: None if value is None or not np.isfinite(value) else float(value) for name, value in figures.items()}
-    return {"error": "", "lasts": True, "figures": plain, "curves": points, "doubts": found}, result.corrected
+    return {"figures": plain, "curves": points, "doubts": found}, result.corrected
 
 
 def _scene(cell: Cell) -> Scene:
     """The pair, as the method is to see it: without the others of its data set, unless it is rescaled with them."""
     from dataprocessing import scenes
 
-    settings, name, files = cell.settings, cell.pair.section, cell.pair.files
     bands = None
     if cell.method.model is not None:
         from hscd.models.saved import trained_bands
 
-        bands = trained_bands(model_prefix(settings, cell.method.model))
-    if not cell.method.sees_ranges and cell.method.model is None:
-        settings = dataclasses.replace(settings, data_sets=settings.data_sets | {name: _alone(settings[name], files)})
-        (scene,) = scenes(name, settings, bands)
-        return scene
-    # A model may know the bands in the order of the first pair.
-    return next(scene for scene in scenes(name, settings, bands) if scene.name == files.name)
+        bands = trained_bands(model_prefix(cell.settings, cell.method.model))
+    alone = cell.pair.alone
+    if not cell.method.sees_ranges:
+        # A model may know the bands in the order of the first pair.
+        alone = Alone(alone.files, alone.files if cell.method.model is None else alone.first)
+    (scene,) = scenes(cell.pair.section, cell.settings, bands, alone)
+    return scene
 
 
 def _judged(scene: Scene, truth: np.ndarray) -> Scene:
     """The scene with the labels that judge, which may be those of a part of it."""
     return dataclasses.replace(scene, truth=np.where(truth == UNKNOWN, truth, scene.truth))
-
-
-def _alone(section: DataSet, files: PairFiles) -> DataSet:
-    """A data set of one of its pairs."""
-    return dataclasses.replace(
-        section, pairs=None, split=None, img_a_path=files.before, img_b_path=files.after, label_path=files.label,
-        changed_mask=files.changed_mask, unchanged_mask=files.unchanged_mask,
-    )  # fmt: skip
 
 
 class _Scored(NamedTuple):
@@ -263,14 +215,22 @@ class _Run:
 
     def mapped(self, scene: Scene) -> tuple[MapResult, _Scored]:
         """The map of a scene, and the scores and threshold that make it doubtful or not."""
-        method = self._cell.method
-        seen = scene if method.rescaled else dataclasses.replace(scene, ranges=None)
+        method, seen = self._cell.method, self._seen(scene)
         if method.model is None:
             scored, first = _scored(self._plan, seen)
         else:
             score_map = self._plan.score(self._network or self._tuned(scene, seen), seen)
             scored = first = _Scored(score_map, self._plan.cut(score_map, seen, None))
         return self._plan.map(*scored, seen), first
+
+    def doubt_place(self, scene: Scene) -> None:
+        """Warn where a scene is far from those that a model learned from."""
+        if self._cell.method.model is not None:
+            self._plan.domain_shift(self._seen(scene), self._cell.pair.name)
+
+    def _seen(self, scene: Scene) -> Scene:
+        """The scene with the values that the method gets."""
+        return scene if self._cell.method.rescaled else dataclasses.replace(scene, ranges=None)
 
     def _loaded(self) -> TrainedNetwork:
         import siamese

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hscd.labels import UNKNOWN
-from hscd.scenes.fingerprint import fingerprint, part_of
+from hscd.scenes.fingerprint import fingerprint_of, part_of
 from hscd.search import engines
 from hscd.search.record import digest
 from hscd.system import messages, storage
 from hscd.system.paths import require_names
-from image_pairs import label_map, memory_limit, open_pairs, relabel
-from pipeline import comparison_report, parts
-from pipeline.cells import Cell, Outcome, Pair, cell_of, failed, read_record, run_cell
+from image_pairs import Alone, label_map, memory_limit, open_pairs, relabel
+from pipeline import comparison_report, parts, spread
+from pipeline.cells import Cell, Outcome, Pair, cell_of
 from pipeline.methods import methods_of
+from pipeline.pair_tasks import spread_ranges
 from pipeline.plan import Plan
 from pipeline.run_record import recorded
 from settings import Settings
@@ -29,7 +30,7 @@ _MEBIBYTE = 2**20
 # Seconds a pixel and band until a method was seen at work, and of a cell whatever its size.
 _EXPECTED, _START = 2e-6, 2.0
 # Fields of a data set that say how its pixels are read.
-_READING = ("mat_label", "mat_label_a", "mat_label_b", "nodata", "bands", "bad_bands", "scale")
+_READING = ("mat_label", "mat_label_a", "mat_label_b", "nodata", "bands", "bad_bands", "scale", "register")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def compare(settings: Settings, request: Request) -> None:
     with recorded("compare", settings, request.data, folder / "run.json") as record:
         with messages.collected() as told:
             pairs = [pair for name in request.data for pair in _pairs(name, settings, request)]
+            if any(method.sees_ranges for method in methods):
+                pairs = _with_ranges(pairs, settings, told)
         require_names([folder / name for name in comparison_report.files(pairs)])
         record.add_inputs([pair.files for pair in pairs])
         engine, _ = engines.chosen(settings.engine, Plan(settings).engine_options)
@@ -63,14 +66,14 @@ def compare(settings: Settings, request: Request) -> None:
         base = replace(settings, memory_limit=max(1, memory_limit(settings) // workers // _MEBIBYTE))
         # All methods with the first seed come first, so that a run that is cut short has all of them.
         cells = [
-            cell_of(method, pair, settings.seed + seed, base, folder / "cells", seed == 0 and not pair.labelled)
+            cell_of(method, pair, settings.seed + seed, base, folder / spread.FOLDER, seed == 0 and not pair.labelled)
             for seed in range(request.seeds)
             for pair in pairs
             for method in methods
         ]
         with storage.exclusive(folder / "comparison"):
             with record.stage("runs of methods"):
-                outcomes = _outcomes(cells, workers, partial(engine.each, workers=settings.workers))
+                outcomes = _outcomes(cells, workers, engine, settings.workers)
             _tell(outcomes, told)
             comparison_report.report(folder, outcomes, record)
 
@@ -79,7 +82,7 @@ def _pairs(name: str, settings: Settings, request: Request) -> list[Pair]:
     """The pairs of a data set, with the labels that judge: those of the test part where there are parts."""
     section = settings[name]
     opened = open_pairs(section, settings)
-    places = tuple(fingerprint(before.window, after.window, before.shape) for _, before, after in opened)
+    places = tuple(fingerprint_of(before, after) for _, before, after in opened)
     read = {
         field.name: str(getattr(section, field.name)) for field in dataclasses.fields(section) if field.name in _READING
     }
@@ -95,13 +98,27 @@ def _pairs(name: str, settings: Settings, request: Request) -> list[Pair]:
         depends = {"pixels": place, "labels": digest([truth]), "shape": list(before.shape), "read": read}
         shown = name if len(opened) == 1 else f"{name} {files.name}"
         shown = shown if request.named else files.name
-        found.append(Pair(name, shown, files, before.shape[2], place, places, truth, depends))
+        found.append(Pair(name, shown, Alone(files, opened[0][0]), before.shape[2], place, places, truth, depends))
     return found
 
 
-def _outcomes(cells: Sequence[Cell], workers: int, each: Callable[..., Iterator[Any]]) -> list[Outcome]:
-    """All cells with their records; those without one are run by `each`, an engine's."""
-    records = {cell.record: record for cell in cells if (record := read_record(cell)) is not None}
+def _with_ranges(pairs: Sequence[Pair], settings: Settings, told: Sequence[str]) -> list[Pair]:
+    """The pairs with the ranges of their data sets, for methods that see rescaled values; of a single pair its own."""
+    found: list[Pair] = []
+    for name, of in itertools.groupby(pairs, lambda pair: pair.section):
+        alike, ranges = list(of), None
+        if len(alike) > 1:
+            files = [pair.files for pair in alike]
+            ranges, failures = spread_ranges(settings, settings[name], files, set(told))
+            for pair, error in failures.items():
+                messages.warn(f"[{name}] {pair}: not in the ranges that others are rescaled by: {error}")
+        found += [replace(pair, alone=pair.alone._replace(ranges=ranges)) for pair in alike]
+    return found
+
+
+def _outcomes(cells: Sequence[Cell], workers: int, engine: engines.Engine, wanted: int | None) -> list[Outcome]:
+    """All cells with their records; those without one are run by an engine, so many at a time as are `wanted`."""
+    records = {cell.record: record for cell in cells if (record := spread.read(cell)) is not None}
     # Two data sets may have the same pair.
     missing = list({cell.record: cell for cell in cells if cell.record not in records}.values())
     if records:
@@ -112,11 +129,7 @@ def _outcomes(cells: Sequence[Cell], workers: int, each: Callable[..., Iterator[
             pace.seen(cell, records[cell.record])
     with messages.whole(comparing=pace.left(missing)) as whole:
         waiting, done = list(missing), 0.0
-        for position, status in each(run_cell, missing):
-            cell = missing[position]
-            record = read_record(cell, lasting=False)
-            if record is None:
-                record = failed(_ended(status), lasts=False)
+        for cell, record in spread.ended(missing, engine, wanted):
             records[cell.record] = record
             pace.seen(cell, record)
             waiting.remove(cell)
@@ -127,20 +140,12 @@ def _outcomes(cells: Sequence[Cell], workers: int, each: Callable[..., Iterator[
 
 def _tell(outcomes: Sequence[Outcome], told: Sequence[str]) -> None:
     """Tell what was warned of while runs read their pairs, and why runs have no map, each once."""
-    found = {text: None for _, record in outcomes for text in record["warnings"] if text not in told}
+    found = dict.fromkeys(spread.new_warnings([record for _, record in outcomes], told))
     for cell, record in outcomes:
         if record["error"]:
             found[f"{cell.pair.name}, {cell.method.name}: no map: {record['error']}"] = None
     for text in found:
         messages.warn(text)
-
-
-def _ended(status: int | str) -> str:
-    """What became of a process that left no record."""
-    if isinstance(status, str):
-        return f"the cluster lost it: {status}"
-    by = f"by signal {-status}, perhaps for want of memory" if status < 0 else f"with exit status {status}"
-    return f"its process ended {by}"
 
 
 class _Pace:

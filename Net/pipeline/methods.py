@@ -95,6 +95,7 @@ class Method:
             "threshold": self.threshold,
             "correction": self.correction,
             "normalisation": self.normalisation,
+            "shift_tolerance": base.shift_tolerance,
             "apply_rescaling": self.rescaled,
             "ensemble": self.ensemble,
             "pseudo": None if self.pseudo is None else self.pseudo.depends(base),

@@ -14,18 +14,22 @@ from hscd import branches, losses
 from hscd.corrections import CORRECTIONS, Correct, corrector, is_guided
 from hscd.detectors import DETECTORS, Detector, scored
 from hscd.detectors.deep_features import DeepFeatures
+from hscd.detectors.shifts import NONE as NONE_TOLERATED
 from hscd.detectors.shifts import tolerant
 from hscd.detectors.spectral import SpectralDistance
+from hscd.detectors.tools.samples import sampled_pairs
 from hscd.evaluation import doubts
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, seed_of
 from hscd.evaluation.result import MapResult, mapped
 from hscd.kinds import KINDS, KindMap, kinds_of
 from hscd.kinds.classes import FILE as CLASSES
 from hscd.learn.regime import Regime
+from hscd.models import saved as models
 from hscd.normalisation import NORMALISATIONS, normalised
 from hscd.pretraining import NONE, PRETRAININGS
 from hscd.records import PseudoLabels
 from hscd.registry import Registry
+from hscd.scenes.domain_shift import PIXELS, domain_shift, statistics
 from hscd.scenes.registration import registration
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
@@ -76,6 +80,11 @@ class Plan:
         score_map = scored(tolerant(detector, self._settings.shift_tolerance), scene, rng)
         detail(f"{scene.name}: scores by {detector.name} in {score_map.seconds:.2f} s")
         return score_map
+
+    @property
+    def tolerates_shifts(self) -> bool:
+        """Whether the scores of a pixel depend on those around it, by `shift_tolerance`."""
+        return self._settings.shift_tolerance != NONE_TOLERATED
 
     def channels(self, detector: Detector, scene: Scene) -> np.ndarray | None:
         """What a fitted detector that looks at channels sees, (channels, 2, rows, columns); None of another one."""
@@ -142,6 +151,17 @@ class Plan:
         for said in doubts.of_registration(found):
             warn(f"{where}: {said}")
         return {} if found is None else {f"shift_{name}": value for name, value in found._asdict().items()}
+
+    def domain_shift(self, scene: Scene, where: str) -> float | None:
+        """How far a scene is from the spectra that the model was trained on, if they are known; a doubt, of `where`."""
+        trained_on = models.trained_spectra(self._settings.model_path / self.model_name)
+        if trained_on is None:
+            return None
+        pairs = sampled_pairs(scene, np.random.default_rng(self._settings.seed), PIXELS)
+        shift = domain_shift(trained_on, statistics(pairs))
+        for doubt in doubts.of_domain_shift(shift):
+            warn(f"{where}, model {self.model_name}: {doubt}")
+        return shift
 
     @property
     def guided(self) -> bool:

@@ -240,7 +240,7 @@ def tell_apart(where: str, rows: Sequence[tables.Row]) -> dict[str, tables.Row]:
     return found
 
 
-def _mean(values: Sequence[float]) -> float:
+def _mean(values: Sequence[float | None]) -> float:
     """Of those that are defined; NaN where none is."""
-    defined = [value for value in values if np.isfinite(value)]
+    defined = [value for value in values if value is not None and np.isfinite(value)]
     return float(np.mean(defined)) if defined else float("nan")

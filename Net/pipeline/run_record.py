@@ -36,14 +36,22 @@ class RunRecord:
         command: what was run, "test" for example.
         settings: the settings as they were resolved; of a script without a configuration, its options by name.
         data_sets: names of the data sets that it works on.
+        pairs: how many pairs it works on, where this record is of one of them; None for those that it notes.
     """
 
-    def __init__(self, command: str, settings: Settings | Mapping[str, Any], data_sets: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        command: str,
+        settings: Settings | Mapping[str, Any],
+        data_sets: Sequence[str] = (),
+        pairs: int | None = None,
+    ) -> None:
         self._command = command
         self._settings = settings
         self._data_sets = list(dict.fromkeys(data_sets))
+        self._pairs = pairs
         self._inputs: list[dict[str, Any]] = []
-        self._results: dict[str, Any] = {}
+        self._results: dict[str, dict[str, Any]] = {}
         self._apart: dict[str, Any] = {}
         self._model: dict[str, Any] = {}
         self._files: dict[str, dict[str, str]] = {}
@@ -55,7 +63,12 @@ class RunRecord:
     @property
     def pairs(self) -> int:
         """How many pairs it works on, 1 or more."""
-        return max(1, len({entry["pair"] for entry in self._inputs}))
+        return self._pairs or max(1, len({entry["pair"] for entry in self._inputs}))
+
+    @property
+    def results(self) -> dict[str, dict[str, Any]]:
+        """What came out, by the names of pairs."""
+        return self._results
 
     def add_inputs(self, pairs: Sequence[PairFiles]) -> None:
         """Note the files of pairs, with their sizes and the times they were last changed."""
@@ -87,6 +100,23 @@ class RunRecord:
         """Note a small picture of a result, a data URI: an index of many runs then reads no more than their records."""
         self._thumbnails[name] = picture
 
+    @property
+    def part(self) -> dict[str, Any]:
+        """What was noted of one pair, as JSON has it, for the record of the whole run."""
+        noted = {"inputs": self._inputs, "model": self._model, "results": self._results, "files": self._files}
+        noted |= {"thumbnails": self._thumbnails}
+        return plain(noted | {"stages": self._stages})
+
+    def add_part(self, part: Mapping[str, Any]) -> None:
+        """Note what a process noted of a pair, its `part`."""
+        self._inputs += part["inputs"]
+        self._model |= part["model"]
+        self._results |= part["results"]
+        self._thumbnails |= part["thumbnails"]
+        self._stages.update(part["stages"])
+        for name, files in part["files"].items():
+            self._files.setdefault(name, {}).update(files)
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count the time that the block takes to a stage of the run."""
@@ -98,7 +128,7 @@ class RunRecord:
 
     def write(self, path: Path, warnings: Sequence[str]) -> None:
         """Write the record as JSON; what is NaN becomes null."""
-        settings = _resolved(self._settings, self._data_sets)
+        settings = resolved(self._settings, self._data_sets)
         content = {
             "version": _VERSION,
             "command": self._command,
@@ -117,7 +147,7 @@ class RunRecord:
             "stages": {name: round(seconds, 3) for name, seconds in self._stages.items()},
             "warnings": list(warnings),
         }
-        text = json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False)
         storage.write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
@@ -141,7 +171,8 @@ def recorded(
         (pages.add if settings.report else pages.remove)(path)
 
 
-def _resolved(settings: Settings | Mapping[str, Any], data_sets: Sequence[str]) -> dict[str, Any]:
+def resolved(settings: Settings | Mapping[str, Any], data_sets: Sequence[str]) -> dict[str, Any]:
+    """Settings by name, with the data sets of these names alone; options of a script as they are."""
     if isinstance(settings, Mapping):
         return dict(settings)
     fields = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
@@ -165,7 +196,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as JSON has it."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
@@ -176,7 +207,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
+        return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return str(value)

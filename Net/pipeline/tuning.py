@@ -163,8 +163,11 @@ class Untuned:
         from hscd.networks.siamese import reach
 
         self._positions = positions(scene, np.random.default_rng(seed), _PIXELS)
-        samples = Samples([scene], [self._positions], reach=reach(model))
-        scores = predict(model, samples.within(samples.room) if samples.reach else scene.take(self._positions))
+        if plan.tolerates_shifts:  # so that a pixel's score depends on those around it
+            scores = plan.score(TrainedNetwork(plan.model_name, model), scene).scores.ravel()[self._positions]
+        else:
+            samples = Samples([scene], [self._positions], reach=reach(model))
+            scores = predict(model, samples.within(samples.room) if samples.reach else scene.take(self._positions))
         self._labels: np.ndarray | None = None
         try:
             cut = plan.cut(ScoreMap(scores, scene.grid, plan.model_name), scene, None)

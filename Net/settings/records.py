@@ -250,14 +250,14 @@ class Settings:
         default=engines.DEFAULT,
         metadata=member(
             "engine", engines.ENGINES, engines.DEFAULT,
-            "what runs the trials of a search and the parts of a comparison (local: this machine; ray: a cluster, with "
-            "pip install -r requirements-scale.txt)",
+            "what runs the trials of a search and the parts of a comparison (local: this machine; ray: a cluster, also "
+            "for the pairs of a test and of pseudo-labels, with pip install -r requirements-scale.txt)",
         ),
     )  # fmt: skip
     workers: int | None = field(
         metadata=key(
             "workers", lambda text: parsing.integer(text, 1), "an integer >= 1", None,
-            "processes that run the trials of a search, or the parts of a comparison",
+            "processes that run the trials of a search, the parts of a comparison, or pairs on a cluster",
             "as many as make it faster on this machine",
         )
     )  # fmt: skip

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import rasterio
+from scipy.io import savemat
 
 import hscd
+from detector_scenes import smooth_noise
 from hscd.scenes.scene import windows_of
 
 
@@ -114,3 +116,15 @@ def test_a_detector_of_ones_own_can_be_given(pair):
         *map(str, pair), nodata=20, detector=Ones(), threshold="otsu", ensemble_detectors=["ED", "SAM"]
     )
     assert several.members is not None
+
+
+def test_variables_of_either_file_are_named_and_the_after_image_is_moved(tmp_path):
+    before = smooth_noise(np.random.default_rng(0), 70, 64, 2)
+    more = np.zeros_like(before)
+    savemat(tmp_path / "a.mat", {"first": before, "more": more})
+    savemat(tmp_path / "b.mat", {"second": np.roll(before, 2, 0), "more": more})
+    pair = tmp_path / "a.mat", tmp_path / "b.mat"
+    moved = hscd.open_pair(*pair, variable=("first", "second"), register=True)
+    np.testing.assert_allclose(moved.after.read()[10:-10], before[10:-10], atol=1e-3)
+    assert (hscd.open_pair(*pair, variable=("first", "second")).after.read() == np.roll(before, 2, 0)).all()
+    assert (hscd.open_pair(*pair, variable="more").before.read() == 0).all()

@@ -12,12 +12,15 @@ from settings import read_settings
 
 
 @pytest.fixture
-def plan(tmp_path, monkeypatch):
+def plan(tmp_path, monkeypatch, request):
     monkeypatch.setattr("hscd.networks.siamese.reach", lambda model: 0)
-    monkeypatch.setattr("hscd.learn.training.predict", lambda model, pairs: np.abs(pairs[:, 1, 0] - pairs[:, 0, 0]))
+    monkeypatch.setattr(
+        "hscd.learn.training.predict",
+        lambda model, pairs, at=slice(None): np.abs(pairs[at, 1, 0] - pairs[at, 0, 0]),
+    )
     file = tmp_path / "net.conf"
     file.write_text(CONFIGURATION, encoding="utf-8")
-    return Plan(read_settings(file))
+    return Plan(read_settings(file, getattr(request, "param", [])))
 
 
 def scene(distances, valid=None):
@@ -38,6 +41,15 @@ def test_masked_pixels_have_no_part(plan):
     valid = np.array([[True] * 4, [True, True, False, False]])
     untuned = Untuned(plan, None, scene([[0, 0, 9, 9], [0, 0, 5, 5]], valid), 0)
     assert untuned.agreement(np.array([[1, 1, 0, 0], [1, 1, 2, 2]])) == 1
+
+
+# The least distance of the pixels around it in the image: of the changed columns 3 to 6, 3 has unchanged neighbours.
+@pytest.mark.parametrize("plan", [["settings.shift_tolerance=one_way"]], indirect=True)
+def test_the_map_before_tolerates_shifts_as_that_of_after_does(plan):
+    distances, labels = np.zeros((5, 7)), np.ones((5, 7))
+    distances[:, 3:] = 9
+    labels[:, 4:] = 0
+    assert Untuned(plan, None, scene(distances), 0).agreement(labels) == 1
 
 
 def test_without_a_map_before_or_with_one_class_there_is_none(plan):

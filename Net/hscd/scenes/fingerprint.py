@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
+from hscd.scenes.image import Image
+
 # Pixels that are looked at, along the diagonal: few tiles of a file have to be read.
 _PIXELS = 16
 
@@ -19,6 +21,11 @@ Window = Callable[[slice, slice], np.ndarray]
 def window_of(pixels: np.ndarray) -> Window:
     """What reads a part of an image, (rows, columns, bands), that is in memory."""
     return lambda rows, columns: pixels[rows, columns]
+
+
+def fingerprint_of(before: Image, after: Image) -> str:
+    """The `fingerprint` of two images, whether or not the after image was moved onto the before image."""
+    return fingerprint(before.window, after.unmoved or after.window, before.shape)
 
 
 def fingerprint(before: Window, after: Window, shape: tuple[int, ...]) -> str:

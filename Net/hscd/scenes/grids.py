@@ -262,10 +262,15 @@ def _coarsening(source: Grid, source_shape: tuple[int, int], grid: Grid, shape: 
     return (float(rows), float(columns)) if math.isfinite(rows + columns) else (1.0, 1.0)
 
 
+def moved(grid: Grid, row: float, column: float) -> Grid:
+    """The grid that starts at a row and column of another one."""
+    a, b, _, d, e, _ = grid.transform
+    x, y = _coordinates(grid, np.array([[row, column]], float))[0]
+    return replace(grid, transform=(a, b, float(x), d, e, float(y)))
+
+
 def _moved(grid: Grid, row: int, column: int) -> Any:
     """The transform of the part of a grid that starts at a row and column, as rasterio has it."""
     from rasterio.transform import Affine
 
-    a, b, _, d, e, _ = grid.transform
-    x, y = _coordinates(grid, np.array([[row, column]], float))[0]
-    return Affine(a, b, x, d, e, y)
+    return Affine(*moved(grid, row, column).transform)

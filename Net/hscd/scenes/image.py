@@ -59,7 +59,8 @@ class Image:
     `alpha` are its bands of opacity, which `without_alpha` takes for a mask.
     In an image that is `masked`, NaN stands for no data, and there is neither `nodata` nor `mask`.
     `numbers` are those that its bands have in the file, from 1, where some of them are left out, or in the file of the
-    image they are compared with; `file_bands` is how many that has. `notes` say what of the file is guessed or passed
+    image they are compared with; `file_bands` is how many that has. `unmoved` is the window of an image that was moved
+    onto another one, as it lay before. `notes` say what of the file is guessed or passed
     over, each in words that can follow its name.
     """
 
@@ -82,6 +83,7 @@ class Image:
     masked: bool = False
     numbers: tuple[int, ...] = ()
     file_bands: int = 0
+    unmoved: Window | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -129,10 +131,14 @@ def with_bands(image: Image, positions: np.ndarray) -> Image:
     def of(values: np.ndarray | None) -> np.ndarray | None:
         return None if values is None else values[positions]
 
+    def lying(unmoved: Window) -> Window:
+        return lambda rows, columns: unmoved(rows, columns)[:, :, positions]
+
     return replace(
         image,
         shape=(*image.shape[:2], len(positions)),
         window=like(image.window, window),
+        unmoved=None if image.unmoved is None else lying(image.unmoved),
         wavelengths=of(image.wavelengths),
         fwhm=of(image.fwhm),
         bad_bands=of(image.bad_bands),

@@ -81,6 +81,7 @@ def open_images(before_path: Path, after_path: Path, reading: Reading, limit: in
     before, after = (as_asked(image, reading) for image in (before, after))
     if reading.is_common:
         before, after = _at_common_wavelengths(before, after, reading)
+    original = None
     if before.grid is not None and after.grid is not None:
         if not same_grid(before, after):
             if after.block == after.shape[:2]:  # packed as a whole, and each tile would unpack it anew
@@ -91,19 +92,22 @@ def open_images(before_path: Path, after_path: Path, reading: Reading, limit: in
                 raise InputError(
                     f"{after_path}: does not overlap {before_path}; they are georeferenced to different places"
                 )
-            after = moved
+            original, after = after, moved
     elif before.shape != after.shape:
         raise InputError(
             f"{after_path}: shape {after.shape} differs from {before.shape} of the before image (rows, columns, "
             f"bands), and without georeference of both it cannot be resampled{if_swapped(after.shape, before.shape)}"
         )
     if reading.register:
-        after = _registered(before, after)
+        after = _registered(before, after, original)
     return readers.checked(before), readers.checked(after)
 
 
-def _registered(before: Image, after: Image) -> Image:
-    """The after image moved onto the before image where that is worth while; how far is told."""
+def _registered(before: Image, after: Image, original: Image | None) -> Image:
+    """The after image, interpolated from an `original` or not, moved onto the before image where that is worth while.
+
+    How far is told.
+    """
     # Packed as a whole, they would be unpacked anew for each block that is looked at.
     before, after = (held(image) if image.block == image.shape[:2] else image for image in (before, after))
     unknown = np.broadcast_to(np.uint8(UNKNOWN), before.shape[:2])
@@ -114,7 +118,7 @@ def _registered(before: Image, after: Image) -> Image:
     if found.far < max(_WORTH_WHILE, _SURELY * found.spread / math.sqrt(found.blocks)):
         return after
     tell(f"{after.path}: moved by {-found.down:+.2f} rows and {-found.right:+.2f} columns onto {before.path}")
-    return registered(after, found)
+    return registered(after, found, original)
 
 
 def _at_common_wavelengths(before: Image, after: Image, reading: Reading) -> tuple[Image, Image]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hscd.records import Grid
-from hscd.scenes.grids import onto
+from hscd.scenes.grids import moved, onto
 from hscd.scenes.image import Image, held
 from hscd.scenes.scene import Scene, Window, pair_bytes
 
@@ -84,16 +84,27 @@ def registration(scene: Scene) -> Registration | None:
     return found
 
 
-def registered(after: Image, found: Registration) -> Image:
-    """The after image moved back by a shift, by cubic interpolation; NaN where that has no data."""
+def registered(after: Image, found: Registration, original: Image | None = None) -> Image:
+    """The after image moved back by a shift, by cubic interpolation; NaN where that has no data.
+
+    Args:
+        after: on the grid of the before image.
+        found: the shift.
+        original: the after image on a grid of its own, where it was interpolated: doing that twice would smooth twice.
+    """
+    dtype = np.result_type(after.dtype, np.float32)
+    if original is not None:
+        assert after.grid is not None
+        grid = moved(after.grid, found.down, found.right)
+        image = onto(original, grid, after.shape[:2], dtype, math.nan, "cubic")
+        return replace(image, grid=after.grid, unmoved=after.window)
     if after.block == after.shape[:2]:  # packed as a whole, and each tile would unpack it anew
         after = held(after)
     # Not pixels of one unit: those at the origin GDAL takes for an image without a place.
     grid = Grid((2.0, 0.0, 0.0, 0.0, -2.0, 0.0), "")
     place = Grid((2.0, 0.0, -2 * found.right, 0.0, -2.0, 2 * found.down), "")
-    dtype = np.result_type(after.dtype, np.float32)
-    moved = onto(replace(after, grid=place), grid, after.shape[:2], dtype, math.nan, "cubic")
-    return replace(moved, grid=after.grid, format=after.format)
+    image = onto(replace(after, grid=place), grid, after.shape[:2], dtype, math.nan, "cubic")
+    return replace(image, grid=after.grid, format=after.format, unmoved=after.window)
 
 
 def _middle(shape: tuple[int, int], side: int) -> Window:

@@ -239,7 +239,7 @@ def _cropped(image: Image, window: Window) -> Image:
 
     shape = (rows.stop - rows.start, columns.stop - columns.start, image.shape[2])
     block = min(image.block[0], shape[0]), min(image.block[1], shape[1])
-    return replace(image, shape=shape, block=block, window=read, grid=None)
+    return replace(image, shape=shape, block=block, window=read, grid=None, unmoved=None)
 
 
 def same_and_varied(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> bool:

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from hscd.explanation.attribution import integrated_gradients
+from hscd.explanation.attribution import Attributions, integrated_gradients
 from hscd.heads import HEADS
 
 WEIGHTS = np.array([1.0, 0, -2])
@@ -36,6 +36,8 @@ def test_the_error_is_what_the_sums_miss():
 
     assert integrated_gradients(leap, np.array([[[0.0], [3]]])).error == 1
     assert integrated_gradients(leap, np.empty((0, 2, 3))).error == 0
+    # Of 3 − 1 and 1 − 1 the sums miss 0.5 each.
+    assert Attributions(np.array([[[1.5], [0]], [[0], [0.5]]]), np.array([3.0, 1]), np.ones(2)).error == 0.5
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -29,6 +29,21 @@ def test_embeddings_are_what_the_branch_makes(model):
     assert gradients(model, PAIRS[:0])[1].shape == (0, 2, 2)
 
 
+def test_spectra_go_through_the_branch_in_parts_of_one_size(monkeypatch):
+    monkeypatch.setattr(embeddings, "_PART", 4)
+    sizes = []
+
+    def branch(spectra, training):
+        sizes.append(tuple(spectra.shape))
+        return 2 * spectra
+
+    branch.output_shape = (None, 3)
+    pairs = np.random.default_rng(0).random((5, 2, 3), dtype=np.float32)
+    found = embeddings.embedded(SimpleNamespace(get_layer={"branch": branch}.get), pairs)
+    np.testing.assert_array_equal(found, 2 * pairs)
+    assert sizes == [(4, 3)] * 3, "of ten spectra the last two are padded"
+
+
 def test_gradients_are_those_of_differences(model):
     np.testing.assert_allclose(gradients(model, PAIRS)[0], DISTANCES, rtol=1e-6)
     # Away from the kinks, which are at 0. 1e-3 is far above what float32 rounds.

@@ -46,3 +46,15 @@ def test_smoothness_is_weighed_against_the_distance():
 
 def test_variation():
     assert variation(np.array([[0, 1, 3], [2, 2, 2]])).tolist() == [5, 0]
+
+
+def test_the_best_of_the_way_counts_not_its_end():
+    # The gradient leads on to the end of each range, past the greatest distance at a third band of 3.4.
+    def peaked(pairs):
+        gradients = np.zeros(pairs.shape)
+        gradients[:, 1, 2] = 1
+        return 9 - np.abs(pairs[:, 1, 2] - 3.4), gradients
+
+    ideal = ideal_spectrum(peaked, START, (LOW, HIGH), 0.5, 0, np.random.default_rng(0))
+    assert ideal.spectrum[2] == pytest.approx(3.4, abs=0.05)
+    assert ideal.distance == pytest.approx(9, abs=0.05)

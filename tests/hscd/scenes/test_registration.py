@@ -1,10 +1,14 @@
 """How far images are shifted is told to parts of a pixel, and the after image is moved back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from detector_scenes import image_of, scene_of, smooth_noise
+from hscd.records import Grid
 from hscd.scenes import registration as of
+from hscd.scenes.grids import onto
 from hscd.scenes.registration import Registration, registered, registration
 
 
@@ -103,3 +107,17 @@ def test_an_image_is_moved_back():
     assert 0 < np.isnan(moved[inner]).any(axis=2).sum() <= 16
     assert np.nanstd((moved - before)[inner]) < 0.6 * np.nanstd((after - before)[inner])
     np.testing.assert_array_equal(image.window(slice(37, 90), slice(50, 51)), moved[37:90, 50:51])
+
+
+def test_an_image_on_another_grid_is_interpolated_once():
+    # Its file's grid begins 4 m further east and 3 m further north, of pixels of 10 m, and what it shows lies 0.4
+    # pixels further right and 0.3 higher: each pixel of the file is one of the before image. Twice it is not.
+    _, pixels = shifted_pair(0, 0)
+    here, there = Grid((10, 0, 0, 0, -10, 0), ""), Grid((10, 0, 4, 0, -10, 3), "")
+    original = replace(image_of(pixels), grid=there)
+    after = onto(original, here, pixels.shape[:2], np.float32, np.nan)
+    moved = registered(after, Registration(-0.3, 0.4, 0, 1), original)
+    inner = np.s_[3:-3, 3:-3]
+    np.testing.assert_allclose(moved.read()[inner], pixels[inner], atol=1e-4)
+    assert (moved.grid, moved.format, moved.unmoved) == (here, after.format, after.window)
+    assert np.abs(registered(after, Registration(-0.3, 0.4, 0, 1)).read() - pixels)[inner].max() > 0.1

@@ -157,6 +157,17 @@ def test_runs_of_a_comparison_are_those_of_the_local_engine(nodes, space, tmp_pa
     assert written == {path: path.stat().st_mtime_ns for path in (tmp_path / "cluster/cells").iterdir()}
 
 
+def test_pairs_of_a_data_set_are_those_of_the_local_engine(nodes, workspace):
+    on = ("settings.engine=ray", f"settings.ray_address={nodes.address}")
+    command = ("predutils", "settings.train_set=PLACE B")
+    done = workspace.run(*command, *on)  # as a script, whose own functions no worker could import
+    assert done.returncode == 0, done.stderr
+    files = [workspace.folder / f"data/b/pseudo/{name}.pickle" for name in ("east", "west")]
+    found = [file.read_bytes() for file in files]
+    assert sorted(workspace.call(*command).stdout.splitlines()) == sorted(done.stdout.splitlines())
+    assert [file.read_bytes() for file in files] == found
+
+
 # The last one: it leaves one node.
 def test_a_node_that_is_lost_costs_what_it_did(nodes, engine, tmp_path):
     folders = [str(tmp_path / name) for name in "ab"]

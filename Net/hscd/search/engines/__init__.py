@@ -64,7 +64,13 @@ class Task:
 
 
 class Engine:
-    """What an engine does unless it says otherwise: all of it on this machine."""
+    """What an engine does unless it says otherwise: all of it on this machine.
+
+    Attributes:
+        spreads: whether the pairs of a test, or of pseudo-labels, are tasks of `each`, too.
+    """
+
+    spreads = False
 
     @staticmethod
     def require() -> None:

@@ -55,7 +55,9 @@ def _address(text: str) -> str | None:
     ),
 )  # fmt: skip
 class Ray(Engine):
-    """Trials, and runs of a comparison, on all machines of a Ray cluster."""
+    """Trials, runs of a comparison and pairs of a data set, on all machines of a Ray cluster."""
+
+    spreads = True
 
     def __init__(self, ray_address: str | None = None, ray_cores: int = 1, pruning: bool = False) -> None:
         self._address, self._cores, self._pruning = ray_address, ray_cores, pruning

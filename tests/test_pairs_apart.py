@@ -1,0 +1,185 @@
+"""Pairs of tests and of pseudo-labels on an engine that spreads them: results of one machine, what is missing alone."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from conftest import Workspace
+from hscd.models import saved as models
+from hscd.search import engines
+from hscd.search.engines.local import Local
+from pipeline import spread
+from tiny_model import PARAMETERS, WEIGHTS
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+MEASURED = ("generation_time", "correction_time", "prediction_time")
+
+
+@pytest.fixture
+def spreading(monkeypatch):
+    """An engine that spreads pairs, in this process; the tasks that it was given."""
+    begun = []
+
+    def each_apart(work, tasks, workers):
+        for position, task in enumerate(tasks):
+            begun.append((task.alone.files.name, task.work.__name__))
+            work(task)
+            yield position, 0
+
+    monkeypatch.setattr(engines, "each_apart", each_apart)
+    monkeypatch.setattr(Local, "spreads", True)
+    return begun
+
+
+@pytest.fixture
+def apart(workspace, spreading):
+    """Pseudo-labels of both pairs of PLACE B, rescaled together, made by tasks."""
+    done = workspace.call("predutils", "settings.train_set=PLACE B")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def results(space):
+    """Results by name, without what each run measures anew."""
+    found = space.contents()
+    kept = {name: content for name, content in found.items() if name.endswith((".pickle", ".tif", ".png"))}
+    tables = {name: pd.read_csv(space.folder / name) for name in found if name.endswith(".csv")}
+    plain = {name: table.drop(columns=[*MEASURED], errors="ignore").to_csv() for name, table in tables.items()}
+    return {name: content for name, content in (kept | plain).items() if not name.startswith("data/b/before")}
+
+
+def record(space):
+    (path,) = (space.folder / "stat").glob("*_run.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_pseudo_labels_are_those_of_one_machine(workspace, apart, spreading, monkeypatch):
+    # All ranges are known before the first pair is scored.
+    assert spreading == [(name, what) for what in ("_survey", "make_alone") for name in ("east", "west")]
+    found, told = results(workspace), record(workspace)
+    monkeypatch.setattr(Local, "spreads", False)
+    alone = workspace.call("predutils", "settings.train_set=PLACE B")
+    assert results(workspace) == found
+    assert apart.stdout == alone.stdout
+    expected = record(workspace)
+    for name in ("inputs", "model", "files"):
+        assert told[name] == expected[name]
+    assert set(told["warnings"]) == set(expected["warnings"])
+    for name, row in expected["results"].items():
+        assert {key: told["results"][name][key] for key in row if key not in MEASURED} == {
+            key: value for key, value in row.items() if key not in MEASURED
+        }
+    assert set(told["stages"]) == set(expected["stages"])
+
+
+def test_the_same_command_does_what_is_missing_alone(workspace, apart, spreading):
+    command = ("predutils", "settings.train_set=PLACE B")
+    spreading.clear()
+    again = workspace.call(*command)
+    assert spreading == []
+    assert again.stdout == apart.stdout, "what is done is told again"
+    assert "pairs done: 2, to be done: 0" in again.stderr
+    # A result that is gone, one that is another one's, an image that has changed, and another setting.
+    (workspace.folder / "data/b/pseudo/west.pickle").unlink()
+    workspace.call(*command)
+    (workspace.folder / "data/b/pseudo/east.pickle").write_bytes(b"another")
+    workspace.call(*command)
+    assert spreading == [("west", "make_alone"), ("east", "make_alone")]
+    spreading.clear()
+    band = workspace.folder / "data/b/before/west.tif/B01.tif"
+    band.write_bytes(band.read_bytes() + b"\0")
+    workspace.call(*command)
+    # Ranges are as they were, as are the pixels.
+    assert spreading == [("west", "_survey"), ("west", "make_alone")]
+    spreading.clear()
+    assert workspace.call(*command, "settings.memory_limit=900").returncode == 0
+    assert spreading == []
+    workspace.call(*command, "settings.threshold=triangle")
+    assert [name for name, what in spreading if what == "make_alone"] == ["east", "west"]
+
+
+def test_a_pair_that_fails_costs_the_others_nothing_and_is_tried_again(workspace, spreading):
+    band = workspace.folder / "data/b/after/west.tif/B02.tif"
+    sound = band.read_bytes()
+    band.write_bytes(sound[:100])
+    command = ("predutils", "settings.train_set=PLACE B")
+    done = workspace.call(*command)
+    assert done.returncode == 2
+    assert "B02.tif" in done.stderr
+    assert "(of 2 pairs, 1 have pseudo-labels)" in done.stderr
+    assert (workspace.folder / "data/b/pseudo/east.pickle").is_file()
+    assert list(record(workspace)["results"]) == ["east"]
+    assert spreading == [("east", "_survey"), ("west", "_survey"), ("east", "make_alone")]
+    spreading.clear()
+    assert workspace.call(*command).returncode == 2
+    assert spreading == [("west", "_survey")]
+    band.write_bytes(sound)
+    spreading.clear()
+    assert workspace.call(*command).returncode == 0
+    # The ranges of both are others than those of one.
+    assert spreading == [("west", "_survey"), ("east", "make_alone"), ("west", "make_alone")]
+    assert list(record(workspace)["results"]) == ["east", "west"]
+
+
+def test_a_test_of_a_model_is_that_of_one_machine(tmp_path, spreading, monkeypatch):
+    space = Workspace(tmp_path)
+    space.write_data()
+    models.save_model(tmp_path / "model" / "M", PARAMETERS, WEIGHTS, rescaled=True, trained_on=["0" * 16])
+    on = ("settings.training=False", "PLACE B.bands=1-2", "settings.test_set=PLACE B")
+    done = space.call("main", *on)
+    assert done.returncode == 0, done.stderr
+    found, told = results(space), record(space)
+    assert {name for name, what in spreading if what == "test_alone"} == {"east", "west"}
+    monkeypatch.setattr(Local, "spreads", False)
+    assert space.call("main", *on).stdout == done.stdout
+    assert results(space) == found
+    assert told["model"] == record(space)["model"]
+    assert told["results"]["west"]["seen_in_training"] == "no"
+    # Another model of the same name.
+    monkeypatch.setattr(Local, "spreads", True)
+    more = {name: 2 * values for name, values in WEIGHTS.items()}
+    models.save_model(tmp_path / "model" / "M", PARAMETERS, more, rescaled=True, trained_on=["0" * 16])
+    spreading.clear()
+    assert space.call("main", *on).returncode == 0
+    assert {name for name, what in spreading} == {"east", "west"}
+
+
+class Hidden:
+    """A task whose record another machine wrote, which is to be seen from here only at the fifth look."""
+
+    depends, nothing, ends_alike = {"on": "it"}, {}, True
+
+    def __init__(self, folder):
+        self._folder, self._looks = folder, 0
+
+    @property
+    def record(self):
+        self._looks += 1
+        return self._folder / ("record.json" if self._looks > 4 else "not yet")
+
+    def run(self):
+        return {"found": True}
+
+    def is_there(self, content):
+        return True
+
+
+class Elsewhere(engines.Engine):
+    def each(self, work, tasks, workers):
+        for position, task in enumerate(tasks):
+            content = {"error": "", "lasts": True, "elapsed": 1.0, "depends": task.depends, "found": position}
+            (task._folder / "record.json").write_text(json.dumps(content))
+            yield position, 0
+
+
+def test_a_record_that_a_network_file_system_hides_is_waited_for(tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(spread.time, "sleep", waited.append)
+    ((_, content),) = spread.ended([Hidden(tmp_path)], Elsewhere(), None)
+    assert (content["found"], content["error"], len(waited)) == (0, "", 3)
+    monkeypatch.setattr(spread, "_UNSEEN", 0.0)
+    ((_, content),) = spread.ended([Hidden(tmp_path)], Elsewhere(), None)
+    assert content["error"].startswith("what it wrote is not to be seen from here: ")
+    assert not content["lasts"]
