@@ -122,8 +122,8 @@ def _guarded(work: Callable[[], None], kept: str) -> int:
         messages.error(f"out of memory: {brief(error)}")
         return 1
     except OSError as error:
-        said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
-        messages.error(str(said))
+        message = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
+        messages.error(str(message))
         return 1
     except KeyboardInterrupt:
         messages.ended(f"interrupted: {kept}" if kept else "interrupted")

@@ -16,7 +16,7 @@ from hscd.learn.samples import Samples
 from hscd.scenes import patches
 from hscd.scenes.fingerprint import fingerprint, part_of, window_of
 from hscd.scenes.grids import RESAMPLED
-from hscd.scenes.image import Image, held
+from hscd.scenes.image import Image, in_memory
 from hscd.scenes.nodata import unmeasured, valid_pixels
 from hscd.scenes.patches import Patches
 from hscd.scenes.scaling import band_ranges, fill_pixels
@@ -281,7 +281,7 @@ def scenes(name: str, conf: Settings, bands: int | None = None, alone: Alone | N
         raise InputError(
             f"[{name}] {opened[0][0].name}: {found_bands} bands, model {conf.model_name} was trained on {bands} bands"
         )
-    pairs = _held(opened, conf)
+    pairs = _in_memory(opened, conf)
     found = []
     for files, before, after in pairs:
         if RESAMPLED in after.format:
@@ -295,9 +295,9 @@ def scenes(name: str, conf: Settings, bands: int | None = None, alone: Alone | N
             raise InputError(nothing_left(files, section, conf))
         if seen.ranges is not None and unmeasured(seen.ranges):
             raise InputError(f"[{name}] {files.name}: {unmeasured(seen.ranges)}")
-        for path, said in zip((files.before, files.after), seen.suspects, strict=True):
-            if said:
-                warn(f"{path}: {said}")
+        for path, suspect in zip((files.before, files.after), seen.suspects, strict=True):
+            if suspect:
+                warn(f"{path}: {suspect}")
         if seen.valid is not None:
             truth = np.where(seen.valid, truth, np.uint8(UNKNOWN))
         found.append(Scene(files.name, before, after, truth, seen.valid, seen.ranges, classes))
@@ -306,7 +306,7 @@ def scenes(name: str, conf: Settings, bands: int | None = None, alone: Alone | N
     return [replace(scene, ranges=ranges) for scene in found]
 
 
-def _held(pairs: list[tuple[PairFiles, Image, Image]], conf: Settings) -> list[tuple[PairFiles, Image, Image]]:
+def _in_memory(pairs: list[tuple[PairFiles, Image, Image]], conf: Settings) -> list[tuple[PairFiles, Image, Image]]:
     """The pairs with their images in memory: all of them if they fit beside the maps, else those that are packed."""
     room = memory_limit(conf)
     pixels = [math.prod(before.shape[:2]) for _, before, _ in pairs]
@@ -318,7 +318,7 @@ def _held(pairs: list[tuple[PairFiles, Image, Image]], conf: Settings) -> list[t
 
     def of(image: Image) -> Image:
         packed = image.block == image.shape[:2]
-        return held(image) if fits or packed else image
+        return in_memory(image) if fits or packed else image
 
     return [(files, of(before), of(after)) for files, before, after in pairs]
 

@@ -183,10 +183,10 @@ def all_masked(name: str, section: DataSet) -> str:
 
 def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
     """`all_masked`, and the bands without data, which can be left out."""
-    said = all_masked(files.name, section)
+    message = all_masked(files.name, section)
     reading = reading_of(section)
     if reading.is_common:
-        return f"{said}; bands that hold no data can be left out by wavelength: bad_bands = file, water, 900-910 nm"
+        return f"{message}; bands that hold no data can be left out by wavelength: bad_bands = file, water, 900-910 nm"
     opened = [
         opened_image(path, variable, reading, memory_limit(conf))
         for path, variable in zip((files.before, files.after), reading.variables, strict=True)
@@ -202,5 +202,5 @@ def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
         empty |= set(image.band_numbers[~holds].tolist())
     if 0 < len(empty) < images[0].shape[2]:
         bands = listed(sorted(empty))
-        said += f"; bands {bands} hold no data at all: leave them out with bad_bands = {bands}"
-    return said
+        message += f"; bands {bands} hold no data at all: leave them out with bad_bands = {bands}"
+    return message

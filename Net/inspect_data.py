@@ -160,15 +160,15 @@ def _declared(files: PairFiles, section: DataSet, settings: Settings) -> list[st
     given = zip(("before", "after"), (files.before, files.after), section.variables, strict=False)
     for name, path, variable in given:
         image = opened_image(path, variable, reading_of(section), memory_limit(settings))
-        said = []
+        parts = []
         values = sorted({value for value in image.nodata if value is not None})
         if values:
-            said.append(f"nodata {', '.join(f'{value:g}' for value in values)}{_unless(section.nodata)}")
+            parts.append(f"nodata {', '.join(f'{value:g}' for value in values)}{_unless(section.nodata)}")
         if image.mask is not None:
-            said.append("which pixels hold data, by a mask")
+            parts.append("which pixels hold data, by a mask")
         if image.scale is not None:
             scale = f"{image.scale[0]:g}" if np.ptp(image.scale) == 0 else "by band"
-            said.append(f"scale {scale}{_unless(section.scale)}")
+            parts.append(f"scale {scale}{_unless(section.scale)}")
         for word, where in (
             (band_choice.FILE, "on the file's list of bad bands"),
             (band_choice.WATER, "in water vapour"),
@@ -177,9 +177,9 @@ def _declared(files: PairFiles, section: DataSet, settings: Settings) -> list[st
             if bad:
                 dropped = section.bad_bands is not None and word in section.bad_bands
                 what = "dropped" if dropped else f"bad_bands = {word} drops them"
-                said.append(f"{len(bad)} of {image.shape[2]} bands {where} ({listed(bad)}; {what})")
-        if said:
-            lines.append(f"    the {name} file says: {', '.join(said)}")
+                parts.append(f"{len(bad)} of {image.shape[2]} bands {where} ({listed(bad)}; {what})")
+        if parts:
+            lines.append(f"    the {name} file says: {', '.join(parts)}")
     return lines
 
 

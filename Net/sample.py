@@ -77,8 +77,8 @@ def _add(parser: argparse.ArgumentParser, name: str, read: Callable[[str], Any],
         except ValueError:
             raise argparse.ArgumentTypeError(f"found {text!r}") from None
 
-    said = what if default is None else f"{what} (default: {default})"
-    parser.add_argument(name, type=value, default=default, metavar="N", help=said)
+    described = what if default is None else f"{what} (default: {default})"
+    parser.add_argument(name, type=value, default=default, metavar="N", help=described)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

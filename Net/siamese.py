@@ -194,7 +194,7 @@ def hyperparam_search(
     trials = _trials(sets, distance_function, chosen.choices, seed, stat_path / "logs" / name, *rest)
     run_trials, of_engine = engines.chosen(engine, engine_options or {})
     return session.run(
-        trials, trials.question | of_engine, chosen.max_evals, model_path / name, stat_path / f"{name}_stats.csv",
+        trials, trials.depends_on | of_engine, chosen.max_evals, model_path / name, stat_path / f"{name}_stats.csv",
         run_trials, workers=workers, rescaled=rescaled, trained_on=[*trained_on, *start.seen],
     )  # fmt: skip
 

@@ -52,7 +52,7 @@ def measured(scene: Scene, seed: int) -> dict[str, Figures]:
     """Figures of the map by each correction."""
     score_map = scored(DETECTORS[UNSUPERVISED["detector"]](), scene, np.random.default_rng(seed))
     scores = score_map.scores
-    labels = classify(scores, THRESHOLDS[UNSUPERVISED["threshold"]](scores, **score_map.said).value)
+    labels = classify(scores, THRESHOLDS[UNSUPERVISED["threshold"]](scores, **score_map.for_threshold).value)
     probability = member_probability(score_map, labels)
     found = {}
     for row, (name, options) in variants().items():

@@ -46,8 +46,8 @@ def _mahalanobis(values: np.ndarray, weights: np.ndarray, every: np.ndarray) -> 
     """Squared distances of all rows by the weighted covariance of some."""
     mean = np.average(values, axis=0, weights=weights)
     inverse = np.linalg.inv(np.cov(values.T, aweights=weights))
-    apart = every - mean
-    return np.einsum("ij,jk,ik->i", apart, inverse, apart, optimize=True)
+    centred = every - mean
+    return np.einsum("ij,jk,ik->i", centred, inverse, centred, optimize=True)
 
 
 def _statistic(x: np.ndarray, y: np.ndarray, weights: np.ndarray, some: np.ndarray) -> np.ndarray:

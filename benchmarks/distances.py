@@ -40,11 +40,11 @@ def ours(name: str) -> list[float]:
 
 def _measured(work: Any) -> list[float]:
     before, after = images()
-    held = measure.peak_memory()
+    at_rest = measure.peak_memory()
     started = time.perf_counter()
     work(before, after)
     first = time.perf_counter() - started
-    memory = measure.peak_memory() - held
+    memory = measure.peak_memory() - at_rest
     return [min(first, measure.seconds(lambda: work(before, after), 2)), memory]
 
 

@@ -53,7 +53,9 @@ def available() -> dict[str, Any]:
 def detected(scene: Scene, seed: int) -> np.ndarray:
     """The change map that `detect.py` makes of a scene."""
     score_map = scored(DETECTORS[UNSUPERVISED["detector"]](), scene, np.random.default_rng(seed))
-    return classify(score_map.scores, THRESHOLDS[UNSUPERVISED["threshold"]](score_map.scores, **score_map.said).value)
+    return classify(
+        score_map.scores, THRESHOLDS[UNSUPERVISED["threshold"]](score_map.scores, **score_map.for_threshold).value
+    )
 
 
 def measured(name: str, seed: int) -> list[tuple[str, str, float, int, int]]:

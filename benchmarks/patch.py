@@ -157,7 +157,7 @@ def trained(scene: Scene, positions: np.ndarray, labels: np.ndarray, name: str, 
 def mapped(network: TrainedNetwork, scene: Scene, learned: str, seed: int) -> Row:
     """Figures of the map of a network, cut by Otsu's threshold without the few largest distances."""
     score_map = scored(network, scene, np.random.default_rng(0))
-    cut = THRESHOLDS[CUT](score_map.scores, **score_map.said).value
+    cut = THRESHOLDS[CUT](score_map.scores, **score_map.for_threshold).value
     return judged(classify(score_map.scores, cut), scene, learned, network.name, seed)
 
 
@@ -165,7 +165,7 @@ def without_labels(name: str, seed: int, wanted: Sequence[str]) -> Iterator[Row]
     """Figures of what the pseudo-labels are, and of networks that learned from them."""
     raw = scenes.available()[name](seed)
     score_map = scored(DETECTORS[UNSUPERVISED["detector"]](), raw, np.random.default_rng(seed))
-    cut = THRESHOLDS[UNSUPERVISED["threshold"]](score_map.scores, **score_map.said)
+    cut = THRESHOLDS[UNSUPERVISED["threshold"]](score_map.scores, **score_map.for_threshold)
     if PSEUDO in wanted:
         yield judged(classify(score_map.scores, cut.value), raw, "", PSEUDO, seed)
     positions, labels = labels_by_percentage(pseudo_labels_of(score_map, cut), SUREST)

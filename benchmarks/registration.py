@@ -141,7 +141,7 @@ def maps(scene: Scene, moved: Scene, detectors: Sequence[str]) -> Iterator[Row]:
             if key not in found:
                 found[key] = scored(tolerant(fits[register], tolerance), given, np.random.default_rng(0))
             score_map = found[key]
-            labels = classify(score_map.scores, threshold(score_map.scores, **score_map.said).value)
+            labels = classify(score_map.scores, threshold(score_map.scores, **score_map.for_threshold).value)
             ranking = curves(score_map.scores, given.truth)
             yield {
                 "detector": name, "remedy": remedy,

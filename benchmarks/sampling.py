@@ -42,9 +42,9 @@ def row(name: str, pixels: np.ndarray, size: int | None) -> str:
         area = stratified.estimated(np.column_stack([found, points - found]), strata).area
         shares.append(area.value[0])
         margins.append(area.margin[0])
-    held = np.mean(np.abs(np.array(shares) - truth) <= margins)
+    covered = np.mean(np.abs(np.array(shares) - truth) <= margins)
     cells = (f"{100 * value:.2f} %" for value in (truth, weights[0], np.mean(shares), np.mean(margins)))
-    return f"| {name} | {points[0]} + {points[1]} | {' | '.join(cells)} | {100 * held:.1f} % |"
+    return f"| {name} | {points[0]} + {points[1]} | {' | '.join(cells)} | {100 * covered:.1f} % |"
 
 
 def main() -> None:

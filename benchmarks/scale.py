@@ -83,7 +83,7 @@ def cluster(nodes: int) -> Iterator[Any]:
         found.shutdown()
 
 
-def apart(folder: Path, address: str | None, workers: int) -> subprocess.Popen[str]:
+def in_process(folder: Path, address: str | None, workers: int) -> subprocess.Popen[str]:
     """`search` in a process of its own."""
     script = folder.parent / "search_apart.py"
     script.write_text(SEARCH, encoding="utf-8")
@@ -92,10 +92,10 @@ def apart(folder: Path, address: str | None, workers: int) -> subprocess.Popen[s
 
 
 def result(process: subprocess.Popen[str]) -> dict[str, Any]:
-    said, errors = process.communicate(timeout=600)
+    output, errors = process.communicate(timeout=600)
     if process.returncode:
         raise RuntimeError(errors[-2000:])
-    return json.loads(said.rstrip().rsplit("\n", 1)[-1])
+    return json.loads(output.rstrip().rsplit("\n", 1)[-1])
 
 
 def wait_for_trials(folder: Path, number: int, process: subprocess.Popen[str]) -> None:
@@ -110,19 +110,19 @@ def wait_for_trials(folder: Path, number: int, process: subprocess.Popen[str]) -
 
 def searches(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Searches by what is done to them."""
-    yield "local engine, one at a time", result(apart(folder / "local", None, 1))
+    yield "local engine, one at a time", result(in_process(folder / "local", None, 1))
     with cluster(1) as nodes:
-        yield "1 node, one at a time", result(apart(folder / "one", nodes.address, 1))
+        yield "1 node, one at a time", result(in_process(folder / "one", nodes.address, 1))
     with cluster(2) as nodes:
-        yield "2 nodes, two at a time", result(apart(folder / "two", nodes.address, 2))
+        yield "2 nodes, two at a time", result(in_process(folder / "two", nodes.address, 2))
     with cluster(3) as nodes:
-        running = apart(folder / "three", nodes.address, 2)
+        running = in_process(folder / "three", nodes.address, 2)
         wait_for_trials(folder / "three", 2, running)
         for node in list(nodes.worker_nodes)[:2]:  # one of them runs a trial at the least
             nodes.remove_node(node, allow_graceful=False)
         yield "3 nodes, two killed after 2 trials", result(running)
     with cluster(1) as nodes:
-        running = apart(folder / "head", nodes.address, 1)
+        running = in_process(folder / "head", nodes.address, 1)
         wait_for_trials(folder / "head", 3, running)
         nodes.shutdown()
         running.communicate(timeout=120)
@@ -131,7 +131,7 @@ def searches(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     with cluster(1) as nodes:
         yield (
             "head and node killed after 3 trials, started again; the rest",
-            result(apart(folder / "head", nodes.address, 1)),
+            result(in_process(folder / "head", nodes.address, 1)),
         )
 
 

@@ -79,13 +79,13 @@ def ours() -> list[float]:
     model = build_net((BANDS,), PARAMETERS, seed=0)
     model.optimizer.build(model.trainable_variables)
     epochs = Epochs(model)
-    held = epochs.hold(pairs), epochs.hold(labels)
+    arrays = epochs.hold(pairs), epochs.hold(labels)
     rng = np.random.default_rng(0)
 
     def epoch(batch: int) -> None:
         for layer in dropout_layers(model):
             layer.redraw()
-        epochs.train(*held, rng.permutation(PAIRS), batch)
+        epochs.train(*arrays, rng.permutation(PAIRS), batch)
 
     rates = []
     for batch in BATCHES:

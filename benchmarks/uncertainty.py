@@ -176,8 +176,8 @@ def measured(names: Sequence[str]) -> tuple[list[dict[str, Any]], dict[str, dict
             rows.append(row(scene, members, plan))
             print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
         judged = {rule: calibrated(values, scene.truth) for rule, values in variants(plan, scene, found).items()}
-        errors["calibration error"][name] = {rule: said.error for rule, said in judged.items()}
-        errors["Brier score"][name] = {rule: said.brier for rule, said in judged.items()}
+        errors["calibration error"][name] = {rule: quality.error for rule, quality in judged.items()}
+        errors["Brier score"][name] = {rule: quality.brier for rule, quality in judged.items()}
     return rows, errors
 
 

@@ -149,8 +149,8 @@ def main(arguments: Sequence[str] = ()) -> None:
         for seed in range(options.seeds):
             for validation, of in judged(name, seed):
                 found.setdefault((name, validation), []).append(of)
-                said = (f"{figures.loss:.4f} / {figures.kappa:.3f}" for figures in of if figures)
-                print(name, seed, validation, *said, file=sys.stderr, flush=True)
+                shown = (f"{figures.loss:.4f} / {figures.kappa:.3f}" for figures in of if figures)
+                print(name, seed, validation, *shown, file=sys.stderr, flush=True)
     text = table(found)
     print(text)
     if not arguments:

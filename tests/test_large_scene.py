@@ -93,7 +93,7 @@ def results(space: Workspace, fine_tunings: list[int], *overrides: str) -> dict[
 def in_windows(space: Workspace, fine_tunings: list[int]) -> tuple[dict[str, Any], Watched]:
     """`results` with tiny windows and little memory, and what went on."""
     watched = Watched([], [], [])
-    fill, hold, take = scene.fill_pixels, image.held, Samples.take
+    fill, hold, take = scene.fill_pixels, image.in_memory, Samples.take
 
     def watched_fill(target: np.ndarray, pixels: np.ndarray, *rest: Any) -> None:
         watched.windows.append(pixels.shape[:2])
@@ -111,7 +111,7 @@ def in_windows(space: Workspace, fine_tunings: list[int]) -> tuple[dict[str, Any
         patch.setattr(scene, "_WINDOW_BYTES", SMALL)
         patch.setattr(Samples, "take", watched_take)
         patch.setattr(scene, "fill_pixels", watched_fill)
-        patch.setattr(dp, "held", watched_hold)
+        patch.setattr(dp, "in_memory", watched_hold)
         return results(space, fine_tunings, LITTLE_MEMORY), watched
 
 

@@ -129,12 +129,12 @@ def _rng(seed: int, number: int) -> np.random.Generator:
 def _cut(score_map: ScoreMap, threshold: Callable[..., Cut], scene: Scene, *, alone: bool) -> Cut:
     """The cut of a member; one of several detectors that the threshold does not know is cut by another one."""
     try:
-        return cut_scores(score_map.scores, partial(threshold, **score_map.said), scene.nothing_changed)
+        return cut_scores(score_map.scores, partial(threshold, **score_map.for_threshold), scene.nothing_changed)
     except NoDistributionError:
         if alone:
             raise
         return cut_scores(
-            score_map.scores, partial(THRESHOLDS[OTHER_THRESHOLD], **score_map.said), scene.nothing_changed
+            score_map.scores, partial(THRESHOLDS[OTHER_THRESHOLD], **score_map.for_threshold), scene.nothing_changed
         )
 
 

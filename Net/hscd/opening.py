@@ -11,7 +11,7 @@ from hscd import readers
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, classes_of, remap
 from hscd.scenes import band_choice
 from hscd.scenes.grids import same_grid
-from hscd.scenes.image import Image, held
+from hscd.scenes.image import Image, in_memory
 from hscd.scenes.nodata import unmeasured
 from hscd.scenes.pairing import Reading, if_swapped, open_images
 from hscd.scenes.scene import Scene, survey, windows_of
@@ -77,18 +77,18 @@ def open_pair(
     )
     variables = variable if isinstance(variable, tuple) else (variable, variable)
     reading = Reading(*choices, nodata, scale, variables, register=register)
-    images = _held(open_images(*paths, reading, limit), limit)
+    images = _in_memory(open_images(*paths, reading, limit), limit)
     truth, classes = _label_map(labels, images[0], (changed_label, unchanged_label, unknown_label), limit)
     return _scene(paths, images, truth, classes, rescale)
 
 
-def _held(images: tuple[Image, Image], limit: int) -> tuple[Image, Image]:
+def _in_memory(images: tuple[Image, Image], limit: int) -> tuple[Image, Image]:
     """Both images in memory, where they take no more than half of it; else those that are packed as a whole.
 
     These would be unpacked anew for each window.
     """
     fit = sum(image.nbytes for image in images) <= limit // 2
-    first, second = (held(image) if fit or image.block == image.shape[:2] else image for image in images)
+    first, second = (in_memory(image) if fit or image.block == image.shape[:2] else image for image in images)
     return first, second
 
 

@@ -28,7 +28,7 @@ class ScoreMap:
     degrees: float | None = None
 
     @property
-    def said(self) -> dict[str, Any]:
+    def for_threshold(self) -> dict[str, Any]:
         """What a threshold is told of the scores."""
         return {"scale": self.scale, "degrees": self.degrees}
 

@@ -186,9 +186,9 @@ def _parts(
     return parts
 
 
-def _text(parts: Mapping[str, tuple[str, tables.Table]], said: Sequence[str]) -> str:
+def _text(parts: Mapping[str, tuple[str, tables.Table]], sentences: Sequence[str]) -> str:
     """The whole report in Markdown."""
-    lines = ["# Comparison of methods", "", " ".join(said), ""]
+    lines = ["# Comparison of methods", "", " ".join(sentences), ""]
     for title, (about, table) in parts.items():
         lines += [f"## {title}", "", *([about, ""] if about else []), tables.markdown(table)]
     return "\n".join(lines)

@@ -172,8 +172,8 @@ def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene,
         lines.append(f"certain: {100 * sure:.0f} % of the changed pixels have a probability of {_SURE:g} or more")
     figures = report.extent(result, areas, unit)
     if outcome.ensemble is not None:
-        said, more = _certainty(outcome.ensemble, pixels)
-        lines.append(said)
+        certainty, more = _certainty(outcome.ensemble, pixels)
+        lines.append(certainty)
         figures |= more
     if result.counts.total:
         lines.append(f"against the labels{_of(result, pixels)}: {_right(result)}")
@@ -190,11 +190,11 @@ def _certainty(ensemble: Ensemble, pixels: int) -> tuple[str, tables.Row]:
     sums = ensemble.sums
     uncertain, disagree = (int(np.count_nonzero(where)) / pixels for where in (sums.uncertain, sums.disagree))
     spread = float(np.nanmean(sums.spread))
-    said = (
+    certainty = (
         f"uncertain: {100 * uncertain:.2f} % of the pixels have a probability between {SURELY_UNCHANGED:g} and "
         f"{SURELY_CHANGED:g}, or the {sums.count} maps disagree ({100 * disagree:.2f} %)"
     )
-    return said, {
+    return certainty, {
         "uncertain_share": uncertain, "disagreement_share": disagree, "mean_spread": spread,
         "members": ensemble.members,
     }  # fmt: skip

@@ -84,18 +84,18 @@ def ideal(seen: Seen, sampled: Sampled, picture: Path, table: Path) -> Row:
         sorted_network, start[order], (low, high), threshold, seen.settings.explain.ideal_smoothness, rng
     )
     spectra = {"unchanged": start, "ideal": found.spectrum[back]}
-    likeness, said = None, ""
+    likeness, remark = None, ""
     if len(of_changed):
         means = of_changed.mean(axis=0, dtype=np.float64)
         spectra |= {"before": means[0], "after": means[1]}
         likeness = _cosine(found.spectrum[back] - start, means[1] - means[0])
-        said = f", cosine of the angle to the mean change {likeness:.2f}"
+        remark = f", cosine of the angle to the mean change {likeness:.2f}"
     storage.write_csv(table, reports.ideal_rows(spectra, image.band_numbers, image.wavelengths))
     title = f"{seen.settings.model_name} on {seen.scene.name}"
     reports.write_ideal(picture, spectra, image.band_numbers, image.wavelengths, title)
     messages.result(
         f"{seen.scene.name}: ideal changed spectrum: distance {found.distance:.3g}, {found.distance / threshold:.2g} "
-        f"times the threshold{said}: {picture.name}"
+        f"times the threshold{remark}: {picture.name}"
     )
     return {"ideal_spectrum": {"distance": found.distance, "cosine": likeness}}
 
@@ -121,17 +121,17 @@ def adversarial(seen: Seen, sampled: Sampled, picture: Path, table: Path) -> Row
     medians = {name: _median(relative[sampled.called == label]) for name, label in called}
     figures: Row = {"pixels": len(relative), "not_turned": int(np.isnan(relative).sum())}
     figures |= {f"median_{name}": value for name, value in medians.items()}
-    said = ", ".join(f"{100 * value:.2g} % for what is called {name}" for name, value in medians.items() if value)
+    remark = ", ".join(f"{100 * value:.2g} % for what is called {name}" for name, value in medians.items() if value)
     if wrong is not None:
         figures |= _told_errors(relative, np.abs(sampled.distances - seen.threshold), wrong)
         if figures["auroc_of_errors"] is not None:
-            said += (
+            remark += (
                 f"; area under the ROC curve by which it tells wrong labels: {figures['auroc_of_errors']:.3f}, that of "
                 f"how near the distance is to the threshold: {figures['auroc_of_errors_by_distance']:.3f}"
             )
     messages.result(
         f"{seen.scene.name}: smallest change of the after spectrum that turns a label, in the median: "
-        f"{said or 'none was found'} ({picture.name})"
+        f"{remark or 'none was found'} ({picture.name})"
     )
     return {"adversarial": figures}
 

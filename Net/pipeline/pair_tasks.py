@@ -59,10 +59,10 @@ class PairTask:
 
     def run(self) -> dict[str, Any]:
         """Do it; what it noted and said, and what it wrote."""
-        noted, said = RunRecord("", {}, pairs=self.pairs), io.StringIO()
-        with redirect_stdout(said):
+        noted, output = RunRecord("", {}, pairs=self.pairs), io.StringIO()
+        with redirect_stdout(output):
             self.work(self.settings, self.section, self.alone, noted)
-        return {"part": noted.part, "said": said.getvalue().splitlines(), "written": _stamps(self.outputs)}
+        return {"part": noted.part, "said": output.getvalue().splitlines(), "written": _stamps(self.outputs)}
 
     def is_there(self, content: dict[str, Any]) -> bool:
         """Whether all that it wrote is as it wrote it."""

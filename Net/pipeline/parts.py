@@ -57,8 +57,8 @@ def part_map(section: DataSet, conf: Settings, pair: str, labels: np.ndarray, gr
     parts = drawn_parts(labels.shape, side, config.PARTS_GUARD, section.parts, rng, _classes(labels))
     gis.write_parts(file, parts, grid or PIXEL_GRID, how)
     counts = _counted([labels], [parts])
-    said = _said(counts, (TRAIN, VALIDATION, TEST))
-    tell(f"[{section.name}] {pair}: parts drawn in blocks of {side} pixels: {said}; {file}")
+    counted = _counts_text(counts, (TRAIN, VALIDATION, TEST))
+    tell(f"[{section.name}] {pair}: parts drawn in blocks of {side} pixels: {counted}; {file}")
     return parts
 
 
@@ -105,7 +105,7 @@ def with_validation(
     for part in (TRAIN, VALIDATION):
         where = f"[{section.name}] validation = blocks"
         _require_both(where, part, counts[part], "give the blocks another side (parts_block)")
-    tell(f"[{section.name}]: validation in blocks: {_said(counts, (TRAIN, VALIDATION))}")
+    tell(f"[{section.name}]: validation in blocks: {_counts_text(counts, (TRAIN, VALIDATION))}")
     return found
 
 
@@ -130,7 +130,7 @@ def _counted(labels: Sequence[np.ndarray], parts: Sequence[np.ndarray]) -> dict[
     }
 
 
-def _said(counts: dict[int, list[int]], told: Sequence[int]) -> str:
+def _counts_text(counts: dict[int, list[int]], told: Sequence[int]) -> str:
     """What some parts hold, for the terminal."""
     return "; ".join(f"{_NAMES[part]} {counts[part][0]:,} changed and {counts[part][1]:,} unchanged" for part in told)
 
@@ -141,8 +141,8 @@ def _read(file: Path, shape: tuple[int, ...], how: str) -> np.ndarray:
     if parts.shape != shape or parts.dtype != np.uint8 or parts.max() > TEST:
         raise InputError(f"{file}: not the parts of an image of {shape} pixels; remove it to have them drawn again")
     if how not in image.names:
-        said = brief(image.names[0]) if image.names else "in another way"
-        warn(f"{file}: drawn as {said}, not as configured ({how}); used anyway; remove it to have it drawn again")
+        drawn = brief(image.names[0]) if image.names else "in another way"
+        warn(f"{file}: drawn as {drawn}, not as configured ({how}); used anyway; remove it to have it drawn again")
     return parts
 
 

@@ -111,7 +111,7 @@ class Plan:
     def cut(self, score_map: ScoreMap, scene: Scene, where: str | None) -> Cut:
         """The threshold of scores; what makes it doubtful is told, of `where`, or not told for None."""
         name = self._settings.threshold
-        threshold = partial(THRESHOLDS[name], **self._options(THRESHOLDS, name), **score_map.said)
+        threshold = partial(THRESHOLDS[name], **self._options(THRESHOLDS, name), **score_map.for_threshold)
         try:
             cut = cut_scores(score_map.scores, threshold, scene.nothing_changed)
         except NoDistributionError:
@@ -135,8 +135,8 @@ class Plan:
         found = doubts.of_threshold(score_map.scores, cut.value, modes)
         if isinstance(detector, SpectralDistance):
             found += doubts.of_spectra(scene, rng)
-        for said in found:
-            warn(f"{where}: {said}")
+        for doubt in found:
+            warn(f"{where}: {doubt}")
 
     def registration(self, scene: Scene, where: str) -> dict[str, Any]:
         """Tell how far the images of a scene are shifted against each other, of `where`; the figures of it."""
@@ -148,8 +148,8 @@ class Plan:
                 f"{abs(right):.2f} columns further {'left' if right < 0 else 'right'}, ± {found.spread:.2f} "
                 f"({found.blocks} blocks)"
             )
-        for said in doubts.of_registration(found):
-            warn(f"{where}: {said}")
+        for doubt in doubts.of_registration(found):
+            warn(f"{where}: {doubt}")
         return {} if found is None else {f"shift_{name}": value for name, value in found._asdict().items()}
 
     def domain_shift(self, scene: Scene, where: str) -> float | None:

@@ -231,12 +231,12 @@ def tell_apart(where: str, rows: Sequence[tables.Row]) -> dict[str, tables.Row]:
     for name, of in groups.items():
         columns = [column + suffix for suffix in ("", "_correction") for column in _MEANS]
         found[name] = {"pairs": len(of)} | {column: _mean([row[column] for row in of]) for column in columns}
-        said = (
+        means = (
             f"kappa {found[name]['kappa' + suffix]:.3f}, F1 {found[name]['f1' + suffix]:.3f}"
             for suffix in ("", "_correction")
         )
         pairs = f"{len(of)} {'pair' if len(of) == 1 else 'pairs'} {'not ' if name == 'unseen' else ''}seen in training"
-        messages.result(f"{where}: mean of the {pairs}: {'; corrected: '.join(said)}")
+        messages.result(f"{where}: mean of the {pairs}: {'; corrected: '.join(means)}")
     return found
 
 

@@ -52,7 +52,7 @@ class RunRecord:
         self._pairs = pairs
         self._inputs: list[dict[str, Any]] = []
         self._results: dict[str, dict[str, Any]] = {}
-        self._apart: dict[str, Any] = {}
+        self._seen_and_unseen: dict[str, Any] = {}
         self._model: dict[str, Any] = {}
         self._files: dict[str, dict[str, str]] = {}
         self._thumbnails: dict[str, str] = {}
@@ -86,7 +86,7 @@ class RunRecord:
 
     def add_apart(self, figures: Mapping[str, Mapping[str, Any]]) -> None:
         """Note figures of pairs that were seen in training and of those that were not, by name."""
-        self._apart |= figures
+        self._seen_and_unseen |= figures
 
     def add_model(self, **told: Any) -> None:
         """Note what a model is like."""
@@ -141,7 +141,7 @@ class RunRecord:
             "inputs": self._inputs,
             "model": self._model,
             "results": self._results,
-            "apart": self._apart,
+            "apart": self._seen_and_unseen,
             "files": self._files,
             "thumbnails": self._thumbnails,
             "stages": {name: round(seconds, 3) for name, seconds in self._stages.items()},

@@ -128,8 +128,8 @@ class _Pages(SimpleHTTPRequestHandler):
             self.close_connection = True
             self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         elif (page := self._page()) is not None:
-            status, said = self._labels.answer(page, content)
-            self._send(status, "application/json", json.dumps(said).encode())
+            status, reply = self._labels.answer(page, content)
+            self._send(status, "application/json", json.dumps(reply).encode())
 
     def _page(self) -> Path | None:
         """The file of the page that is asked for; None where that has been refused."""

@@ -98,7 +98,7 @@ def _parse(file: Path) -> configparser.ConfigParser:
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: not a text file in UTF-8: {error.reason}") from error
     except configparser.Error as error:
-        raise InputError("\n".join(f"{file}: {said}" for said in broken_lines(error, text))) from error
+        raise InputError("\n".join(f"{file}: {line}" for line in broken_lines(error, text))) from error
     return parser
 
 

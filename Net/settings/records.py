@@ -55,8 +55,8 @@ def _fine_tuning(text: str) -> int:
 
 
 def _fine_tunings() -> str:
-    said = sorted((selection.code, selection.says) for selection in SELECTIONS.values())
-    every = [f"{config.NO_FINE_TUNING} (none)", *(f"{code} ({says})" for code, says in said)]
+    selections = sorted((selection.code, selection.says) for selection in SELECTIONS.values())
+    every = [f"{config.NO_FINE_TUNING} (none)", *(f"{code} ({says})" for code, says in selections)]
     return f"{', '.join(every[:-1])} or {every[-1]}"
 
 

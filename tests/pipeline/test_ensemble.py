@@ -32,7 +32,7 @@ def one(scene, name, threshold, seed):
     """Labels and probability of a member, without the stage."""
     detector = DETECTORS[name]()
     score_map = scored(detector, scene, np.random.default_rng(seed))
-    value = THRESHOLDS[threshold](score_map.scores, **score_map.said).value
+    value = THRESHOLDS[threshold](score_map.scores, **score_map.for_threshold).value
     labels = classify(score_map.scores, value)
     return score_map.scores, value, labels, probability_of_change(score_map.scores, spatial_correction(labels, 2))
 

@@ -147,16 +147,16 @@ def of_registration(found: Registration | None) -> list[str]:
     """
     if found is None:
         return []
-    said = []
+    doubts = []
     if found.far > _PIXELS:
         down, right = abs(found.down), abs(found.right)
-        said.append(
+        doubts.append(
             f"the images seem to be shifted by {down:.1f} rows and {right:.1f} columns against each other, which makes "
             "edges look changed (register = True moves the after image back)"
         )
     if found.blocks >= _SEVERAL and found.spread > _SPREAD:
-        said.append(
+        doubts.append(
             f"the shift between the images differs from place to place, by {found.spread:.1f} pixels (standard "
             f"deviation of {found.blocks} blocks)"
         )
-    return said
+    return doubts

@@ -34,39 +34,41 @@ def by_labels(rows: Sequence[Ranked], differences: Mapping[str, Difference], pai
     best = next((row for row in rows if row.comparable and np.isfinite(row.means["kappa"])), None)
     if best is None:
         return Advice(None, ["No method can be recommended: none ran on all pairs with a defined kappa."])
-    said = [f"Take {best.method}: it has the highest mean kappa, {best.means['kappa']:.3f}, on {_pairs(pairs)}."]
-    said += _differing(rows, best, differences)
+    sentences = [f"Take {best.method}: it has the highest mean kappa, {best.means['kappa']:.3f}, on {_pairs(pairs)}."]
+    sentences += _differing(rows, best, differences)
     if best.means["kappa"] < CHANCE_KAPPA:
-        said.append("Even so, its kappa is hardly better than chance: none of these methods works here.")
+        sentences.append("Even so, its kappa is hardly better than chance: none of these methods works here.")
     if pairs < LEAST_PAIRS:
-        said.append(
+        sentences.append(
             f"With {_pairs(pairs)} this says nothing about other scenes: a test over pairs needs {LEAST_PAIRS} or more."
         )
     elif differences:
         told = [name for name, of in differences.items() if of.rank_p is not None and of.rank_p < LEVEL]
         of_them = "each" if len(told) == len(differences) else f"{len(told) or 'none'}"
-        said.append(
+        sentences.append(
             f"Taken as a sample of scenes, these pairs tell it from {of_them} of the other {len(differences)} "
             "(signed-rank test)."
         )
-    said.append("Its kappa is that of the winner, chosen by these labels, so expect a little less on the next scene.")
+    sentences.append(
+        "Its kappa is that of the winner, chosen by these labels, so expect a little less on the next scene."
+    )
     unfair = [row.method for row in rows if not row.fair]
     if unfair:
         was = "was trained on what it is judged by here and has" if len(unfair) == 1 else (
             "were trained on what they are judged by here and have"
         )  # fmt: skip
-        said.append(f"{_listed(unfair)} {was} no part in the ranking.")
-    said += _doubts(best)
-    return Advice(best.method, said)
+        sentences.append(f"{_listed(unfair)} {was} no part in the ranking.")
+    sentences += _doubts(best)
+    return Advice(best.method, sentences)
 
 
 def _differing(rows: Sequence[Ranked], best: Ranked, differences: Mapping[str, Difference]) -> list[str]:
     """Which methods the best one is told apart from."""
     alike = [name for name, of in differences.items() if of.p >= LEVEL]
     rest = len(differences) - len(alike)
-    said = []
+    sentences = []
     if alike:
-        said.append(
+        sentences.append(
             f"{_listed(alike)} {'is' if len(alike) == 1 else 'are'} not distinguishable from it: the difference may be "
             f"chance (block bootstrap, corrected p of {LEVEL} or more)."
         )
@@ -74,11 +76,11 @@ def _differing(rows: Sequence[Ranked], best: Ranked, differences: Mapping[str, D
             (row for row in rows if row.method in (best.method, *alike)), key=lambda row: row.means["seconds"]
         )
         if fastest is not best:
-            said.append(f"Of these, {fastest.method} is the fastest, {fastest.means['seconds']:.1f} s.")
+            sentences.append(f"Of these, {fastest.method} is the fastest, {fastest.means['seconds']:.1f} s.")
     if rest:
         others = f"the other {rest}" if rest > 1 else "the other one"
-        said.append(f"It is better than {others} by more than chance, on this ground.")
-    return said
+        sentences.append(f"It is better than {others} by more than chance, on this ground.")
+    return sentences
 
 
 def without_labels(rows: Sequence[Ranked], default: str) -> Advice:
@@ -88,28 +90,28 @@ def without_labels(rows: Sequence[Ranked], default: str) -> Advice:
         rows: the methods, of those that nothing speaks against the most consistent first.
         default: the detector that does best with one setting on scenes with labels.
     """
-    said = ["There are no labels, so nothing here says how accurate a map is."]
+    sentences = ["There are no labels, so nothing here says how accurate a map is."]
     against = {row.method: row.against for row in rows if row.against is not None}
     usual = [row for row in rows if row.source == default]
     sound = [row for row in rows if row.method not in against]
     chosen = next((row for row in (*usual, *sound) if row in sound), None)
     if chosen is None:
-        said.append("No method can be recommended.")
+        sentences.append("No method can be recommended.")
     else:
         if chosen.source == default:
             why = "it has the default detector, which does best on the labelled scenes that it was developed on "
             why += "(res/accuracy.md), and nothing here speaks against it"
         else:
             why = "of the methods that nothing here speaks against, its maps are the most consistent"
-        said += [f"Take {chosen.method}: {why}.", f"It calls {_share(chosen)} changed{_facts(chosen)}."]
+        sentences += [f"Take {chosen.method}: {why}.", f"It calls {_share(chosen)} changed{_facts(chosen)}."]
     for reason in dict.fromkeys(reason for reason, _ in against.values()):
         which = [f"{name}{detail}" for name, (of, detail) in against.items() if of == reason]
-        said.append(f"Doubtful here, {reason}: {_listed(which)}.")
+        sentences.append(f"Doubtful here, {reason}: {_listed(which)}.")
     if chosen is not None:
         if chosen.agreement < STABLE:
-            said.append("The methods disagree with each other, so look at PAIR_maps.png before you trust any.")
-        said += _doubts(chosen)
-    return Advice(None if chosen is None else chosen.method, said)
+            sentences.append("The methods disagree with each other, so look at PAIR_maps.png before you trust any.")
+        sentences += _doubts(chosen)
+    return Advice(None if chosen is None else chosen.method, sentences)
 
 
 def _doubts(row: Ranked) -> list[str]:

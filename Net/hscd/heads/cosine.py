@@ -27,6 +27,6 @@ def cosine_dist(x: Any, y: Any) -> Any:
             of distances of embeddings of unit length: half of the square of theirs.
     """
     x, y, xp = of_one_length(x, y)
-    apart, along = (inner(part, part, xp) for part in (x - y, x + y))
-    both = apart + along
-    return 2 * apart / xp.where(xp.equal(both, 0), 1.0, both)
+    differing, along = (inner(part, part, xp) for part in (x - y, x + y))
+    both = differing + along
+    return 2 * differing / xp.where(xp.equal(both, 0), 1.0, both)

@@ -124,10 +124,10 @@ def twin(model: keras.Model, seed: int) -> keras.Model:
     branch = model.get_layer("branch")
     copy = keras.models.clone_model(branch)
     copy.set_weights(branch.get_weights())
-    said = model.loss.get_config()
-    parameters: dict[str, Any] = {"loss": said["loss"], "score_function": said["head"], "margin": said["margin"]}
+    config = model.loss.get_config()
+    parameters: dict[str, Any] = {"loss": config["loss"], "score_function": config["head"], "margin": config["margin"]}
     rate = float(model.optimizer.learning_rate)
-    return headed(copy, parameters | said["options"], optimizer_of(model.optimizer.kind, rate))
+    return headed(copy, parameters | config["options"], optimizer_of(model.optimizer.kind, rate))
 
 
 def halves(train: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -106,7 +106,7 @@ class Passes:
         """
         self._epochs, self._pairs, self._labels = epochs, pairs, labels
         if not isinstance(pairs, Samples):
-            self._held: tuple[Any, Any] = (epochs.hold(pairs), epochs.hold(labels)) if like is None else like._held
+            self._arrays: tuple[Any, Any] = (epochs.hold(pairs), epochs.hold(labels)) if like is None else like._arrays
 
     def take(self, numbers: np.ndarray) -> Any:
         """A copy of the pairs of some numbers, (numbers, 2, bands) float32, or of patches."""
@@ -150,7 +150,7 @@ class Passes:
         turns: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         if alter is None and not isinstance(self._pairs, Samples):
-            pairs, labels = self._held
+            pairs, labels = self._arrays
             if turns is not None and isinstance(self._pairs, Patches):
                 pairs = self._epochs.hold(self._pairs[order].turned(turns), like=pairs)
                 labels, order = self._epochs.hold(self._labels[order]), np.arange(len(order))

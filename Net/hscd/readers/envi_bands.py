@@ -21,7 +21,7 @@ def described(header: Header) -> tuple[dict[str, Any], tuple[str, ...]]:
     """
     notes: list[str] = []
     stored = _by_band(header, "wavelength", notes)
-    wavelengths, said = in_nanometres(stored, header.entries.get("wavelength units", "").strip("{} "))
+    wavelengths, more = in_nanometres(stored, header.entries.get("wavelength units", "").strip("{} "))
     flags = _numbers(header, "bbl", notes)
     names = tuple(_by_band(header, "band names", notes))
     scale, offset = _scaling(header, notes)
@@ -33,7 +33,7 @@ def described(header: Header) -> tuple[dict[str, Any], tuple[str, ...]]:
         "scale": scale,
         "offset": offset,
     }
-    return found, (*notes, *said)
+    return found, (*notes, *more)
 
 
 def _scaling(header: Header, notes: list[str]) -> tuple[np.ndarray | None, np.ndarray | None]:

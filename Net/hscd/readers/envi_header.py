@@ -91,7 +91,7 @@ def read(path: Path) -> Header:
     big_endian = _integer(path, entries, "byte order", 0, 1, 0)
     compressed = bool(_integer(path, entries, "file compression", 0, 1, 0))
     major, between = _frame_offsets(path, entries, interleave, shape[2], compressed)
-    nodata, said = _nodata(entries, dtype)
+    nodata, more = _nodata(entries, dtype)
     return Header(
         path=path,
         entries=entries,
@@ -102,7 +102,7 @@ def read(path: Path) -> Header:
         between=major + between,
         compressed=compressed,
         nodata=nodata,
-        notes=(*notes, *said),
+        notes=(*notes, *more),
     )
 
 
@@ -210,11 +210,11 @@ def _nodata(entries: dict[str, str], dtype: np.dtype) -> tuple[float | None, tup
     text = entries.get("data ignore value")
     if text is None:
         return None, ()
-    said = f"its data ignore value, {brief(text)!r},"
+    entry = f"its data ignore value, {brief(text)!r},"
     try:
         value = float(text.strip("{} "))
     except ValueError:
-        return None, (f"{said} is no number, and not used",)
+        return None, (f"{entry} is no number, and not used",)
     if dtype.kind != "f" and as_stored(value, dtype) is None:
-        return None, (f"{said} is no value of {dtype}, and not used",)
+        return None, (f"{entry} is no value of {dtype}, and not used",)
     return value, ()

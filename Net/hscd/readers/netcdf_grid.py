@@ -100,20 +100,20 @@ def place_of(
     mapping = _mapping(node, last, variables)
     crs = "" if mapping is None else _wkt(path, mapping)
     text = "" if mapping is None else "".join(mapping.texts("GeoTransform") or ())
-    said = Grid(_affine(path, text.split()), crs) if text else None
+    declared = Grid(_affine(path, text.split()), crs) if text else None
     dimensions = node.dimensions or [""] * 3
     y, x = (
         _coordinates(variables, dimensions[axis], names, length)
         for axis, names, length in zip(axes, (Y, X), shape, strict=True)
     )
-    if y is not None and x is not None and not (said and (said.transform[1] or said.transform[3])):
+    if y is not None and x is not None and not (declared and (declared.transform[1] or declared.transform[3])):
         found = _of_coordinates(path, y, x, crs)
-        if found.grid is not None and said is not None and not _near(found.grid, said):
+        if found.grid is not None and declared is not None and not _near(found.grid, declared):
             return found._replace(notes=(*found.notes, "its GeoTransform contradicts its coordinates, and is not used"))
-        if found.grid is not None or said is None:
+        if found.grid is not None or declared is None:
             return found
-    if said is not None:
-        return Place(said)
+    if declared is not None:
+        return Place(declared)
     if any(other.is_numeric and other.shape == shape and name in _LATITUDES for name, other in last.items()):
         return Place(None, notes=(_SENSOR_GEOMETRY,))
     return Place(None)

@@ -61,8 +61,8 @@ def _affine(path: Path, points: list[Any]) -> tuple[float, float, float, float, 
     (a, d), (b, e), (c, f) = found.tolist()
     off = np.inf
     if rank == 3 and a * e - b * d:
-        apart = np.linalg.solve(np.array([[a, b], [d, e]]), (pixels @ found - places).T)
-        off = np.abs(apart).max()
+        offsets = np.linalg.solve(np.array([[a, b], [d, e]]), (pixels @ found - places).T)
+        off = np.abs(offsets).max()
     if not off <= _NEAR_GRID:
         far = "" if math.isinf(off) else f"; they are up to {off:.3g} pixels off"
         raise InputError(
@@ -88,6 +88,6 @@ def with_prj(image: Image) -> Image:
             raise ValueError("larger than any such file is")
         crs = CRS.from_wkt(text.decode("utf-8", "replace").strip("\ufeff\0 \r\n"), morph_from_esri_dialect=True)
     except Exception as error:  # of several types, by rasterio
-        said = f"its coordinate system in {file.name} is not readable, and not used: {brief(error)}"
-        return replace(image, notes=(*image.notes, said))
+        note = f"its coordinate system in {file.name} is not readable, and not used: {brief(error)}"
+        return replace(image, notes=(*image.notes, note))
     return replace(image, grid=replace(image.grid, crs=crs.to_wkt()))

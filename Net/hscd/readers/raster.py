@@ -80,7 +80,7 @@ def open_raster(path: Path, driver: str, kind: str, limit: int, page: int | None
             shape=shape,
             dtype=dtype,
             block=(min(block[0], shape[0]), min(block[1], shape[1])),
-            window=ByBands(partial(_bands, file, dtype), apart=not by_pixel),
+            window=ByBands(partial(_bands, file, dtype), saves_reading=not by_pixel),
             grid=grid,
             wavelengths=wavelengths,
             fwhm=fwhm,
@@ -146,10 +146,10 @@ def _dataset(file: _File) -> Iterator[Any]:
     except (InputError, MemoryError):
         raise
     except Exception as error:  # damaged files make rasterio and GDAL raise several types
-        said: BaseException = error
-        while said.__cause__ is not None:  # the last thing that GDAL says is that reading failed, the first is why
-            said = said.__cause__
-        raise InputError(f"{file.path}: unreadable or truncated {file.kind} file: {brief(said)}") from error
+        cause: BaseException = error
+        while cause.__cause__ is not None:  # the last thing that GDAL says is that reading failed, the first is why
+            cause = cause.__cause__
+        raise InputError(f"{file.path}: unreadable or truncated {file.kind} file: {brief(cause)}") from error
 
 
 def _window(file: _File, read: validity.Reader, rows: slice, columns: slice) -> np.ndarray:

@@ -72,22 +72,22 @@ def widths(values: Sequence[Any], stored: Sequence[Any], wavelengths: np.ndarray
 
 def _factor(values: np.ndarray, unit: str) -> tuple[float | None, str]:
     """Nanometres in the unit of positive numbers, or None; and a note, "" for none."""
-    said = f"its wavelengths, {values.min():g} … {values.max():g}"
+    values_text = f"its wavelengths, {values.min():g} … {values.max():g}"
     word = unit.strip().lower()
     factor = _NANOMETRES.get(word) or _NANOMETRES.get(word.removesuffix("s"))
     if factor is not None:
         if _plausible(values * factor):
             return factor, ""
-        return None, f"{said} in {brief(unit)!r}, are those of no optical sensor; they are not used"
+        return None, f"{values_text} in {brief(unit)!r}, are those of no optical sensor; they are not used"
     if word not in _NO_UNIT:
         return None, f"its wavelengths are in {brief(unit)!r}, which is no unit of length; they are not used"
     if np.array_equal(values, np.arange(1, len(values) + 1)):
-        return None, f"{said} without a unit, count its bands; they are not used"
+        return None, f"{values_text} without a unit, count its bands; they are not used"
     for name in ("micrometres", "nanometres"):
         factor = _NANOMETRES[name[:-1]]
         if _plausible(values * factor):
-            return factor, f"{said} without a unit, are taken for {name}"
-    return None, f"{said} without a unit, can be neither micrometres nor nanometres; they are not used"
+            return factor, f"{values_text} without a unit, are taken for {name}"
+    return None, f"{values_text} without a unit, can be neither micrometres nor nanometres; they are not used"
 
 
 def _plausible(wavelengths: np.ndarray) -> bool:

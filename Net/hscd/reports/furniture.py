@@ -90,10 +90,10 @@ def _steps(grid: Grid, crs: Any, rows: np.ndarray, columns: np.ndarray) -> tuple
         x, y = a * (columns + right) + b * (rows + down) + c, d * (columns + right) + e * (rows + down) + f
         found.append(np.radians(transform(crs, "EPSG:4326", x.tolist(), y.tolist())))
     start, *ends = found
-    apart = np.stack([end - start for end in ends])
+    steps = np.stack([end - start for end in ends])
     # Across the date line the longitude jumps by a turn.
-    apart[:, 0] = (apart[:, 0] + np.pi) % (2 * np.pi) - np.pi
-    return _RADIUS * apart[:, 0] * np.cos(start[1]), _RADIUS * apart[:, 1]
+    steps[:, 0] = (steps[:, 0] + np.pi) % (2 * np.pi) - np.pi
+    return _RADIUS * steps[:, 0] * np.cos(start[1]), _RADIUS * steps[:, 1]
 
 
 def draw(axes: Axes, furniture: Furniture, columns: int, drawn: int) -> None:

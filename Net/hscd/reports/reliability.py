@@ -28,11 +28,11 @@ def line(calibration: Calibration, called: Calibration | None) -> str:
         calibration: of all pixels of known label.
         called: of those that are called changed; None where there are none.
     """
-    said = f"calibration error {calibration.error:.3f}, Brier score {calibration.brier:.3f}"
+    figures = f"calibration error {calibration.error:.3f}, Brier score {calibration.brier:.3f}"
     if called is None:
-        return said
+        return figures
     promised, kept = 100 * called.mean_predicted, 100 * called.mean_observed
-    return f"{said}; {promised:.0f} % of what is called changed should have changed, {kept:.0f} % did"
+    return f"{figures}; {promised:.0f} % of what is called changed should have changed, {kept:.0f} % did"
 
 
 def write_diagram(path: Path, calibration: Calibration, title: str) -> None:

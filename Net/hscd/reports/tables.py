@@ -48,7 +48,7 @@ def summary(counts: Confusion, found: Mapping[str, Interval] | None = None) -> s
     if counts.total == 0:
         return "no pixel of known label, no metrics"
 
-    def said(name: str, value: float) -> str:
+    def with_interval(name: str, value: float) -> str:
         if math.isnan(value):
             return "undefined"  # of labels of one class, for example
         interval = (found or {}).get(name)
@@ -56,7 +56,7 @@ def summary(counts: Confusion, found: Mapping[str, Interval] | None = None) -> s
             return f"{value:.3f}"
         return f"{value:.3f} ({interval.low:.3f} … {interval.high:.3f})"
 
-    kappa, f1 = said("kappa", counts.kappa), said("f1", counts.f1)
+    kappa, f1 = with_interval("kappa", counts.kappa), with_interval("f1", counts.f1)
     return f"overall accuracy {100 * counts.overall_accuracy:.2f} %, kappa {kappa}, F1 {f1}"
 
 
@@ -98,8 +98,8 @@ def outcome(
     changed[1] += f", {total(areas, unit)}"
     if counts[0].total == 0:
         return f"{changed[0]}; corrected: {changed[1]}; {summary(counts[0])}"
-    said = [f"{share}, {summary(of, sure)}" for share, of, sure in zip(changed, counts, found, strict=True)]
-    return "; corrected: ".join(said)
+    parts = [f"{share}, {summary(of, sure)}" for share, of, sure in zip(changed, counts, found, strict=True)]
+    return "; corrected: ".join(parts)
 
 
 def trial_rows(trials: Sequence[Trial], best: int, further: Sequence[str] = ()) -> list[Row]:

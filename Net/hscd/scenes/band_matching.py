@@ -63,8 +63,8 @@ def match(first: Image, second: Image) -> Matched | None:
     notes: tuple[str, ...] = ()
     if all(names):
         ours, theirs = (", ".join(image.names[:_NAMES_SHOWN]) for image in (first, second))
-        said = f"{second.path}: its bands ({theirs}) are called otherwise than those of {first.path} ({ours})"
-        notes = (f"{said}; compared in their order",)
+        note = f"{second.path}: its bands ({theirs}) are called otherwise than those of {first.path} ({ours})"
+        notes = (f"{note}; compared in their order",)
     return _matched(first, second, notes)
 
 
@@ -110,16 +110,16 @@ def _by_wavelength(first: Image, second: Image) -> np.ndarray:
     ours, theirs = first.wavelengths, second.wavelengths
     assert ours is not None
     assert theirs is not None
-    nearest, apart = _nearest(ours, theirs)
+    nearest, distances = _nearest(ours, theirs)
     back, _ = _nearest(theirs, ours)
     if len(ours) == len(theirs):
         here = np.abs(ours - theirs)
-        further = (here > _SAME_BAND_NM) | (here > apart + _DRIFT_NM)
+        further = (here > _SAME_BAND_NM) | (here > distances + _DRIFT_NM)
         if not further.any():  # NaN is no reason either
             return np.arange(len(ours))
-    mutual = (back[nearest] == np.arange(len(ours))) & (apart <= _SAME_BAND_NM)
+    mutual = (back[nearest] == np.arange(len(ours))) & (distances <= _SAME_BAND_NM)
     if np.count_nonzero(mutual) < min(len(ours), len(theirs)) / 2:
-        band = int(np.nanargmax(apart))
+        band = int(np.nanargmax(distances))
         raise ValueError(
             f"its bands are not those of {first.path}: none is near the {ours[band]:.0f} nm of band {band + 1} there"
         )

@@ -39,7 +39,7 @@ class Common(NamedTuple):
 
     first: Image
     second: Image
-    said: str
+    description: str
     lost: str
 
 
@@ -72,8 +72,8 @@ def at_common_wavelengths(first: Image, second: Image) -> Common:
         dropped = _dropped(image, own, targets, matrix)
         lost += [f"{image.path} {dropped}"] if dropped else []
     low, high = targets.centres.min(), targets.centres.max()
-    said = f"{len(targets.centres)} common bands of {low:.0f} to {high:.0f} nm"
-    return Common(resampled[0], resampled[1], said, "; ".join(lost))
+    description = f"{len(targets.centres)} common bands of {low:.0f} to {high:.0f} nm"
+    return Common(resampled[0], resampled[1], description, "; ".join(lost))
 
 
 def responses_of(image: Image) -> Responses:
@@ -86,9 +86,9 @@ def responses_of(image: Image) -> Responses:
     if centres is None or not np.isfinite(centres).all():
         raise ValueError(f"the wavelengths of {image.path} are not known")
     fwhm = np.full(len(centres), np.nan) if image.fwhm is None else np.where(image.fwhm > 0, image.fwhm, np.nan)
-    apart = np.abs(centres[:, None] - centres)
-    apart[apart == 0] = np.inf
-    nearest = apart.min(axis=1)
+    distances = np.abs(centres[:, None] - centres)
+    distances[distances == 0] = np.inf
+    nearest = distances.min(axis=1)
     if not (np.isfinite(fwhm) | np.isfinite(nearest)).all():
         raise ValueError(f"the width of the one band of {image.path} is not known")
     return Responses(centres, np.where(np.isfinite(fwhm), fwhm, nearest))
@@ -144,8 +144,8 @@ def weights(targets: Responses, bands: Responses) -> np.ndarray:
         offsets = bands.centres - centre
         nearest = np.abs(offsets).argsort(kind="stable")[:2]
         narrow = bands.fwhm[nearest[0]]
-        apart = np.ptp(offsets[nearest])
-        width = max(np.sqrt(max(width**2 - narrow**2, 0)), apart, narrow / 2)
+        spread = np.ptp(offsets[nearest])
+        width = max(np.sqrt(max(width**2 - narrow**2, 0)), spread, narrow / 2)
         row[:] = _linear(offsets, width * _DEVIATION)
     return found
 
@@ -194,12 +194,12 @@ def _resampled(image: Image, matrix: np.ndarray) -> Image:
 
 def _dropped(image: Image, own: Responses, targets: Responses, matrix: np.ndarray) -> str:
     """What an image loses, and what is guessed of it; "" for nothing."""
-    said = []
+    remarks = []
     unused = np.flatnonzero(~matrix.any(axis=0))
     if len(unused):
         called = [image.names[band] if image.names else f"{own.centres[band]:.0f} nm" for band in unused[:_NAMES_SHOWN]]
         more = f" and {len(unused) - _NAMES_SHOWN} more" if len(unused) > _NAMES_SHOWN else ""
-        said.append(f"without {', '.join(called)}{more}")
+        remarks.append(f"without {', '.join(called)}{more}")
     if image.fwhm is None or not np.isfinite(image.fwhm).all():
-        said.append("with band widths taken from the spacing of the bands")
-    return " and ".join(said)
+        remarks.append("with band widths taken from the spacing of the bands")
+    return " and ".join(remarks)

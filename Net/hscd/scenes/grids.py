@@ -46,8 +46,8 @@ def same_grid(first: Image, second: Image) -> bool:
     rows, columns = first.shape[:2]
     corners = np.array([[0, 0], [0, columns], [rows, 0], [rows, columns]], float)
     second_grid = _near(second.grid, second.shape[:2], first.grid, first.shape[:2])
-    apart = _coordinates(first.grid, corners) - _coordinates(second_grid, corners)
-    return bool((np.abs(apart) < math.sqrt(pixel_size(first)) / 100).all())
+    offsets = _coordinates(first.grid, corners) - _coordinates(second_grid, corners)
+    return bool((np.abs(offsets) < math.sqrt(pixel_size(first)) / 100).all())
 
 
 def covers(image: Image, other: Image) -> bool:

@@ -27,11 +27,11 @@ BandsRead = Callable[[slice, slice, np.ndarray | None], np.ndarray]
 class ByBands:
     """The `window` of an image of which some bands can be read without the others.
 
-    `apart` is whether that takes less of the file too, as where it does not hold its values pixel by pixel.
+    `saves_reading` is whether that takes less of the file too, as where it does not hold its values pixel by pixel.
     """
 
     read: BandsRead
-    apart: bool = True
+    saves_reading: bool = True
 
     def __call__(self, rows: slice, columns: slice) -> np.ndarray:
         return self.read(rows, columns, None)
@@ -101,7 +101,7 @@ class Image:
         return self.window(slice(0, rows), slice(0, columns))
 
 
-def held(image: Image) -> Image:
+def in_memory(image: Image) -> Image:
     """The same image, its pixels read once and kept in memory."""
     pixels = image.read()
     return replace(image, window=lambda rows, columns: pixels[rows, columns], block=(1, image.shape[1]))
@@ -117,7 +117,7 @@ def by_bands(window: Window) -> BandsRead:
 def like(window: Window, read: BandsRead) -> Window:
     """A window by another way of reading: of some bands without the others if `window` is, which it reads from."""
     if isinstance(window, ByBands):
-        return ByBands(read, window.apart)
+        return ByBands(read, window.saves_reading)
     return lambda rows, columns: read(rows, columns, None)
 
 

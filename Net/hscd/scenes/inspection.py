@@ -98,9 +98,9 @@ def true_colour(wavelengths: np.ndarray | None, names: Sequence[str] = ()) -> li
         names: of the bands; B04, B03, B02 are Sentinel-2's red, green and blue.
     """
     if wavelengths is not None and np.isfinite(wavelengths).any():
-        apart = np.abs(wavelengths[:, None] - _RED_GREEN_BLUE)
-        if (np.nanmin(apart, axis=0) < _NEAR).all():
-            return [int(band) for band in np.nanargmin(apart, axis=0)]
+        distances = np.abs(wavelengths[:, None] - _RED_GREEN_BLUE)
+        if (np.nanmin(distances, axis=0) < _NEAR).all():
+            return [int(band) for band in np.nanargmin(distances, axis=0)]
     ends = [name[-3:].upper() for name in names]
     if all(name in ends for name in _SENTINEL_2):
         return [ends.index(name) for name in _SENTINEL_2]

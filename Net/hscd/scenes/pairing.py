@@ -15,7 +15,7 @@ from hscd.scenes import band_choice
 from hscd.scenes.band_matching import match
 from hscd.scenes.common_bands import at_common_wavelengths
 from hscd.scenes.grids import onto, overlaps, same_grid
-from hscd.scenes.image import Image, held, physical, with_bands, without_alpha
+from hscd.scenes.image import Image, in_memory, physical, with_bands, without_alpha
 from hscd.scenes.registration import registered, registration
 from hscd.scenes.scene import Scene
 from hscd.system.errors import InputError
@@ -85,7 +85,7 @@ def open_images(before_path: Path, after_path: Path, reading: Reading, limit: in
     if before.grid is not None and after.grid is not None:
         if not same_grid(before, after):
             if after.block == after.shape[:2]:  # packed as a whole, and each tile would unpack it anew
-                after = held(after)
+                after = in_memory(after)
             dtype = np.result_type(after.dtype, np.float32)
             moved = onto(after, before.grid, before.shape[:2], dtype, math.nan)
             if not overlaps(after, before):
@@ -109,7 +109,7 @@ def _registered(before: Image, after: Image, original: Image | None) -> Image:
     How far is told.
     """
     # Packed as a whole, they would be unpacked anew for each block that is looked at.
-    before, after = (held(image) if image.block == image.shape[:2] else image for image in (before, after))
+    before, after = (in_memory(image) if image.block == image.shape[:2] else image for image in (before, after))
     unknown = np.broadcast_to(np.uint8(UNKNOWN), before.shape[:2])
     found = registration(Scene(before.path.stem, before, after, unknown, None, None))
     if found is None:
@@ -128,9 +128,9 @@ def _at_common_wavelengths(before: Image, after: Image, reading: Reading) -> tup
     except ValueError as error:
         raise InputError(f"{reading.where}bands = {band_choice.COMMON}: {error}") from error
     if found.lost:
-        warn(f"compared at {found.said}: {found.lost}")
+        warn(f"compared at {found.description}: {found.lost}")
     else:
-        tell(f"compared at {found.said}")
+        tell(f"compared at {found.description}")
     return found.first, found.second
 
 

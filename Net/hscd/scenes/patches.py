@@ -124,7 +124,7 @@ class Patches:
         down, across = self.down[:, None, None] * steps[:, None], self.across[:, None, None] * steps
         places = (self.centres[:, None, None] + down + across).ravel()
         pixels = aligned_empty((len(places), *self.pixels.shape[1:]))
-        return _apart(np.take(self.pixels, places, axis=0, out=pixels), self.reach)
+        return _as_patches(np.take(self.pixels, places, axis=0, out=pixels), self.reach)
 
     def turned(self, turns: np.ndarray) -> Patches:
         """The patches rotated and mirrored, both dates alike, each in one of the `TURNS` ways; 0 is as it is."""
@@ -154,7 +154,7 @@ class SharedPatches:
         return Patches(pixels, centres, down, across, self._reach)
 
 
-def _apart(pixels: np.ndarray, reach: int) -> Patches:
+def _as_patches(pixels: np.ndarray, reach: int) -> Patches:
     """Patches of pixels of their own, (patches · side², 2, bands)."""
     side = 2 * reach + 1
     centres = np.arange(len(pixels) // side**2, dtype=np.int32) * side**2 + reach * side + reach
@@ -255,4 +255,4 @@ def at_positions(scenes: Sequence[Scene], positions: Sequence[np.ndarray], reach
                 taken = _joined([whole], [whole.shape[1] - 2 * reach], [here], reach).copied.pixels
                 pixels[of_scene[chosen]] = taken.reshape(len(chosen), side, side, 2, -1)
         start += len(at)
-    return _apart(pixels.reshape(-1, 2, pixels.shape[-1]), reach)
+    return _as_patches(pixels.reshape(-1, 2, pixels.shape[-1]), reach)

@@ -12,7 +12,7 @@ import numpy as np
 
 from hscd.records import Grid
 from hscd.scenes.grids import moved, onto
-from hscd.scenes.image import Image, held
+from hscd.scenes.image import Image, in_memory
 from hscd.scenes.scene import Scene, Window, pair_bytes
 
 # Side of what is looked at for shifts of many pixels, and bytes that it may take.
@@ -99,7 +99,7 @@ def registered(after: Image, found: Registration, original: Image | None = None)
         image = onto(original, grid, after.shape[:2], dtype, math.nan, "cubic")
         return replace(image, grid=after.grid, unmoved=after.window)
     if after.block == after.shape[:2]:  # packed as a whole, and each tile would unpack it anew
-        after = held(after)
+        after = in_memory(after)
     # Not pixels of one unit: those at the origin GDAL takes for an image without a place.
     grid = Grid((2.0, 0.0, 0.0, 0.0, -2.0, 0.0), "")
     place = Grid((2.0, 0.0, -2 * found.right, 0.0, -2.0, 2 * found.down), "")

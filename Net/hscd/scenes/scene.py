@@ -305,8 +305,8 @@ def thinned(image: Image, windows: Sequence[Window], step: int) -> np.ndarray:
     """
     if step == 1:
         return image.read()
-    apart = isinstance(image.window, ByBands) and image.window.apart
-    if _SPARSE * image.block[0] <= step and not apart:
+    saves_reading = isinstance(image.window, ByBands) and image.window.saves_reading
+    if _SPARSE * image.block[0] <= step and not saves_reading:
         windows = [Window(slice(row, row + 1), part) for rows, part in windows for row in _multiples(rows, step)]
     rows, columns, bands = image.shape
     found = np.empty((-(-rows // step), -(-columns // step), bands), image.dtype)

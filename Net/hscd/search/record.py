@@ -53,16 +53,16 @@ class SearchRecord:
         found: which of the records that were kept earlier was taken up; None if none was.
     """
 
-    def __init__(self, path: Path, question: Mapping[str, Any], max_evals: int) -> None:
+    def __init__(self, path: Path, depends_on: Mapping[str, Any], max_evals: int) -> None:
         """Take up the record of the same search, or start a new one.
 
         Args:
             path: of the file. Records of other searches are kept beside it, for the day they are asked for again.
-            question: all that the result depends on, by name; values that are not plain count by their text.
+            depends_on: all that the result depends on, by name; values that are not plain count by their text.
             max_evals: number of trials; a search may be asked for more than when it was interrupted.
         """
         self._path = path
-        self._question = json.loads(json.dumps(question, default=_plain))
+        self._depends_on = json.loads(json.dumps(depends_on, default=_plain))
         self.finished: dict[int, Finished] = {}
         self.workers: int | None = None
         self.discarded = ""
@@ -99,7 +99,7 @@ class SearchRecord:
             return "was written by another version of this program"
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return "is damaged"
-        changed = [name for name in sorted({*old, *self._question}) if old.get(name) != self._question.get(name)]
+        changed = [name for name in sorted({*old, *self._depends_on}) if old.get(name) != self._depends_on.get(name)]
         if changed:
             return f"belongs to a search with another {', '.join(changed)}"
         if any(number >= max_evals for number in finished):
@@ -117,7 +117,7 @@ class SearchRecord:
         self.finished[finished.trial.trial_id] = finished
         content = {
             "version": _VERSION,
-            "question": self._question,
+            "question": self._depends_on,
             "workers": self.workers,
             "trials": [dataclasses.asdict(self.finished[number]) for number in sorted(self.finished)],
         }

@@ -124,7 +124,7 @@ class WorkerProcesses:
     def start(self, trial_id: int, choice: dict[str, Any]) -> None:
         for worker in [worker for worker in self._pool if worker.trial_id is None and not worker.process.is_alive()]:
             self._dismiss(worker)
-        worker = next((worker for worker in self._pool if worker.trial_id is None), None) or self._hire()
+        worker = next((worker for worker in self._pool if worker.trial_id is None), None) or self._start_worker()
         worker.trial_id, worker.started = trial_id, time.perf_counter()
         with suppress(OSError):  # it died just now: `wait` will find that out
             worker.connection.send((trial_id, choice))
@@ -166,7 +166,7 @@ class WorkerProcesses:
         worker.connection.close()
         self._pool.remove(worker)
 
-    def _hire(self) -> _Worker:
+    def _start_worker(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs,), daemon=True)

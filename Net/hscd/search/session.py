@@ -31,7 +31,7 @@ _Weights = Mapping[str, np.ndarray]
 
 def run(
     search: Trials,
-    question: Mapping[str, Any],
+    depends_on: Mapping[str, Any],
     max_evals: int,
     prefix: Path,
     report: Path,
@@ -45,7 +45,7 @@ def run(
 
     Args:
         search: its trials; `data` holds arrays, among them "train_set".
-        question: all that the result depends on, by name; plain values (`hscd.search.record`).
+        depends_on: all that the result depends on, by name; plain values (`hscd.search.record`).
         max_evals: number of trials.
         prefix: common prefix of the files of the model, which is saved whenever a better one is found.
         report: CSV file of all trials, written last.
@@ -63,7 +63,7 @@ def run(
     name = prefix.name
     save = _saver(search, prefix, rescaled, trained_on)
     with storage.exclusive(prefix):
-        record = SearchRecord(prefix.with_name(f"{name}_search.json"), question, max_evals)
+        record = SearchRecord(prefix.with_name(f"{name}_search.json"), depends_on, max_evals)
         _tell(record)
         record.workers = workers or record.workers or engine.worker_count(max_evals, search.pairs)
         try:

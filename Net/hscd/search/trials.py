@@ -183,7 +183,7 @@ class Trials:
         return self.data["train_set"].shape[-1]
 
     @property
-    def question(self) -> dict[str, Any]:
+    def depends_on(self) -> dict[str, Any]:
         """All that the result depends on, by name; plain values (`hscd.search.record`)."""
         own = {option.name for option in BRANCHES.options(self.fixed.get("network", DEFAULT))}
         others = {option.name for option in BRANCHES.all_options()} - own

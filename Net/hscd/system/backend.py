@@ -27,16 +27,16 @@ def _native_stderr_held_back() -> Iterator[None]:
 
     The notes come before TensorFlow's own log level applies, and they bypass `sys.stderr`.
     """
-    said = b""
+    output = b""
     try:
         with native_stderr.collected() as notes:
             try:
                 yield
             finally:
                 notes.seek(0)
-                said = notes.read()
+                output = notes.read()
     except BaseException:
-        os.write(2, said)
+        os.write(2, output)
         raise
 
 

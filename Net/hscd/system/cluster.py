@@ -113,7 +113,7 @@ def each_on_cluster(
     Yields:
         Position of a task that ended; the exit status of its process, or what Ray says of the loss of its machines.
     """
-    remote = ray.remote(num_cpus=1, max_retries=RETRIES)(_apart)
+    remote = ray.remote(num_cpus=1, max_retries=RETRIES)(_in_process)
     running: dict[Any, int] = {}
     left = iter(enumerate(tasks))
     while True:
@@ -132,7 +132,7 @@ def each_on_cluster(
             yield position, brief(error)
 
 
-def _apart(work: Callable[[Any], None], task: Any, folder: Path) -> int:
+def _in_process(work: Callable[[Any], None], task: Any, folder: Path) -> int:
     """What a machine does: the task in a process of its own; its exit status."""
     os.chdir(folder)
     [(_, status)] = each_apart(work, [task], 1)

@@ -12,15 +12,15 @@ from typing import IO
 @contextmanager
 def collected() -> Iterator[IO[bytes]]:
     """A file that gets what is written to file descriptor 2 during the block, by any thread."""
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         try:
             stream = os.dup(2)
         except OSError:  # there is none
-            yield said
+            yield output
             return
-        os.dup2(said.fileno(), 2)
+        os.dup2(output.fileno(), 2)
         try:
-            yield said
+            yield output
         finally:
             os.dup2(stream, 2)
             os.close(stream)

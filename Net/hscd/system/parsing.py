@@ -19,18 +19,18 @@ def broken_lines(error: configparser.Error, text: str) -> list[str]:
     """What is wrong with the lines of a configuration that configparser refuses, a text each that names one."""
     lines = text.split("\n")
 
-    def said(number: int, wrong: str) -> str:
+    def at_line(number: int, wrong: str) -> str:
         return f"line {number}: found {brief(lines[number - 1].strip())!r}{wrong}"
 
     if isinstance(error, configparser.DuplicateSectionError):
-        return [said(error.lineno or 1, ", a section that already appears above; remove one of the two")]
+        return [at_line(error.lineno or 1, ", a section that already appears above; remove one of the two")]
     if isinstance(error, configparser.DuplicateOptionError):
-        return [said(error.lineno or 1, f", a key that [{error.section}] already has; remove one of the two")]
+        return [at_line(error.lineno or 1, f", a key that [{error.section}] already has; remove one of the two")]
     if isinstance(error, configparser.MissingSectionHeaderError):
-        return [said(error.lineno, "; expected a section first, [settings] for example")]
+        return [at_line(error.lineno, "; expected a section first, [settings] for example")]
     if isinstance(error, configparser.ParsingError):
         expected = "; expected KEY = VALUE, [SECTION], or # before a comment"
-        return [said(number, expected) for number, _ in error.errors[:_LINES_SHOWN]]
+        return [at_line(number, expected) for number, _ in error.errors[:_LINES_SHOWN]]
     return [brief(error)]
 
 

@@ -71,18 +71,18 @@ def misplaced(results: Sequence[tuple[str, Path]], images: Sequence[tuple[str, P
         images: folders of images, or images, each after what names it.
     """
     real = {path: _real(path) for _, path in (*results, *images)}
-    said = []
+    problems = []
     for result, folder in results:
         for key, place in images:
             # `Path.is_file` raises where a path is too long.
             if real[folder] == real[place].parent and os.path.isfile(real[place]):  # noqa: PTH113
-                said.append(
+                problems.append(
                     f"{result}: is the folder in which {key} lies; results would be taken for images, give another"
                 )
             elif real[folder].is_relative_to(real[place]):
                 where = "is the folder" if real[folder] == real[place] else f"found {str(folder)!r}, inside that"
-                said.append(f"{result}: {where} of {key}; results would be taken for images, give them another")
-    return said
+                problems.append(f"{result}: {where} of {key}; results would be taken for images, give them another")
+    return problems
 
 
 def _real(path: Path) -> Path:

@@ -64,7 +64,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def atomic_path(path: Path, void: Sequence[str] = ()) -> Iterator[Path]:
+def atomic_path(path: Path, stale: Sequence[str] = ()) -> Iterator[Path]:
     """`atomic_file` for libraries that want a path: what is at the one given takes the place of `path` after the block.
 
     It has a short name with the suffix of `path`, in a folder of its own that is removed with all else that a library
@@ -91,7 +91,7 @@ def atomic_path(path: Path, void: Sequence[str] = ()) -> Iterator[Path]:
                 with written.open("r+b") as file:
                     os.fsync(file.fileno())
                 _open_to_others(written)
-                for ending in void:
+                for ending in stale:
                     _remove(path.with_name(path.name + ending))
                 move(written, path)
             finally:

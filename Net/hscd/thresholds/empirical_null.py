@@ -85,7 +85,7 @@ class _Mixture(NamedTuple):
         found: np.ndarray = ndtr((logs - self.mean) / self.deviation)
         return found
 
-    def apart(self) -> float:
+    def separation(self) -> float:
         """Ashman's D of the logarithms of both."""
         mean, variance = self.null.moments()
         return float(np.sqrt(2) * abs(self.mean - mean) / np.sqrt(variance + self.deviation**2))
@@ -179,14 +179,14 @@ def _chosen(
     plentiful = mixture.equally_likely(seen.edges[-1])
     tail = np.exp(null.tail)
     if plentiful is not None:
-        apart = mixture.apart()
-        if amount == "plentiful" or (apart > _STAND_APART and tail < _NO_MEAN):
+        separation = mixture.separation()
+        if amount == "plentiful" or (separation > _STAND_APART and tail < _NO_MEAN):
             return plentiful, ()
-        if apart > _CLEARLY:
+        if separation > _CLEARLY:
             return max(plentiful, least), ()
         # Where fewer scores lie in the tail of the null than the null has there, nothing speaks for plentiful change.
         exceed = float((roots > np.exp(rare)).mean()) >= _NULL_P
-        if apart > _STAND_APART and tail < _NO_VARIANCE and mixture.share > _PLENTIFUL and exceed:
+        if separation > _STAND_APART and tail < _NO_VARIANCE and mixture.share > _PLENTIFUL and exceed:
             return (rare + plentiful) / 2, (_between(rare, plentiful, roots),)
     if amount == "plentiful" or tail < _NO_MEAN:
         natural = float(np.log(otsu(looks.clipped(roots))))

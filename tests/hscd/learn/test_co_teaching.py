@@ -166,7 +166,7 @@ def test_a_label_is_doubted_by_its_loss_or_by_the_distance_where_losses_depend_o
         values = model.loss.values(labels[train].astype(np.float32), distances, None)
         np.testing.assert_allclose(doubts, values, rtol=1e-4)
     # What both networks learn from is handed over once.
-    held = [judge.args[0]._held for judge in asked]
+    held = [judge.args[0]._arrays for judge in asked]
     assert held[0] is held[1]
 
 

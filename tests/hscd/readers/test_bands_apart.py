@@ -35,7 +35,7 @@ def test_some_bands_are_those_of_all(kind, apart, tmp_path, monkeypatch):
         path = written(tmp_path / "image.tif", kind)
     image = checked(physical(open_image(path)))
     assert isinstance(image.window, ByBands)
-    assert image.window.apart is apart
+    assert image.window.saves_reading is apart
     expected = 1 + 0.5 * np.where(STORED == 9, np.nan, STORED)
     for chosen in ([3, 0], [1, 1, 4], [2]):
         part = with_bands(image, np.array(chosen)).window(slice(1, 5), slice(0, 6))

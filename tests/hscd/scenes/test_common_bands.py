@@ -139,7 +139,7 @@ def test_what_is_dropped_and_guessed_is_told():
     broad = image(SENTINEL, np.ones((1, 1, 13)), names=tuple(WAVELENGTHS))
     found = at_common_wavelengths(replace(fine, fwhm=None), broad)
     # Of B09, 935 to 955 nm, and those beyond it the fine bands, to 905 nm, see nothing.
-    assert found.said == "9 common bands of 443 to 865 nm"
+    assert found.description == "9 common bands of 443 to 865 nm"
     assert "a.npy without B09, B10, B11, B12" in found.lost
     assert "with band widths taken from the spacing of the bands" in found.lost
     assert found.lost.count("widths") == 1

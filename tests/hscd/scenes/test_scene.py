@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hscd.scenes.scene
-from hscd.scenes.image import ByBands, Image, held, physical, with_bands
+from hscd.scenes.image import ByBands, Image, in_memory, physical, with_bands
 from hscd.scenes.scene import Scene, Window, joined, survey, thinned, windows_of
 from hscd.system.errors import InputError
 
@@ -237,7 +237,7 @@ def test_masked_pixels_say_nothing_of_whether_anything_changed():
 
 def test_held_images_are_read_once():
     image, read = image_of(np.arange(24).reshape(2, 3, 4), block=(2, 3))
-    kept = held(image)
+    kept = in_memory(image)
     assert kept.block == (1, 3)
     for _ in range(3):
         np.testing.assert_array_equal(kept.window(slice(1, 2), slice(0, 2)), image.window(slice(1, 2), slice(0, 2)))

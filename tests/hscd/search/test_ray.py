@@ -60,8 +60,8 @@ def test_a_head_that_is_not_there_is_one_line(monkeypatch):
 
 def test_trials_of_a_search_are_those_of_the_local_engine_where_the_record_goes():
     options = {"ray_address": "head:1", "ray_cores": 2, "pruning": False}
-    assert ENGINES["ray"](**options).question("ray", options) == ENGINES["local"]().question("local", {}) == {}
-    assert ENGINES["ray"](pruning=True).question("ray", options) == {"pruning": True}
+    assert ENGINES["ray"](**options).depends_on("ray", options) == ENGINES["local"]().depends_on("local", {}) == {}
+    assert ENGINES["ray"](pruning=True).depends_on("ray", options) == {"pruning": True}
 
 
 @pytest.fixture(scope="module")

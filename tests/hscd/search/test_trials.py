@@ -74,10 +74,10 @@ def test_workers_share_patches_and_a_search_depends_on_their_pixels(tmp_path):
     np.testing.assert_array_equal(shared.data["train_set"].open().array, learned.array)
     _, objective, _ = shared.translated(lambda *_: None)
     assert objective.__globals__["train_set"].shape == (12, 2, 3, 3, 4)
-    asked = trials.question
-    assert replace(trials, data=data | {"test_set": learned[:]}).question != asked
+    asked = trials.depends_on
+    assert replace(trials, data=data | {"test_set": learned[:]}).depends_on != asked
     learned.pixels[0] += 1
-    assert trials.question != asked
+    assert trials.depends_on != asked
 
 
 def labels_of(space):
@@ -121,14 +121,14 @@ def test_the_question_is_all_that_the_result_depends_on(tmp_path, monkeypatch):
         replace(asked, held_out=np.array([False, True, False, False])),
         *(replace(asked, start=[np.full(2, value, np.float32)]) for value in (0, 1)),
     ]
-    questions = [json.dumps(trials.question) for trials in (asked, *others)]
+    records = [json.dumps(trials.depends_on) for trials in (asked, *others)]
     monkeypatch.setattr(keras.backend, "backend", lambda: "another")
-    questions.append(json.dumps(asked.question))
-    assert len(set(questions)) == 1 + 4 + 4 + 2 + 2 + 2 + 1
-    assert "margin" not in asked.question  # that of the distance, as recorded before there was a key
+    records.append(json.dumps(asked.depends_on))
+    assert len(set(records)) == 1 + 4 + 4 + 2 + 2 + 2 + 1
+    assert "margin" not in asked.depends_on  # that of the distance, as recorded before there was a key
     # Where the logs lie changes nothing.
     monkeypatch.undo()
-    assert json.dumps(replace(asked, log_folder=tmp_path / "logs").question) == questions[0]
+    assert json.dumps(replace(asked, log_folder=tmp_path / "logs").depends_on) == records[0]
 
 
 def test_trials_validate_on_what_is_held_out_or_on_a_random_part_of_each_class(tmp_path):
@@ -158,14 +158,14 @@ def test_optimizer_and_schedule_are_searched_for_only_where_there_is_a_choice(tm
 def test_what_came_later_is_asked_only_where_it_is_set(tmp_path):
     data = dict.fromkeys(("train_set", "train_labels", "test_set", "test_labels"), np.zeros((4, 2, 3), np.float32))
 
-    def question(choices):
+    def depends_on(choices):
         rules = siamese.training_rules()
-        return Trials(siamese.siamese_model, data, euclidean_dist, choices, 3, tmp_path, rules, 1.0).question
+        return Trials(siamese.siamese_model, data, euclidean_dist, choices, 3, tmp_path, rules, 1.0).depends_on
 
     later = {"batch_normalisation": False, "optimizer": ("adam",), "schedule": ("constant",)}
-    assert question({"neurons": [8]} | later) == question({"neurons": [8]})
+    assert depends_on({"neurons": [8]} | later) == depends_on({"neurons": [8]})
     for name, value in {"batch_normalisation": True, "optimizer": ("sgd",), "schedule": ("cosine",)}.items():
-        assert question({"neurons": [8]} | later | {name: value})[name] == value
+        assert depends_on({"neurons": [8]} | later | {name: value})[name] == value
 
 
 @with_filtered

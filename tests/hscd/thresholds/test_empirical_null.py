@@ -142,7 +142,7 @@ def test_ashmans_d():
     null = module._Null(0.0, np.log(5), np.log(8))
     mean, variance = null.moments()
     mixture = module._Mixture(null, 0.2, mean + 2 * np.sqrt(variance), np.sqrt(variance))
-    assert mixture.apart() == pytest.approx(2)
+    assert mixture.separation() == pytest.approx(2)
 
 
 # Little change, far away: the null alone has a variance, and a threshold of 1 % of it that is not used.

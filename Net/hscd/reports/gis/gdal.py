@@ -35,7 +35,7 @@ def session(path: Path) -> Iterator[None]:
     log = logging.getLogger("rasterio")
     level = log.level
     synchronous = pyogrio.get_gdal_config_option("OGR_SQLITE_SYNCHRONOUS")
-    with native_stderr.collected() as said:
+    with native_stderr.collected() as notes:
         try:
             log.setLevel(logging.CRITICAL + 1)
             # The database is nobody's until it is whole, and on the disk, at its place.
@@ -46,8 +46,8 @@ def session(path: Path) -> Iterator[None]:
                 warnings.filterwarnings("ignore", message="'crs' was not provided", category=UserWarning)
                 yield
         except failures as error:
-            said.seek(0)  # the system's reason, such as a full disk, is told there only
-            reasons = said.read().decode("utf-8", "replace").split("\n")
+            notes.seek(0)  # the system's reason, such as a full disk, is told there only
+            reasons = notes.read().decode("utf-8", "replace").split("\n")
             reason = next((line for line in reversed(reasons) if line.strip()), error)
             raise OSError(errno.EIO, f"cannot be written: {brief(reason)}", str(path)) from error
         finally:

@@ -116,10 +116,10 @@ def write_distances(
         InputError: if the coordinate system of the grid is not one.
         OSError: if a file cannot be written; what was there before stays.
     """
-    said = {} if threshold is None else {"THRESHOLD": repr(float(threshold))}
+    of_threshold = {} if threshold is None else {"THRESHOLD": repr(float(threshold))}
     _write_raster(
         path, distances, grid, np.dtype(np.float32), np.nan, "distance (change grows upwards)",
-        {**said, **(tags or {})}, overview_resampling="AVERAGE", predictor="FLOATING_POINT",
+        {**of_threshold, **(tags or {})}, overview_resampling="AVERAGE", predictor="FLOATING_POINT",
         level="1",  # more takes twice the time and saves some per cent
     )  # fmt: skip
     write_style(path, distance_renderer(distances, threshold))

@@ -65,7 +65,7 @@ def run_page(run: Run) -> str:
         advised=_advised(record),
         settings={key: value for key, value in settings.items() if key != "overrides"},
         overrides=overrides, overridden=_overridden(overrides, settings),
-        stages=sections.stage_bars(run), said=sections.said(run), tables=_tables(run),
+        stages=sections.stage_bars(run), recommendation=sections.recommendation(run), tables=_tables(run),
         pictures=sections.pictures(run) if compares else [], started=_date(record["started"]), served=SERVED,
     )  # fmt: skip
 

@@ -242,7 +242,7 @@ def tables(run: Run) -> dict[str, list[dict[str, str]]]:
             for title, names in used.items()}  # fmt: skip
 
 
-def said(run: Run) -> str:
+def recommendation(run: Run) -> str:
     """What a comparison recommends: the paragraph below the title of its text."""
     path = run.output("comparison", "text")
     lines = [] if path is None else path.read_text(encoding="utf-8", errors="replace").splitlines()

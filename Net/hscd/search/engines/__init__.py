@@ -76,7 +76,7 @@ class Engine:
     def require() -> None:
         """Raise `InputError` if something that it needs is not installed."""
 
-    def question(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    def depends_on(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """What its trials depend on beside the `Task`, for the record of a search: its name and options.
 
         A search goes on with any engine whose answer is the same.
@@ -138,7 +138,7 @@ def finished(outcome: Outcome, choice: Mapping[str, Any], values: Mapping[str, A
 def chosen(name: str, options: Mapping[str, Any]) -> tuple[Engine, dict[str, Any]]:
     """An engine with its options, and what the record of a search says of it."""
     engine = ENGINES[name](**options)
-    return engine, engine.question(name, options)
+    return engine, engine.depends_on(name, options)
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial:

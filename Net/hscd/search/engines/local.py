@@ -18,8 +18,8 @@ _SLACK = 2
 class Local(Engine):
     """One trial after the other in this process, or several at a time in others."""
 
-    def question(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        return {} if name == DEFAULT else super().question(name, options)
+    def depends_on(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        return {} if name == DEFAULT else super().depends_on(name, options)
 
     def search(self, task: Task) -> list[Trial]:
         rest = task.space, task.max_evals, task.seed, task.on_trial, task.recorded

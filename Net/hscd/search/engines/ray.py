@@ -66,7 +66,7 @@ class Ray(Engine):
     def require() -> None:
         cluster.require_installed()
 
-    def question(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    def depends_on(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         return {"pruning": True} if self._pruning else {}
 
     def worker_count(self, trials: int, pairs: int) -> int:

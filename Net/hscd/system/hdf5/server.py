@@ -42,12 +42,12 @@ def main() -> None:
         values = None
         try:
             answer, values = _answer(json.loads(line))
-            said = json.dumps(answer)
+            reply = json.dumps(answer)
         except MemoryError:
-            said = json.dumps({"error": "reading it takes far more memory than what it holds"})
+            reply = json.dumps({"error": "reading it takes far more memory than what it holds"})
         except Exception as error:  # damaged files make h5py raise many types
-            said = json.dumps({"error": str(error.args[0] if isinstance(error, KeyError) else error)})
-        sys.stdout.buffer.write(said.encode() + b"\n")
+            reply = json.dumps({"error": str(error.args[0] if isinstance(error, KeyError) else error)})
+        sys.stdout.buffer.write(reply.encode() + b"\n")
         if values is not None:
             sys.stdout.buffer.write(values.data)
         sys.stdout.buffer.flush()
@@ -155,9 +155,9 @@ def _refusal(node: Any) -> str:
             name = _OTHER_FILTERS.get(number, f"filter {number}")
             return f"it holds an array packed with {name}; save it with gzip, or unpacked"
     size = math.prod(node.shape) * kind.get_size()
-    stored, held = node.id.get_storage_size(), node.file.id.get_filesize()
-    if stored > held or (node.chunks is None and stored not in (0, size)):
-        return f"it holds {stored} bytes of an array of {size}, in a file of {held}"
+    stored, file_size = node.id.get_storage_size(), node.file.id.get_filesize()
+    if stored > file_size or (node.chunks is None and stored not in (0, size)):
+        return f"it holds {stored} bytes of an array of {size}, in a file of {file_size}"
     return ""
 
 

@@ -38,9 +38,9 @@
     const answer = await fetch(location.pathname, {
       method: "POST", headers: { "Content-Type": "application/json", "X-Token": token }, body: JSON.stringify({ labels: changes }),
     });
-    const said = await answer.json().catch(() => ({ error: `the server answers ${answer.status}` }));
-    if (!answer.ok) throw new Error(said.error);
-    return said.labels;
+    const reply = await answer.json().catch(() => ({ error: `the server answers ${answer.status}` }));
+    if (!answer.ok) throw new Error(reply.error);
+    return reply.labels;
   };
   const send = async () => {
     if (sending || !served) return;

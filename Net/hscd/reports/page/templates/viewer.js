@@ -89,15 +89,15 @@
     const tell = async (row, column) => {
       await load;
       if (row < 0 || column < 0 || row >= down || column >= across) return;
-      const said = [["Row", row * view.step], ["Column", column * view.step]];
+      const rows = [["Row", row * view.step], ["Column", column * view.step]];
       if (read.scores) {
         const level = ramp.get(colour("scores", row, column)), of = byKey.scores;
         const value = level ? of.low + (of.high - of.low) * (level - 1) / 254 : null;
-        said.push(["Score", value === null ? "none" : `${level === 255 ? "≥ " : "≈ "}${short(value)} (threshold ${short(of.threshold)})`]);
+        rows.push(["Score", value === null ? "none" : `${level === 255 ? "≥ " : "≈ "}${short(value)} (threshold ${short(of.threshold)})`]);
       }
-      if (read.map) said.push(["Map", known.get(colour("map", row, column))]);
-      if (read.truth) said.push(["Ground truth", known.get(colour("truth", row, column)).replace(" or masked", "")]);
-      readout.replaceChildren(...said.map(([name, value]) => {
+      if (read.map) rows.push(["Map", known.get(colour("map", row, column))]);
+      if (read.truth) rows.push(["Ground truth", known.get(colour("truth", row, column)).replace(" or masked", "")]);
+      readout.replaceChildren(...rows.map(([name, value]) => {
         const part = document.createElement("span"), strong = document.createElement("b");
         strong.textContent = name;
         part.append(strong, String(value));
