@@ -285,7 +285,8 @@ def scenes(name: str, conf: Settings, bands: int | None = None, alone: Alone | N
     found = []
     for files, before, after in pairs:
         if RESAMPLED in after.format:
-            tell(f"{files.name}: the after image is resampled onto the grid of the before image (bilinear)")
+            how = "cubic" if section.register else "bilinear"
+            tell(f"{files.name}: the after image is resampled onto the grid of the before image ({how})")
         truth, classes = np.broadcast_to(np.uint8(UNKNOWN), before.shape[:2]), None
         if files.has_labels:
             labels = label_map(files, before, section, conf)

@@ -195,7 +195,7 @@ def hyperparam_search(
     run_trials, of_engine = engines.chosen(engine, engine_options or {})
     return session.run(
         trials, trials.depends_on | of_engine, chosen.max_evals, model_path / name, stat_path / f"{name}_stats.csv",
-        run_trials, workers=workers, rescaled=rescaled, trained_on=[*trained_on, *start.seen],
+        run_trials, workers=workers, rescaled=rescaled, trained_on=trained_on, seen_before=start.seen,
     )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ def run(
     workers: int | None = None,
     rescaled: bool | None = None,
     trained_on: Sequence[str] = (),
+    seen_before: Sequence[str] = (),
 ) -> list[Trial]:
     """Run a search, or the rest of one that was interrupted.
 
@@ -53,6 +54,7 @@ def run(
         workers: trials that run at a time, 1 for those of this process alone; None for what is faster here.
         rescaled: whether the bands are rescaled, which the saved model tells; None where that is not known.
         trained_on: fingerprints of the pairs that the trials learn from, which the saved model tells.
+        seen_before: those of the pairs that the model which the trials start from was trained on.
 
     Returns:
         The trials.
@@ -61,7 +63,7 @@ def run(
         InputError: if every trial failed, or another process is searching for this model.
     """
     name = prefix.name
-    save = _saver(search, prefix, rescaled, trained_on)
+    save = _saver(search, prefix, rescaled, trained_on, seen_before)
     with storage.exclusive(prefix):
         record = SearchRecord(prefix.with_name(f"{name}_search.json"), depends_on, max_evals)
         _tell(record)
@@ -81,8 +83,10 @@ def run(
     return trials
 
 
-def _saver(search: Trials, prefix: Path, rescaled: bool | None, trained_on: Sequence[str]) -> Callable[..., None]:
-    """What saves what a trial gave, and before that its branch as it was pre-trained: labels had no part in that."""
+def _saver(
+    search: Trials, prefix: Path, rescaled: bool | None, trained_on: Sequence[str], seen_before: Sequence[str]
+) -> Callable[..., None]:
+    """What saves what a trial gave, and before that its branch as it was pre-trained: its labels had no part in that."""
     save = partial(save_model, rescaled=rescaled, bands=search.bands)
     learned, unlabelled = search.data["train_set"], search.data.get("unlabelled")
     spectra = statistics(learned.spectra if isinstance(learned, Patches) else learned)
@@ -90,8 +94,8 @@ def _saver(search: Trials, prefix: Path, rescaled: bool | None, trained_on: Sequ
 
     def save_both(parameters: dict[str, Any], named: _Weights, encoder: _Weights | None) -> None:
         if encoder is not None:
-            save(pretrained(prefix), parameters, encoder, spectra=of_pretraining)
-        save(prefix, parameters, named, trained_on=trained_on, spectra=spectra)
+            save(pretrained(prefix), parameters, encoder, trained_on=seen_before, spectra=of_pretraining)
+        save(prefix, parameters, named, trained_on=[*trained_on, *seen_before], spectra=spectra)
 
     return save_both
 

@@ -90,6 +90,7 @@ def test_a_search_saves_its_pretraining_and_others_start_from_it(tmp_path):
     # What a model has seen, those know that start from it.
     assert [models.trained_on(tmp_path / name) for name in ("OTHER", "MORE")] == [{"place"}, {"place", "elsewhere"}]
     assert apart(weights_of(tmp_path / "MORE_pretrained"), trained) == [0.5] * 6
+    assert models.trained_on(tmp_path / "MORE_pretrained") == {"place"}
 
 
 def test_models_that_do_not_fit_are_refused(tmp_path):
