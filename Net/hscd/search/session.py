@@ -86,7 +86,7 @@ def run(
 def _saver(
     search: Trials, prefix: Path, rescaled: bool | None, trained_on: Sequence[str], seen_before: Sequence[str]
 ) -> Callable[..., None]:
-    """What saves what a trial gave, and before that its branch as it was pre-trained, without the labels of this search."""
+    """What saves what a trial gave, and before that its branch as it was pre-trained, without labels of this search."""
     save = partial(save_model, rescaled=rescaled, bands=search.bands)
     learned, unlabelled = search.data["train_set"], search.data.get("unlabelled")
     spectra = statistics(learned.spectra if isinstance(learned, Patches) else learned)
