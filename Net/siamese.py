@@ -285,8 +285,8 @@ def fine_tune(
         def tell(_: int, logs: Mapping[str, float]) -> None:
             left.epoch(1, bar.n + 1)
             bar.unit = str(left)
+            bar.set_postfix_str(f"val_loss {logs['val_loss']:.5f}", refresh=False)
             bar.update()
-            bar.set_postfix_str(f"val_loss {logs['val_loss']:.5f}")
 
         try:
             phases = train_further(

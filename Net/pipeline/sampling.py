@@ -275,14 +275,12 @@ def estimate(path: Path, map_path: Path | None, folder: Path | None, labels: Pat
 
 
 def _recorded_map(path: Path, told: dict[str, str]) -> Path:
-    named = told.get(_MAP)
-    if not named:
+    name = told.get(_MAP)
+    if not name:
         raise InputError(f"{path}: does not name its map; give it: sample.py MAP --labelled {path.name}")
-    found = (path.parent / named).resolve()  # GDAL would take ".." for the folder above a link
+    found = (path.parent / name).resolve()  # GDAL would take ".." for the folder above a link
     if not found.exists():
-        raise InputError(
-            f"{path}: its map {brief(named)} does not exist; give it: sample.py MAP --labelled {path.name}"
-        )
+        raise InputError(f"{path}: its map {brief(name)} does not exist; give it: sample.py MAP --labelled {path.name}")
     return found
 
 

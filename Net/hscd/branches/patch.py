@@ -140,8 +140,12 @@ class Patch(Dense):
         }
 
     def sizes(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Size and filters, and what the dense branch has."""
-        return super().sizes(parameters) | {name: [int(parameters[name])] for name in ("patch_size", "patch_filters")}
+        """Size, filters and depth, and what the dense branch has."""
+        return super().sizes(parameters) | {
+            "patch_size": [parameters["patch_size"]],
+            "patch_filters": [int(parameters["patch_filters"])],
+            "patch_bands": [int(parameters.get("patch_bands", 0))],
+        }
 
     def inferred(self, shapes: Shapes) -> dict[str, Any]:
         """Nothing: the files of older programs have no such model."""

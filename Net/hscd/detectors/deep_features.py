@@ -210,14 +210,12 @@ def _interpolation(count: int, side: int, margin: int, geometry: Geometry) -> np
 
 def _deviation(scene: Scene, rng: np.random.Generator, tiles: _Tiles) -> np.ndarray:
     """Standard deviation of each channel over some tiles of both dates, (channels,) float32; infinite for constants."""
-    rows, columns = scene.truth.shape
-    across = -(-columns // tiles.side)
+    windows = scene.squares(tiles.side)
     found = []
-    for number in chosen(-(-rows // tiles.side) * across, rng, _TILES).tolist():
-        row, column = number // across * tiles.side, number % across * tiles.side
-        window = Window(slice(row, min(row + tiles.side, rows)), slice(column, min(column + tiles.side, columns)))
-        block = scene.block(window, tiles.margin)
-        features = tiles.network.features(tiles.seen(block, (row, column)))
+    for number in chosen(len(windows), rng, _TILES).tolist():
+        block = scene.block(windows[number], tiles.margin)
+        place = windows[number].rows.start, windows[number].columns.start
+        features = tiles.network.features(tiles.seen(block, place))
         found.append(features.reshape(-1, features.shape[-1]).astype(np.float64))
     values = np.concatenate(found)
     deviation = values.std(axis=0)

@@ -149,6 +149,16 @@ class Scene:
         start = around.rows.start, around.columns.start
         return Block(self.pairs(around).reshape(*shape, 2, self.bands), valid, inner, start)
 
+    def squares(self, side: int) -> list[Window]:
+        """Squares of so many pixels a side, smaller at the ends, that cover all valid pixels."""
+        rows, columns = self.truth.shape
+        found = (
+            Window(slice(top, min(top + side, rows)), slice(left, min(left + side, columns)))
+            for top in range(0, rows, side)
+            for left in range(0, columns, side)
+        )
+        return [square for square in found if self.valid is None or self.valid[square].any()]
+
     def score(
         self, scorer: Callable[[Block], np.ndarray], halo: int = 0, what: str = "score", step: int = 1
     ) -> np.ndarray:

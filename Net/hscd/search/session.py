@@ -64,6 +64,9 @@ def run(
     """
     name = prefix.name
     save = _saver(search, prefix, rescaled, trained_on, seen_before)
+    earlier = model_files(pretrained(prefix))[0]
+    if search.data.get("unlabelled") is None and earlier.exists():
+        messages.warn(f"{earlier}: is of an earlier training, with a pre-training, and stays as it is")
     with storage.exclusive(prefix):
         record = SearchRecord(prefix.with_name(f"{name}_search.json"), depends_on, max_evals)
         _tell(record)
@@ -173,7 +176,8 @@ def _show_epoch(bar: Any, left: TrainingsLeft, trial_id: int, epoch: int, val_lo
     """Show an epoch of a trial in the bar of the search."""
     left.epoch(trial_id, epoch)
     bar.unit = str(left)
-    bar.set_postfix_str(f"trial {trial_id}, epoch {epoch}, val_loss {val_loss:.5f}")
+    bar.set_postfix_str(f"trial {trial_id}, epoch {epoch}, val_loss {val_loss:.5f}", refresh=False)
+    bar.update(0)
 
 
 def _best(finished: Iterable[Finished]) -> Trial | None:

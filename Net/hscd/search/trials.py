@@ -34,7 +34,9 @@ _WORTH_WORKERS = 12.0
 _MOST_WORKERS = 8
 # Choices that came later, and what counted before: then they are not asked for, and what an interrupted search recorded
 # before still counts.
-_NEW: dict[str, Any] = {"batch_normalisation": False, "optimizer": OPTIMIZERS[:1], "schedule": ("constant",)}
+_NEW: dict[str, Any] = {
+    "batch_normalisation": False, "optimizer": OPTIMIZERS[:1], "schedule": ("constant",), "patch_bands": [0],
+}  # fmt: skip
 # Those of them that are names, of which a search takes one.
 _NAMES = ("optimizer", "schedule")
 

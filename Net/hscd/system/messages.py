@@ -53,11 +53,13 @@ def detail(text: str) -> None:
 
 
 def progress(of: Iterable[Any] | None = None, **options: Any) -> Any:
-    """A bar of tqdm, which --quiet hides; inside of `whole` it moves that bar instead."""
+    """A bar of tqdm, which --quiet hides; inside of `whole` it moves that bar instead. In a log it seldom shows."""
     if (outer := progress_of_whole.current()) is not None:
         return progress_of_whole.Inside(outer, of, **options)
     from tqdm import tqdm  # --help has no use for it
 
+    seconds = 0.1 if sys.stderr.isatty() else progress_of_whole.LINES
+    options |= {"mininterval": seconds, "miniters": 0}  # `miniters` so that `update(0)` shows a text that is new
     return tqdm(of, disable=not _LOGGER.isEnabledFor(logging.INFO), dynamic_ncols=True, **options)
 
 

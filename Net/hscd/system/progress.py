@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import Any
 
 # Seconds before a bar shows, between two looks at it, and between two lines where there is no terminal.
-_PATIENCE, _INTERVAL, _LINES = 2.0, 0.25, 30.0
+_PATIENCE, _INTERVAL, LINES = 2.0, 0.25, 30.0
 # A part that takes longer than expected is expected to take this much more of what it has taken.
 _OVERDUE = 0.2
 # Share of a part that has to be done before its end is told from it.
@@ -183,7 +183,7 @@ class Inside:
         if self.total:
             self._whole.report(min(self.n / self.total, 1.0))
 
-    def set_postfix_str(self, text: str) -> None:
+    def set_postfix_str(self, text: str, refresh: bool = True) -> None:
         """What stands behind a bar has no place here."""
 
     def set_description_str(self, text: str) -> None:
@@ -251,5 +251,5 @@ def _on_terminal(present: Whole, over: threading.Event, say: Callable[[str], Non
 def _in_log(present: Whole, over: threading.Event, say: Callable[[str], None]) -> None:
     from tqdm import tqdm
 
-    while not over.wait(_LINES):
+    while not over.wait(LINES):
         say(f"{present.name}: {100 * present.share:.0f} %, {tqdm.format_interval(round(present.left))} left")

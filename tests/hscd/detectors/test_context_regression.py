@@ -228,6 +228,19 @@ def test_squares_of_a_large_scene(monkeypatch):
     np.testing.assert_array_equal(scores_of(scene_of(before, after, valid))[0], scores)
 
 
+# Only four of 60 rows hold data, and of 15 bands of rows one is drawn.
+@pytest.mark.parametrize("whole", [100, 2**20], ids=["squares", "one field"])
+def test_what_is_drawn_of_a_scene_holds_data(monkeypatch, whole):
+    for name, value in {"_WHOLE": whole, "_SQUARES": 1, "_SIDE": 4, "_SOME": 1}.items():
+        monkeypatch.setattr(context_features, name, value)
+    before, after, changed = changed_pair()
+    valid = np.zeros(changed.shape, bool)
+    valid[:4] = True
+    for seed in range(4):
+        scorer = ContextRegression().fit(scene_of(before, after, valid), np.random.default_rng(seed))
+        assert callable(scorer)
+
+
 def test_no_valid_pixel_is_an_input_error():
     before, after, changed = changed_pair()
     with pytest.raises(InputError, match="no pixel is valid"):

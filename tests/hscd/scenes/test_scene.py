@@ -132,6 +132,14 @@ def scene_of(block, valid=None, ranges=None):
     return Scene("town", before, after, np.full((9, 7), 2, np.uint8), valid, ranges)
 
 
+# 9 × 7 pixels in squares of 4: three rows of two; only the last has data.
+def test_squares_cover_what_holds_data():
+    valid = np.zeros((9, 7), bool)
+    assert len(scene_of((9, 7)).squares(4)) == 6
+    valid[8, 4] = True
+    assert scene_of((9, 7), valid).squares(4) == [Window(slice(8, 9), slice(4, 7))]
+
+
 @pytest.mark.parametrize("block", [(1, 7), (2, 3), (9, 7)])
 def test_pixel_pairs_of_windows_and_of_positions(small_windows, block):
     valid = np.random.default_rng(3).random((9, 7)) < 0.8

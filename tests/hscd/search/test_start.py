@@ -67,7 +67,7 @@ def sized_like(prefix):
     return replace(CHOICES, max_evals=1, options=CHOICES.options | BRANCHES["dense"].sizes(parameters))
 
 
-def test_a_search_saves_its_pretraining_and_others_start_from_it(tmp_path):
+def test_a_search_saves_its_pretraining_and_others_start_from_it(tmp_path, capsys):
     trained = search(tmp_path, "M", AUTOENCODER, start=siamese.Start(unlabelled=UNLABELLED))
     encoder = tmp_path / "M_pretrained"
     # Of the best trial, as the pre-training left it: the training added 1 to each of its six arrays.
@@ -91,6 +91,9 @@ def test_a_search_saves_its_pretraining_and_others_start_from_it(tmp_path):
     assert [models.trained_on(tmp_path / name) for name in ("OTHER", "MORE")] == [{"place"}, {"place", "elsewhere"}]
     assert apart(weights_of(tmp_path / "MORE_pretrained"), trained) == [0.5] * 6
     assert models.trained_on(tmp_path / "MORE_pretrained") == {"place"}
+    assert "is of an earlier training" not in capsys.readouterr().err
+    search(tmp_path, "M")
+    assert "M_pretrained.h5: is of an earlier training, with a pre-training, and stays" in capsys.readouterr().err
 
 
 def test_models_that_do_not_fit_are_refused(tmp_path):
@@ -104,8 +107,10 @@ def test_models_that_do_not_fit_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("more", [{}, {"batch_normalisation": True}], ids=["plain", "normalised"])
-@pytest.mark.parametrize("name", BRANCHES)
+@pytest.mark.parametrize("name", [*BRANCHES, "patch of several sizes"])
 def test_a_search_of_its_sizes_makes_networks_of_its_shapes(name, more, tmp_path):
+    if name not in BRANCHES:
+        name, more = "patch", more | {"patch_size": (3, 5), "patch_bands": 2}
     branch = BRANCHES[name]
     parameters = {parameter.name: parameter.example for parameter in branch.parameters} | more
     options = {option.name: option.default for option in BRANCHES.options(name)} | CHOICES.options

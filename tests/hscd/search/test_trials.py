@@ -159,12 +159,13 @@ def test_what_came_later_is_asked_only_where_it_is_set(tmp_path):
     data = dict.fromkeys(("train_set", "train_labels", "test_set", "test_labels"), np.zeros((4, 2, 3), np.float32))
 
     def depends_on(choices):
-        rules = siamese.training_rules()
-        return Trials(siamese.siamese_model, data, euclidean_dist, choices, 3, tmp_path, rules, 1.0).depends_on
+        rules, patch = siamese.training_rules(), {"network": "patch"}
+        return Trials(siamese.siamese_model, data, euclidean_dist, choices, 3, tmp_path, rules, 1.0, patch).depends_on
 
-    later = {"batch_normalisation": False, "optimizer": ("adam",), "schedule": ("constant",)}
+    later = {"batch_normalisation": False, "optimizer": ("adam",), "schedule": ("constant",), "patch_bands": [0]}
     assert depends_on({"neurons": [8]} | later) == depends_on({"neurons": [8]})
-    for name, value in {"batch_normalisation": True, "optimizer": ("sgd",), "schedule": ("cosine",)}.items():
+    others = {"batch_normalisation": True, "optimizer": ("sgd",), "schedule": ("cosine",), "patch_bands": [0, 2]}
+    for name, value in others.items():
         assert depends_on({"neurons": [8]} | later | {name: value})[name] == value
 
 

@@ -1,6 +1,8 @@
 """What is said where, and from which level on."""
 
+import io
 import logging
+import sys
 
 import pytest
 
@@ -65,3 +67,11 @@ def test_warnings_alone_are_collected(capsys):
         say_all()
     warn("later")
     assert texts == ["interrupted", "no such file", "5 % of it is odd"]
+
+
+@pytest.mark.parametrize(("terminal", "seconds"), [(True, 0.1), (False, 30)])
+def test_in_a_log_a_bar_seldom_shows(monkeypatch, terminal, seconds):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    with progress(desc="search", total=2) as bar:
+        assert (bar.mininterval, bar.miniters) == (seconds, 0)

@@ -146,7 +146,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def quick(monkeypatch):
-    for name in ("_PATIENCE", "_INTERVAL", "_LINES"):
+    for name in ("_PATIENCE", "_INTERVAL", "LINES"):
         monkeypatch.setattr(progress, name, 0.01)
 
 

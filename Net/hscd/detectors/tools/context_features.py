@@ -53,13 +53,11 @@ def fields(
         for window, components in parts:
             whole[:, :, window.rows, window.columns] = components
         return [Field(whole, scene.valid, Window(slice(0, rows), slice(0, columns)))]
-    across = -(-columns // _SIDE)
-    found = []
-    for square in chosen(-(-rows // _SIDE) * across, rng, _SQUARES).tolist():
-        top, left = square // across * _SIDE, square % across * _SIDE
-        window = Window(slice(top, min(top + _SIDE, rows)), slice(left, min(left + _SIDE, columns)))
-        found.append(field_of(scene.block(window, halo), components_of))
-    return found
+    squares = scene.squares(_SIDE)
+    return [
+        field_of(scene.block(squares[number], halo), components_of)
+        for number in chosen(len(squares), rng, _SQUARES).tolist()
+    ]
 
 
 def some_of(parts: list[Field], rng: np.random.Generator, halo: int) -> list[Field]:
@@ -69,8 +67,9 @@ def some_of(parts: list[Field], rng: np.random.Generator, halo: int) -> list[Fie
     components, valid, _ = parts[0]
     rows, columns = components.shape[2:]
     found = []
-    for band in chosen(-(-rows // _SIDE), rng, max(1, _SOME // (_SIDE * columns))).tolist():
-        top, end = band * _SIDE, min((band + 1) * _SIDE, rows)
+    bands = [top for top in range(0, rows, _SIDE) if valid is None or valid[top : top + _SIDE].any()]
+    for number in chosen(len(bands), rng, max(1, _SOME // (_SIDE * columns))).tolist():
+        top, end = bands[number], min(bands[number] + _SIDE, rows)
         around = slice(max(top - halo, 0), min(end + halo, rows))
         inner = Window(slice(top - around.start, end - around.start), slice(0, columns))
         found.append(Field(components[:, :, around], None if valid is None else valid[around], inner))

@@ -5,7 +5,7 @@
   const { view, ids } = data, count = ids.length, side = view.side;
   const token = panel.dataset.token, served = token !== "";
   const store = `labels of ${data.key}`;
-  let labels = { ...data.labels }, at = 0, sending = false;
+  let labels = { ...data.labels }, at = 0, sending = false, again;
   const undone = [], waiting = {};
   const label = (number) => labels[ids[number]] ?? "";
   if (view.spectra) unpackSpectra(view.spectra);
@@ -48,14 +48,15 @@
     try {
       do {
         const changes = { ...waiting };
-        await post(changes);
+        data.labels = await post(changes);
         for (const [id, of] of Object.entries(changes)) if (waiting[id] === of) delete waiting[id];
         keep();
       } while (Object.keys(waiting).length);
       say(`Saved in ${panel.dataset.name}.`);
     } catch (error) {
       say(`${Object.keys(waiting).length} not saved: ${error.message}. Tried again with the next label, and in ten seconds.`, true);
-      setTimeout(send, 10_000);
+      clearTimeout(again);
+      again = setTimeout(send, 10_000);
     } finally { sending = false; }
   };
   const set = (number, of) => {
