@@ -19,7 +19,7 @@ from hscd.scenes.scene import Scene, Window, pair_bytes
 
 # Pixels that scalings are taken from; bytes of the spectra of a strip; share of the values on each side that are
 # clipped; components, and how many deviations of the first one they are clipped at.
-_PIXELS, _STRIP_BYTES, _CLIP, _COMPONENTS, _FAR = 20_000, 2**25, 0.02, 3, 3.0
+_PIXELS, _STRIP_BYTES, _CLIP, _COMPONENTS, _FAR = 20_000, 2**27, 0.02, 3, 3.0
 # Of pixels that have a neighbour in one direction, and of these neighbours, the rows and columns.
 Parts = tuple[tuple[slice, slice], tuple[slice, slice]]
 
