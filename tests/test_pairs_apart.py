@@ -5,11 +5,12 @@ import json
 import pandas as pd
 import pytest
 
+import compare
 from conftest import Workspace
 from hscd.models import saved as models
 from hscd.search import engines
 from hscd.search.engines.local import Local
-from pipeline import spread
+from pipeline import comparison, spread
 from tiny_model import PARAMETERS, WEIGHTS
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -17,14 +18,23 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 MEASURED = ("generation_time", "correction_time", "prediction_time")
 
 
+class Begun(list):
+    """Names of pairs and of what was begun with them; the process of what is `lost` is killed."""
+
+    lost = None
+
+
 @pytest.fixture
 def spreading(monkeypatch):
     """An engine that spreads pairs, in this process; the tasks that it was given."""
-    begun = []
+    begun = Begun()
 
     def each_apart(work, tasks, workers):
         for position, task in enumerate(tasks):
             begun.append((task.alone.files.name, task.work.__name__))
+            if begun[-1] == begun.lost:
+                yield position, -9
+                continue
             work(task)
             yield position, 0
 
@@ -121,6 +131,26 @@ def test_a_pair_that_fails_costs_the_others_nothing_and_is_tried_again(workspace
     # The ranges of both are others than those of one.
     assert spreading == [("west", "_survey"), ("east", "make_alone"), ("west", "make_alone")]
     assert list(record(workspace)["results"]) == ["east", "west"]
+
+
+def test_without_the_ranges_of_a_pair_that_may_be_sound_there_is_no_map(workspace, spreading, monkeypatch):
+    spreading.lost = ("west", "_survey")
+    done = workspace.call("predutils", "settings.train_set=PLACE B")
+    assert done.returncode == 2
+    assert "[PLACE B] west: its process ended by signal 9" in done.stderr
+    assert "(missing: 1 of 2 pairs)" in done.stderr
+    given = ["--data", "PLACE B", "--methods", "ED:apply_rescaling=True", "--seeds", "1"]
+    assert compare.main(["--config", str(workspace.file), *given]) == 2
+    with monkeypatch.context() as patch:
+        # A comparison has a row for each pair, and so leaves out none.
+        patch.setattr(comparison, "spread_ranges", lambda *_: (None, {"west": "no valid pixels"}))
+        assert compare.main(["--config", str(workspace.file), *given]) == 2
+    assert {what for _, what in spreading} == {"_survey"}
+    assert not list(workspace.folder.rglob("*.pickle"))
+    spreading.lost = None
+    spreading.clear()
+    assert workspace.call("predutils", "settings.train_set=PLACE B").returncode == 0
+    assert spreading == [("west", "_survey"), ("east", "make_alone"), ("west", "make_alone")]
 
 
 def test_a_test_of_a_model_is_that_of_one_machine(tmp_path, spreading, monkeypatch):

@@ -16,6 +16,7 @@ from hscd.scenes.fingerprint import fingerprint_of, part_of
 from hscd.search import engines
 from hscd.search.record import digest
 from hscd.system import messages, storage
+from hscd.system.errors import InputError
 from hscd.system.paths import require_names
 from image_pairs import Alone, label_map, memory_limit, open_pairs, relabel
 from pipeline import comparison_report, parts, spread
@@ -103,15 +104,19 @@ def _pairs(name: str, settings: Settings, request: Request) -> list[Pair]:
 
 
 def _with_ranges(pairs: Sequence[Pair], settings: Settings, told: Sequence[str]) -> list[Pair]:
-    """The pairs with the ranges of their data sets, for methods that see rescaled values; of a single pair its own."""
+    """The pairs with the ranges of their data sets, for methods that see rescaled values; of a single pair its own.
+
+    Raises:
+        InputError: if those of a pair are not known.
+    """
     found: list[Pair] = []
     for name, of in itertools.groupby(pairs, lambda pair: pair.section):
         alike, ranges = list(of), None
         if len(alike) > 1:
             files = [pair.files for pair in alike]
             ranges, failures = spread_ranges(settings, settings[name], files, set(told))
-            for pair, error in failures.items():
-                messages.warn(f"[{name}] {pair}: not in the ranges that others are rescaled by: {error}")
+            for pair, error in failures.items():  # which has a place in the tables, and would be mapped by them
+                raise InputError(f"[{name}] {pair}: the ranges that all pairs are rescaled by are not known: {error}")
         found += [replace(pair, alone=pair.alone._replace(ranges=ranges)) for pair in alike]
     return found
 

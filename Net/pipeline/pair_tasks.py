@@ -20,6 +20,7 @@ from hscd.search import engines
 from hscd.search.engines import ENGINES
 from hscd.search.record import digest
 from hscd.system import messages, storage
+from hscd.system.errors import InputError
 from image_pairs import Alone, memory_limit
 from pair_finding import PairFiles
 from pipeline import spread
@@ -93,7 +94,7 @@ def spread_pairs(
         What went wrong, by the names of the pairs.
 
     Raises:
-        InputError: if another command is at these pairs.
+        InputError: if another command is at these pairs; also as `spread_ranges`, before the work on any pair.
     """
     told: set[str] = set()
     with storage.exclusive(settings.stat_path / f"{section.name}_pairs"):
@@ -113,14 +114,27 @@ def spread_pairs(
 def spread_ranges(
     settings: Settings, section: DataSet, pairs: Sequence[PairFiles], told: set[str]
 ) -> tuple[Ranges | None, dict[str, str]]:
-    """The ranges of all pairs by band that can be read, and what went wrong with the others, by their names.
+    """The ranges of all pairs by band that can be read, and what is wrong with the others, by their names.
 
     Warnings that are not `told` yet are, and are added to that.
+
+    Raises:
+        InputError: if those of a pair are not known though it may be sound, as its process was killed: with the ranges
+            of the others all maps would be wrong.
     """
     surveyed = _run(settings, _tasks(settings, section, pairs, pairs, Job(_survey)), "ranges", told)
-    return joined([_ranges(content["part"]) for content in surveyed if not content["error"]]), _failures(
-        pairs, surveyed
-    )
+    lost = [files.name for files, content in zip(pairs, surveyed, strict=True) if _is_lost(content)]
+    failures = _failures(pairs, surveyed)
+    if lost:
+        raise InputError(
+            f"[{section.name}] {lost[0]}: {failures[lost[0]]}; so the ranges that all pairs are rescaled by are not "
+            f"known (missing: {len(lost)} of {len(pairs)} pairs); the same command asks for these alone"
+        )
+    return joined([_ranges(content["part"]) for content in surveyed if not content["error"]]), failures
+
+
+def _is_lost(content: Mapping[str, Any]) -> bool:
+    return bool(content["error"]) and not content["refused"]
 
 
 def _tasks(

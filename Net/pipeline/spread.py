@@ -102,7 +102,7 @@ def run(task: Task) -> None:
         try:
             content = task.run() | {"error": "", "lasts": True}
         except InputError as error:
-            content = _failed(task, brief(error), lasts=task.ends_alike)
+            content = _failed(task, brief(error), lasts=task.ends_alike) | {"refused": True}
         except MemoryError as error:
             content = _failed(task, f"out of memory: {brief(error)}", lasts=False)
         except Exception as error:
@@ -113,7 +113,7 @@ def run(task: Task) -> None:
 
 def _failed(task: Task, reason: str, *, lasts: bool) -> dict[str, Any]:
     """The record of a task that failed; it is tried again by the next run unless that would end alike."""
-    return task.nothing | {"error": reason, "lasts": lasts}
+    return task.nothing | {"error": reason, "lasts": lasts, "refused": False}
 
 
 def ended(tasks: Sequence[AnyTask], engine: Engine, workers: int | None) -> Iterator[tuple[AnyTask, dict[str, Any]]]:
