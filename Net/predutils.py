@@ -159,7 +159,7 @@ def generate(settings: Settings) -> None:
         record.add_inputs(pairs)
         failures: dict[str, str] = {}
         if ENGINES[settings.engine].spreads:
-            job = Job(making.make_alone, writes=partial(making.writes, settings))
+            job = Job(making.make_alone, partial(making.reads, settings), partial(making.writes, settings))
             failures = spread_pairs(settings, section, pairs, job, record)
             if len(failures) == len(pairs):
                 raise InputError(failures[pairs[0].name])

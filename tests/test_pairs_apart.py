@@ -2,15 +2,18 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import compare
 from conftest import Workspace
+from hscd.kinds.classes import ClassHead, write_head
 from hscd.models import saved as models
 from hscd.search import engines
 from hscd.search.engines.local import Local
-from pipeline import comparison, spread
+from pipeline import comparison, pair_tasks, spread
+from settings import read_settings
 from tiny_model import PARAMETERS, WEIGHTS
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -108,6 +111,37 @@ def test_the_same_command_does_what_is_missing_alone(workspace, apart, spreading
     assert spreading == []
     workspace.call(*command, "settings.threshold=triangle")
     assert [name for name, what in spreading if what == "make_alone"] == ["east", "west"]
+
+
+def test_learned_classes_are_depended_on(workspace, spreading):
+    head, weights = workspace.folder / "model/M_classes.npz", np.eye(2, 5)
+    head.parent.mkdir(exist_ok=True)
+    command = ("predutils", "settings.train_set=PLACE B", "settings.kinds=classes", "settings.apply_rescaling=False")
+    for names in (("4", "7"), ("11", "12")):
+        write_head(head, ClassHead(names, weights, np.zeros(2)))
+        assert workspace.call(*command).returncode == 0
+        assert [name for name, _ in spreading] == ["east", "west"]
+        spreading.clear()
+    assert workspace.call(*command).returncode == 0
+    assert spreading == []
+
+
+@pytest.mark.parametrize(
+    ("image", "others", "no_others"),
+    [
+        ("a.img", ["a.hdr", "a.img.aux.xml"], ["ab.img", "b.img"]),
+        # The metadata of the product has the wavelengths and scales.
+        ("E1-SPECTRAL_IMAGE.TIF", ["E1-METADATA.XML", "E1-SPECTRAL_IMAGE.TIF.aux.xml"], ["E2-METADATA.XML", "E.TIF"]),
+    ],
+)
+def test_files_beside_an_image_are_depended_on(workspace, image, others, no_others):
+    folder = workspace.folder / "images"
+    folder.mkdir()
+    for name in (image, *others, *no_others):
+        (folder / name).write_text("a")
+    settings = read_settings(workspace.file)
+    found = pair_tasks._Inputs(settings, settings["PLACE B"]).depends([folder / image])["files"]
+    assert sorted(found) == sorted(str(folder / name) for name in (image, *others))
 
 
 def test_a_pair_that_fails_costs_the_others_nothing_and_is_tried_again(workspace, spreading):

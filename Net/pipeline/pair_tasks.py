@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from hscd.readers import enmap
 from hscd.scenes.scene import joined
 from hscd.search import engines
 from hscd.search.engines import ENGINES
@@ -227,11 +228,16 @@ class _Inputs:
             return sorted(found for found in path.rglob("*") if found.is_file())
         if path.parent not in self._listed:
             self._listed[path.parent] = sorted(found.name for found in path.parent.glob("*"))
-        names = self._listed[path.parent]
+        names, product = self._listed[path.parent], enmap.product_of(path.name)
+        start = path.stem if product is None else product
         # Those that start alike stand side by side.
-        first = bisect_left(names, path.stem)
-        alike = itertools.takewhile(lambda name: name.startswith(path.stem), itertools.islice(names, first, None))
-        return [path.with_name(name) for name in alike if name == path.stem or name.startswith(f"{path.stem}.")]
+        first = bisect_left(names, start)
+        alike: Iterable[str] = itertools.takewhile(
+            lambda name: name.startswith(start), itertools.islice(names, first, None)
+        )
+        if product is None:
+            alike = (name for name in alike if name == start or name.startswith(f"{start}."))
+        return [path.with_name(name) for name in alike]
 
 
 def _stamps(paths: Iterable[Path]) -> dict[str, list[int]]:

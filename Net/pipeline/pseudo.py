@@ -22,7 +22,7 @@ from hscd.system.progress import TRAININGS, ItemsLeft
 from image_pairs import Alone
 from pipeline import kinds, objects, pages, report
 from pipeline.ensemble import ensembled
-from pipeline.plan import Plan
+from pipeline.plan import Plan, classes_file
 from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord
 from settings import DataSet, Settings
@@ -69,6 +69,11 @@ def make_alone(settings: Settings, section: str, alone: Alone, record: RunRecord
     with record.stage("scores and thresholds"):
         made = _cut_scene(plan, scene, f"[{section}] {scene.name}")
     _keep(settings, plan, made, record)
+
+
+def reads(settings: Settings, pair_name: str) -> list[Path]:
+    """What is read for a pair beside its images and labels."""
+    return [classes_file(settings)] if settings.kinds == "classes" else []
 
 
 def writes(settings: Settings, pair_name: str) -> list[Path]:

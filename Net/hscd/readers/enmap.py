@@ -22,8 +22,8 @@ def with_metadata(image: Image) -> Image:
     Raises:
         InputError: if the metadata is unreadable, or of another number of bands.
     """
-    start, found, _ = image.path.name.rpartition(_IMAGE)
-    file = _metadata_file(image.path.parent, start) if found else None
+    start = product_of(image.path.name)
+    file = None if start is None else _metadata_file(image.path.parent, start)
     if file is None:
         return image
     root = xml.root_of(file)
@@ -42,6 +42,12 @@ def with_metadata(image: Image) -> Image:
     if len(gains) and image.scale is None:
         image = replace(image, scale=gains, offset=offsets if len(offsets) else np.zeros(bands))
     return replace(image, format="EnMAP")
+
+
+def product_of(name: str) -> str | None:
+    """How the names of all files of the product begin whose image has this name; None for other images."""
+    start, found, _ = name.rpartition(_IMAGE)
+    return start if found else None
 
 
 def _metadata_file(folder: Path, start: str) -> Path | None:
