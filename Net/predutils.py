@@ -23,6 +23,7 @@ from hscd.selections.neighborhood import labels_by_neighborhood
 from hscd.selections.percentage import labels_by_percentage
 from hscd.system import storage
 from hscd.system.errors import InputError
+from hscd.system.messages import warn
 from hscd.system.paths import require_names, require_regular
 from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
@@ -157,18 +158,27 @@ def generate(settings: Settings) -> None:
         require_names([*making.writes(settings, files.name), run_file])
     with recorded("pseudo-labels", settings, [section.name], run_file) as record:
         record.add_inputs(pairs)
-        failures: dict[str, str] = {}
+        failed: list[str] = []
         if ENGINES[settings.engine].spreads:
             job = Job(making.make_alone, partial(making.reads, settings), partial(making.writes, settings))
             failures = spread_pairs(settings, section, pairs, job, record)
-            if len(failures) == len(pairs):
-                raise InputError(failures[pairs[0].name])
+            failed = [_failed(section, name, error) for name, error in failures.items()]
+            for failure in failed:
+                warn(failure)
         else:
             making.make_all(settings, section.name, record)
-    if failures:  # only now, so that there is a record of the others
-        raise InputError(
-            f"{next(iter(failures.values()))} (of {len(pairs)} pairs, {len(pairs) - len(failures)} have pseudo-labels)"
-        )
+        of_all = f"(of {len(pairs)} pairs, {len(pairs) - len(failed)} have pseudo-labels)"
+        if len(failed) == len(pairs):
+            raise InputError(f"{failed[0]} {of_all}")
+    if failed:  # only now, so that there is a record of the others
+        raise InputError(f"{failed[0]} {of_all}")
+
+
+def _failed(section: DataSet, name: str, error: str) -> str:
+    """What to say of a pair whose pseudo-labels could not be made."""
+    where, file = f"[{section.name}] {name}", pseudo_file(section, name)
+    said = error if error.startswith(where) else f"{where}: {error}"
+    return f"{said}; {file} is of an earlier run" if file.exists() else said
 
 
 _KEPT = (

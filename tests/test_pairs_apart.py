@@ -167,6 +167,25 @@ def test_a_pair_that_fails_costs_the_others_nothing_and_is_tried_again(workspace
     assert list(record(workspace)["results"]) == ["east", "west"]
 
 
+def test_each_pair_that_fails_is_told_and_that_its_old_result_stays(workspace, spreading):
+    command = ("predutils", "settings.train_set=PLACE B", "settings.apply_rescaling=False")
+    spreading.lost = ("west", "make_alone")
+    assert workspace.call(*command).returncode == 2
+    band = workspace.folder / "data/b/after/west.tif/B02.tif"
+    band.write_bytes(band.read_bytes()[:100])
+    spreading.lost = ("east", "make_alone")
+    done = workspace.call(*command, "settings.threshold=triangle")
+    assert done.returncode == 2
+    east, west = [line for line in done.stderr.splitlines() if line.startswith("warning: [PLACE B] ")]
+    old = workspace.folder / "data/b/pseudo/east.pickle"
+    killed = "[PLACE B] east: its process ended by signal 9, perhaps for want of memory"
+    assert east == f"warning: {killed}; {old} is of an earlier run"
+    assert "B02.tif" in west
+    assert "earlier run" not in west
+    assert f"error: {killed}" in done.stderr
+    assert "(of 2 pairs, 0 have pseudo-labels)" in done.stderr
+
+
 def test_without_the_ranges_of_a_pair_that_may_be_sound_there_is_no_map(workspace, spreading, monkeypatch):
     spreading.lost = ("west", "_survey")
     done = workspace.call("predutils", "settings.train_set=PLACE B")
