@@ -167,6 +167,15 @@ def test_a_pair_that_fails_costs_the_others_nothing_and_is_tried_again(workspace
     assert list(record(workspace)["results"]) == ["east", "west"]
 
 
+def test_a_first_pair_that_cannot_be_opened_is_refused_before_any_task(workspace, spreading):
+    band = workspace.folder / "data/b/after/east.tif/B02.tif"
+    band.write_bytes(band.read_bytes()[:100])
+    assert "(the first pair, which says the order of the bands of all)" in workspace.fails(
+        "predutils", "settings.train_set=PLACE B"
+    )
+    assert spreading == []
+
+
 def test_each_pair_that_fails_is_told_and_that_its_old_result_stays(workspace, spreading):
     command = ("predutils", "settings.train_set=PLACE B", "settings.apply_rescaling=False")
     spreading.lost = ("west", "make_alone")

@@ -22,7 +22,7 @@ from hscd.search.engines import ENGINES
 from hscd.search.record import digest
 from hscd.system import messages, storage
 from hscd.system.errors import InputError
-from image_pairs import Alone, memory_limit
+from image_pairs import Alone, memory_limit, open_pair
 from pair_finding import PairFiles
 from pipeline import spread
 from pipeline.plan import Plan
@@ -95,9 +95,10 @@ def spread_pairs(
         What went wrong, by the names of the pairs.
 
     Raises:
-        InputError: if another command is at these pairs; also as `spread_ranges`, before the work on any pair.
+        InputError: if another command is at these pairs, or the first one, whose order of bands all get, cannot be
+            opened; also as `spread_ranges`, before the work on any pair.
     """
-    told: set[str] = set()
+    told = _first_opened(settings, section, pairs[0])
     with storage.exclusive(settings.stat_path / f"{section.name}_pairs"):
         ranges, failures = None, dict[str, str]()
         if settings.apply_rescaling:
@@ -110,6 +111,18 @@ def spread_pairs(
             record.add_part(content["part"])
     failures |= _failures(sound, done)
     return {files.name: failures[files.name] for files in pairs if files.name in failures}
+
+
+def _first_opened(settings: Settings, section: DataSet, first: PairFiles) -> set[str]:
+    """Refuse a first pair that cannot be opened, as every task would; what was warned of."""
+    with messages.collected() as told:
+        try:
+            open_pair(first, replace(section, register=False), settings)
+        except InputError as error:
+            raise InputError(
+                f"[{section.name}] {first.name}: {error} (the first pair, which says the order of the bands of all)"
+            ) from error
+    return set(told)
 
 
 def spread_ranges(
