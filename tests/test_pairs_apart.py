@@ -239,7 +239,7 @@ def test_a_test_of_a_model_is_that_of_one_machine(tmp_path, spreading, monkeypat
 
 
 class Hidden:
-    """A task whose record another machine wrote, which is to be seen from here only at the fifth look."""
+    """A task whose record another machine wrote, which is to be seen from here only at the sixth look."""
 
     depends, nothing, ends_alike = {"on": "it"}, {}, True
 
@@ -249,7 +249,7 @@ class Hidden:
     @property
     def record(self):
         self._looks += 1
-        return self._folder / ("record.json" if self._looks > 4 else "not yet")
+        return self._folder / ("record.json" if self._looks > 5 else "not yet")
 
     def run(self):
         return {"found": True}
@@ -264,6 +264,17 @@ class Elsewhere(engines.Engine):
             content = {"error": "", "lasts": True, "elapsed": 1.0, "depends": task.depends, "found": position}
             (task._folder / "record.json").write_text(json.dumps(content))
             yield position, 0
+
+
+def test_a_task_that_is_killed_is_not_told_by_an_earlier_failure(workspace, spreading):
+    band = workspace.folder / "data/b/after/west.tif/B02.tif"
+    band.write_bytes(band.read_bytes()[:100])
+    command = ("predutils", "settings.train_set=PLACE B", "settings.apply_rescaling=False")
+    assert "B02.tif" in workspace.call(*command).stderr
+    spreading.lost = ("west", "make_alone")
+    said = workspace.call(*command).stderr
+    assert "B02.tif" not in said
+    assert "[PLACE B] west: its process ended by signal 9" in said
 
 
 def test_a_record_that_a_network_file_system_hides_is_waited_for(tmp_path, monkeypatch):

@@ -126,6 +126,8 @@ def ended(tasks: Sequence[AnyTask], engine: Engine, workers: int | None) -> Iter
     """
     if not tasks:  # for which nobody need connect to a cluster
         return
+    for task in tasks:  # of an earlier run: what it failed of is not why this one would
+        task.record.unlink(missing_ok=True)
     unseen = []
     for position, status in engine.each(run, tasks, workers):
         task = tasks[position]
