@@ -1,6 +1,7 @@
 """Pairs of tests and of pseudo-labels on an engine that spreads them: results of one machine, what is missing alone."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -236,6 +237,13 @@ def test_a_test_of_a_model_is_that_of_one_machine(tmp_path, spreading, monkeypat
     spreading.clear()
     assert space.call("main", *on).returncode == 0
     assert {name for name, what in spreading} == {"east", "west"}
+
+
+@pytest.mark.parametrize(("tasks", "memory", "workers", "share"), [(5, 900, 2, 450), (1, 900, 1, 900), (5, 1, 2, 1)])
+def test_tasks_share_the_memory_of_a_machine(workspace, tasks, memory, workers, share):
+    settings = replace(read_settings(workspace.file), workers=2, memory_limit=memory)
+    _, found, base = spread.shared(settings, tasks)
+    assert (found, base.memory_limit, base.workers) == (workers, share, 2)
 
 
 class Hidden:

@@ -13,21 +13,19 @@ import numpy as np
 
 from hscd.labels import UNKNOWN
 from hscd.scenes.fingerprint import fingerprint_of, part_of
-from hscd.search import engines
+from hscd.search.engines import Engine
 from hscd.search.record import digest
 from hscd.system import messages, storage
 from hscd.system.errors import InputError
 from hscd.system.paths import require_names
-from image_pairs import Alone, label_map, memory_limit, open_pairs, relabel
+from image_pairs import Alone, label_map, open_pairs, relabel
 from pipeline import comparison_report, parts, spread
 from pipeline.cells import Cell, Outcome, Pair, cell_of
 from pipeline.methods import methods_of
 from pipeline.pair_tasks import spread_ranges
-from pipeline.plan import Plan
 from pipeline.run_record import recorded
 from settings import Settings
 
-_MEBIBYTE = 2**20
 # Seconds a pixel and band until a method was seen at work, and of a cell whatever its size.
 _EXPECTED, _START = 2e-6, 2.0
 # Fields of a data set that say how its pixels are read.
@@ -62,9 +60,7 @@ def compare(settings: Settings, request: Request) -> None:
                 pairs = _with_ranges(pairs, settings, told)
         require_names([folder / name for name in comparison_report.files(pairs)])
         record.add_inputs([pair.files for pair in pairs])
-        engine, _ = engines.chosen(settings.engine, Plan(settings).engine_options)
-        workers = min(engine.on_a_machine(settings.workers), len(pairs) * len(methods) * request.seeds)
-        base = replace(settings, memory_limit=max(1, memory_limit(settings) // workers // _MEBIBYTE))
+        engine, workers, base = spread.shared(settings, len(pairs) * len(methods) * request.seeds)
         # All methods with the first seed come first, so that a run that is cut short has all of them.
         cells = [
             cell_of(method, pair, settings.seed + seed, base, folder / spread.FOLDER, seed == 0 and not pair.labelled)
@@ -121,7 +117,7 @@ def _with_ranges(pairs: Sequence[Pair], settings: Settings, told: Sequence[str])
     return found
 
 
-def _outcomes(cells: Sequence[Cell], workers: int, engine: engines.Engine, wanted: int | None) -> list[Outcome]:
+def _outcomes(cells: Sequence[Cell], workers: int, engine: Engine, wanted: int | None) -> list[Outcome]:
     """All cells with their records; those without one are run by an engine, so many at a time as are `wanted`."""
     records = {cell.record: record for cell in cells if (record := spread.read(cell)) is not None}
     # Two data sets may have the same pair.

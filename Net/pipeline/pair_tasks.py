@@ -17,15 +17,13 @@ import numpy as np
 
 from hscd.readers import enmap
 from hscd.scenes.scene import joined
-from hscd.search import engines
-from hscd.search.engines import ENGINES
+from hscd.search.engines import ENGINES, Engine
 from hscd.search.record import digest
 from hscd.system import messages, storage
 from hscd.system.errors import InputError
-from image_pairs import Alone, memory_limit, open_pair
+from image_pairs import Alone, open_pair
 from pair_finding import PairFiles
 from pipeline import spread
-from pipeline.plan import Plan
 from pipeline.run_record import RunRecord, plain, resolved
 from settings import DataSet, Settings
 
@@ -33,7 +31,6 @@ from settings import DataSet, Settings
 Work = Callable[[Settings, str, Alone, RunRecord], None]
 Ranges = tuple[np.ndarray, np.ndarray]
 
-_MEBIBYTE = 2**20
 # Settings that no result depends on, beside the options of engines.
 _NO_MATTER = ("engine", "workers", "memory_limit", "overrides")
 
@@ -105,7 +102,8 @@ def spread_pairs(
             with record.stage("reading"):
                 ranges, failures = spread_ranges(settings, section, pairs, told)
         sound = [files for files in pairs if files.name not in failures]
-        done = _run(settings, _tasks(settings, section, pairs, sound, job, ranges), "pairs", told)
+        engine, _, base = spread.shared(settings, len(pairs))
+        done = _run(engine, base, _tasks(base, section, pairs, sound, job, ranges), "pairs", told)
     for content in done:
         if not content["error"]:
             record.add_part(content["part"])
@@ -136,7 +134,8 @@ def spread_ranges(
         InputError: if those of a pair are not known though it may be sound, as its process was killed: with the ranges
             of the others all maps would be wrong.
     """
-    surveyed = _run(settings, _tasks(settings, section, pairs, pairs, Job(_survey)), "ranges", told)
+    engine, _, base = spread.shared(settings, len(pairs))
+    surveyed = _run(engine, base, _tasks(base, section, pairs, pairs, Job(_survey)), "ranges", told)
     lost = [files.name for files, content in zip(pairs, surveyed, strict=True) if _is_lost(content)]
     failures = _failures(pairs, surveyed)
     if lost:
@@ -160,9 +159,6 @@ def _tasks(
     ranges: Ranges | None = None,
 ) -> list[PairTask]:
     """Tasks of the chosen ones of all pairs."""
-    engine, _ = engines.chosen(settings.engine, Plan(settings).engine_options)
-    workers = min(engine.on_a_machine(settings.workers), len(pairs))
-    base = replace(settings, memory_limit=max(1, memory_limit(settings) // workers // _MEBIBYTE))
     inputs, found = _Inputs(settings, section), []
     for files in chosen:
         read = [path for each in (files, pairs[0]) for path in each if isinstance(path, Path)]
@@ -173,7 +169,7 @@ def _tasks(
         }
         alone, writes = Alone(files, pairs[0], ranges), tuple(job.writes(files.name))
         folder = settings.stat_path / spread.FOLDER
-        found.append(PairTask(job.work, base, section.name, alone, len(pairs), folder, writes, depends))
+        found.append(PairTask(job.work, settings, section.name, alone, len(pairs), folder, writes, depends))
     return found
 
 
@@ -181,7 +177,9 @@ def _failures(pairs: Sequence[PairFiles], done: Sequence[dict[str, Any]]) -> dic
     return {files.name: content["error"] for files, content in zip(pairs, done, strict=True) if content["error"]}
 
 
-def _run(settings: Settings, tasks: Sequence[PairTask], what: str, told: set[str]) -> list[dict[str, Any]]:
+def _run(
+    engine: Engine, settings: Settings, tasks: Sequence[PairTask], what: str, told: set[str]
+) -> list[dict[str, Any]]:
     """The records of all tasks, in their order; what they said is told when they have ended, warnings once."""
 
     def tell(content: dict[str, Any]) -> dict[str, Any]:
@@ -192,7 +190,6 @@ def _run(settings: Settings, tasks: Sequence[PairTask], what: str, told: set[str
             messages.result(text)
         return content
 
-    engine, _ = engines.chosen(settings.engine, Plan(settings).engine_options)
     found = {task.record: tell(content) for task in tasks if (content := spread.read(task)) is not None}
     missing = [task for task in tasks if task.record not in found]
     if found:

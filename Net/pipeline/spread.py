@@ -10,23 +10,29 @@ import hashlib
 import json
 import time
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import config
 import hscd
+from hscd.search import engines
 from hscd.search.engines import Engine
 from hscd.system import storage
 from hscd.system.errors import InputError, brief
 from hscd.system.messages import collected, whole
+from image_pairs import memory_limit
+from pipeline.plan import Plan
 from pipeline.run_record import versions
+from settings import Settings
 
 # Where records lie, in the folder of results.
 FOLDER = "cells"
 # Seconds in which a record has to be seen that a process wrote on another machine: a network file system goes on saying
 # that a file is not there for as long as it keeps what it knows of a folder, of NFS a minute.
 _UNSEEN, _LOOK_AGAIN = 60.0, 0.5
+_MEBIBYTE = 2**20
 
 
 class Task(Protocol):
@@ -74,6 +80,13 @@ def program() -> dict[str, str]:
     for file in sorted(whole_of_it.rglob("*.py")):
         total.update(f"{file.relative_to(whole_of_it)}\0".encode() + file.read_bytes())
     return {"files": total.hexdigest()} | versions()
+
+
+def shared(settings: Settings, tasks: int) -> tuple[Engine, int, Settings]:
+    """The engine of so many tasks, how many of them a machine runs at a time, and settings with the memory of each."""
+    engine, _ = engines.chosen(settings.engine, Plan(settings).engine_options)
+    workers = min(engine.on_a_machine(settings.workers), tasks)
+    return engine, workers, replace(settings, memory_limit=max(1, memory_limit(settings) // workers // _MEBIBYTE))
 
 
 def read(task: Task, lasting: bool = True) -> dict[str, Any] | None:
