@@ -176,8 +176,8 @@ def generate(settings: Settings) -> None:
 
 def _failed(section: DataSet, name: str, error: str) -> str:
     """What to say of a pair whose pseudo-labels could not be made."""
-    where, file = f"[{section.name}] {name}", pseudo_file(section, name)
-    said = error if error.startswith(where) else f"{where}: {error}"
+    where, file = f"[{section.name}] {name}: ", pseudo_file(section, name)
+    said = error if error.startswith(where) else where + error
     return f"{said}; {file} is of an earlier run" if file.exists() else said
 
 

@@ -111,7 +111,8 @@ def _with_ranges(pairs: Sequence[Pair], settings: Settings, told: Sequence[str])
         if len(alike) > 1:
             files = [pair.files for pair in alike]
             ranges, failures = spread_ranges(settings, settings[name], files, set(told))
-            for pair, error in failures.items():  # which has a place in the tables, and would be mapped by them
+            if failures:  # a pair that has a place in the tables, and would be mapped by the ranges of the others
+                pair, error = next(iter(failures.items()))
                 raise InputError(f"[{name}] {pair}: the ranges that all pairs are rescaled by are not known: {error}")
         found += [replace(pair, alone=pair.alone._replace(ranges=ranges)) for pair in alike]
     return found
