@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import signal
+import sqlite3  # noqa: F401 - before TensorFlow, whose own SQLite, without R-trees, would take its place
 import subprocess
 import sys
 from collections.abc import Callable, Iterator

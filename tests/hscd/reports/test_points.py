@@ -30,6 +30,11 @@ def places(path):
     return [struct.unpack("<dd", point[5:]) for point in geometry]
 
 
+def schema(path):
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+
+
 def test_points_lie_in_the_middle_of_their_pixels(tmp_path, capfd):
     # Half a pixel of 10 m and 20 m from the corner, then column · 10 to the right, row · 20 down.
     utm = write(tmp_path / "utm.gpkg", Grid((10, 0, 1000, 0, -20, 5000), UTM))
@@ -132,13 +137,35 @@ def test_labels_are_filled_in_and_all_else_stays(tmp_path):
     path = write(tmp_path / "s.gpkg", Grid((10, 0, 1000, 0, -20, 5000), UTM))
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("ALTER TABLE sample ADD COLUMN note TEXT DEFAULT 'mine'")
-    before = places(path), read_points(path)
+    before, schema_before = (places(path), read_points(path)), schema(path)
     write_labels(path, {3: "1", 1: "unsure"})
     write_labels(path, {2: "0", 1: None})
     fields, told = read_points(path)
     assert fields["class"].tolist() == [None, "0", "1"]
     assert fields["note"].tolist() == ["mine"] * 3
     assert (places(path), told, fields["id"].tolist()) == (before[0], before[1][1], [1, 2, 3])
+    assert schema(path) == schema_before
+
+
+def test_labels_are_saved_by_an_sqlite_without_r_trees(tmp_path, monkeypatch):
+    """As TensorFlow's, which takes the place of Python's if it was imported first."""
+    path = write(tmp_path / "s.gpkg")
+    connect, denied = sqlite3.connect, []
+
+    def poorer(*given):
+        database = connect(*given)
+
+        def allowed(action, table, *_):
+            writes = action in (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_DELETE, sqlite3.SQLITE_UPDATE)
+            denied.extend([table] if writes and table.startswith("rtree_") else [])
+            return sqlite3.SQLITE_DENY if writes and table.startswith("rtree_") else sqlite3.SQLITE_OK
+
+        database.set_authorizer(allowed)
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", poorer)
+    write_labels(path, {3: "1"})
+    assert (read_points(path)[0]["class"].tolist(), denied) == ([None, None, "1"], [])
 
 
 def test_labels_that_cannot_be_saved_change_nothing(tmp_path):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import struct
 import warnings
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,6 @@ from hscd.system.paths import plain_folder, plain_path, require_regular
 LAYER = "sample"
 # The column that is filled in by hand.
 CLASS = "class"
-# What the triggers of a GeoPackage ask for, which none of the changes here sets off.
-_SPATIAL = ("ST_IsEmpty", "ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY")
 # How a GeoPackage begins, as any SQLite database: nothing else is handed to GDAL.
 _MAGIC = b"SQLite format 3\0"
 
@@ -109,23 +108,36 @@ def write_labels(path: Path, labels: Mapping[int, str | None]) -> None:
             program, whose changes would be lost.
         OSError: if it cannot be written; what was there before stays.
     """
-    import sqlite3
-
     _require_database(path)
     if any(path.with_name(path.name + ending).exists() for ending in ("-journal", "-wal")):
         raise InputError(f"{path}: is open in another program; close it there, so that no label is lost")
     with storage.exclusive(path), storage.atomic_path(path, BESIDE_DATABASE) as written:
         shutil.copyfile(path, written)
         try:
-            with closing(sqlite3.connect(written)) as database, database:
-                for name in _SPATIAL:
-                    database.create_function(name, 1, lambda _: 0)
+            with closing(sqlite3.connect(written)) as database, database, _without_spatial_triggers(database):
                 for number, label in labels.items():
                     found = database.execute(f'UPDATE "{LAYER}" SET "{CLASS}" = ? WHERE id = ?', (label, number))
                     if found.rowcount != 1:
                         raise InputError(f"{path}: has no point {number}")
         except sqlite3.Error as error:
             raise InputError(f"{path}: unreadable or damaged GeoPackage: {brief(error)}") from error
+
+
+@contextmanager
+def _without_spatial_triggers(database: sqlite3.Connection) -> Iterator[None]:
+    """Set aside what keeps the spatial index, which labels do not change, during the block.
+
+    It asks for functions of a GIS, and for R-trees, which not every SQLite has: TensorFlow's takes the place of
+    Python's where it was imported first.
+    """
+    of_layer = "type = 'trigger' AND tbl_name = ? AND name GLOB 'rtree_*'"
+    found = database.execute(f"SELECT name, sql FROM sqlite_master WHERE {of_layer}", (LAYER,)).fetchall()
+    for name, _ in found:
+        quoted = name.replace('"', '""')
+        database.execute(f'DROP TRIGGER "{quoted}"')
+    yield
+    for _, statement in found:
+        database.execute(statement)
 
 
 def _require_database(path: Path) -> None:
