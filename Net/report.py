@@ -10,7 +10,7 @@ import config
 from commandline import guarded, parse
 from hscd.system.errors import InputError
 from hscd.system.interrupts import ctrl_c_heeded
-from pipeline.serving import publish
+from pipeline.serving import publish, serve
 
 
 def run(arguments: Sequence[str] | None) -> None:
@@ -30,7 +30,9 @@ def run(arguments: Sequence[str] | None) -> None:
     if not 0 <= options.port < 2**16:
         raise InputError(f"--port: found {options.port}; expected 0 to {2**16 - 1}")
     with ctrl_c_heeded():
-        publish(options.folder, options.port if options.serve else None)
+        publish(options.folder)
+    if options.serve:
+        serve(options.folder, options.port)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,8 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -140,23 +138,22 @@ def test_downloaded_labels_are_saved_and_judged_by(place: Path, capsys: pytest.C
 
 
 @pytest.fixture
-def served(place: Path) -> Iterator[tuple[int, str]]:
-    """The pages at a local address: its port, and what has to be sent with labels."""
-    labels = serving._Labels()
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(serving._Pages, folder=place, labels=labels)) as server:
+def served(place: Path) -> Iterator[serving.Server]:
+    """The pages at a local address."""
+    with serving.Server(place, 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1], labels.token
+        yield server
         server.shutdown()
 
 
-def test_labels_are_taken_from_pages_of_this_server_alone(place: Path, served: tuple[int, str]) -> None:
-    port, token = served
+def test_labels_are_taken_from_pages_of_this_server_alone(place: Path, served: serving.Server) -> None:
+    port, token = served.server_address[1], served.labels.token
     here = f"127.0.0.1:{port}"
 
     def post(content: object = None, page: str = PAGE, **headers: str) -> tuple[int, dict[str, Any]]:
         connection = http.client.HTTPConnection("127.0.0.1", port)
         body = content if isinstance(content, bytes) else json.dumps({"labels": content}).encode()
-        connection.request("POST", f"/{page}", body, {"Host": here, "X-Token": token} | headers)
+        connection.request("POST", f"/{token}/{page}", body, {"Host": here, "X-Token": token} | headers)
         with connection.getresponse() as answer:
             text = answer.read()
         connection.close()
@@ -170,7 +167,8 @@ def test_labels_are_taken_from_pages_of_this_server_alone(place: Path, served: t
         assert post({"1": "0"}, **headers)[0] == 403, headers
     for wrong in (b"", b"[]", b"{", b"[" * 99_999, ["1"]):
         assert post(wrong)[0] == 400, wrong
-    assert post(b"{}", **{"Content-Length": str(2**20 + 1)})[0] == 413
+    for size in (str(2**20 + 1), "9" * 5000, "-1"):
+        assert post(b"{}", **{"Content-Length": size})[0] == 413
     for refused in ({"1": "2"}, {"x": "1"}, {"999": "1"}, {"-1": "1"}, {"1": 1}, {"1": ["1"]}):
         assert post(refused)[0] == 500, refused
     assert post({"1": "0"}, "report.html")[0] == 500  # no page of a run
@@ -237,8 +235,9 @@ def saved(folder: Path, expected: dict[int, str]) -> None:
     assert given(folder) == expected
 
 
-def test_labels_of_a_served_page_are_saved_at_once(browser: Any, place: Path, served: tuple[int, str]) -> None:
-    browser.get(f"http://127.0.0.1:{served[0]}/{PAGE}")
+def test_labels_of_a_served_page_are_saved_at_once(browser: Any, place: Path, served: serving.Server) -> None:
+    browser.get(f"{served.address}report.html")
+    browser.find_element("css selector", f"a[href='{PAGE}']").click()
     counts(browser, "0 of 20 labelled")
     press(browser, "c0x")
     saved(place, {1: "1", 2: "0", 3: "unsure"})

@@ -3,12 +3,12 @@
 import csv
 import json
 import re
+import signal
+import socket
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -142,17 +142,17 @@ def test_what_cannot_be_reported_on(given: list[str], tmp_path: Path, monkeypatc
     assert report.main(given) == 2
 
 
-def test_pages_are_served_on_this_machine_alone(results: Path) -> None:
+def test_pages_are_served_on_this_machine_alone(results: Path, capfd: pytest.CaptureFixture[str]) -> None:
     report.main([str(results), "--quiet"])
     (results / "secret.html").symlink_to("/etc/hostname")
-    labels = serving._Labels()
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(serving._Pages, folder=results, labels=labels)) as server:
-        server.beside = ["http://127.0.0.1:6006/"]  # type: ignore[attr-defined]
+    (results / "loop.html").symlink_to("loop.html")
+    with serving.Server(results, 0) as server:
+        server.beside = ["http://127.0.0.1:6006/"]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         port = server.server_address[1]
 
-        def get(path: str, host: str = f"127.0.0.1:{port}") -> tuple[int, str]:
-            request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": host})
+        def get(path: str, host: str = f"127.0.0.1:{port}", below: str = server.address[:-1]) -> tuple[int, str]:
+            request = urllib.request.Request(below + path, headers={"Host": host})
             try:
                 with urllib.request.urlopen(request) as answer:
                     return answer.status, answer.read().decode()
@@ -163,12 +163,44 @@ def test_pages_are_served_on_this_machine_alone(results: Path) -> None:
         status, page = get("/")
         assert (status, '<a href="http://127.0.0.1:6006/"' in page) == (200, True)
         assert get("/stat.old/A%20%26%20B_run.html")[0] == 200
-        for refused in ("/M_run.json", "/../stat/report.html/..", "/secret.html", "/stat.old/", "/nothing.html"):
+        for refused in ("/M_run.json", "/../stat/report.html/..", "/secret.html", "/stat.old/", "/nothing.html", "",
+                        "/loop.html", f"/{'a' * 300}.html", "/a%00.html"):  # fmt: skip
             assert get(refused)[0] == 404, refused
-        assert get("/", "elsewhere.example:80")[0] == 403
+        for below in (f"http://127.0.0.1:{port}", server.address[:-2], f"http://127.0.0.1:{port}/%C3%A9"):
+            assert get("/report.html", below=below)[0] == 404, below  # without the secret
+        for elsewhere in ("elsewhere.example:80", "["):
+            assert get("/", elsewhere)[0] == 403
+        # Who does not know the secret is answered before any of what is sent; nobody prints anything.
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as asking:
+            asking.sendall(
+                f"POST /report.html HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 9\r\n\r\n".encode()
+            )
+            assert b" 404 " in asking.recv(100)
+        assert serving._Pages.timeout == 30
+        try:
+            raise BrokenPipeError
+        except BrokenPipeError:
+            server.handle_error(None, None)
         server.shutdown()
+    (results / "loop.html").unlink()
+    assert capfd.readouterr().err == ""
     with serving.tensorboard(results / "logs") as beside:
         assert beside == []
+
+
+def test_ctrl_c_is_the_end_of_serving_and_no_interruption(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def pressed(server: object) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        assert callable(handler)
+        handler(signal.SIGINT, None)
+
+    monkeypatch.setattr(serving.Server, "serve_forever", pressed)
+    assert report.main([str(results), "--serve"]) == 0
+    told = capsys.readouterr()
+    assert re.search(r"^http://127\.0\.0\.1:\d+/[\w-]{32}/report\.html; Ctrl-C ends it$", told.out, flags=re.MULTILINE)
+    assert "interrupted" not in told.err
 
 
 # --- in a browser ----------------------------------------------------------------------------------------------------

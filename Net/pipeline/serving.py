@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import secrets
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,44 +32,59 @@ _HOST = "127.0.0.1"
 _MOST = 2**20
 
 
-def publish(folder: Path, port: int | None) -> None:
-    """Write the report of a folder of results anew, and serve it.
-
-    Args:
-        folder: of the results.
-        port: of the address at which it is served, 0 for a free one; None for not at all.
+def publish(folder: Path) -> None:
+    """Write the report of a folder of results anew.
 
     Raises:
         InputError: if there is no such folder.
-        OSError: if the port is taken, or the disk does not take a page.
+        OSError: if the disk does not take a page.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     runs = pages.rebuild(folder)
     messages.result(f"{len(runs)} run{'' if len(runs) == 1 else 's'}: {folder / pages.INDEX}")
-    if port is not None:
-        _serve(folder, port)
 
 
-def _serve(folder: Path, port: int) -> None:
-    """Serve the pages of a folder, and save the labels that they send, until Ctrl-C."""
-    labels = _Labels()
-    with (
-        ThreadingHTTPServer((_HOST, port), partial(_Pages, folder=folder, labels=labels)) as server,
-        tensorboard(folder / "logs") as beside,
-    ):
-        server.beside = beside  # type: ignore[attr-defined]
-        messages.result(f"http://{_HOST}:{server.server_address[1]}/{pages.INDEX}; Ctrl-C ends it")
+def serve(folder: Path, port: int) -> None:
+    """Serve the pages of a folder, and save the labels that they send, until Ctrl-C, which is no interruption here.
+
+    Args:
+        folder: of the results.
+        port: of the address, 0 for a free one.
+
+    Raises:
+        OSError: if the port is taken, or the disk does not take a page.
+    """
+    with Server(folder, port) as server, tensorboard(folder / "logs") as server.beside:
+        messages.result(f"{server.address}{pages.INDEX}; Ctrl-C ends it")
         with suppress(KeyboardInterrupt):
             server.serve_forever()
-    for record in labels.changed:
+    for record in server.labels.changed:
         pages.add(record)  # what is opened from the disk from now on has the labels too
+
+
+class Server(ThreadingHTTPServer):
+    """Serves the pages of a folder below an `address` with a secret in it, which other users do not know.
+
+    `beside` are addresses that each page links to.
+    """
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.labels, self.beside = _Labels(), list[str]()
+        super().__init__((_HOST, port), partial(_Pages, directory=str(folder)))
+
+    @property
+    def address(self) -> str:
+        return f"http://{_HOST}:{self.server_address[1]}/{self.labels.token}/"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        messages.detail(f"a request was not answered: {sys.exc_info()[1]!r}")  # a client hung up, for example
 
 
 class _Labels:
     """Labels that pages send, saved in their samples one request after the other.
 
-    Whoever sends some has to know the `token`, which is in the pages that this server hands out and nowhere else: a
+    Whoever sends some has to know the `token`, which is in the address and the pages of this server and nowhere else: a
     page from elsewhere cannot read it. `changed` are the records of the samples that got any.
     """
 
@@ -103,54 +119,68 @@ class _Labels:
 class _Pages(SimpleHTTPRequestHandler):
     """Hands out pages, and nothing else of the folder; takes labels of samples."""
 
-    def __init__(self, *given: Any, folder: Path, labels: _Labels) -> None:
-        self._folder, self._labels = folder, labels
-        super().__init__(*given, directory=str(folder))
+    server: Server
+    timeout = 30  # seconds without a byte
 
     def do_GET(self) -> None:
-        page = self._page()
-        if page is not None:
+        if (asked := self._asked()) is not None and (page := self._page(asked)) is not None:
             self._send(HTTPStatus.OK, "text/html; charset=utf-8", self._completed(page.read_bytes()))
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
     def do_POST(self) -> None:
+        if (asked := self._asked()) is None:
+            return
         size = self.headers.get("Content-Length", "")
-        content = self.rfile.read(int(size)) if size.isdecimal() and int(size) <= _MOST else None
         origin = self.headers.get("Origin", f"http://{self.headers.get('Host')}")
-        if origin != f"http://{self.headers.get('Host')}" or not hmac.compare_digest(
-            self.headers.get("X-Token", "").encode(), self._labels.token.encode()
-        ):
-            self.close_connection = True
+        if origin != f"http://{self.headers.get('Host')}" or not self._is_secret(self.headers.get("X-Token", "")):
             self.send_error(HTTPStatus.FORBIDDEN)
-        elif content is None:
-            self.close_connection = True
+        elif not size.isdecimal() or len(size) > len(str(_MOST)) or int(size) > _MOST:
             self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        elif (page := self._page()) is not None:
-            status, reply = self._labels.answer(page, content)
-            self._send(status, "application/json", json.dumps(reply).encode())
+        else:
+            content = self.rfile.read(int(size))
+            if (page := self._page(asked)) is not None:
+                status, reply = self.server.labels.answer(page, content)
+                self._send(status, "application/json", json.dumps(reply).encode())
 
-    def _page(self) -> Path | None:
-        """The file of the page that is asked for; None where that has been refused."""
+    def _asked(self) -> str | None:
+        """What is asked for below the address with the secret; None where that has been refused."""
+        try:
+            host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+            secret, slash, asked = urlsplit(self.path).path[1:].partition("/")
+        except ValueError:  # no addresses at all
+            host = None
         # A page elsewhere may have its name lead here, and must not read what is here.
-        if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in (_HOST, "localhost"):
+        if host not in (_HOST, "localhost"):
             self.send_error(HTTPStatus.FORBIDDEN)
-            return None
-        asked = urlsplit(self.path).path
-        path = self._folder / pages.INDEX if asked in ("", "/") else Path(self.translate_path(asked))
-        inside = "\0" not in str(path) and path.resolve().is_relative_to(self._folder.resolve())
-        if not inside or path.suffix != ".html" or not path.is_file():
+        elif not slash or not self._is_secret(secret):
             self.send_error(HTTPStatus.NOT_FOUND)
-            return None
-        return path
+        else:
+            return asked
+        return None
+
+    def _is_secret(self, word: str) -> bool:
+        return hmac.compare_digest(word.encode(errors="replace"), self.server.labels.token.encode())
+
+    def _page(self, asked: str) -> Path | None:
+        """The file of the page that is asked for; None where that has been refused."""
+        folder, path = Path(self.directory), Path(self.translate_path(f"/{asked or pages.INDEX}"))
+        try:
+            inside = path.resolve().is_relative_to(folder.resolve())
+            if inside and path.suffix == ".html" and path.is_file() and os.access(path, os.R_OK):
+                return path
+        except (OSError, ValueError, RuntimeError) as error:  # too long a name, links in a circle
+            messages.detail(f"{brief(asked)}: {brief(error)}")
+        self.send_error(HTTPStatus.NOT_FOUND)
+        return None
 
     def _completed(self, page: bytes) -> bytes:
         """A page with what only a server can give it."""
-        beside = getattr(self.server, "beside", [])
+        beside = self.server.beside
         link = "".join(f'<a href="{html.escape(url)}" target="_blank">TensorBoard</a>' for url in beside)
         page = page.replace(SERVED.encode(), link.encode(), 1)
-        return page.replace(TOKEN.encode(), f'data-token="{self._labels.token}"'.encode(), 1)
+        return page.replace(TOKEN.encode(), f'data-token="{self.server.labels.token}"'.encode(), 1)
 
     def _send(self, status: HTTPStatus, kind: str, content: bytes) -> None:
         self.send_response(status)
@@ -175,7 +205,7 @@ def tensorboard(logs: Path) -> Iterator[list[str]]:
         return
     context = multiprocessing.get_context("spawn")
     told, tells = context.Pipe(duplex=False)
-    process = context.Process(target=_run_tensorboard, args=(str(logs), tells), daemon=True)
+    process = context.Process(target=_run_tensorboard, args=(str(logs), secrets.token_urlsafe(24), tells), daemon=True)
     with ctrl_c_held_back():
         process.start()
     tells.close()
@@ -195,13 +225,13 @@ def tensorboard(logs: Path) -> Iterator[list[str]]:
         process.join()
 
 
-def _run_tensorboard(logs: str, tells: Connection) -> None:
-    """Serve records until the process that asked for it ends."""
+def _run_tensorboard(logs: str, secret: str, tells: Connection) -> None:
+    """Serve records, below an address with a secret in it, until the process that asked for it ends."""
     die_with_parent()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # its notes are about itself
     from tensorboard import program
 
     server = program.TensorBoard()
-    server.configure(argv=["tensorboard", "--logdir", logs, "--host", _HOST, "--port", "0"])
+    server.configure(argv=["tensorboard", "--logdir", logs, "--host", _HOST, "--port", "0", f"--path_prefix=/{secret}"])
     tells.send(server.launch())
     threading.Event().wait()
