@@ -21,6 +21,7 @@ from hscd.records import PIXEL_GRID
 from hscd.reports import gis
 from hscd.system.errors import InputError
 from pipeline import labelling, serving
+from pipeline.run_record import plain, state_of
 
 PAGE = "change_sample_run.html"
 
@@ -79,13 +80,13 @@ def test_without_images_there_is_no_such_page(drawn: Path, capsys: pytest.Captur
     assert sample.main([change_map, "--labels", change_map]) == 2
 
 
-def test_images_are_those_of_the_run_that_made_the_map(drawn: Path) -> None:
+def test_images_are_those_of_the_run_that_made_the_map(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = {"command": "test", "started": "2026-01-02T00:00:00+00:00", "results": {}, "warnings": [],
               "settings": {"data_sets": {"A": {
                   "mat_label": None, "mat_label_a": None, "mat_label_b": None, "nodata": None, "scale": 2.0,
                   "bands": [[1, 2, False], [4, 4, False]], "bad_bands": None, "register": False}}},
               "inputs": [1, {"pair": "gone", "before": {}, "after": {}}, {"pair": "p"} | {
-                  date: {"path": str(drawn / f"{date}.npy")} for date in ("before", "after")}],
+                  date: plain(state_of(drawn / f"{date}.npy")) for date in ("before", "after")}],
               "files": {"p": {"view": "A_p_view.json"}}}  # fmt: skip
     (drawn / "run").mkdir()
     (drawn / "run/A_run.json").write_text(json.dumps(record), encoding="utf-8")
@@ -98,6 +99,14 @@ def test_images_are_those_of_the_run_that_made_the_map(drawn: Path) -> None:
         expected = 2 * np.load(drawn / "after.npy")[:, :, [0, 1, 3]]
         np.testing.assert_array_equal(images[1].read(), expected.astype(images[1].dtype))
     assert labelling.images_of(drawn / "run/A_other.tif") is None
+    assert capsys.readouterr().err == ""
+    noted = record["inputs"][2]  # type: ignore[index]
+    for date, state in (("before", {"bytes": 7}), ("after", {"changed": "2026-01-01T00:00:00+00:00"})):
+        changed = record | {"inputs": [noted | {date: noted[date] | state}]}
+        (drawn / "run/A_run.json").write_text(json.dumps(changed), encoding="utf-8")
+        assert labelling.images_of(drawn / "run/A_p.tif") is not None
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"warning: {drawn / date}.npy: was changed since the map was made of it")
     del record["settings"]["data_sets"]["A"]["nodata"]  # type: ignore[index]
     (drawn / "run/A_run.json").write_text(json.dumps(record), encoding="utf-8")
     assert labelling.images_of(drawn / "run/A_p.tif") is None

@@ -22,6 +22,7 @@ from hscd.system import messages, storage
 from hscd.system.errors import InputError, brief
 from hscd.system.hardware import available_memory
 from hscd.system.paths import require_regular
+from pipeline.run_record import state_of
 
 # What a labeller could not tell: it counts as no label, and is told apart from a point that nobody has looked at.
 UNSURE = "unsure"
@@ -135,7 +136,14 @@ def _opened(settings: Mapping[str, Any], files: Mapping[str, Any]) -> tuple[Imag
         )
     except (KeyError, TypeError, ValueError):
         return None  # of another version
-    return open_images(paths[0], paths[1], reading, available_memory())
+    images = open_images(paths[0], paths[1], reading, available_memory())
+    for path, date in zip(paths, ("before", "after"), strict=True):
+        now = state_of(path)
+        if any(files[date].get(name, now[name]) != now[name] for name in ("bytes", "changed")):
+            messages.warn(
+                f"{path}: was changed since the map was made of it; the page may show other images than its own"
+            )
+    return images
 
 
 def _choice(entries: list[Any] | None) -> Choice | None:

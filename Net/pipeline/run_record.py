@@ -78,7 +78,7 @@ class RunRecord:
     def add_files(self, pair: str, **files: Any) -> None:
         """Note files of a pair by what they are, as `add_inputs` does; what is no path is passed over."""
         paths = {name: value for name, value in files.items() if isinstance(value, Path)}
-        self._inputs.append({"pair": pair} | {name: _file(path) for name, path in paths.items()})
+        self._inputs.append({"pair": pair} | {name: state_of(path) for name, path in paths.items()})
 
     def add_result(self, name: str, figures: Mapping[str, Any]) -> None:
         """Note what came out for a pair, or for a search."""
@@ -179,7 +179,8 @@ def resolved(settings: Settings | Mapping[str, Any], data_sets: Sequence[str]) -
     return fields | {"data_sets": {name: settings.data_sets[name] for name in data_sets}}
 
 
-def _file(path: Path) -> dict[str, Any]:
+def state_of(path: Path) -> dict[str, Any]:
+    """What is noted of a file of the input, and tells later whether it is still the same: its size and time."""
     found = path.stat()
     changed = datetime.fromtimestamp(found.st_mtime, UTC).isoformat(timespec="seconds")
     return {"path": path, "bytes": None if path.is_dir() else found.st_size, "changed": changed}

@@ -45,6 +45,12 @@ ADVICE = {
         "One band decides nearly alone, for its values are much larger, or it is noisy.",
         "Set apply_rescaling = True, leave the band out (bands, bad_bands), or use the spectral angle (SAM).",
     ),
+    "since the map was made of it": Advice(
+        "A file of that name was written after the map. If it is another image, labels given on the page say nothing "
+        "about the map.",
+        "If it was only copied, pass over this. Otherwise name the images that the map was made of (--before and "
+        "--after), or make the map anew.",
+    ),
     "light or season": Advice(
         "Most bands differ between the dates all over the image, changed or not.",
         "Set a normalisation (pif, histogram), or a detector that allows for it (context_regression, irmad).",
