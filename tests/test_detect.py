@@ -13,6 +13,7 @@ from PIL import Image
 
 import detect
 import hscd
+import sample
 from conftest import PROJECT, make_pair
 from hscd.labels import CHANGED
 from hscd.normalisation import NORMALISATIONS
@@ -109,6 +110,30 @@ def test_settings_and_labels_can_be_given(pair, capsys):
     assert "against the labels: overall accuracy " in capsys.readouterr().out
     settings = json.loads((out / "run.json").read_text(encoding="utf-8"))["settings"]
     assert (settings["detector"], settings["threshold"], settings["correction"]) == ("SAM", "otsu", "none")
+
+
+def test_results_of_other_images_and_samples_are_not_replaced_without_a_word(pair, monkeypatch, capsys):
+    folder, out = pair[0], pair[0] / "out"
+
+    def replaced(before, after):
+        run(folder / before, folder / after, "--out", out, "--set=detector=cva", "--set=threshold=otsu")
+        return [line for line in capsys.readouterr().err.splitlines() if "--out FOLDER" in line]
+
+    def fail(*_):
+        raise InputError("not mapped")
+
+    sampled = "change_sample.gpkg was drawn from the map that is replaced and no longer fits the new one"
+    images, elsewhere = f"{folder / 'before.tif'} and {folder / 'after.tif'}", "--out FOLDER writes elsewhere"
+    out.mkdir()
+    (out / "run.json").write_text('{"of": "another program"}', encoding="utf-8")
+    assert replaced("before.tif", "after.tif") == []
+    assert sample.main([str(out / "change.tif")]) == 0
+    monkeypatch.setattr("pipeline.detection._mapped", fail)  # it is told before anything is written
+    # Of the same images: only the sample loses its map.
+    assert replaced("before.tif", "after.tif") == [f"warning: {out}: {sampled}; {elsewhere}"]
+    assert replaced("after.tif", "before.tif") == [
+        f"warning: {out}: the results of {images} are replaced; {sampled}; {elsewhere}"
+    ]
 
 
 def test_labels_of_some_pixels_are_no_probability_sample(pair, capsys):

@@ -13,13 +13,14 @@ from hscd.evaluation.ensemble import SURELY_CHANGED, SURELY_UNCHANGED, Ensemble,
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.reports import furniture, gis, maps, reliability, tables
+from hscd.reports.page.found import read_run
 from hscd.reports.page.view import Shown
 from hscd.scenes.scene import Scene
 from hscd.scores import ScoreMap
 from hscd.system import messages, progress, storage
 from hscd.system.errors import InputError
 from hscd.system.paths import require_names
-from pair_finding import pair_files
+from pair_finding import PairFiles, pair_files
 from pipeline import kinds, objects, pages, report
 from pipeline.ensemble import ensembled
 from pipeline.plan import Plan
@@ -30,6 +31,8 @@ _FILES = (
     "change.tif", "score.tif", "changes.gpkg", "change.png", "score.png", "view.json", "run.json", "run.html",
     pages.INDEX,
 )  # fmt: skip
+# What sample.py draws from the change map.
+_SAMPLE = "change_sample.gpkg"
 # Beside them: of a detector that looks at channels; of an ensemble; where there are labels.
 _FEATURES = "features.png"
 _UNCERTAIN, _CALIBRATION = "uncertain.png", ("calibration.csv", "calibration.png")
@@ -68,6 +71,7 @@ def detect(settings: Settings) -> None:
     pairs = pair_files(section)
     if len(pairs) != 1:
         raise InputError(f"found {len(pairs)} pairs of images; name one image of each date")
+    _warn_of_replaced(folder, pairs[0])
     with recorded("detect", settings, [settings.test_set], folder / "run.json") as record:
         record.add_inputs(pairs)
         parts = {
@@ -95,6 +99,23 @@ def detect(settings: Settings) -> None:
         figures |= kinds.report(settings, plan, section, scene, result, "kinds")
         figures |= plan.registration(scene, scene.name)
         record.add_result(result.name, figures | objects.report(settings, of_objects, result, "objects"))
+
+
+def _warn_of_replaced(folder: Path, files: PairFiles) -> None:
+    """Warn, before anything is written, that results of other images or a sample of points lose their map."""
+    lost = []
+    try:
+        (earlier,) = read_run(folder / "run.json").record["inputs"]
+        images = [earlier[date]["path"] for date in ("before", "after")]
+    except (InputError, KeyError, TypeError, ValueError):  # there is none, or it is not of a pair
+        images = None
+    if images not in (None, [str(files.before), str(files.after)]):
+        lost.append(f"the results of {' and '.join(map(str, images))} are replaced")
+    sample = folder / _SAMPLE
+    if sample.exists():
+        lost.append(f"{sample.name} was drawn from the map that is replaced and no longer fits the new one")
+    if lost:
+        messages.warn(f"{folder}: {'; '.join(lost)}; --out FOLDER writes elsewhere")
 
 
 def _mapped(plan: Plan, scene: Scene) -> _Outcome:
