@@ -261,7 +261,7 @@ def test_two_images_without_labels_are_told_of_agreement_and_stability(tmp_path,
 
 
 @pytest.mark.usefixtures("begun")
-def test_two_images_with_labels(tmp_path):
+def test_two_images_with_labels(tmp_path, capsys):
     before, after, changed = make_pair(1)
     for name, image in (("old", before), ("new", after)):
         savemat(tmp_path / f"{name}.mat", {"cube": image})
@@ -272,6 +272,9 @@ def test_two_images_with_labels(tmp_path):
     )  # fmt: skip
     assert status == 0
     assert float(table(tmp_path / "out/ranking.csv")[0]["kappa"]) > 0.5
+    told = "To make its map of two images: python detect.py BEFORE AFTER --set detector=ED --set threshold=otsu"
+    assert f"{told}\n" in capsys.readouterr().out
+    assert told in (tmp_path / "out/ranking.md").read_text(encoding="utf-8")
 
 
 def test_a_model_says_that_it_has_seen_the_scene(tmp_path):

@@ -53,7 +53,10 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
         pairs = {outcome.cell.pair.name for outcome in outcomes if outcome.cell.pair.of_both}
         advice = recommendation.by_labels(rows, against, len(pairs))
     else:
-        advice = recommendation.without_labels(rows, UNSUPERVISED["detector"])
+        mapped = dict.fromkeys(cell.pair.name for cell, record in outcomes if not record["error"])
+        pictures = [f"{name}_maps.png" for name in mapped]
+        advice = recommendation.without_labels(rows, UNSUPERVISED["detector"], pictures)
+    advice.sentences.extend(_to_make(advice.method, outcomes))
     storage.write_csv(folder / "ranking.csv", tables.csv_rows(rows, advice.method, of_labels))
     _write_tables(folder, outcomes, list(sources), found.between, against)
     parts = _parts(rows, of_labels, list(sources), found.between, against)
@@ -66,6 +69,13 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
     for row in rows:
         record.add_result(row.method, {"rank": row.rank, "seen": row.seen} | dict(row.means))
     messages.result(tables.aligned(tables.ranking(rows, of_labels)) + "\n\n" + "\n".join(advice.sentences))
+
+
+def _to_make(method: str | None, outcomes: Sequence[Outcome]) -> list[str]:
+    """How to make the map of the method that is recommended, if detect.py can."""
+    cell = next((cell for cell, _ in outcomes if cell.method.name == method), None)
+    command = None if cell is None else cell.method.command(cell.settings)
+    return [] if command is None else [f"To make its map of two images: {command}"]
 
 
 def _run(outcome: Outcome, seen: str) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,14 +15,14 @@ from hscd.detection import UNSUPERVISED, natural_threshold
 from hscd.detectors import DETECTORS
 from hscd.models import saved as models
 from hscd.normalisation import NORMALISATIONS
-from hscd.registry import Registry
+from hscd.registry import Option, Registry
 from hscd.scenes.fingerprint import NO, seen_in_training
 from hscd.selections import SELECTIONS, by_code
 from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
 from pipeline.plan import OF_NETWORKS
 from settings import Settings
-from settings.keys import fields_of
+from settings.keys import LABEL_KEYS, fields_of
 from settings.reader import nearest
 
 # What a method was told of change before it saw a pair.
@@ -86,6 +87,40 @@ class Method:
         """Those of the pseudo-labels that it is fine-tuned on, and of the selection of them."""
         assert self.pseudo is not None
         return replace(self.pseudo.settings(base, seed), **self.selection)
+
+    def command(self, base: Settings) -> str | None:
+        """The command that makes its map of two images; None of a model, which detect.py has no part in.
+
+        Args:
+            base: settings of the run. Of two images it takes what the command line said, but for their labels.
+        """
+        if self.model is not None:
+            return None
+        # Those of a configuration name its section, SECTION.KEY, and may be of anything.
+        said = (override.partition("=") for override in base.overrides if "." not in override.partition("=")[0])
+        keys = {key.strip(): value.strip() for key, _, value in said if key.strip() not in LABEL_KEYS}
+        several = ", ".join(self.detectors) if len(self.detectors) > 1 else ""
+        keys |= {
+            "detector": self.detectors[0], "threshold": self.threshold, "correction": self.correction,
+            _NORMALISATION: self.normalisation, _RESCALING: str(self.rescaled), _ENSEMBLE: str(self.ensemble),
+            "ensemble_detectors": several, "ensemble_bands": "1", "shift_tolerance": base.shift_tolerance,
+        } | {name: str(value) for name, value in self.options.items()}  # fmt: skip
+        usual = {
+            "correction": UNSUPERVISED["correction"], _NORMALISATION: "none", _RESCALING: "False", _ENSEMBLE: "1",
+            "ensemble_detectors": "", "ensemble_bands": "1", "shift_tolerance": "none",
+        } | {option.name: str(option.default) for option in self._options}  # fmt: skip
+        program = "hscd detect" if config.INSTALLED else "python detect.py"
+        settings = [f"{key}={value}" for key, value in keys.items() if value != usual.get(key)]
+        return f"{program} BEFORE AFTER {' '.join(f'--set {shlex.quote(setting)}' for setting in settings)}"
+
+    @property
+    def _options(self) -> list[Option]:
+        """The options of its members, of detectors."""
+        families: list[tuple[Registry[Any], str]] = [(DETECTORS, name) for name in self.detectors]
+        families += [
+            (THRESHOLDS, self.threshold), (CORRECTIONS, self.correction), (NORMALISATIONS, self.normalisation)
+        ]  # fmt: skip
+        return [option for family, name in families for option in family.options(name)]
 
     def depends(self, base: Settings) -> dict[str, Any]:
         """All that its map depends on beside the pair and the seed, as JSON has it."""

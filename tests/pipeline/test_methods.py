@@ -1,5 +1,6 @@
 """Methods of a comparison, from their texts."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
 from pipeline.methods import NO_LABELS, OTHER_LABELS, OTHER_PARTS, THESE_LABELS, UNTOLD_LABELS, methods_of
 from settings import read_settings
+from settings.two_images import settings_for
 from tiny_model import PARAMETERS, WEIGHTS
 
 
@@ -48,6 +50,32 @@ def test_a_text_names_threshold_correction_and_options(base):
     assert (settings.detector_name, settings.threshold, settings.correction) == ("pca_kmeans", "otsu", "majority")
     assert (settings.seed, settings.apply_rescaling, settings.normalisation) == (7, False, "pif")
     assert settings.options["pca_kmeans_radius"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "command"),
+    [
+        ("irmad+kmeans", [], "--set detector=irmad --set threshold=kmeans"),
+        # What was said of the images stays, but for labels; the method's own parts count more than what was said.
+        ("irmad+kmeans", ["nodata=0", "changedLabel=1", "correction=majority", "floor_p=0.3"],
+         "--set nodata=0 --set floor_p=0.3 --set detector=irmad --set threshold=kmeans"),
+        ("mad/cva+otsu+majority:normalisation=pif:pif_chance=0.5:ensemble=2:apply_rescaling=True", ["settings.seed=1"],
+         "--set detector=mad --set threshold=otsu --set correction=majority --set normalisation=pif "
+         "--set apply_rescaling=True --set ensemble=2 --set 'ensemble_detectors=mad, cva' --set pif_chance=0.5"),
+    ],
+)  # fmt: skip
+def test_a_command_makes_the_map_of_a_method(tmp_path, text, said, command):
+    images = Path("a.npy"), Path("b.npy"), None, tmp_path
+    base = replace(settings_for(*images, [of for of in said if "." not in of]), overrides=tuple(said))
+    (method,) = methods_of([text], base)
+    told = method.command(base)
+    assert told == f"python detect.py BEFORE AFTER {command}"
+    again = settings_for(*images, shlex.split(told)[5::2])
+    assert method.settings(base, again.seed).members == again.members
+    for field in ("detector", "threshold", "correction", "normalisation", "apply_rescaling", "nodata"):
+        assert getattr(method.settings(base, 0), field, None) == getattr(again, field, None)
+    assert {key: again.options[key] for key in method.options} == method.options
+    assert replace(method, model="M").command(base) is None
 
 
 def test_options_of_the_settings_count_where_the_text_has_none(tmp_path):

@@ -14,6 +14,8 @@ from hscd.evaluation.ranking import STABLE, Ranked
 
 # Corrected p from which on a difference may be chance.
 LEVEL = 0.05
+# Pictures that are named each.
+_NAMED = 3
 
 
 class Advice(NamedTuple):
@@ -83,12 +85,13 @@ def _differing(rows: Sequence[Ranked], best: Ranked, differences: Mapping[str, D
     return sentences
 
 
-def without_labels(rows: Sequence[Ranked], default: str) -> Advice:
+def without_labels(rows: Sequence[Ranked], default: str, pictures: Sequence[str]) -> Advice:
     """Which method to take where no label judges: the default one, unless this scene speaks against it.
 
     Args:
         rows: the methods, of those that nothing speaks against the most consistent first.
         default: the detector that does best with one setting on scenes with labels.
+        pictures: names of the files that show the maps side by side, at least one.
     """
     sentences = ["There are no labels, so nothing here says how accurate a map is."]
     against = {row.method: row.against for row in rows if row.against is not None}
@@ -109,7 +112,8 @@ def without_labels(rows: Sequence[Ranked], default: str) -> Advice:
         sentences.append(f"Doubtful here, {reason}: {_listed(which)}.")
     if chosen is not None:
         if chosen.agreement < STABLE:
-            sentences.append("The methods disagree with each other, so look at PAIR_maps.png before you trust any.")
+            shown = _listed(pictures) if len(pictures) <= _NAMED else f"{pictures[0]} and the others like it"
+            sentences.append(f"The methods disagree with each other, so look at {shown} before you trust any.")
         sentences += _doubts(chosen)
     return Advice(None if chosen is None else chosen.method, sentences)
 

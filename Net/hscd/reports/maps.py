@@ -40,6 +40,8 @@ _HEADING_INCHES, _BESIDE_INCHES = 0.9, 0.4
 _MIN_DPI, _MAX_DPI = 110, 300
 # Of maps in several rows.
 _SMALL_INCHES, _SMALL_DPI = 3.2, 160
+# Size of titles, and letters of it that fit above a small map; longer ones are smaller.
+_FONT, _LETTERS = 12, 34
 # Rows or columns that are drawn at most.
 _LARGEST = 2048
 # The colour scale of a heat map ends here, so that a few extreme pixels do not darken all the others.
@@ -117,7 +119,8 @@ def write_classes(
     for axes, (title, labels) in zip(places, panels.items(), strict=False):
         axes.imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, interpolation="nearest")
         plainly = _PLAINLY.get(title)
-        axes.set_title(f"{plainly}\n({title.lower()})" if plainly else title, parse_math=False)
+        said = axes.set_title(f"{plainly}\n({title.lower()})" if plainly else title, parse_math=False)
+        said.set_fontsize(_FONT * min(1, _LETTERS / max(map(len, said.get_text().split("\n")))))
         axes.set_xticks([])
         axes.set_yticks([])
     if beside is not None:
@@ -232,11 +235,13 @@ def thinned(pixels: np.ndarray) -> np.ndarray:
 def _grid(shape: tuple[int, ...], panels: int, across: int) -> tuple[Figure, int]:
     """A figure for rows of maps, `across` in each, and its resolution."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     rows, columns = shape
     wide, down = min(across, panels), -(-panels // across)
     height = min(max(_SMALL_INCHES * rows / columns, 1.2), 2 * _SMALL_INCHES)
-    figure = Figure(figsize=(wide * (_SMALL_INCHES + 0.2), down * (height + 0.6) + 0.5), layout="constrained")
+    size = (wide * (_SMALL_INCHES + 0.2), down * (height + 0.7) + 0.6)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.08))
     return figure, min(max(_MIN_DPI, math.ceil(columns / _SMALL_INCHES)), _SMALL_DPI)
 
 

@@ -96,9 +96,9 @@ def test_labels_that_leave_kappa_undefined_recommend_nothing():
 GOOD = {"share": 0.05, "halves": 0.9}
 
 
-def recommended(*runs, agreements=None, seeds=None):
+def recommended(*runs, agreements=None, seeds=None, pictures=("p_maps.png",)):
     rows = ranked(runs, agreements or {}, seeds or {}, False)
-    method, said = without_labels(rows, "usual")
+    method, said = without_labels(rows, "usual", pictures)
     assert said[0].startswith("There are no labels")
     text = " ".join(said)
     assert (f"Take {method}: " in text) is (method is not None)
@@ -117,7 +117,7 @@ def test_doubts_remain_with_labels_too_and_those_of_other_seeds_are_told_once():
     told = [f"A doubt about usual+x remains: {doubt}." for doubt in (doubts[0], doubts[2])]
     runs = [run("usual+x", seed=seed, doubts=doubts[seed:], kappa=0.9, seconds=1.0, share=0.1) for seed in (0, 1)]
     assert by_labels(ranked(runs, {}, {}, True), {}, 1).sentences[-2:] == told
-    assert without_labels(ranked(runs, {}, {}, False), "usual").sentences[-2:] == told
+    assert without_labels(ranked(runs, {}, {}, False), "usual", ["p_maps.png"]).sentences[-2:] == told
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,13 @@ def test_without_labels_maps_that_depend_on_the_seed_and_methods_that_failed_are
     assert "Take c+x" in said
     assert "as maps of different seeds disagree: usual+x (kappa 0.30)" in said
     assert "as there is no map: b+x (1 of 1 runs)" in said
-    assert "The methods disagree with each other" in said
+    assert "The methods disagree with each other, so look at p_maps.png before you trust any." in said
+    several = [f"{name}_maps.png" for name in "pqrs"]
+    disagreeing = {"agreements": {"usual+x": 0.1}}
+    said = recommended(run("usual+x", **GOOD), **disagreeing, pictures=several[:2])
+    assert "look at p_maps.png and q_maps.png before" in said
+    said = recommended(run("usual+x", **GOOD), **disagreeing, pictures=several)
+    assert "look at p_maps.png and the others like it before" in said
 
 
 def test_without_labels_nothing_is_taken_where_all_are_doubtful():
