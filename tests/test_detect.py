@@ -143,6 +143,8 @@ def test_labels_of_some_pixels_are_no_probability_sample(pair, capsys):
     Image.fromarray(labels).save(folder / "truth.png")
     options = ["--set", "changedLabel=1", "--set", "unchangedLabel=2", "--set", "unknownLabel=0"]
     images = folder / "before.tif", folder / "after.tif"
+    assert run(*images, "--labels", folder / "truth.png", "--out", folder / "out", *options[:4]) == 2
+    assert "if 0 stands for pixels without ground truth: --set unknownLabel=0\n" in capsys.readouterr().err
     assert run(*images, "--labels", folder / "truth.png", "--out", folder / "out", *options) == 0
     said = "against the labels (1,800 pixels, not drawn at random; sample.py draws such a sample): overall accuracy "
     assert said in capsys.readouterr().out

@@ -29,6 +29,7 @@ def remap(
     unknown: float | Sequence[float] | None = None,
     *,
     colours: bool = False,
+    key: str = "unknownLabel",
 ) -> np.ndarray:
     """Translate a label map from the values of its file to 0 changed, 1 unchanged, 2 unknown.
 
@@ -39,6 +40,7 @@ def remap(
         unchanged: value of unchanged pixels, or several.
         unknown: value of pixels without ground truth, or several, NaN among them; None where every pixel has one.
         colours: the values are colours, and an error writes them as such.
+        key: what an error calls the key of `unknown`.
 
     Returns:
         uint8 array of the same shape.
@@ -56,7 +58,7 @@ def remap(
     remapped[np.ma.getmaskarray(labels)] = UNKNOWN
     unmapped = remapped == _UNMAPPED
     if unmapped.any():
-        _refuse(np.unique(values), bool(np.isnan(values[unmapped]).any()), classes, colours)
+        _refuse(np.unique(values), np.unique(values[unmapped]), classes, colours, key)
     return remapped
 
 
@@ -83,8 +85,10 @@ def _listed(values: float | Sequence[float] | None) -> Sequence[float]:
     return values if isinstance(values, Sequence) else (values,)
 
 
-def _refuse(found: np.ndarray, nan: bool, classes: dict[str, Sequence[float]], colours: bool) -> None:
-    """Raise the error of a label map that holds values, or NaN, of no class."""
+def _refuse(
+    found: np.ndarray, unmapped: np.ndarray, classes: dict[str, Sequence[float]], colours: bool, key: str
+) -> None:
+    """Raise the error of a label map that holds values of no class, `unmapped` of those that are `found`."""
 
     def is_colour(value: float) -> bool:
         return isinstance(value, Colour) or (colours and value > _LARGEST_GREY)
@@ -95,7 +99,12 @@ def _refuse(found: np.ndarray, nan: bool, classes: dict[str, Sequence[float]], c
         for name in ("changed", "unchanged", "unknown")
         if classes[name]
     )
-    advice = "; if NaN stands for pixels without ground truth: unknownLabel = nan" if nan else ""
+    advice = ""
+    if np.isnan(unmapped).any():
+        advice = f"; if NaN stands for pixels without ground truth: {key}=nan"
+    elif unmapped.size == 1 and not classes["unknown"] and colours == as_colours:
+        value = _text(unmapped[0], colours)
+        advice = f"; if {value} stands for pixels without ground truth: {key}={value}"
     if colours and not as_colours:
         advice += "; the file holds colours (written 0xff0000), not class numbers"
     elif as_colours and not colours:

@@ -16,7 +16,7 @@ from settings.reader import parser_settings
 from settings.records import SETTINGS_SECTION, Settings
 
 # What messages call the two images.
-_NAME = "images"
+IMAGES = "images"
 # Keys that are the arguments of the command, or of networks, which have no part in it.
 _NOT_HERE = {
     "train_set", "test_set", "distance", "model_name", "training", "fine_tuning", "model_path", "stat_path", "loss",
@@ -44,14 +44,14 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
     parser = configparser.ConfigParser(interpolation=None)
     out = out.resolve()
     parser[SETTINGS_SECTION] = {
-        "train_set": _NAME, "test_set": _NAME, "distance": "ED", "model_name": "none", "apply_rescaling": "False",
+        "train_set": IMAGES, "test_set": IMAGES, "distance": "ED", "model_name": "none", "apply_rescaling": "False",
         "training": "False", "fine_tuning": "-1", "pseudo_percentage": "0.4", "pseudo_radius": "3",
         "preset": "unsupervised", "model_path": str(out), "stat_path": str(out),
     }  # fmt: skip
-    parser[_NAME] = {"imgAPath": str(before.resolve()), "imgBPath": str(after.resolve()), "pseudoPath": str(out)}
+    parser[IMAGES] = {"imgAPath": str(before.resolve()), "imgBPath": str(after.resolve()), "pseudoPath": str(out)}
     if labels is not None:
-        parser[_NAME]["labelPath"] = str(labels.resolve())
-    places = {key.name: SETTINGS_SECTION for key in settings_keys()} | {key.name: _NAME for key in data_set_keys()}
+        parser[IMAGES]["labelPath"] = str(labels.resolve())
+    places = {key.name: SETTINGS_SECTION for key in settings_keys()} | {key.name: IMAGES for key in data_set_keys()}
     left_out = _NOT_HERE.union(*(names(options_after(key)) for key in _FAMILIES_NOT_HERE))
     keys = {name.lower(): section for name, section in places.items() if name not in left_out}
     overrides = tuple(overrides)
@@ -62,7 +62,7 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
             known = ", ".join(name for name in places if name not in left_out)
             raise InputError(f"--set {override}: expected KEY=VALUE with one of the keys {known}")
         parser[section][key.strip()] = value.strip()
-    if labels is not None and not all(key in parser[_NAME] for key in LABEL_KEYS[:2]):
+    if labels is not None and not all(key in parser[IMAGES] for key in LABEL_KEYS[:2]):
         raise InputError(
             f"--labels {labels}: which of its values mean changed and unchanged is missing; for example "
             "--set changedLabel=1 --set unchangedLabel=2"

@@ -86,14 +86,18 @@ def test_error_lists_the_values_found_and_the_configured_ones():
     assert "\n" not in message
 
 
-def test_error_without_unknown_value_does_not_mention_it():
+@pytest.mark.parametrize(
+    ("labels", "advice"),
+    [([0, 1, 2], "; if 0 stands for pixels without ground truth: unknownLabel=0"), ([0, 1, 2, 7], "")],
+)
+def test_one_value_of_no_class_may_be_unknown(labels, advice):
     with pytest.raises(InputError) as caught:
-        remap(np.array([0, 1, 2]), changed=2, unchanged=1)
-    assert "unknownLabel" not in str(caught.value)
+        remap(np.array(labels), changed=2, unchanged=1)
+    assert str(caught.value).endswith(f"configured changedLabel=2, unchangedLabel=1{advice}")
 
 
 def test_nan_is_a_value_that_is_not_configured():
-    with pytest.raises(InputError, match=r"found 1, nan; configured .*; if NaN stands for .*: unknownLabel = nan"):
+    with pytest.raises(InputError, match=r"found 1, nan; configured .*; if NaN stands for .*: unknownLabel=nan"):
         remap(np.array([1.0, np.nan]), 1, 2, 0)
 
 
