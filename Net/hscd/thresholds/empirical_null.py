@@ -198,7 +198,7 @@ def _between(rare: float, plentiful: float, roots: np.ndarray) -> str:
     shares = [100 * float((roots > np.exp(log)).mean()) for log in (rare, plentiful)]
     return (
         f"the scores fit rare change, {shares[0]:.1f} % of the pixels, as well as plentiful change, {shares[1]:.1f} %; "
-        "the threshold lies between (change_amount = rare or plentiful decides)"
+        "the threshold lies between (change_amount=rare or change_amount=plentiful decides)"
     )
 
 
