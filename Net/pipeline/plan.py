@@ -146,7 +146,7 @@ class Plan:
             tell(
                 f"{where}: the after image lies {abs(down):.2f} rows {'higher' if down < 0 else 'lower'} and "
                 f"{abs(right):.2f} columns further {'left' if right < 0 else 'right'}, ± {found.spread:.2f} "
-                f"({found.blocks} blocks)"
+                f"({found.blocks} blocks); {doubts.verdict_of_registration(found)}"
             )
         for doubt in doubts.of_registration(found):
             warn(f"{where}: {doubt}")

@@ -29,6 +29,8 @@ DOMAIN_SHIFT = 0.3
 # at half a pixel nearly all of it: res/registration.md); pixels by which a shift may differ from place to place, and
 # blocks that tell this.
 _PIXELS, _SPREAD, _SEVERAL = 0.75, 1.0, 4
+# Pixels from which on the images are worth registering.
+_REGISTER = 1 / 3
 
 
 def of_threshold(scores: np.ndarray, threshold: float, modes: bool = True) -> list[str]:
@@ -134,9 +136,14 @@ def of_spectra(scene: Scene, rng: np.random.Generator) -> list[str]:
     if 2 * shifted > bands:
         found.append(
             f"{shifted} of {bands} bands shift between the dates by more than {_SHIFT:g} standard deviations, "
-            "changed or not: light or season"
+            "changed or not: light or season (normalisation = pif or detector = context_regression takes that out)"
         )
     return found
+
+
+def verdict_of_registration(found: Registration) -> str:
+    """Whether a shift between two images matters, in a few words."""
+    return "small enough" if found.far < _REGISTER else "register = True may help"
 
 
 def of_registration(found: Registration | None) -> list[str]:
