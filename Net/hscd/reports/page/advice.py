@@ -28,6 +28,10 @@ ADVICE = {
         "sensor changed instead, or that the threshold is too low.",
         "Look at the heat map: if all of it is bright, set a normalisation (pif, histogram) or another threshold.",
     ),
+    "the spatial correction": Advice(
+        "The neighbours of most changed pixels are unchanged: change is thin or scattered, or the map is noise.",
+        "If the changes that go are real, such as roads, set correction = none; else keep the corrected map.",
+    ),
     "no second mode": Advice(
         "The scores form one hill: no gap parts changed from unchanged pixels, and any threshold cuts through it.",
         "Little may have changed, or the detector does not see it. Try another detector, or the threshold "
