@@ -200,8 +200,8 @@ def doubt(name: str, result: MapResult) -> None:
     before, after = (int(np.count_nonzero(of_map == CHANGED)) for of_map in (result.labels, result.corrected))
     if abs(after - before) > _MUCH * before:
         does, keeps = ("removes", "keeps them") if after < before else ("adds", "leaves them out")
-        share = f"{100 * abs(after - before) / before:.0f} % of the changed pixels" if before else f"{after:,} pixels"
-        messages.warn(f"{name}: the spatial correction {does} {share}: compare both maps; correction = none {keeps}")
+        many = f"{100 * abs(after - before) / before:.0f} % of the changed pixels" if before else f"{after:,} pixels"
+        messages.warn(f"{name}: the spatial correction {does} {many}: compare both maps; correction = none {keeps}")
     refuted = [
         f"kappa {of_map.kappa:.3f}{when}"
         for of_map, when in zip(_both(result), ("", " after correction"), strict=True)
