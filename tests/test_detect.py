@@ -184,8 +184,26 @@ def test_what_cannot_be_is_one_line(pair, capsys, monkeypatch, arguments, said):
 
 def test_an_error_of_the_threshold_names_the_pair(pair, capsys):
     images = pair[0] / "before.tif", pair[0] / "after.tif"
-    assert run(*images, "--out", pair[0] / "out", "--set", "detector=ED") == 2
-    assert "error: before: the scores have no chi-square distribution" in capsys.readouterr().err
+    asked = "--set", "detector=ED", "--set", "threshold=chi2"
+    assert run(*images, "--out", pair[0] / "out", *asked) == 2
+    said = capsys.readouterr().err
+    assert "error: before: the scores have no chi-square distribution" in said
+    assert "threshold=otsu_clipped for example" in said
+
+
+# What goes with each: Otsu's with a distance, 2-means with the statistic of IR-MAD.
+@pytest.mark.parametrize(("detector", "threshold"), [("SAM", "otsu"), ("irmad", "kmeans")])
+def test_a_detector_has_its_threshold_unless_one_is_named(pair, detector, threshold):
+    images = pair[0] / "before.tif", pair[0] / "after.tif"
+    assert run(*images, "--out", pair[0] / "out", "--set", f"detector={detector}") == 0
+    record = json.loads((pair[0] / "out/run.json").read_text(encoding="utf-8"))
+    assert record["settings"]["threshold"] == threshold
+    with opened(pair[0] / "out/change.tif") as file:
+        assert file.tags()["THRESHOLD_BY"] == threshold
+        found = file.read(1) == 1
+    for named in ({}, {"threshold": threshold}):
+        result = hscd.detect(*images, detector=detector, **named)
+        np.testing.assert_array_equal(result.corrected == CHANGED, found)
 
 
 def test_folders_of_several_images_are_no_pair(tmp_path, capsys):

@@ -32,13 +32,14 @@ from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 
-# The methods for two images without labels: the best of one setting for all scenes of `benchmarks/accuracy.py`.
+# The methods for two images without labels: the best of one setting for all scenes of `benchmarks/accuracy.py`. The
+# threshold is that of this detector; another one has its own, see `natural_threshold`.
 UNSUPERVISED = {"detector": "context_regression", "threshold": "empirical_null", "correction": "none"}
 
 _RADIUS = 3
 
 
-def natural_threshold(detector: str) -> str:
+def natural_threshold(detector: str | Detector) -> str:
     """The threshold that goes with a detector where none is chosen.
 
     That of `UNSUPERVISED` for its detector. Else what the papers of the detectors take: Otsu's of distances, and two
@@ -46,11 +47,12 @@ def natural_threshold(detector: str) -> str:
     detection in multispectral imagery", IEEE TGRS 52(5)).
 
     Args:
-        detector: a name of `hscd.detectors.DETECTORS`.
+        detector: a name of `hscd.detectors.DETECTORS`, or a detector; of several the first one.
     """
     if detector == UNSUPERVISED["detector"]:
         return UNSUPERVISED["threshold"]
-    return "otsu" if DETECTORS[detector]().scale == "linear" else "kmeans"
+    made = DETECTORS[detector]() if isinstance(detector, str) else detector
+    return "otsu" if made.scale == "linear" else "kmeans"
 
 
 def detect(
@@ -58,7 +60,7 @@ def detect(
     after: np.ndarray | str | Path | None = None,
     *,
     detector: str | Detector = UNSUPERVISED["detector"],
-    threshold: str = UNSUPERVISED["threshold"],
+    threshold: str | None = None,
     correction: str = UNSUPERVISED["correction"],
     normalisation: str = "none",
     shift_tolerance: str = NONE,
@@ -75,7 +77,8 @@ def detect(
         before: (rows, columns, bands), an image file, or both images opened as a scene by `hscd.open_pair`.
         after: array of the same shape, or an image file; None where `before` is a scene.
         detector: a name of `hscd.detectors.DETECTORS`, or a detector, a `TrainedNetwork` for example.
-        threshold: a name of `hscd.thresholds.THRESHOLDS`.
+        threshold: a name of `hscd.thresholds.THRESHOLDS`; None for that which goes with the detector, or the first of
+            several: `natural_threshold`.
         correction: a name of `hscd.corrections.CORRECTIONS`.
         normalisation: a name of `hscd.normalisation.NORMALISATIONS`, which gives both images the same light first.
         shift_tolerance: one of `hscd.detectors.shifts.TOLERANCES`, for images that are misregistered.
@@ -99,6 +102,7 @@ def detect(
     members = [(name, number) for name in names for number in range(ensemble)]
     if not members:
         raise ValueError(f"an ensemble of 1 or more expected, received {ensemble}")
+    threshold = threshold or natural_threshold(given or names[0])
     chosen = [(THRESHOLDS, threshold), (CORRECTIONS, correction), (NORMALISATIONS, normalisation)]
     made = _Makers([*((DETECTORS, name) for name in names if given is None), *chosen], options or {})
     scene, rng = _scene(before, after, nodata, truth), np.random.default_rng(seed)

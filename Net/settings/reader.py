@@ -30,7 +30,7 @@ from settings.keys import (
     settings_keys,
 )
 from settings.learning import LearningSettings
-from settings.presets import PRESETS
+from settings.presets import preset_values
 from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION, Settings, search_section
 from settings.search import SearchSettings
 
@@ -187,9 +187,9 @@ class _Reader(Checks):
         return values
 
     def apply_preset(self) -> None:
-        """Have the keys of [settings] that are not given be what the preset says."""
-        preset = self.parser.get(self.settings_section, "preset", fallback="")
-        for key, value in PRESETS.get(preset, {}).items():
+        """Have the keys of [settings] that are not given be what the preset says for the detector."""
+        given = self.parser[self.settings_section] if self.parser.has_section(self.settings_section) else {}
+        for key, value in preset_values(given).items():
             if not self.parser.has_option(self.settings_section, key):
                 self.parser.set(self.settings_section, key, value)
 

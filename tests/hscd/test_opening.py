@@ -111,6 +111,8 @@ def test_a_detector_of_ones_own_can_be_given(pair):
     found = hscd.detect(*map(str, pair), nodata=20, detector=Ones(), threshold="otsu")
     assert found.score_map.source == "ones"
     assert (found.labels == 0).sum() == 6
+    # Without a threshold, Otsu's: its scores are linear.
+    assert hscd.detect(*map(str, pair), nodata=20, detector=Ones()).cut.value == found.cut.value
     # In an ensemble, its detectors count.
     several = hscd.detect(
         *map(str, pair), nodata=20, detector=Ones(), threshold="otsu", ensemble_detectors=["ED", "SAM"]

@@ -45,6 +45,22 @@ def test_labels_need_the_values_of_both_classes(tmp_path):
     assert (both.changed_label, both.unchanged_label) == ((2,), (1,))
 
 
+@pytest.mark.parametrize(
+    ("keys", "threshold"),
+    [
+        ([], "empirical_null"),
+        (["detector=cva"], "otsu"),
+        (["detector=context_regression"], "empirical_null"),
+        (["detector=irmad"], "kmeans"),
+        (["detector=irmad", "threshold=empirical_null"], "empirical_null"),
+        (["ensemble_detectors= irmad , cva"], "kmeans"),  # as a comparison does: that of the first
+        (["detector=cva", "ensemble_detectors=context_regression, cva"], "empirical_null"),
+    ],
+)
+def test_a_threshold_that_is_not_named_is_that_of_the_detector(tmp_path, keys, threshold):
+    assert settings_for(tmp_path / "a", tmp_path / "b", None, tmp_path / "out", keys).threshold == threshold
+
+
 def test_an_option_of_a_method_is_a_key(tmp_path):
     found = settings_for(tmp_path / "a", tmp_path / "b", None, tmp_path / "out", ["pca_variance=0.5"])
     assert found.options["pca_variance"] == 0.5

@@ -22,8 +22,8 @@ def chi2_value(degrees: float | None, p: float) -> float:
 
     if degrees is None:
         raise NoDistributionError(
-            "the scores have no chi-square distribution; choose another threshold, or a detector whose scores have "
-            "one: context_regression, irmad, isfa, mad, sfa"
+            "the scores have no chi-square distribution; choose another threshold, threshold=otsu_clipped for "
+            "example, or a detector whose scores have one: context_regression, irmad, isfa, mad, sfa"
         )
     return float(chdtri(degrees, p))
 
