@@ -50,7 +50,7 @@ def remap(
     """
     values = np.ma.getdata(labels)
     remapped = np.full(values.shape, _UNMAPPED, dtype=np.uint8)
-    classes = {"unknown": _listed(unknown), "changed": _listed(changed), "unchanged": _listed(unchanged)}
+    classes = {"unknown": listed(unknown), "changed": listed(changed), "unchanged": listed(unchanged)}
     # Each test reads the untouched input, so a value that is both a source and a target is never translated twice.
     for name, label in (("unknown", UNKNOWN), ("changed", CHANGED), ("unchanged", UNCHANGED)):
         for value in classes[name]:
@@ -79,7 +79,8 @@ def classes_of(labels: np.ndarray, changed: Sequence[float]) -> np.ndarray | Non
     return classes if found > 1 else None
 
 
-def _listed(values: float | Sequence[float] | None) -> Sequence[float]:
+def listed(values: float | Sequence[float] | None) -> Sequence[float]:
+    """Label values as a sequence, be they one, several or None."""
     if values is None:
         return ()
     return values if isinstance(values, Sequence) else (values,)

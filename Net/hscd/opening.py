@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hscd import readers
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, classes_of, remap
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, classes_of, listed, remap
 from hscd.scenes import band_choice
 from hscd.scenes.grids import same_grid
 from hscd.scenes.image import Image, in_memory
@@ -25,9 +25,9 @@ def open_pair(
     after: str | Path,
     *,
     labels: str | Path | None = None,
-    changed_label: Sequence[float] = (CHANGED,),
-    unchanged_label: Sequence[float] = (UNCHANGED,),
-    unknown_label: Sequence[float] = (UNKNOWN,),
+    changed_label: float | Sequence[float] = CHANGED,
+    unchanged_label: float | Sequence[float] = UNCHANGED,
+    unknown_label: float | Sequence[float] = UNKNOWN,
     bands: str | None = None,
     bad_bands: str | None = None,
     nodata: float | None = None,
@@ -46,7 +46,7 @@ def open_pair(
         before: the earlier image: a file, a .SAFE folder or a folder of bands.
         after: the later image.
         labels: a label map of the before image's shape; None without.
-        changed_label: its values that stand for changed.
+        changed_label: its value that stands for changed, or several.
         unchanged_label: for unchanged.
         unknown_label: for pixels without ground truth.
         bands: bands to use, as the key of net.conf: "1-50, 60", "430-900 nm" or "common"; None for all.
@@ -78,7 +78,8 @@ def open_pair(
     variables = variable if isinstance(variable, tuple) else (variable, variable)
     reading = Reading(*choices, nodata, scale, variables, register=register)
     images = _in_memory(open_images(*paths, reading, limit), limit)
-    truth, classes = _label_map(labels, images[0], (changed_label, unchanged_label, unknown_label), limit)
+    values = listed(changed_label), listed(unchanged_label), listed(unknown_label)
+    truth, classes = _label_map(labels, images[0], values, limit)
     return _scene(paths, images, truth, classes, rescale)
 
 

@@ -22,14 +22,16 @@ def pair(tmp_path):
     return tmp_path / "before.npy", tmp_path / "after.npy"
 
 
-def test_labels_are_those_of_the_program_and_unknown_where_masked(pair, tmp_path):
+@pytest.mark.parametrize("given", [lambda value: value, lambda value: (value,), lambda value: [value, 100 + value]])
+def test_labels_are_those_of_the_program_and_unknown_where_masked(pair, tmp_path, given):
     stored = np.full((6, 8), 5, np.uint8)
     stored[1:3, 2:5] = 7
     stored[0] = 9
     np.save(tmp_path / "labels.npy", stored)
     scene = hscd.open_pair(
-        *pair, labels=tmp_path / "labels.npy", changed_label=(7,), unchanged_label=(5,), unknown_label=(9,), nodata=20
-    )
+        *pair, labels=tmp_path / "labels.npy", changed_label=given(7), unchanged_label=given(5), unknown_label=given(9),
+        nodata=20,
+    )  # fmt: skip
     expected = np.ones((6, 8))
     expected[1:3, 2:5] = 0
     expected[0] = expected[5, 7] = 2
