@@ -56,6 +56,9 @@ class Registry(Mapping[str, T], Generic[T]):
         self._options: dict[str, tuple[Option, ...]] = {}
         self._followed: list[Callable[[], Mapping[str, T]]] = []
 
+    def __repr__(self) -> str:
+        return f"<{self.family}: {', '.join(self)}>"
+
     def add(self, name: str, member: T, *options: Option) -> T:
         """Make a member known.
 

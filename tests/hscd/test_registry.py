@@ -17,6 +17,7 @@ def test_members_are_found_by_name_in_the_order_of_their_names():
     family.add("b", 2)
     family.register("a")(1)
     assert (list(family), family["a"], family["b"], len(family), "c" in family) == (["a", "b"], 1, 2, 2, False)
+    assert repr(family) == "<filter: a, b>"
     with pytest.raises(KeyError, match="no filter 'c'; known: a, b"):
         family["c"]
 
