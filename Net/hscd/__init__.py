@@ -7,7 +7,7 @@
     >>> after = before + rng.normal(0, 0.01, before.shape)
     >>> after[5:9, 5:9] += 1
     >>> found = hscd.detect(before, after)
-    >>> bool((found.labels[6:8, 6:8] == hscd.CHANGED).all())
+    >>> bool((found.corrected[6:8, 6:8] == hscd.CHANGED).all())
     True
     >>> found.score_map.scores.shape
     (24, 24)
