@@ -90,6 +90,11 @@ def test_two_files_give_maps_polygons_and_a_summary(pair, capsys):
     said = capsys.readouterr()
     assert said.out.startswith(f"changed: {100 * found.mean():.2f} % of 2,400 pixels, ")
     assert "largest areas: " in said.out
+    sure = 100 * (probability[found] >= 0.9).mean()
+    assert (
+        f"\n{sure:.0f} % of the changed pixels differ beyond doubt (probability 0.9 or more); that is no " in said.out
+    )
+    assert said.err.endswith(f"next: python sample.py {out}/change.tif tells how right the map is\n")
     assert said.out.endswith(f"results: {out}\n")
     record = json.loads((out / "run.json").read_text(encoding="utf-8"))
     assert record["command"] == "detect"
@@ -147,7 +152,9 @@ def test_labels_of_some_pixels_are_no_probability_sample(pair, capsys):
     assert "if 0 stands for pixels without ground truth: --set unknownLabel=0\n" in capsys.readouterr().err
     assert run(*images, "--labels", folder / "truth.png", "--out", folder / "out", *options) == 0
     said = "against the labels (1,800 pixels, not drawn at random; sample.py draws such a sample): overall accuracy "
-    assert said in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert said in told.out
+    assert "next: " not in told.err
 
 
 def test_progress_goes_through_the_parts_of_a_detection(pair, monkeypatch):

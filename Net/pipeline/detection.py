@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+import config
 from hscd.evaluation.calibration import Calibration, calibrated
 from hscd.evaluation.confusion import changed_share
 from hscd.evaluation.ensemble import SURELY_CHANGED, SURELY_UNCHANGED, Ensemble, member_probability, turns
@@ -41,7 +43,7 @@ _UNCERTAIN, _CALIBRATION = "uncertain.png", ("calibration.csv", "calibration.png
 _FIT, _SCORE, _MAP = 10, 4e-6, 3e-6
 # Regions that the summary names.
 _LARGEST = 3
-# Probability from which on a changed pixel is called sure.
+# Probability from which on a changed pixel differs beyond doubt, whatever labels would call it.
 _SURE = 0.9
 
 
@@ -99,6 +101,9 @@ def detect(settings: Settings) -> None:
         figures |= kinds.report(settings, plan, section, scene, result, "kinds")
         figures |= plan.registration(scene, scene.name)
         record.add_result(result.name, figures | objects.report(settings, of_objects, result, "objects"))
+    if calibration is None:
+        program = "hscd sample" if config.INSTALLED else "python sample.py"
+        messages.tell(f"next: {program} {shlex.quote(str(folder / 'change.tif'))} tells how right the map is")
 
 
 def _warn_of_replaced(folder: Path, files: PairFiles) -> None:
@@ -190,7 +195,10 @@ def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene,
     if shown:
         sure = float(np.mean(outcome.probability[changed] >= _SURE))
         lines.append(f"largest areas: {', '.join(shown)}")
-        lines.append(f"certain: {100 * sure:.0f} % of the changed pixels have a probability of {_SURE:g} or more")
+        lines.append(
+            f"{100 * sure:.0f} % of the changed pixels differ beyond doubt (probability {_SURE:g} or more); "
+            "that is no measure of accuracy"
+        )
     figures = report.extent(result, areas, unit)
     if outcome.ensemble is not None:
         certainty, more = _certainty(outcome.ensemble, pixels)
