@@ -77,8 +77,7 @@ def detect(
         before: (rows, columns, bands), an image file, or both images opened as a scene by `hscd.open_pair`.
         after: array of the same shape, or an image file; None where `before` is a scene.
         detector: a name of `hscd.detectors.DETECTORS`, or a detector, a `TrainedNetwork` for example.
-        threshold: a name of `hscd.thresholds.THRESHOLDS`; None for that which goes with the detector, or the first of
-            several: `natural_threshold`.
+        threshold: a name of `hscd.thresholds.THRESHOLDS`; None for the `natural_threshold` of the (first) detector.
         correction: a name of `hscd.corrections.CORRECTIONS`.
         normalisation: a name of `hscd.normalisation.NORMALISATIONS`, which gives both images the same light first.
         shift_tolerance: one of `hscd.detectors.shifts.TOLERANCES`, for images that are misregistered.
@@ -99,9 +98,7 @@ def detect(
         InputError: if no threshold can be found, as all pixels are the same.
     """
     given, names = _named(detector, ensemble_detectors)
-    members = [(name, number) for name in names for number in range(ensemble)]
-    if not members:
-        raise ValueError(f"an ensemble of 1 or more expected, received {ensemble}")
+    members = _members(names, ensemble)
     threshold = threshold or natural_threshold(given or names[0])
     chosen = [(THRESHOLDS, threshold), (CORRECTIONS, correction), (NORMALISATIONS, normalisation)]
     made = _Makers([*((DETECTORS, name) for name in names if given is None), *chosen], options or {})
@@ -124,6 +121,13 @@ def _named(detector: str | Detector, several: Sequence[str]) -> tuple[Detector |
     if several or isinstance(detector, str):
         return None, tuple(dict.fromkeys(several)) or (str(detector),)
     return detector, (detector.name,)
+
+
+def _members(names: Sequence[str], ensemble: int) -> list[tuple[str, int]]:
+    """A detector and the number of its seed for each map."""
+    if ensemble < 1:
+        raise ValueError(f"an ensemble of 1 or more expected, received {ensemble}")
+    return [(name, number) for name in names for number in range(ensemble)]
 
 
 def _rng(seed: int, number: int) -> np.random.Generator:

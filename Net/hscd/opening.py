@@ -78,8 +78,7 @@ def open_pair(
     variables = variable if isinstance(variable, tuple) else (variable, variable)
     reading = Reading(*choices, nodata, scale, variables, register=register)
     images = _in_memory(open_images(*paths, reading, limit), limit)
-    values = listed(changed_label), listed(unchanged_label), listed(unknown_label)
-    truth, classes = _label_map(labels, images[0], values, limit)
+    truth, classes = _label_map(labels, images[0], (changed_label, unchanged_label, unknown_label), limit)
     return _scene(paths, images, truth, classes, rescale)
 
 
@@ -96,7 +95,7 @@ def _in_memory(images: tuple[Image, Image], limit: int) -> tuple[Image, Image]:
 def _label_map(
     labels: str | Path | None,
     before: Image,
-    values: tuple[Sequence[float], Sequence[float], Sequence[float]],
+    values: Sequence[float | Sequence[float]],
     limit: int,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The labels of a file, unknown without one, and its classes of change, as `Scene` has them."""
@@ -111,7 +110,7 @@ def _label_map(
         raise InputError(f"{path}: label map of shape {image.shape[:2]}, images of {before.shape[:2]}{hint}")
     if image.grid is not None and before.grid is not None and not same_grid(image, before):
         raise InputError(f"{path}: not on the grid of {before.path}; resample it onto that grid (nearest neighbour)")
-    changed, unchanged, unknown = values
+    changed, unchanged, unknown = map(listed, values)
     stored, colours = readers.label_map_of(image, (*changed, *unchanged), unknown, limit)
     try:
         return remap(stored, changed, unchanged, unknown, colours=colours), classes_of(stored, changed)
