@@ -11,6 +11,7 @@ import main
 import predutils
 from conftest import ONE_PLACE, Workspace
 from hscd.models.saved import load_model, named_weights, read_parameters
+from hscd.scores import Cut
 from hscd.system import storage
 
 PREFIX = "PLACE A_town_on_M_"
@@ -92,7 +93,7 @@ def test_another_head_and_loss_and_a_second_network_map_the_place(trained):
 
 def test_rounds_end_where_a_model_leaves_one_class(trained, monkeypatch, capsys):
     def all_unchanged(self, score_map, scene, where):
-        return predutils.Cut(1e9)
+        return Cut(1e9)
 
     monkeypatch.setattr("pipeline.plan.Plan.cut", all_unchanged)
     row = tuned(trained, "all rounds=3", "fine_tuning=0", "ft_rounds=3")

@@ -20,6 +20,8 @@ from hscd.system import messages, storage
 SEEN = "seen_in_training"
 # Part of the changed pixels that a correction may add or remove without a warning.
 _MUCH = 0.5
+# Fewer pixels than a window of the default correction has are no share of anything.
+_MANY = 25
 # Figures whose mean over pairs is told.
 _MEANS = ("overall_accuracy", "kappa", "f1", "precision", "recall", "iou")
 
@@ -198,7 +200,7 @@ def doubt(name: str, result: MapResult) -> None:
             f"confirm it; check the map (more than {100 * PLAUSIBLE_SHARE:.0f} % is unusual)"
         )
     before, after = (int(np.count_nonzero(of_map == CHANGED)) for of_map in (result.labels, result.corrected))
-    if abs(after - before) > _MUCH * before:
+    if abs(after - before) > max(_MUCH * before, _MANY):
         does, keeps = ("removes", "keeps them") if after < before else ("adds", "leaves them out")
         many = f"{100 * abs(after - before) / before:.0f} % of the changed pixels" if before else f"{after:,} pixels"
         messages.warn(f"{name}: the spatial correction {does} {many}: compare both maps; correction = none {keeps}")

@@ -11,23 +11,23 @@ from hscd.system.messages import collected
 from pipeline import report
 
 
-# Of 10 changed pixels a correction leaves or makes so many: more than half of 10 have to go or come.
+# Of 100 changed pixels a correction leaves or makes so many: more than half have to go or come, and more than 25.
 @pytest.mark.parametrize(
     ("changed", "kept", "said"),
     [
-        (10, 4, "removes 60 % of the changed pixels: compare both maps; correction = none keeps them"),
-        (10, 5, None),
-        (10, 15, None),
-        (10, 16, "adds 60 % of the changed pixels: compare both maps; correction = none leaves them out"),
-        (0, 2, "adds 2 pixels: compare both maps; correction = none leaves them out"),
-        (0, 0, None),
+        (100, 40, "removes 60 % of the changed pixels: compare both maps; correction = none keeps them"),
+        (100, 50, None),
+        (100, 150, None),
+        (100, 160, "adds 60 % of the changed pixels: compare both maps; correction = none leaves them out"),
+        (0, 26, "adds 26 pixels: compare both maps; correction = none leaves them out"),
+        (0, 25, None),
     ],
 )
 def test_a_correction_that_changes_much_is_told(changed, kept, said):
     def correct(labels, _):
         return np.where(np.arange(labels.size).reshape(labels.shape) < kept, CHANGED, UNCHANGED).astype(np.uint8)
 
-    scores = np.where(np.arange(100).reshape(10, 10) < changed, 2.0, 0.5)
+    scores = np.where(np.arange(10_000).reshape(100, 100) < changed, 2.0, 0.5)
     truth = np.full(scores.shape, UNKNOWN, np.uint8)
     result = mapped("pair", ScoreMap(scores, PIXEL_GRID, "source"), Cut(1.0), correct, truth)
     with collected() as warnings:
