@@ -104,7 +104,11 @@ def stages(record: Mapping[str, Any]) -> list[tuple[str, float]]:
 
 
 class Row(NamedTuple):
-    """A result of a run for the index. `run` is the run's number in the list."""
+    """A result of a run for the index.
+
+    `run` is the run's number in the list. Maps that have one of `places` in common are of one pair and judged by the
+    same labels; `best_of` is how many of these there are, for the best of them, else 0.
+    """
 
     run: int
     command: str
@@ -117,9 +121,9 @@ class Row(NamedTuple):
     warnings: int
     seen: bool
     judges: bool
-    place: str = ""
+    places: frozenset[tuple[Any, ...]] = frozenset()
     thumbnail: str = ""
-    best: bool = False
+    best_of: int = 0
 
 
 def rows(records: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Row]:
@@ -142,7 +146,7 @@ def rows(records: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Row]:
                     record["started"], number(record.get("seconds")), number(figures.get("changed_share")),
                     {key: best_figure(figures, key) for key in ("kappa", "f1", "overall_accuracy")},
                     len(record["warnings"]), figures.get(_SEEN) in ("part", "yes"), record["command"] in _OF_MAPS,
-                    _place(record, result), _thumbnail(record, result),
+                    _places(record, result), _thumbnail(record, result),
                 )
             )  # fmt: skip
     return _marked(found)
@@ -154,26 +158,40 @@ def _thumbnail(record: Mapping[str, Any], result: str) -> str:
     return picture if isinstance(picture, str) and picture.startswith(URI) else ""
 
 
-def _place(record: Mapping[str, Any], result: str) -> str:
-    """The files of the pair that a result is of, and its parts: pairs of one name may be of different places."""
+def _places(record: Mapping[str, Any], result: str) -> frozenset[tuple[Any, ...]]:
+    """What tells the pair that a result is of, and the labels that judge it, from others of the same name.
+
+    Files are the same where their path and size are, or, for folders that were moved, name, size and time.
+    """
     of_pair = [of for of in record.get("inputs") or [] if isinstance(of, Mapping) and of.get("pair") == result]
     # Not those that only some runs read, such as pseudo-labels.
-    files = [str(of[what].get("path")) for of in of_pair for what in _JUDGED if isinstance(of.get(what), Mapping)]
-    return "\n".join([*files, str(record["settings"].get("parts", ""))])
+    files = [of[what] for of in of_pair for what in _JUDGED if isinstance(of.get(what), Mapping)]
+    parts = str(record["settings"].get("parts", ""))
+    found: set[tuple[Any, ...]] = {(parts, *((str(of.get("path")), str(of.get("bytes"))) for of in files))}
+    if files and all(of.get("changed") for of in files):
+        moved = [(str(of.get("path")).replace("\\", "/").rpartition("/")[2], of) for of in files]
+        found.add((parts, *((name, str(of.get("bytes")), str(of["changed"])) for name, of in moved)))
+    return frozenset(found)
 
 
 def _marked(found: list[Row]) -> list[Row]:
     """The row of the highest kappa of each data that several maps are judged on, those of seen pairs left out."""
-    by_data: dict[tuple[str, str], list[int]] = {}
+    kappas: dict[int, float] = {}
+    groups: list[tuple[set[Any], list[int]]] = []
     for position, row in enumerate(found):
-        if row.judges and not row.seen and row.metrics["kappa"] is not None:
-            by_data.setdefault((row.data, row.place), []).append(position)
-    best = {
-        max(positions, key=lambda position: found[position].metrics["kappa"].value)  # type: ignore[union-attr]
-        for positions in by_data.values()
-        if len(positions) > 1
-    }
-    return [row._replace(best=position in best) for position, row in enumerate(found)]
+        kappa = row.metrics["kappa"]
+        if not row.judges or row.seen or kappa is None:
+            continue
+        kappas[position] = kappa.value
+        places, members, others = {(row.data, place) for place in row.places}, [position], []
+        for group in groups:
+            if group[0] & places:
+                places, members = group[0] | places, group[1] + members
+            else:
+                others.append(group)
+        groups = [*others, (places, members)]
+    best = {max(sorted(members), key=kappas.__getitem__): len(members) for _, members in groups if len(members) > 1}
+    return [row._replace(best_of=best.get(position, 0)) for position, row in enumerate(found)]
 
 
 def differing(settings: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], list[dict[str, str | None]]]:

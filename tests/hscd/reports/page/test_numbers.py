@@ -55,9 +55,9 @@ def test_the_best_map_of_a_pair_is_marked() -> None:
             ("e", record("detect", {"east": {}}, "images")),
         ]
     )
-    assert [(row.name, row.data, row.best) for row in rows] == [
-        ("a", "TOWN · east", False), ("a", "TOWN · west", False), ("b", "TOWN · east", True),
-        ("c", "TOWN · east", False), ("d", "TOWN · best trial", False), ("e", "east", False),
+    assert [(row.name, row.data, row.best_of) for row in rows] == [
+        ("a", "TOWN · east", 0), ("a", "TOWN · west", 0), ("b", "TOWN · east", 2),
+        ("c", "TOWN · east", 0), ("d", "TOWN · best trial", 0), ("e", "east", 0),
     ]  # fmt: skip
     assert (rows[3].seen, rows[0].warnings, rows[0].seconds) == (True, 1, 2.0)
 
@@ -70,7 +70,24 @@ def test_maps_of_one_pair_are_those_of_its_images_and_labels() -> None:
     files = {"before": "a/east", "after": "b/east", "label": "c/east"}
     runs = [of(0.5, **files), of(0.6, **files, pseudo_labels="p"), of(0.7, **files | {"before": "elsewhere/east"})]
     found = numbers.rows([(str(number), run) for number, run in enumerate(runs)])
-    assert [row.best for row in found] == [False, True, False]
+    assert [row.best_of for row in found] == [0, 2, 0]
+
+
+def test_a_pair_that_was_moved_has_one_best_map() -> None:
+    def of(kappa: float, folder: str, size: int, changed: str | None = "noon") -> dict:
+        state = {"bytes": size} | ({"changed": changed} if changed else {})
+        files = {what: {"path": f"{folder}/{what}.tif"} | state for what in ("before", "after", "label")}
+        return record("detect", {"east": {"kappa": kappa}}) | {"inputs": [{"pair": "east"} | files]}
+
+    runs = [
+        of(0.5, "old", 7), of(0.6, "old", 7, "one"),  # written anew, as a demo is
+        of(0.7, "new", 7), of(0.8, "C:/new", 7),  # moved
+        of(0.9, "old", 8), of(0.2, "old", 8),  # replaced by an image of another size
+        of(0.1, "copy", 7, "two"), of(0.1, "other", 7, None),  # who knows
+    ]  # fmt: skip
+    # The last of old/7 is of the time "one", its first of "noon", as are both that were moved: four maps of one pair.
+    found = numbers.rows([(str(number), run) for number, run in enumerate(runs)])
+    assert [row.best_of for row in found] == [0, 0, 0, 4, 2, 0, 0, 0]
 
 
 def test_a_comparison_has_one_row_and_a_run_without_results_has_one() -> None:
