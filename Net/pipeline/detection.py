@@ -164,11 +164,11 @@ def _write(
     boxes = None if of_objects is None else of_objects.objects
     gis.write_polygons(folder / "changes.gpkg", result.corrected, scores, grid, settings.min_area, probability, boxes)
     beside = furniture.of_grid(folder / "change.png", grid, scores.shape)
-    of_what = f"{result.name} by {result.score_map.source}"
+    of_what = f"{result.title} by {result.score_map.source}"
     title = report.heading(f"Change of {of_what}", result.corrected, result.corrected_counts)
     panels = maps.prediction_panels(result.corrected, result.truth)
     maps.write_classes(folder / "change.png", panels, heading=title, beside=beside)
-    title, scale = f"Scores of {result.name} by {outcome.scores.source}", outcome.scores.scale
+    title, scale = f"Scores of {result.title} by {outcome.scores.source}", outcome.scores.scale
     maps.write_heatmap(folder / "score.png", scores, threshold, title, "score", scale, beside)
     if outcome.channels is not None:
         maps.write_channels(folder / _FEATURES, outcome.channels)
@@ -180,7 +180,7 @@ def _write(
         )
     if calibration is not None:
         storage.write_csv(folder / _CALIBRATION[0], reliability.rows(calibration))
-        reliability.write_diagram(folder / _CALIBRATION[1], calibration, f"Probability of change of {result.name}")
+        reliability.write_diagram(folder / _CALIBRATION[1], calibration, f"Probability of change of {result.title}")
 
 
 def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene, path: Path) -> tables.Row:

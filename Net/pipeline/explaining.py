@@ -23,6 +23,7 @@ from hscd.reports import gis
 from hscd.reports.embeddings import OF_MAP, Sampled
 from hscd.reports.tables import Row
 from hscd.scenes.scene import Scene
+from hscd.scenes.title import title_of
 from hscd.system import messages, storage
 from hscd.system.errors import InputError
 from pipeline import explaining_bands
@@ -144,7 +145,7 @@ def _embedding(seen: Seen, sampled: Sampled, picture: Path, table: Path, spread:
     """Embeddings of the sample in two dimensions; distances of all pixels; labels of nearest neighbours."""
     from hscd.system.backend import tensorboard_figure
 
-    title, threshold = f"{seen.settings.model_name} on {seen.scene.name}", seen.threshold
+    title, threshold = f"{seen.settings.model_name} on {title_of(seen.scene)}", seen.threshold
     vectors = sampled.embeddings.reshape(-1, sampled.embeddings.shape[-1])
     method = available(seen.settings.explain.embedding)
     points = projected(vectors, method, seen.settings.seed)

@@ -17,6 +17,7 @@ from hscd.labels import CHANGED, UNCHANGED
 from hscd.reports import explanation as reports
 from hscd.reports.embeddings import OF_MAP, Sampled, rows
 from hscd.reports.tables import Row
+from hscd.scenes.title import title_of
 from hscd.system import messages, storage
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _network(seen: Seen) -> Differentiate:
 def band_importance(seen: Seen, sampled: Sampled, picture: Path, table: Path) -> Row:
     """What each band adds to the distance of changed pixels."""
     changed = sampled.pairs[sampled.labels == CHANGED]
-    image, title = seen.scene.before, f"{seen.settings.model_name} on {seen.scene.name}"
+    image, title = seen.scene.before, f"{seen.settings.model_name} on {title_of(seen.scene)}"
     if not len(changed):
         messages.warn(f"{seen.scene.name}: no pixel changed, so no band has a part in it")
     found = integrated_gradients(_network(seen), changed)
@@ -91,7 +92,7 @@ def ideal(seen: Seen, sampled: Sampled, picture: Path, table: Path) -> Row:
         likeness = _cosine(found.spectrum[back] - start, means[1] - means[0])
         remark = f", cosine of the angle to the mean change {likeness:.2f}"
     storage.write_csv(table, reports.ideal_rows(spectra, image.band_numbers, image.wavelengths))
-    title = f"{seen.settings.model_name} on {seen.scene.name}"
+    title = f"{seen.settings.model_name} on {title_of(seen.scene)}"
     reports.write_ideal(picture, spectra, image.band_numbers, image.wavelengths, title)
     messages.result(
         f"{seen.scene.name}: ideal changed spectrum: distance {found.distance:.3g}, {found.distance / threshold:.2g} "
@@ -116,7 +117,9 @@ def adversarial(seen: Seen, sampled: Sampled, picture: Path, table: Path) -> Row
     wrong = sampled.called != sampled.labels if known else None
     told = [row | {"relative_change": float(of)} for row, of in zip(rows(sampled)[::2], relative, strict=True)]
     storage.write_csv(table, [{name: value for name, value in row.items() if name != "date"} for row in told])
-    reports.write_turning(picture, relative, sampled.called, wrong, f"{seen.settings.model_name} on {seen.scene.name}")
+    reports.write_turning(
+        picture, relative, sampled.called, wrong, f"{seen.settings.model_name} on {title_of(seen.scene)}"
+    )
     called = (("changed", CHANGED), ("unchanged", UNCHANGED))
     medians = {name: _median(relative[sampled.called == label]) for name, label in called}
     figures: Row = {"pixels": len(relative), "not_turned": int(np.isnan(relative).sum())}

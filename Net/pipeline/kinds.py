@@ -16,6 +16,7 @@ from hscd.reports import gis, tables
 from hscd.reports import kinds as reports
 from hscd.reports.tables import Row
 from hscd.scenes.scene import Scene
+from hscd.scenes.title import title_of
 from hscd.system import messages, storage
 from pipeline import parts
 from pipeline.plan import Plan, classes_file
@@ -114,7 +115,7 @@ def _write(paths: list[Path], found: KindMap, scene: Scene, result: MapResult) -
     rows = reports.rows(found, [float(areas.sum()) for areas, _ in measured], measured[0][1])
     storage.write_csv(table, rows)
     storage.write_csv(spectra, reports.spectra_rows(found, bands, wavelengths))
-    reports.write_picture(picture, found, bands, wavelengths, f"Kinds of change of {scene.name}")
+    reports.write_picture(picture, found, bands, wavelengths, f"Kinds of change of {title_of(scene)}")
     return rows
 
 

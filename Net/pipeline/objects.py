@@ -71,7 +71,7 @@ def report(settings: Settings, of: Found | None, result: MapResult, prefix: str)
     objects = of.objects
     table, picture, kept = files(settings, prefix)
     storage.write_csv(table, reports.rows(objects), reports.COLUMNS)
-    reports.write_picture(picture, objects, result, f"Changed objects of {result.name}")
+    reports.write_picture(picture, objects, result, f"Changed objects of {result.title}")
     if objects.left_out:
         messages.warn(f"{result.name}: the {objects.left_out:,} smallest changed regions are left out of the objects")
     messages.result(f"{result.name}: {reports.line(objects)}")

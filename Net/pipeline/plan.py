@@ -32,6 +32,7 @@ from hscd.registry import Registry
 from hscd.scenes.domain_shift import PIXELS, domain_shift, statistics
 from hscd.scenes.registration import registration
 from hscd.scenes.scene import Scene
+from hscd.scenes.title import title_of
 from hscd.scores import Cut, ScoreMap
 from hscd.search.engines import ENGINES
 from hscd.selections import SELECTIONS, Selected, by_code, corrected_labels
@@ -175,7 +176,7 @@ class Plan:
 
     def map(self, score_map: ScoreMap, cut: Cut, scene: Scene) -> MapResult:
         """The change map of a scene, corrected and judged."""
-        return mapped(scene.name, score_map, cut, self.correct(scene), scene.truth)
+        return mapped(scene.name, score_map, cut, self.correct(scene), scene.truth, title_of(scene))
 
     def kinds(self, scene: Scene, result: MapResult) -> KindMap | None:
         """The kinds of change of a corrected map, of the spectra as the files have them; None if none are asked for."""

@@ -129,6 +129,7 @@ def write(
         of_map = tables.metrics(result.corrected_counts) | times | tables.bounds(result.intervals[1])
         storage.write_csv(files.tables[1], [head | of_map])
     scores, threshold = result.score_map.scores, result.cut.value
+    named = files.prefix.name + (f"\n{result.title}" if result.title != result.name else "")
     beside = furniture.of_grid(files.pictures[0], result.score_map.grid, scores.shape)
     for picture, labels, counts, when in zip(
         files.pictures,
@@ -137,10 +138,10 @@ def write(
         ("", ", after spatial correction"),
         strict=False,
     ):
-        title = heading(f"{files.prefix.name}{when}", labels, counts)
+        title = heading(f"{named}{when}", labels, counts)
         maps.write_classes(picture, maps.prediction_panels(labels, result.truth), heading=title, beside=beside)
     if files.heat_map:
-        title = f"Distances of {files.prefix.name}"
+        title = f"Distances of {named}"
         maps.write_heatmap(files.pictures[2], scores, threshold, title, scale=result.score_map.scale, beside=beside)
     gis.write_results(
         files.prefix,

@@ -20,9 +20,9 @@ from hscd.scores import Cut, ScoreMap, classify
 class MapResult:
     """A change map.
 
-    `name` is the pair's; `labels` and `corrected`, (rows, columns) uint8, are those before and after spatial
-    correction, `counts` and `corrected_counts` how they agree with `truth`, (rows, columns); `seconds` is how long the
-    correction took. `members` are the sums over those of an ensemble; None of a single map.
+    `name` is the pair's, `title` what pictures call it; `labels` and `corrected`, (rows, columns) uint8, are those
+    before and after spatial correction, `counts` and `corrected_counts` how they agree with `truth`, (rows, columns);
+    `seconds` is how long the correction took. `members` are the sums over those of an ensemble; None of a single map.
     """
 
     name: str
@@ -35,6 +35,7 @@ class MapResult:
     corrected_counts: Confusion
     seconds: float
     members: Members | None = None
+    title: str = ""
 
     @cached_property
     def intervals(self) -> tuple[Mapping[str, Interval], Mapping[str, Interval]]:
@@ -44,7 +45,9 @@ class MapResult:
         return intervals(self.labels, self.truth), intervals(self.corrected, self.truth)
 
 
-def mapped(name: str, score_map: ScoreMap, cut: Cut, correct: Correct, truth: np.ndarray) -> MapResult:
+def mapped(
+    name: str, score_map: ScoreMap, cut: Cut, correct: Correct, truth: np.ndarray, title: str = ""
+) -> MapResult:  # fmt: skip
     """Cut scores, correct the labels, and count both against the truth.
 
     Args:
@@ -53,11 +56,13 @@ def mapped(name: str, score_map: ScoreMap, cut: Cut, correct: Correct, truth: np
         cut: their threshold.
         correct: a correction with its options.
         truth: (rows, columns) labels, 0 changed, 1 unchanged, 2 unknown.
+        title: what pictures call the pair; "" for its name.
     """
     labels = classify(score_map.scores, cut.value)
     started = time.perf_counter()
     corrected = correct(labels, score_map.scores)
     seconds = time.perf_counter() - started
     return MapResult(
-        name, score_map, cut, labels, corrected, truth, confusion(labels, truth), confusion(corrected, truth), seconds
-    )
+        name, score_map, cut, labels, corrected, truth, confusion(labels, truth), confusion(corrected, truth), seconds,
+        title=title or name,
+    )  # fmt: skip

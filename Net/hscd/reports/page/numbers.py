@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
+
+from hscd.scenes.title import pair_title
 
 METRICS = {
     "kappa": "Cohen's kappa", "f1": "F1 of change", "overall_accuracy": "Overall accuracy", "precision": "Precision",
@@ -142,14 +145,26 @@ def rows(records: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Row]:
         for result, figures in (results or {"": {}}).items():
             found.append(
                 Row(
-                    position, record["command"], name, result if data in ("", "images") else f"{data} · {result}",
+                    position, record["command"], name, titled(record, result, data),
                     record["started"], number(record.get("seconds")), number(figures.get("changed_share")),
                     {key: best_figure(figures, key) for key in ("kappa", "f1", "overall_accuracy")},
                     len(record["warnings"]), figures.get(_SEEN) in ("part", "yes"), record["command"] in _OF_MAPS,
-                    _places(record, result), _thumbnail(record, result),
+                    _places(record, data, result), _thumbnail(record, result),
                 )
             )  # fmt: skip
     return _marked(found)
+
+
+def titled(record: Mapping[str, Any], result: str, data: str = "") -> str:
+    """What pages call a result: by both images of its pair, after the name of the `data` that has one."""
+    of_pair = (of for of in record.get("inputs") or [] if isinstance(of, Mapping) and of.get("pair") == result)
+    dates = [
+        of[date].get("path") for of in of_pair for date in ("before", "after") if isinstance(of.get(date), Mapping)
+    ]
+    if len(dates) == 2 and all(isinstance(path, str) for path in dates):
+        before, after = (PurePosixPath(path.replace("\\", "/")) for path in dates)
+        result = pair_title(result, before, after)
+    return result if data in ("", "images") else f"{data} · {result}"
 
 
 def _thumbnail(record: Mapping[str, Any], result: str) -> str:
@@ -158,7 +173,7 @@ def _thumbnail(record: Mapping[str, Any], result: str) -> str:
     return picture if isinstance(picture, str) and picture.startswith(URI) else ""
 
 
-def _places(record: Mapping[str, Any], result: str) -> frozenset[tuple[Any, ...]]:
+def _places(record: Mapping[str, Any], data: str, result: str) -> frozenset[tuple[Any, ...]]:
     """What tells the pair that a result is of, and the labels that judge it, from others of the same name.
 
     Files are the same where their path and size are, or, for folders that were moved, name, size and time.
@@ -166,11 +181,11 @@ def _places(record: Mapping[str, Any], result: str) -> frozenset[tuple[Any, ...]
     of_pair = [of for of in record.get("inputs") or [] if isinstance(of, Mapping) and of.get("pair") == result]
     # Not those that only some runs read, such as pseudo-labels.
     files = [of[what] for of in of_pair for what in _JUDGED if isinstance(of.get(what), Mapping)]
-    parts = str(record["settings"].get("parts", ""))
-    found: set[tuple[Any, ...]] = {(parts, *((str(of.get("path")), str(of.get("bytes"))) for of in files))}
+    named = data, result, str(record["settings"].get("parts", ""))
+    found: set[tuple[Any, ...]] = {(*named, *((str(of.get("path")), str(of.get("bytes"))) for of in files))}
     if files and all(of.get("changed") for of in files):
         moved = [(str(of.get("path")).replace("\\", "/").rpartition("/")[2], of) for of in files]
-        found.add((parts, *((name, str(of.get("bytes")), str(of["changed"])) for name, of in moved)))
+        found.add((*named, *((name, str(of.get("bytes")), str(of["changed"])) for name, of in moved)))
     return frozenset(found)
 
 
@@ -183,7 +198,7 @@ def _marked(found: list[Row]) -> list[Row]:
         if not row.judges or row.seen or kappa is None:
             continue
         kappas[position] = kappa.value
-        places, members, others = {(row.data, place) for place in row.places}, [position], []
+        places, members, others = set(row.places), [position], []
         for group in groups:
             if group[0] & places:
                 places, members = group[0] | places, group[1] + members

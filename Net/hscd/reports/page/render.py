@@ -145,7 +145,7 @@ def _part(run: Run, name: str, row: Mapping[str, Any], key: str) -> Part:
         [("", before)] if after in (before, None) else [(", before correction", before), (", after correction", after)]
     )
     return Part(
-        name, key, _facts(row), [] if "estimates" in row else numbers.metrics(row),
+        numbers.titled(run.record, name), key, _facts(row), [] if "estimates" in row else numbers.metrics(row),
         [(title, of) for title, of in counts if of is not None], view,
         searched + [chart for chart in single if chart is not None], importance, trials,
     )  # fmt: skip

@@ -212,7 +212,7 @@ def pictures(run: Run) -> list[tuple[str, str]]:
                 continue
             left -= len(uri)
             if left > 0:
-                found.append((f"{result}: {_TITLES[what]}", uri))
+                found.append((f"{numbers.titled(run.record, result)}: {_TITLES[what]}", uri))
     return found
 
 

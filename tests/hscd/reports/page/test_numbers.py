@@ -90,6 +90,14 @@ def test_a_pair_that_was_moved_has_one_best_map() -> None:
     assert [row.best_of for row in found] == [0, 0, 0, 4, 2, 0, 0, 0]
 
 
+def test_a_result_goes_by_both_images_of_its_pair() -> None:
+    files = {date: {"path": f"C:\\data\\site_{year}.tif"} for date, year in (("before", 2000), ("after", 2003))}
+    of_pair = {"inputs": [1, {"pair": "site_2000"} | files, {"pair": "odd", "before": 1, "after": {}}]}
+    named = record("detect", {"site_2000": {}, "odd": {}}, "images") | of_pair
+    assert [row.data for row in numbers.rows([("a", named)])] == ["site_2000 → 2003", "odd"]
+    assert numbers.titled(named, "site_2000", "TOWN") == "TOWN · site_2000 → 2003"
+
+
 def test_a_comparison_has_one_row_and_a_run_without_results_has_one() -> None:
     methods = {"irmad": {"rank": 2, "kappa": 0.1}, "sfa": {"rank": 1, "kappa": 0.4}}
     rows = numbers.rows([("c", record("compare", methods)), ("d", record("test", {}))])
