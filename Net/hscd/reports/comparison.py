@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,28 @@ def failures(rows: Sequence[Ranked]) -> Table:
     ]
 
 
+def runs(rows: Sequence[Mapping[str, str]]) -> Table:
+    """All runs as people read them, from the rows of their CSV file; a column without a value is left out."""
+    shown = {"data_set": "data set", "pair": "pair", "method": "method", "seed": "seed"} | _TITLES | {
+        "share": "share", "threshold": "threshold", "seconds": "seconds", "memory": "MiB", "halves": "halves",
+        "doubts": "doubts", "error": "error",
+    }  # fmt: skip
+    names = [name for name in shown if any(row.get(name) for row in rows)]
+    formats: dict[str, Callable[[float], str]] = dict.fromkeys((*METRICS, "halves"), _number) | {
+        "share": _percent, "threshold": "{:.4g}".format,
+        "seconds": partial(_number, digits=1), "memory": partial(_number, digits=0),
+    }  # fmt: skip
+
+    def cell(row: Mapping[str, str], name: str) -> str:
+        value = row.get(name) or ""
+        try:
+            return formats[name](float(value)) if name in formats else value
+        except ValueError:  # empty, or somebody's remark
+            return value
+
+    return [shown[name] for name in names], [[cell(row, name) for name in names] for row in rows]
+
+
 def markdown(table: Table) -> str:
     """A table in Markdown."""
     head, cells = table
@@ -160,7 +183,8 @@ def write_curves(path: Path, curves: Mapping[str, Mapping[str, Any]], chance: fl
 
     figure = Figure(figsize=(13, 5.5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    colours = mpl.colormaps["tab20"](range(20))
+    # Each second colour of the map is the pale one of its pair: these come last.
+    colours = mpl.colormaps["tab20"]([*range(0, 20, 2), *range(1, 20, 2)])
     ordered = sorted(curves.items(), key=lambda item: -item[1]["average_precision"])
     for number, (name, curve) in enumerate(ordered):
         colour, style = colours[number % len(colours)], ("-", "--", ":")[number // len(colours) % 3]

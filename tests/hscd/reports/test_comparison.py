@@ -64,6 +64,18 @@ def test_what_failed_is_told_with_its_reason():
     assert tables.failures(ranked(RUNS, {}, {}, True))[1] == [["c+x", "1 of 1", "why | not"]]
 
 
+def test_runs_as_people_read_them():
+    row = {"data_set": "images", "pair": "p", "method": "a+x", "seed": "0", "kappa": "0.8742128", "share": "0.0666812",
+           "threshold": "110.35962", "seconds": "2.4104", "memory": "138.16", "halves": "", "doubts": "", "error": "",
+           "map": "cells/1.npz"}  # fmt: skip
+    failed = row | {"kappa": "", "share": "", "threshold": "none", "error": "why"}
+    assert tables.runs([row, failed]) == (
+        ["data set", "pair", "method", "seed", "kappa", "share", "threshold", "seconds", "MiB", "error"],
+        [["images", "p", "a+x", "0", "0.874", "6.67 %", "110.4", "2.4", "138", ""],
+         ["images", "p", "a+x", "0", "", "", "none", "2.4", "138", "why"]],
+    )  # fmt: skip
+
+
 def test_agreements_have_no_diagonal():
     matrix = np.array([[np.nan, 0.5], [0.5, np.nan]])
     assert tables.agreements(["a", "b"], matrix) == (["", "a", "b"], [["a", "", "0.500"], ["b", "0.500", ""]])

@@ -126,10 +126,10 @@ def index_page(folder: Path, runs: Sequence[Run], problems: Sequence[str]) -> st
     )  # fmt: skip
 
 
-def _tables(run: Run) -> dict[str, list[dict[str, str]]]:
+def _tables(run: Run) -> list[sections.Told]:
     found = sections.tables(run)
     for row in run.record["results"].values() if run.record["command"] == "sample" else ():
-        found |= sections.estimates(row)
+        found += sections.estimates(row)
     return found
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
+from hscd.reports import comparison
 from hscd.reports.page import charts, images, numbers, searches
 from hscd.reports.page.charts import Chart
 from hscd.reports.page.found import Run
@@ -16,6 +18,8 @@ _CURVES = 30
 _POINTS = 1500
 # Width of pictures that were files, and bytes of all of them.
 _WIDTH, _BYTES = 1400, 1_500_000
+# What parts the cells of a table in Markdown.
+_BAR = re.compile(r"(?<!\\)\|")
 # Groups of an embedding: what the map makes of a pixel, its label, None for any, and the style of its points.
 _EMBEDDED = {
     "rightly unchanged": ("right", "unchanged", "right"), "rightly changed": ("right", "changed", "hit"),
@@ -219,39 +223,50 @@ def pictures(run: Run) -> list[tuple[str, str]]:
 _TITLES = {"maps": "maps", "curves": "precision–recall and ROC curves"}
 
 
-def estimates(row: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """The tables of what a labelled sample says of its map, by their titles."""
+class Told(NamedTuple):
+    """A table with its title and what is said of it, in which words between asterisks are those of its head."""
+
+    title: str
+    about: str
+    rows: list[dict[str, str]]
+
+
+def estimates(row: dict[str, Any]) -> list[Told]:
+    """The tables of what a labelled sample says of its map."""
     titles = {"estimates": "Accuracy and area, from the labelled points", "error_matrix": "Error matrix"}
     found = {title: row.get(name) for name, title in titles.items()}
-    return {
-        title: [{key: charts.text(value) if isinstance(value, float) else str(value).replace("_", " ")
-                 for key, value in of.items()} for of in rows]
+    return [
+        Told(title, "", [{key: charts.text(value) if isinstance(value, float) else str(value).replace("_", " ")
+                          for key, value in of.items()} for of in rows])
         for title, rows in found.items() if isinstance(rows, list) and rows and all(isinstance(of, dict) for of in rows)
-    }  # fmt: skip
+    ]  # fmt: skip
 
 
-def tables(run: Run) -> dict[str, list[dict[str, str]]]:
-    """The tables of a comparison by their titles."""
-    titles = {"ranking": "Ranking", "differences": "Differences to the best", "agreement": "Agreement (kappa)",
-              "runs": "All runs"}  # fmt: skip
-    found = {title: run.table("comparison", what) for what, title in titles.items()}
-    used = {
-        title: [name for name in rows[0] if any(row[name] for row in rows)] for title, rows in found.items() if rows
-    }
-    return {title: [{name: _short(row[name]) for name in names} for row in found[title]]
-            for title, names in used.items()}  # fmt: skip
+def tables(run: Run) -> list[Told]:
+    """The tables of a comparison: those of its text, and one of all runs."""
+    found = [_told(part) for part in _text(run).split("\n## ")[1:]]
+    rows = run.table("comparison", "runs")
+    if rows:
+        head, cells = comparison.runs(rows)
+        found.append(Told("All runs", "", [dict(zip(head, line, strict=True)) for line in cells]))
+    return [table for table in found if table.rows]
+
+
+def _told(part: str) -> Told:
+    """A part of a text in Markdown below its title: a paragraph, then a table."""
+    title, *lines = part.splitlines()
+    cells = [
+        [cell.strip().replace("\\|", "|") for cell in _BAR.split(line)[1:-1]] for line in lines if line.startswith("|")
+    ]
+    about = " ".join(line for line in lines if not line.startswith("|")).strip()
+    return Told(title, about, [dict(zip(cells[0], row, strict=False)) for row in cells[2:]])
 
 
 def recommendation(run: Run) -> str:
     """What a comparison recommends: the paragraph below the title of its text."""
+    return next((line for line in _text(run).splitlines() if line and not line.startswith("#")), "")
+
+
+def _text(run: Run) -> str:
     path = run.output("comparison", "text")
-    lines = [] if path is None else path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return next((line for line in lines if line and not line.startswith("#")), "")
-
-
-def _short(value: str) -> str:
-    """A cell of a table, with four digits of a number that has more."""
-    try:
-        return charts.text(float(value)) if "." in value else value
-    except ValueError:
-        return value
+    return "" if path is None else path.read_text(encoding="utf-8", errors="replace")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hscd.reports import comparison
 from hscd.reports.page import sections
 from hscd.reports.page.found import Run
 
@@ -50,11 +51,32 @@ def test_bands_and_the_ideal_spectrum(tmp_path) -> None:
 
 def test_estimates_are_written_in_four_digits() -> None:
     row = {"estimates": [{"measure": "area_share", "estimate": 0.123456, "unit": "share"}], "error_matrix": "damaged"}
-    assert sections.estimates(row) == {
-        "Accuracy and area, from the labelled points": [
+    assert sections.estimates(row) == [
+        ("Accuracy and area, from the labelled points", "", [
             {"measure": "area share", "estimate": "0.1235", "unit": "share"}
-        ]
-    }
+        ])
+    ]  # fmt: skip
+
+
+def test_tables_of_a_comparison_are_those_of_its_text(tmp_path) -> None:
+    cells = ["", "method", "kappa"], [["1", "M|+x", "0.874 ± 0.012"], ["–", "c", ""]]
+    text = (
+        f"# Comparison\n\nTake c.\n\n## Ranking\n\n± is over\n*seeds*.\n\n{comparison.markdown(cells)}\n## None\n\nx\n"
+    )
+    (tmp_path / "ranking.md").write_text(text, encoding="utf-8")
+    (tmp_path / "runs.csv").write_text("method,kappa\nc,0.8742128\n", encoding="utf-8")
+    run = Run(tmp_path / "run.json", {"files": {"comparison": {"text": "ranking.md", "runs": "runs.csv"}}})
+    assert sections.tables(run) == [
+        ("Ranking", "± is over *seeds*.", [
+            {"": "1", "method": "M|+x", "kappa": "0.874 ± 0.012"}, {"": "–", "method": "c", "kappa": ""}
+        ]),
+        ("All runs", "", [{"method": "c", "kappa": "0.874"}]),
+    ]  # fmt: skip
+    assert sections.recommendation(run) == "Take c."
+    damaged = "## Ranking\n| a\n## Agreement\n| a | b |\n| --- |\n| 1 | 2 | 3 |\n"
+    (tmp_path / "ranking.md").write_text(damaged, encoding="utf-8")
+    (tmp_path / "runs.csv").unlink()
+    assert sections.tables(run) == [("Agreement", "", [{"a": "1", "b": "2"}])]
 
 
 @pytest.mark.parametrize("changes", [{"side": "61"}, {"places": []}, {"sheets": {"map": "https://elsewhere.example"}}])
