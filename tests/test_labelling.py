@@ -133,7 +133,9 @@ def test_downloaded_labels_are_saved_and_judged_by(place: Path, capsys: pytest.C
     # What the file has no label for stays.
     assert given(place) == {1: "1", 2: "0", 3: "unsure"} | dict.fromkeys(range(4, 21), "0")
     told = capsys.readouterr()
-    assert "1 of 20 points are not labelled yet, 1 of them as their labeller was unsure" in told.err
+    assert (
+        "change_sample.gpkg: 1 of 20 points are marked unsure, which counts as no label; the estimates hold" in told.err
+    )
     assert "overall accuracy" in told.out
     assert '"3": "unsure"' in (place / PAGE).read_text(encoding="utf-8")
     page = (place / "change_sample_accuracy_run.html").read_text(encoding="utf-8")

@@ -305,12 +305,13 @@ def _counted(path: Path, fields: dict[str, np.ndarray], change_map: ChangeMap) -
                 f"{path}: {points} of the points on {name} pixels are labelled, at least {sampling.LEAST} are needed; "
                 f"fill in the column {gis.CLASS}"
             )
-    unlabelled = int(np.count_nonzero(given == UNKNOWN))
-    if unlabelled:
-        told = f", {unsure} of them as their labeller was unsure" if unsure else ""
+    open_yet = int(np.count_nonzero(given == UNKNOWN)) - unsure
+    reasons = (open_yet, "not labelled yet"), (unsure, "marked unsure, which counts as no label")
+    told = [f"{count} of {len(given)} points are {why}" for count, why in reasons if count]
+    if told:
         messages.warn(
-            f"{path}: {unlabelled} of {len(given)} points are not labelled yet{told}; the estimates hold only if these "
-            "are missing at random, not because they were hard to label"
+            f"{path}: {'; '.join(told)}; the estimates hold only if these are missing at random, not because they were "
+            "hard to label"
         )
     return counts
 
@@ -345,5 +346,5 @@ def _doubt(counts: np.ndarray, pixels: np.ndarray, margin: float) -> None:
         if share > margin:
             messages.warn(
                 f"none of the {counts[row].sum()} labelled points on {_NAMES[row]} pixels is {_NAMES[column]}: up to "
-                f"{100 * share:.2g} % of the map may still be, which the intervals do not show; label more points there"
+                f"{100 * share:.2g} % of the map may still be, which no standard error shows; label more points there"
             )

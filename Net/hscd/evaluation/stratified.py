@@ -4,6 +4,8 @@ References:
     Olofsson, Foody, Herold, Stehman, Woodcock, Wulder (2014), "Good practices for estimating area and assessing
     accuracy of land change", Remote Sensing of Environment 148, 42-57; the numbers of equations are theirs.
     Cochran (1977), Sampling Techniques, 3rd edition.
+    Hanley, Lippman-Hand (1983), "If nothing goes wrong, is everything all right? Interpreting zero numerators", JAMA
+    249, 1743-1745: the rule of three, 3/n for the upper limit 1 - 0.05^(1/n) of Clopper and Pearson.
 """
 
 from __future__ import annotations
@@ -14,14 +16,22 @@ import numpy as np
 
 # Standard errors to either side of an estimate that make its 95 % interval.
 Z = 1.96
+# Of what n points did not meet once, the share is below this / n, with 95 % probability.
+THREE = 3.0
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Shares in [0, 1], a number or (classes,), and their standard errors; NaN where nothing is there to judge by."""
+    """Shares in [0, 1], a number or (classes,), and their standard errors; NaN where nothing is there to judge by.
+
+    Where all points agree the formulas give a standard error of 0, which is no certainty: `below` and `above` tell how
+    far errors that no point met may move the estimate (rule of three). They are 0 elsewhere.
+    """
 
     value: np.ndarray
     error: np.ndarray
+    below: np.ndarray
+    above: np.ndarray
 
     @property
     def margin(self) -> np.ndarray:
@@ -30,8 +40,14 @@ class Estimate:
 
     @property
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
-        """The 95 % interval, within [0, 1]."""
-        return np.clip(self.value - self.margin, 0, 1), np.clip(self.value + self.margin, 0, 1)
+        """The 95 % interval, within [0, 1]; one-sided, by what may not have been met, where the error is 0."""
+        low, high = self.value - self.margin - self.below, self.value + self.margin + self.above
+        return np.clip(low, 0, 1), np.clip(high, 0, 1)
+
+    @property
+    def all_agree(self) -> np.ndarray:
+        """Where the error is 0 as no point met an error that there may be."""
+        return (self.below > 0) | (self.above > 0)
 
 
 @dataclass(frozen=True)
@@ -80,28 +96,48 @@ def estimated(counts: np.ndarray, pixels: np.ndarray) -> Accuracy:
         other = weighted.sum(axis=0) - own
         of_producers = ((1 - producers) ** 2 * own + producers**2 * other) / area**2  # eq. 7, divided by N²
     of_users = np.where(points > 0, np.diag(variances), np.nan)  # eq. 6
+    most = _unmet(points, pixels)
+    less, more = most * (users == 1), most * (users == 0)
+    # Of the area of each class, what may be of another one, and what of the others may be of it.
+    lost, won = (weights * most) @ (shares == 1), (weights * most) @ (shares == 0)
+    right, wrong = np.diag(matrix), area - np.diag(matrix)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        least = 1 / (1 + (wrong + won - weights * more) / (right - weights * less))
+        largest = 1 / (1 + (wrong - lost + weights * less) / (right + weights * more))
     return Accuracy(
         matrix,
-        Estimate(np.trace(matrix), np.sqrt(own.sum())),  # eqs. 1 and 5
-        Estimate(users, np.sqrt(of_users)),
-        Estimate(producers, np.sqrt(of_producers)),
-        Estimate(area, np.sqrt(weighted.sum(axis=0))),  # eq. 10; times the area of the map, eqs. 11 and 12
+        _estimate(np.trace(matrix), own.sum(), weights @ less, weights @ more),  # eqs. 1 and 5
+        _estimate(users, of_users, less, more),
+        _estimate(producers, of_producers, producers - least, largest - producers),
+        _estimate(area, weighted.sum(axis=0), lost, won),  # eq. 10; times the area of the map, eqs. 11 and 12
     )
+
+
+def _estimate(value: np.ndarray, variance: np.ndarray, below: np.ndarray, above: np.ndarray) -> Estimate:
+    """An estimate; what may not have been met counts only where nothing else makes an error."""
+    error = np.sqrt(variance)
+    return Estimate(value, error, *(np.where(error == 0, np.nan_to_num(of), 0.0) for of in (below, above)))
+
+
+def _unmet(points: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Share of each stratum that may be of a kind that none of its points is of; 0 where all of it was looked at."""
+    return np.where((points > 0) & (points < pixels), np.minimum(1, THREE / np.maximum(points, 1)), 0.0)
 
 
 def unseen(counts: np.ndarray, pixels: np.ndarray) -> dict[tuple[int, int], float]:
     """Errors that a sample has not met, (map class, true class), and the share of the map that they may yet have.
 
-    Of something that n points did not meet once, the share is below 3/n, with 95 % probability. The interval of an
-    estimate knows nothing of it.
+    Of something that n points did not meet once, the share is below 3/n, with 95 % probability. A standard error knows
+    nothing of it.
 
     Args:
         counts: as of `estimated`.
         pixels: as of `estimated`.
     """
     points, weights = counts.sum(axis=1), pixels / pixels.sum()
+    most = _unmet(points, pixels)
     return {
-        (int(row), int(column)): float(min(1, 3 / points[row]) * weights[row])
+        (int(row), int(column)): float(most[row] * weights[row])
         for row, column in np.argwhere(counts == 0)
-        if row != column and 0 < points[row] < pixels[row]
+        if row != column and most[row] > 0
     }

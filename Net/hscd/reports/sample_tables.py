@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -51,6 +51,8 @@ def lines(
 ) -> str:
     """The tables for the terminal: the error matrix, then accuracies and areas with half of their 95 % intervals.
 
+    Where all points agree, which is no certainty, the interval itself stands in brackets.
+
     Args:
         names: of the classes.
         counts: (map classes, true classes) labelled points.
@@ -67,19 +69,30 @@ def lines(
     ]
     figures = [["", "user's accuracy", "producer's accuracy", "area", "area in the map"]]
     for number, name in enumerate(names):
-        shares = accuracy.area.value[number], accuracy.area.margin[number]
-        extent, margin = (area(float(share) * total, unit) for share in shares)
         figures.append([
-            name, _share(accuracy.users, number), _share(accuracy.producers, number), f"{extent} ± {margin}",
+            name, _figure(accuracy.users, number), _figure(accuracy.producers, number),
+            _figure(accuracy.area, number, lambda share: area(share * total, unit)),
             area(weights[number] * total, unit),
         ])  # fmt: skip
-    overall = f"overall accuracy: {accuracy.overall.value:.3f} ± {accuracy.overall.margin:.3f}"
-    return "\n".join([*_columns(matrix), overall, *_columns(figures), "± is half of the 95 % interval"])
+    told = [f"overall accuracy: {_figure(accuracy.overall, ())}", *_columns(figures), "± is half of the 95 % interval"]
+    agreed = [
+        f"all {counts[row].sum():,.0f} points on {name} pixels"
+        for row, name in enumerate(names)
+        if accuracy.users.all_agree[row]
+    ]
+    if agreed:
+        told.append(
+            f"{' and '.join(agreed)} agree, which does not prove that all pixels do: (a … b) is the 95 % interval by "
+            "the rule of three: up to 3/n may be what n points did not show"
+        )
+    return "\n".join([*_columns(matrix), *told])
 
 
-def _share(estimate: Estimate, number: int) -> str:
-    value, margin = float(estimate.value[number]), float(estimate.margin[number])
-    return "undefined" if math.isnan(value) else f"{value:.3f} ± {margin:.3f}"
+def _figure(estimate: Estimate, index: int | tuple[()], of: Callable[[float], str] = "{:.3f}".format) -> str:
+    value, margin, low, high = (float(part[index]) for part in (estimate.value, estimate.margin, *estimate.interval))
+    if math.isnan(value):
+        return "undefined"
+    return of(value) + (f" ({of(low)} … {of(high)})" if estimate.all_agree[index] else f" ± {of(margin)}")
 
 
 def _columns(cells: list[list[str]]) -> list[str]:

@@ -95,6 +95,28 @@ def test_of_a_class_that_the_map_has_not_the_area_is_estimated_all_the_same():
     assert np.isnan(estimated(np.array([[0, 0], [0, 9]]), np.array([0, 50])).producers.value[0])
 
 
+def test_points_that_all_agree_bound_the_error_by_the_rule_of_three():
+    found = estimated(np.array([[30, 0], [5, 55]]), np.array([500, 9500]))
+    # 3/30 of what is mapped changed; of the others some were met, so that standard errors tell (√(11/144/59) = .0360).
+    assert found.users.interval[0].tolist() == pytest.approx([0.9, 0.9167 - 1.96 * 0.0360], abs=1e-4)
+    assert found.users.all_agree.tolist() == [True, False]
+    # Of the unchanged area .95·55/60 = .8708 is found; of the mapped changed .05·.1 = .005 may be unchanged.
+    assert found.producers.interval[0][1] == pytest.approx(0.870833 / 0.875833, abs=1e-6)
+    assert (found.overall.below, found.area.all_agree.tolist()) == (0, [False, False])
+    # None of the 30 is changed: 0 to .1, and of the changed area, .05·.1 beside .95·3/60, any part.
+    found = estimated(np.array([[0, 30], [0, 60]]), np.array([500, 9500]))
+    assert [end.tolist() for end in found.users.interval] == [[0, 0.95], [pytest.approx(0.1), 1]]
+    assert [float(end) for end in found.overall.interval] == pytest.approx([0.95 - 0.95 / 20, 0.955])
+    assert [end.tolist() for end in found.area.interval] == [
+        pytest.approx([0, 0.9475]), pytest.approx([0.0525, 1])
+    ]  # fmt: skip
+    # Found are .95 of the unchanged, or .0475 less; missed are .05, or .005 less.
+    assert [float(end[1]) for end in found.producers.interval] == pytest.approx([0.9025 / 0.9525, 0.95 / 0.995])
+    # Two points say nothing; where all was looked at, all is known.
+    assert estimated(np.array([[2, 0], [1, 9]]), np.array([50, 50])).users.interval[0][0] == 0
+    assert not estimated(np.array([[2, 0], [0, 9]]), np.array([2, 9])).overall.all_agree
+
+
 def test_a_stratum_that_was_looked_at_as_a_whole_adds_no_error():
     found = estimated(np.array([[1, 0], [0, 10]]), np.array([1, 1000]))
     assert found.area.error.tolist() == [0, 0]

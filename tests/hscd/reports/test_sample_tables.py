@@ -26,6 +26,28 @@ def test_lines_for_the_terminal():
     ]
 
 
+def test_where_all_points_agree_the_interval_is_no_nothing():
+    # By the rule of three up to 3/30 = .1 of the 5 % changed and 3/60 = .05 of the others may be wrong: together .0525.
+    counts, pixels = np.array([[30, 0], [0, 60]]), np.array([500, 9500])
+    found = estimated(counts, pixels)
+    # Of 10,000 pixels 500 less 50, or more by 475; of the changed ones .045 / (.045 + .0475) = .486 are found at least;
+    # of the others .9025 / (.9025 + .005) = .994.
+    told = [line.split("  ") for line in lines(NAMES, counts, pixels, found, 10_000, "pixels").splitlines()[3:]]
+    assert [[cell.strip() for cell in line if cell] for line in told] == [
+        ["overall accuracy: 1.000 (0.948 … 1.000)"],
+        ["user's accuracy", "producer's accuracy", "area", "area in the map"],
+        ["changed", "1.000 (0.900 … 1.000)", "1.000 (0.486 … 1.000)", "500 pixels (450 pixels … 975 pixels)",
+         "500 pixels"],
+        ["unchanged", "1.000 (0.950 … 1.000)", "1.000 (0.994 … 1.000)", "9,500 pixels (9,025 pixels … 9,550 pixels)",
+         "9,500 pixels"],
+        ["± is half of the 95 % interval"],
+        ["all 30 points on changed pixels and all 60 points on unchanged pixels agree, which does not prove that all "
+         "pixels do: (a … b) is the 95 % interval by the rule of three: up to 3/n may be what n points did not show"],
+    ]  # fmt: skip
+    overall = accuracy_rows(NAMES, found, 10_000, "pixels")[0]
+    assert (overall["standard_error"], overall["lower"], overall["upper"]) == (0, pytest.approx(0.9475), 1)
+
+
 def test_rows_of_estimates():
     rows = accuracy_rows(NAMES, FOUND, 9e9, "m²")
     assert [(row["measure"], row["class"], row["unit"]) for row in rows] == [

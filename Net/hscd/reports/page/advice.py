@@ -139,13 +139,14 @@ ADVICE = {
     "has no such band": Advice(
         "Only bands that both images have are compared.", "Nothing, unless you miss the ones that are left out.",
     ),
-    "points are not labelled yet": Advice(
+    "are missing at random": Advice(
         "The estimates are of the points that have a label. If those without one were hard to tell, they are not like "
         "the others, and the estimates are wrong by an unknown amount.",
         "Label the others too, with other sources where the images do not tell.",
     ),
     "of the map may still be": Advice(
-        "The sample has met no error of a kind that could still be frequent, so its interval is too narrow.",
+        "The sample has met no error of a kind that could still be frequent: an interval by standard errors (±) is too "
+        "narrow.",
         "Draw a larger sample, or set --minimum higher.",
     ),
     "uncertain by more than the map calls changed": Advice(

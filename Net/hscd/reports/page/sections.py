@@ -6,6 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from hscd.reports import comparison
+from hscd.reports import tables as words
 from hscd.reports.page import charts, images, numbers, searches
 from hscd.reports.page.charts import Chart
 from hscd.reports.page.found import Run
@@ -18,6 +19,13 @@ _CURVES = 30
 _POINTS = 1500
 # Width of pictures that were files, and bytes of all of them.
 _WIDTH, _BYTES = 1400, 1_500_000
+# The tables of a labelled sample by their names in its record: title, and what is said of it.
+_ESTIMATES = {
+    "estimates": ("Accuracy and area, from the labelled points", "*lower* and *upper* are the ends of the 95 % "
+                  "interval; where all points agree and the standard error is 0, by the rule of three."),
+    "error_matrix": ("Error matrix", "A row a class of the map; *num* are labelled points by what they really are, "
+                     "*changed* and *unchanged* shares of the area."),
+}  # fmt: skip
 # What parts the cells of a table in Markdown.
 _BAR = re.compile(r"(?<!\\)\|")
 # Groups of an embedding: what the map makes of a pixel, its label, None for any, and the style of its points.
@@ -233,13 +241,25 @@ class Told(NamedTuple):
 
 def estimates(row: dict[str, Any]) -> list[Told]:
     """The tables of what a labelled sample says of its map."""
-    titles = {"estimates": "Accuracy and area, from the labelled points", "error_matrix": "Error matrix"}
-    found = {title: row.get(name) for name, title in titles.items()}
-    return [
-        Told(title, "", [{key: charts.text(value) if isinstance(value, float) else str(value).replace("_", " ")
-                          for key, value in of.items()} for of in rows])
-        for title, rows in found.items() if isinstance(rows, list) and rows and all(isinstance(of, dict) for of in rows)
-    ]  # fmt: skip
+    found = [Told(title, about, [_estimate(of) for of in row[name]])
+             for name, (title, about) in _ESTIMATES.items() if _are_rows(row.get(name))]  # fmt: skip
+    return [table for table in found if table.rows]
+
+
+def _are_rows(found: Any) -> bool:
+    return isinstance(found, list) and all(isinstance(of, dict) for of in found)
+
+
+def _estimate(of: dict[str, Any]) -> dict[str, str]:
+    """A row of a sample's table as people read it: areas in the unit that reads best."""
+    is_area = of.get("unit") in ("m²", "pixels")
+
+    def cell(value: Any) -> str:
+        if isinstance(value, float):
+            return words.area(value, of["unit"]) if is_area else charts.text(value)
+        return f"{value:,}" if isinstance(value, int) else str(value).replace("_", " ")
+
+    return {key.replace("_", " "): cell(value) for key, value in of.items()} | ({"unit": ""} if is_area else {})
 
 
 def tables(run: Run) -> list[Told]:

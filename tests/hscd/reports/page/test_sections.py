@@ -51,11 +51,13 @@ def test_bands_and_the_ideal_spectrum(tmp_path) -> None:
 
 def test_estimates_are_written_in_four_digits() -> None:
     row = {"estimates": [{"measure": "area_share", "estimate": 0.123456, "unit": "share"}], "error_matrix": "damaged"}
-    assert sections.estimates(row) == [
-        ("Accuracy and area, from the labelled points", "", [
-            {"measure": "area share", "estimate": "0.1235", "unit": "share"}
-        ])
-    ]  # fmt: skip
+    (found,) = sections.estimates(row)
+    assert found.title == "Accuracy and area, from the labelled points"
+    assert found.rows == [{"measure": "area share", "estimate": "0.1235", "unit": "share"}]
+    # 12,852,900 m² are 12.9 km².
+    areas = {"estimates": [], "error_matrix": [{"map_class": "a", "points": 1234, "area": 12852900.0, "unit": "m²"}]}
+    (found,) = sections.estimates(areas)
+    assert found.rows == [{"map class": "a", "points": "1,234", "area": "12.9 km²", "unit": ""}]
 
 
 def test_tables_of_a_comparison_are_those_of_its_text(tmp_path) -> None:
