@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from hscd.evaluation.ensemble import member_probability
 from hscd.evaluation.result import MapResult
 
 
 def write_map(
     prefix: str | Path, found: MapResult, *, min_area: float = 0, tags: Mapping[str, object] | None = None
 ) -> list[Path]:
-    """Write what `hscd.detect` found: the map before and after spatial correction, the scores, and polygons.
+    """Write what `hscd.detect` found, in the files that `detect.py` writes: change map, scores and polygons.
 
     Args:
         prefix: folder and start of the file names; the folder has to exist.
@@ -20,8 +21,9 @@ def write_map(
         tags: what the maps shall say, by name.
 
     Returns:
-        PREFIX.tif, PREFIX_corrected.tif (1 changed, 0 unchanged, 255 no data), PREFIX_distances.tif and
-        PREFIX_changes.gpkg. Styles for QGIS lie beside them.
+        PREFIX_change.tif (1 changed, 0 unchanged, 255 no data), PREFIX_uncorrected.tif (the same before spatial
+        correction), PREFIX_score.tif (scores and probability of change; of an ensemble also its standard deviation)
+        and PREFIX_changes.gpkg. Styles for QGIS lie beside them.
 
     Raises:
         InputError: if the coordinate system is not one.
@@ -29,8 +31,13 @@ def write_map(
     """
     from hscd.reports import gis
 
-    path, scores = Path(prefix), found.score_map
-    gis.write_results(
-        path, scores.scores, found.cut.value, found.labels, found.corrected, scores.grid, min_area, tags or {}
-    )
-    return gis.result_files(path)
+    path, scores, grid, members = Path(prefix), found.score_map.scores, found.score_map.grid, found.members
+    endings = "_change.tif", "_uncorrected.tif", "_score.tif", "_changes.gpkg"
+    written = [path.with_name(path.name + ending) for ending in endings]
+    probability = member_probability(found.score_map, found.labels) if members is None else members.probability
+    gis.write_change_map(written[0], found.corrected, grid, tags)
+    gis.write_change_map(written[1], found.labels, grid, tags)
+    spread = None if members is None else members.spread
+    gis.write_scores(written[2], scores, probability, grid, found.cut.value, tags, spread)
+    gis.write_polygons(written[3], found.corrected, scores, grid, min_area, probability)
+    return written

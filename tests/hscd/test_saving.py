@@ -1,0 +1,33 @@
+"""`hscd.write_map`: the files of detect.py, from the library."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+import hscd
+from conftest import make_pair
+from hscd.evaluation.ensemble import member_probability
+
+
+@pytest.mark.parametrize("ensemble", [1, 2])
+def test_a_map_is_written_as_detect_py_writes_it(tmp_path: Path, ensemble: int) -> None:
+    before, after, _ = make_pair(1, 20, 30, bands=4)
+    found = hscd.detect(before, after, detector="cva", threshold="otsu", correction="median", ensemble=ensemble)
+    written = hscd.write_map(tmp_path / "town", found, tags={"WHO": "me"})
+    names = ["town_change.tif", "town_uncorrected.tif", "town_score.tif", "town_changes.gpkg"]
+    assert [path.name for path in written] == names
+    assert all(path.parent == tmp_path and path.is_file() for path in written)
+    for path, labels in zip(written, (found.corrected, found.labels), strict=False):
+        with rasterio.open(path) as file:
+            np.testing.assert_array_equal(file.read(1), 1 - labels)  # 0 changed is 1 in files, no pixel is masked
+            assert file.tags()["WHO"] == "me"
+    with rasterio.open(written[2]) as file:
+        np.testing.assert_array_equal(file.read(1), found.score_map.scores)
+        assert float(file.tags()["THRESHOLD"]) == found.cut.value
+        assert file.count == (2 if ensemble == 1 else 3)
+        single = member_probability(found.score_map, found.labels)
+        expected = single if found.members is None else found.members.probability
+        np.testing.assert_array_equal(file.read(2), expected)
+    assert (found.labels != found.corrected).any()
