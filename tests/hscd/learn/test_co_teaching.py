@@ -184,3 +184,40 @@ def test_the_network_of_the_lower_validation_loss_is_kept(monkeypatch, losses):
     assert found is results[better]
     for now, expected in zip(model.get_weights(), weights[better], strict=True):
         np.testing.assert_array_equal(now, expected)
+
+
+def begun(seed, monkeypatch):
+    """Of each network, the order in which it draws the same lesson in the first epoch, and the masks of its dropout."""
+    pairs, labels = labelled_pairs(40)
+    train, validation = training.stratified_split(labels, 0, 0.2)
+    found = []
+
+    def epoch(model, passes, targets, order, *_):
+        masks = [np.asarray(layer.masks) for layer in training.dropout_layers(model)]
+        found.append((np.asarray(order).tolist(), masks))
+        return {"loss": 0.1, "val_loss": 0.1}
+
+    def taught(runs, *_):
+        for run in runs:
+            run.send(train)
+        return [training.FitResult(1, 0.0, 0.1, 1.0, 1, "max_epochs")] * 2
+
+    monkeypatch.setattr(training, "_epoch", epoch)
+    monkeypatch.setattr(co_teaching, "_taught", taught)
+    model = build_net((4,), PARAMETERS, seed=1)
+    co_teaching.co_taught(
+        model, pairs, labels, train, validation, share=0.2, rules=RULES, batch_size=8, seed=seed
+    )  # fmt: skip
+    assert [sorted(order) for order, _ in found] == [sorted(train)] * 2
+    return found
+
+
+def test_both_networks_draw_differently_and_again_the_same_from_one_seed(monkeypatch):
+    (first, masks), (second, others) = begun(0, monkeypatch)
+    assert first != second  # the second one draws by a seed of its own
+    assert any((one != other).any() for one, other in zip(masks, others, strict=True))
+    again = begun(0, monkeypatch)
+    assert [order for order, _ in again] == [first, second]
+    for (_, now), then in zip(again, (masks, others), strict=True):
+        assert all((one == other).all() for one, other in zip(now, then, strict=True))
+    assert begun(5, monkeypatch)[0][0] != first
