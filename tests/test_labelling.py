@@ -270,3 +270,32 @@ def test_labels_of_a_served_page_are_saved_at_once(browser: Any, place: Path, se
     press(browser, "u")
     saved(place, {1: "1", 2: "0", 3: "0", 4: "0", 20: "1"})
     browser.get_log("browser")  # that of the refusal
+
+
+def test_a_correction_that_was_refused_meets_what_the_server_holds_after_a_reload(
+    browser: Any, place: Path, served: serving.Server
+) -> None:
+    gpkg = place / "change_sample.gpkg"
+    browser.get(f"{served.address}{PAGE}")
+    counts(browser, "0 of 20 labelled")
+    press(browser, "cc")
+    saved(place, {1: "1", 2: "1"})
+    until(browser, "document.getElementById('saved').textContent === 'Saved in change_sample.gpkg.'")
+    # Both are corrected, and refused; meanwhile somebody else calls the second one unsure.
+    (place / "change_sample.gpkg-wal").write_bytes(b"")
+    for number in (1, 2):
+        browser.execute_script(f"document.getElementById('number').value = {number}")
+        browser.execute_script("document.getElementById('number').dispatchEvent(new Event('change'))")
+        press(browser, "u")
+    until(browser, "document.getElementById('saved').textContent.startsWith('2 not saved: ')")
+    (place / "change_sample.gpkg-wal").unlink()
+    labelling.save(gpkg, {"2": "unsure", "3": "1"})
+    # The file of the page still has no label: what counts is what the server answers.
+    assert '"labels": {}' in (place / PAGE).read_text(encoding="utf-8")
+    browser.refresh()
+    # The first correction was of what the sample still has, and is made; the second one is not.
+    saved(place, {1: "0", 2: "unsure", 3: "1"})
+    counts(browser, "3 of 20 labelled: 1 changed, 1 unchanged, 1 unsure")
+    assert browser.find_element("id", "where").text == "Point 4 of 20"
+    until(browser, "localStorage.length === 0")
+    browser.get_log("browser")  # that of the refusal

@@ -217,6 +217,7 @@ def look(browser: Any, results: Path) -> Iterator[Callable[[str], Any]]:
         return browser
 
     report.main([str(results), "--quiet"])
+    browser.get_log("performance")  # of the pages that other tests have looked at
     yield opened
     assert browser.get_log("browser") == []
     sent = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
