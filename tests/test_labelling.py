@@ -298,4 +298,8 @@ def test_a_correction_that_was_refused_meets_what_the_server_holds_after_a_reloa
     counts(browser, "3 of 20 labelled: 1 changed, 1 unchanged, 1 unsure")
     assert browser.find_element("id", "where").text == "Point 4 of 20"
     until(browser, "localStorage.length === 0")
+    told = (
+        "Saved in change_sample.gpkg. 1 label that this browser kept was dropped: the sample has had another one since."
+    )
+    until(browser, "document.getElementById('saved').textContent === arguments[0]", told)
     browser.get_log("browser")  # that of the refusal

@@ -297,6 +297,14 @@ def test_light_dark_and_phone(look: Callable[..., Any], page: str) -> None:
     )
     # Nothing is wider than a phone; tables scroll by themselves.
     assert opened.execute_script("return document.documentElement.scrollWidth") <= 390
+    # No number of a chart is cut off, and none is under the name of its axis.
+    assert opened.execute_script(
+        "return [...document.querySelectorAll('.chart')].every((chart) => {"
+        "  const box = chart.getBoundingClientRect(), up = chart.querySelector('.up')?.getBoundingClientRect();"
+        "  return !up?.width && [...chart.querySelectorAll('text')].map((text) => text.getBoundingClientRect())"
+        "    .every((text) => text.left >= box.left && text.right <= box.right || !text.width);"
+        "})"
+    )
     opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 

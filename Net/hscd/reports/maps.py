@@ -36,7 +36,7 @@ _PLAINLY = {
     "NC label": "Both",
 }
 _PANEL_INCHES, _HEAT_INCHES = 4.5, 6.5
-_HEADING_INCHES, _BESIDE_INCHES = 0.9, 0.4
+_HEADING_INCHES, _BESIDE_INCHES, _BAR_INCHES = 0.6, 0.4, 0.6
 _MIN_DPI, _MAX_DPI = 110, 300
 # Of maps in several rows.
 _SMALL_INCHES, _SMALL_DPI = 3.2, 160
@@ -172,6 +172,7 @@ def write_heatmap(
     everything, distances = distances, thinned(distances)
     figure, dpi = new_figure(distances.shape, 1, _HEAT_INCHES)
     figure.set_figheight(figure.get_figheight() + _BESIDE_INCHES * (beside is not None))
+    figure.set_figwidth(figure.get_figwidth() + _BAR_INCHES)  # the colour bar takes nothing from the map
     axes = figure.subplots()
     measured = distances[~np.isnan(distances)]
     if not measured.size:  # where valid pixels are few and far between

@@ -46,7 +46,7 @@ def write_diagram(path: Path, calibration: Calibration, title: str) -> None:
     figure, dpi = new_figure((1, 1), 1)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="as it should be")
-    axes.plot(calibration.predicted, calibration.observed, color=_BLUE, label="labels")
+    axes.plot(calibration.predicted, calibration.observed, color=_BLUE, label="labels (area of a point: its pixels)")
     sizes = 10 + 190 * calibration.pixels / calibration.pixels.max()
     axes.scatter(calibration.predicted, calibration.observed, sizes, color=_BLUE, alpha=0.6)
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
@@ -55,5 +55,5 @@ def write_diagram(path: Path, calibration: Calibration, title: str) -> None:
     axes.set_title(title, parse_math=False)
     figures = f"calibration error {calibration.error:.3f}\nBrier score {calibration.brier:.3f}"
     axes.text(0.98, 0.03, figures, ha="right", va="bottom", transform=axes.transAxes)
-    axes.legend(loc="upper left", frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)  # within the axes it may hide the curve
     storage.write_figure(path, figure, dpi)

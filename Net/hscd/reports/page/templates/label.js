@@ -5,7 +5,7 @@
   const { view, ids } = data, count = ids.length, side = view.side;
   const token = panel.dataset.token, served = token !== "";
   const store = `labels of ${data.key}`;
-  let labels = { ...data.labels }, at = 0, sending = false, again;
+  let labels = { ...data.labels }, at = 0, sending = false, again, note = "";
   const undone = [], waiting = {};
   const label = (number) => labels[ids[number]] ?? "";
   if (view.spectra) unpackSpectra(view.spectra);
@@ -20,18 +20,21 @@
       return true;
     } catch { return false; }
   };
-  // Of what was kept, that which the sample has had no other label for since.
+  // Of what was kept, that which the sample has had no other label for since; what is dropped is told.
   const kept = () => {
     try {
       const found = JSON.parse(localStorage.getItem(store) ?? "[]");
-      const usable = found.filter(([id, was, of]) => ids.includes(Number(id)) && ["0", "1", "unsure", ""].includes(of) && was === (data.labels[id] ?? ""));
+      const known = found.filter(([id, , of]) => ids.includes(Number(id)) && ["0", "1", "unsure", ""].includes(of));
+      const usable = known.filter(([id, was]) => was === (data.labels[id] ?? ""));
+      const dropped = known.filter(([id, was, of]) => ![was, of].includes(data.labels[id] ?? "")).length;
+      if (dropped) note = ` ${dropped} label${dropped === 1 ? "" : "s"} that this browser kept ${dropped === 1 ? "was" : "were"} dropped: the sample has had another one since.`;
       return Object.fromEntries(usable.map(([id, , of]) => [id, of]));
     } catch { return {}; }
   };
 
   // Saved by the server, one request after the other; what it has not confirmed is sent again.
   const say = (text, wrong = false) => {
-    get("saved").textContent = text;
+    get("saved").textContent = text + note;
     get("saved").className = wrong ? "tag warn wide" : "told";
   };
   const post = async (changes) => {
@@ -170,6 +173,7 @@
     Object.assign(labels, left);
     if (served) Object.assign(waiting, left);
     if (Object.keys(left).length) { if (served) send(); else say("Labels that this browser kept are here again."); }
+    else if (note) say("");
     const first = ids.findIndex((_, number) => label(number) === "");
     show(Math.max(0, first));
   };

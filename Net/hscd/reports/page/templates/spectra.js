@@ -21,7 +21,8 @@ const { drawSpectra, unpackSpectra, short } = (() => {
 
   // Spectra of two dates as curves.
   const draw = (box, spectra, number, [row, column]) => {
-    const bands = spectra.x.length, [width, height, left, right, top, bottom] = [960, 280, 64, 16, 12, 44];
+    const bands = spectra.x.length, wide = box.clientWidth > 500;
+    const [width, height, left, right, top, bottom] = [wide ? 960 : 480, 280, 64, 16, 12, 44];
     const of = (date) => spectra.x.map((_, band) => {
       const level = spectra.levels[(2 * number + date) * bands + band];
       return spectra.low + (spectra.high - spectra.low) * level / 65535;
@@ -38,7 +39,7 @@ const { drawSpectra, unpackSpectra, short } = (() => {
       chart.append(svg("path", { class: "grid", d: `M${left} ${y(value)}H${width - right}` }));
       chart.append(svg("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, short(value)));
     }
-    for (const value of round(first, last, 8))
+    for (const value of round(first, last, wide ? 8 : 4))
       chart.append(svg("text", { x: x(value), y: height - bottom + 18, "text-anchor": "middle" }, short(value)));
     chart.append(svg("text", { x: (left + width) / 2, y: height - 6, "text-anchor": "middle", class: "name" },
       spectra.unit === "nm" ? "wavelength (nm)" : "band"));
@@ -61,7 +62,7 @@ const { drawSpectra, unpackSpectra, short } = (() => {
     }
     const caption = document.createElement("p");
     caption.className = "told";
-    caption.textContent = `${told}.`;
+    caption.textContent = `${told}: the value of each band.`;
     box.replaceChildren(chart, legend, caption);
   };
 
