@@ -83,6 +83,7 @@ def test_a_run_writes_what_its_files_give(results: Path, capsys: pytest.CaptureF
     assert ((results / "change/run.html").read_bytes(), (results / "change/report.html").read_bytes()) == at_its_end
     assert capsys.readouterr().out == f"3 runs: {results / 'report.html'}\n"
     assert (results / "stat.old/A & B_run.html").is_file()
+    assert ">before → after</h2>" in (results / "change/run.html").read_text(encoding="utf-8")
     record = json.loads((results / "change/run.json").read_text(encoding="utf-8"))
     assert record["files"] == {"before": {"view": "view.json"}}
     assert list(record["stages"]) == ["reading", "detection", "maps and tables", "report"]

@@ -1,6 +1,8 @@
 """What a run is made of is what the settings say."""
 
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +48,14 @@ def test_the_detector_is_the_one_that_is_configured(plan, monkeypatch):
     assert plan("distance=SAM", "detector=ED").detector().name == "ED"
     add(monkeypatch, DETECTORS, lambda **options: options)
     assert plan("detector=new", "shift=2").detector() == {"shift": 2}
+
+
+def test_a_map_goes_by_both_images_of_its_scene(plan):
+    scene = scene_of(*np.ones((2, 2, 3, 1), np.float32))
+    images = [replace(scene.before, path=Path(f"town_{year}.tif")) for year in (2000, 2003)]
+    scene = replace(scene, name="town_2000", before=images[0], after=images[1])
+    scores = ScoreMap(np.zeros((2, 3), np.float32), PIXEL_GRID, "source")
+    assert plan().map(scores, Cut(1.0), scene).title == "town_2000 → 2003"
 
 
 def test_detectors_get_the_light_that_is_configured(plan, monkeypatch):

@@ -33,3 +33,20 @@ def test_a_correction_that_changes_much_is_told(changed, kept, said):
     with collected() as warnings:
         report.doubt("pair", result)
     assert list(warnings) == ([] if said is None else [f"pair: the spatial correction {said}"])
+
+
+@pytest.mark.parametrize(("title", "below"), [("", ""), ("town_2000 → 2003", "\ntown_2000 → 2003")])
+def test_pictures_name_both_images(title, below, tmp_path, monkeypatch):
+    headings = []
+    monkeypatch.setattr(report.maps, "write_classes", lambda *_, heading, **__: headings.append(heading))
+    monkeypatch.setattr(report.maps, "write_heatmap", lambda *given, **_: headings.append(given[3]))
+    monkeypatch.setattr(report.gis, "write_results", lambda *_: None)
+    scores, truth = np.array([[2.0, 0.5]]), np.full((1, 2), UNKNOWN, np.uint8)
+    result = mapped("town_2000", ScoreMap(scores, PIXEL_GRID, "s"), Cut(1.0), lambda labels, _: labels, truth, title)
+    files = report.ResultFiles(tmp_path / "DATA_town_2000", heat_map=True)
+    report.write(files, result, {"kappa": 1}, time_column="t", min_area=0, tags={})
+    assert headings == [
+        f"DATA_town_2000{below}\n50.0 % changed",
+        f"DATA_town_2000{below}, after spatial correction\n50.0 % changed",
+        f"Distances of DATA_town_2000{below}",
+    ]
