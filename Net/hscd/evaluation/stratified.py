@@ -102,7 +102,7 @@ def estimated(counts: np.ndarray, pixels: np.ndarray) -> Accuracy:
     lost, won = (weights * most) @ (shares == 1), (weights * most) @ (shares == 0)
     right, wrong = np.diag(matrix), area - np.diag(matrix)
     with np.errstate(divide="ignore", invalid="ignore"):
-        least = 1 / (1 + (wrong + won - weights * more) / (right - weights * less))
+        least = 1 / (1 + (wrong + won) / (right - weights * less))
         largest = 1 / (1 + (wrong - lost + weights * less) / (right + weights * more))
     return Accuracy(
         matrix,

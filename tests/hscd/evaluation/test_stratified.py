@@ -112,6 +112,10 @@ def test_points_that_all_agree_bound_the_error_by_the_rule_of_three():
     ]  # fmt: skip
     # Found are .95 of the unchanged, or .0475 less; missed are .05, or .005 less.
     assert [float(end[1]) for end in found.producers.interval] == pytest.approx([0.9025 / 0.9525, 0.95 / 0.995])
+    # Of the changed none is found, at most .05·.1 = .005; beside it .95·5/60 = .079167 are missed.
+    found = estimated(np.array([[0, 30], [5, 55]]), np.array([500, 9500])).producers
+    assert found.interval[1][0] == pytest.approx(0.005 / (0.005 + 0.95 / 12))
+    assert found.interval[0][0] == 0
     # Two points say nothing; where all was looked at, all is known.
     assert estimated(np.array([[2, 0], [1, 9]]), np.array([50, 50])).users.interval[0][0] == 0
     assert not estimated(np.array([[2, 0], [0, 9]]), np.array([2, 9])).overall.all_agree
