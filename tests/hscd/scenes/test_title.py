@@ -19,7 +19,7 @@ from hscd.scenes.title import pair_title
     # A name that is the start of the other one, either way round.
     ("farm", "farm.tif", "farm_later.tif", "farm → farm_later"),
     ("farm_early", "farm_early.tif", "farm.tif", "farm_early → farm"),
-    ("ab_ab_ab", "ab_ab_ab.tif", "ab_ab_ab_ab.tif", "ab_ab_ab → ab_ab"),
+    ("aa_aa_bb_aa", "aa_aa_bb_aa.tif", "aa_aa_aa.tif", "aa_aa_bb_aa → aa"),
     # One name for both: of folders that tell a date, of the usual ones, of one folder.
     ("img", "2000/img.tif", "2003/img.tif", "img: 2000 → 2003"),
     ("east", "data/Before/east.mat", "data/after/east.mat", "east"),
