@@ -6,39 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple
 
 import config
 from commandline import add_version, guarded
 from hscd.system import messages, storage
 from hscd.system.errors import InputError
+from pipeline.commands import COMMANDS
 
-
-class Command(NamedTuple):
-    """A script, what it does, and what it is run with in place of what net.conf says."""
-
-    script: str
-    does: str
-    overrides: tuple[str, ...] = ()
-
-
-# So that the search of a distance is not asked for where nothing is trained.
-_UNTRAINED = ("settings.training=False",)
-COMMANDS = {
-    "detect": Command("detect", "map what changed between two images"),
-    "compare": Command("compare", "rank methods on data sets or on two images"),
-    "sample": Command("sample", "draw points of a map to label; accuracy and area of change from them"),
-    "inspect": Command("inspect_data", "show what every data set of net.conf holds"),
-    "train": Command("main", "search for a model on train_set and train it", ("settings.training=True",)),
-    "test": Command("main", "map test_set with a trained model, fine-tuned or not", _UNTRAINED),
-    "pseudo-labels": Command("predutils", "make pseudo-labels of train_set", _UNTRAINED),
-    "by-percentage": Command(
-        "labelbyperc_generation", "map the best 10 %, 20 % … 90 % of the pseudo-labels", _UNTRAINED
-    ),
-    "by-neighborhood": Command("labelbyneigh_generation", "map pseudo-labels whose neighbours agree", _UNTRAINED),
-    "report": Command("report", "write the pages of all runs anew from their files, or serve them"),
-    "demo": Command("run_demo", "run everything on the demo data"),
-}
 INIT = "init"
 # What `init` writes; data sets of the first are listed in the second.
 _TEMPLATES = ("net.conf", "oscd.csv")

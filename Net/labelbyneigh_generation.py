@@ -30,7 +30,7 @@ def generate(settings: Settings) -> None:
         )
     radii = range(FIRST_RADIUS, largest + 1)
     run_file = settings.stat_path / f"{section.name}_radii_run.json"
-    names = pu.saved_pairs(section)
+    names = pu.saved_pairs(section, settings)
     for name in names:
         require_names([run_file, _picture(settings, name, largest)])
     with (
@@ -40,7 +40,8 @@ def generate(settings: Settings) -> None:
         scenes = {scene.name: scene for scene in dp.scenes(section.name, settings)} if plan.guided else {}
         for name in names:
             scene = scenes.get(name)
-            pseudo = pu.load_pseudo_labels(section, name, None if scene is None else scene.truth.shape)
+            shape = None if scene is None else scene.truth.shape
+            pseudo = pu.load_pseudo_labels(section, name, shape, settings=settings)
             correct = plan.correct(scene)
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
             chosen = {}

@@ -20,7 +20,7 @@ def generate(settings: Settings) -> None:
     """Draw the maps from the saved pseudo-labels."""
     section = settings[settings.train_set]
     run_file = settings.stat_path / f"{section.name}_percentages_run.json"
-    names = pu.saved_pairs(section)
+    names = pu.saved_pairs(section, settings)
     for name in names:
         require_names([run_file, _picture(settings, name, PERCENTAGES[-1])])
     with (
@@ -28,7 +28,7 @@ def generate(settings: Settings) -> None:
         progress(total=len(names) * len(PERCENTAGES), desc="maps by percentage", unit="map") as bar,
     ):
         for name in names:
-            pseudo = pu.load_pseudo_labels(section, name)
+            pseudo = pu.load_pseudo_labels(section, name, settings=settings)
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
             chosen = {}
             for percentage in PERCENTAGES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from commandline import run
 from hscd.evaluation import doubts
 from hscd.heads import HEADS, by_function
 from hscd.models import saved as models
+from hscd.models import schema, weights
 from hscd.reports import tables
 from hscd.scenes.fingerprint import NO, seen_in_training
 from hscd.search.engines import ENGINES
@@ -23,6 +25,7 @@ from hscd.system.paths import require_names
 from image_pairs import require_labels
 from pair_finding import PairFiles, pair_files
 from pipeline import explaining, kinds, parts, pretraining, report, testing
+from pipeline.commands import suggested
 from pipeline.pair_tasks import Job, spread_pairs
 from pipeline.plan import Plan
 from pipeline.run_record import RunRecord, recorded
@@ -153,7 +156,7 @@ def _test_all(settings: Settings, plan: Plan, pairs: Sequence[PairFiles], record
         warn(f"{', '.join(settings.learning.of_fine_tuning)}: no effect without a fine-tuning (fine_tuning)")
     # All that can be refused is, before the slow import of TensorFlow.
     prefix = settings.model_path / settings.model_name
-    parameters = models.read_parameters(prefix)
+    parameters = _parameters(settings, prefix)
     explaining.require(settings, parameters)
     trained_distance = by_function(parameters["score_function"]).name
     if trained_distance != settings.distance:
@@ -181,6 +184,15 @@ def _test_all(settings: Settings, plan: Plan, pairs: Sequence[PairFiles], record
         warn(f"{failure}; this pair has no map")
     record.add_apart(report.tell_apart(f"[{section.name}] model {settings.model_name}", rows))
     return failed
+
+
+def _parameters(settings: Settings, prefix: Path) -> schema.Parameters:
+    """Those of the model that is tested."""
+    try:
+        return models.read_parameters(prefix)
+    except weights.MissingModelError as error:
+        trains = suggested("train", settings=settings)
+        raise InputError(f"{error} (model_name); this trains one: {trains}") from error
 
 
 def _test_in_turn(settings: Settings, plan: Plan, record: RunRecord) -> tuple[list[tables.Row], dict[str, str]]:

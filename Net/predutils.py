@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-import config
 from commandline import run
 from hscd.corrections.spatial import spatial_correction
 from hscd.detectors.spectral import pixel_distances
@@ -28,6 +27,7 @@ from hscd.system.paths import require_names, require_regular
 from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
 from pipeline import pseudo as making
+from pipeline.commands import suggested
 from pipeline.pair_tasks import Job, spread_pairs
 from pipeline.pseudo import pseudo_file
 from pipeline.run_record import recorded
@@ -41,10 +41,6 @@ __all__ = [
     "pseudo_labels",
     "spatial_correction",
 ]
-
-
-# What makes pseudo-labels, in messages.
-_COMMAND = "hscd pseudo-labels" if config.INSTALLED else "python predutils.py"
 
 
 def pseudo_labels(
@@ -79,20 +75,23 @@ def pseudo_labels(
     return (distances if return_distances else classify(distances, cut.value)), cut.value
 
 
-def load_pseudo_labels(section: DataSet, pair_name: str, shape: tuple[int, int] | None = None) -> PseudoLabels:
+def load_pseudo_labels(
+    section: DataSet, pair_name: str, shape: tuple[int, int] | None = None, *, settings: Settings | None = None
+) -> PseudoLabels:
     """Read the saved pseudo-labels of a pair.
 
     Args:
         section: the data set's section.
         pair_name: the pair.
         shape: (rows, columns) of the pair's images, to be checked; None where they are not at hand.
+        settings: those of the run, which the command that an error suggests goes by.
 
     Raises:
         InputError: if the file is missing or damaged, or was made for an image of another shape.
     """
     file = pseudo_file(section, pair_name)
     if not require_regular(file).is_file():
-        raise InputError(f"{file}: no such file; make it with `{_COMMAND} --set 'settings.train_set={section.name}'`")
+        raise InputError(f"{file}: no such file; make it with `{_command(section, settings)}`")
     content = storage.read_pickle(file)
     try:
         rows, columns = (int(length) for length in content["shape"])
@@ -121,12 +120,12 @@ def load_pseudo_labels(section: DataSet, pair_name: str, shape: tuple[int, int] 
     if shape is not None and loaded["shape"] != tuple(shape):
         raise InputError(
             f"{file}: made for an image of shape {loaded['shape']}, the pair has {tuple(shape)}; "
-            f"run `{_COMMAND} --set 'settings.train_set={section.name}'` again"
+            f"run `{_command(section, settings)}` again"
         )
     return loaded
 
 
-def saved_pairs(section: DataSet) -> list[str]:
+def saved_pairs(section: DataSet, settings: Settings | None = None) -> list[str]:
     """Names of the pairs of a data set, sorted; where its images are not at hand, of those with pseudo-labels.
 
     Raises:
@@ -138,11 +137,13 @@ def saved_pairs(section: DataSet) -> list[str]:
         return [files.name for files in pair_files(section)]
     names = sorted(file.stem for file in section.pseudo_path.glob("*.pickle") if not file.name.startswith("."))
     if not names:
-        raise InputError(
-            f"{section.pseudo_path}: no pseudo-labels; make them with "
-            f"`{_COMMAND} --set 'settings.train_set={section.name}'`"
-        )
+        raise InputError(f"{section.pseudo_path}: no pseudo-labels; make them with `{_command(section, settings)}`")
     return names
+
+
+def _command(section: DataSet, settings: Settings | None) -> str:
+    """What makes the pseudo-labels of a data set, for messages."""
+    return suggested("pseudo-labels", settings=settings, sets=(f"settings.train_set={section.name}",))
 
 
 def generate(settings: Settings) -> None:

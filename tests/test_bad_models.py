@@ -42,7 +42,8 @@ def test_a_missing_model(ready: Workspace, files: list[str]) -> None:
     for file in files:
         (ready.folder / "model" / file).unlink()
     line = ready.fails("main", TEST)
-    expect(line, f"model/{files[0]}: no such file", "python main.py", "training = True", "model_name")
+    expect(line, f"model/{files[0]}: no such file", "model_name")
+    expect(line, "main.py --config ", "net.conf --set settings.training=True")
 
 
 def test_train_and_test_sets_of_different_bands(ready: Workspace) -> None:
@@ -161,13 +162,15 @@ def test_fine_tuning_without_pseudo_labels(ready: Workspace, fine_tuning: int) -
     # Those of the first pair are there: this is known before it is fine-tuned.
     (ready.folder / "data/b/pseudo/west.pickle").unlink()
     line = ready.fails("main", TEST, f"settings.fine_tuning={fine_tuning}")
-    expect(line, "data/b/pseudo/west.pickle", "python predutils.py", "settings.train_set=PLACE B")
+    expect(
+        line, "data/b/pseudo/west.pickle", "predutils.py --config ", "net.conf --set ", "'settings.train_set=PLACE B'"
+    )
 
 
 def test_fine_tuning_with_pseudo_labels_of_another_shape(ready: Workspace) -> None:
     shutil.copy(ready.folder / "data/a/pseudo/town.pickle", ready.folder / "data/b/pseudo/west.pickle")
     line = ready.fails("main", TEST, "settings.fine_tuning=0")
-    expect(line, "data/b/pseudo/west.pickle", "(20, 30)", "(18, 24)", "python predutils.py")
+    expect(line, "data/b/pseudo/west.pickle", "(20, 30)", "(18, 24)", "predutils.py --config")
 
 
 def test_fine_tuning_with_truncated_pseudo_labels(ready: Workspace) -> None:

@@ -3,6 +3,7 @@
 import csv
 import http.client
 import json
+import re
 import sqlite3
 import threading
 import time
@@ -60,6 +61,10 @@ def test_a_page_does_not_lead_who_labels_on_it(place: Path) -> None:
     data = json.loads(page.split('id="data">')[1].split("</script>")[0])
     assert (data["ids"], data["labels"]) == (list(range(1, 21)), {})
     assert 'data-sheet="map" hidden' in page
+    # A page is read in no folder of its own.
+    judged, downloads, serves = re.findall(r"<code>\S+ /\S+/(\w+\.py .*?)</code>", page)
+    assert judged == f"sample.py --labelled {place}/change_sample.gpkg"
+    assert (downloads, serves) == (f"{judged} --labels {data['csv']}", f"report.py {place} --serve")
     record = json.loads((place / "change_sample_run.json").read_text(encoding="utf-8"))
     assert record["files"] == {"change": {"view": "change_sample_view.json", "sample": "change_sample.gpkg"}}
     assert 'href="change_sample_run.html"' in (place / "report.html").read_text(encoding="utf-8")

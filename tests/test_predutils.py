@@ -229,14 +229,14 @@ def test_a_missing_file_names_the_command_that_makes_it(section: DataSet) -> Non
     with pytest.raises(InputError) as caught:
         pu.load_pseudo_labels(section, "hill", (3, 4))
     assert str(section.pseudo_path / "hill.pickle") in str(caught.value)
-    assert "python predutils.py --set 'settings.train_set=PLACE'" in str(caught.value)
+    assert "predutils.py --set settings.train_set=PLACE`" in str(caught.value)
 
 
 def test_a_folder_without_pseudo_labels_names_the_command_that_makes_them(section: DataSet) -> None:
     with pytest.raises(InputError) as caught:
         pu.saved_pairs(section)
     assert str(section.pseudo_path) in str(caught.value)
-    assert "python predutils.py --set 'settings.train_set=PLACE'" in str(caught.value)
+    assert "predutils.py --set settings.train_set=PLACE`" in str(caught.value)
 
 
 def test_the_pairs_are_those_of_the_images_or_else_of_the_pseudo_labels(section: DataSet, workspace: Workspace) -> None:

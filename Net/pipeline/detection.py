@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-import config
 from hscd.evaluation.calibration import Calibration, calibrated
 from hscd.evaluation.confusion import changed_share
 from hscd.evaluation.ensemble import SURELY_CHANGED, SURELY_UNCHANGED, Ensemble, member_probability, turns
@@ -24,6 +22,7 @@ from hscd.system.errors import InputError
 from hscd.system.paths import require_names
 from pair_finding import PairFiles, pair_files
 from pipeline import kinds, objects, pages, report
+from pipeline.commands import suggested
 from pipeline.ensemble import ensembled
 from pipeline.plan import Plan
 from pipeline.run_record import recorded
@@ -102,8 +101,7 @@ def detect(settings: Settings) -> None:
         figures |= plan.registration(scene, scene.name)
         record.add_result(result.name, figures | objects.report(settings, of_objects, result, "objects"))
     if calibration is None:
-        program = "hscd sample" if config.INSTALLED else "python sample.py"
-        messages.tell(f"next: {program} {shlex.quote(str(folder / 'change.tif'))} tells how right the map is")
+        messages.tell(f"next: {suggested('sample', folder / 'change.tif')} tells how right the map is")
 
 
 def _warn_of_replaced(folder: Path, files: PairFiles) -> None:

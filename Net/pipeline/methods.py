@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,10 +19,12 @@ from hscd.scenes.fingerprint import NO, seen_in_training
 from hscd.selections import SELECTIONS, by_code
 from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
+from pipeline.commands import suggested
 from pipeline.plan import OF_NETWORKS
 from settings import Settings
 from settings.keys import LABEL_KEYS, fields_of
 from settings.reader import nearest
+from settings.two_images import IMAGES
 
 # What a method was told of change before it saw a pair.
 NO_LABELS = "no labels"
@@ -89,7 +90,7 @@ class Method:
         return replace(self.pseudo.settings(base, seed), **self.selection)
 
     def command(self, base: Settings) -> str | None:
-        """The command that makes its map of two images; None of a model, which detect.py has no part in.
+        """The command that makes its map of the two images, or of others; None of a model, which detect.py cannot use.
 
         Args:
             base: settings of the run. Of two images it takes what the command line said, but for their labels.
@@ -109,9 +110,11 @@ class Method:
             "correction": UNSUPERVISED["correction"], _NORMALISATION: "none", _RESCALING: "False", _ENSEMBLE: "1",
             "ensemble_detectors": "", "ensemble_bands": "1", "shift_tolerance": "none",
         } | {option.name: str(option.default) for option in self._options}  # fmt: skip
-        program = "hscd detect" if config.INSTALLED else "python detect.py"
-        settings = [f"{key}={value}" for key, value in keys.items() if value != usual.get(key)]
-        return f"{program} BEFORE AFTER {' '.join(f'--set {shlex.quote(setting)}' for setting in settings)}"
+        sets = tuple(f"{key}={value}" for key, value in keys.items() if value != usual.get(key))
+        named = base.data_sets.get(IMAGES)
+        images = (None, None) if named is None else (named.img_a_path, named.img_b_path)
+        words = (path or word for path, word in zip(images, ("BEFORE", "AFTER"), strict=True))
+        return suggested("detect", *words, sets=sets)
 
     @property
     def _options(self) -> list[Option]:

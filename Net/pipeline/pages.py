@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import config
 from hscd.system import messages, storage
 from hscd.system.errors import brief
+from pipeline.commands import suggested
 
 if TYPE_CHECKING:
     from hscd.reports.page.found import Run
@@ -89,9 +89,18 @@ def _write_page(run: Run) -> None:
     from pipeline import labelling
 
     sample = labelling.sample_of(run)
-    called = ("hscd sample", "hscd report") if config.INSTALLED else ("python sample.py", "python report.py")
-    page = None if sample is None else sample_page(run, sample.name, labelling.labels_of(sample), called)
+    page = None if sample is None else sample_page(run, sample.name, labelling.labels_of(sample), _commands(sample))
     storage.write_bytes(run.page, (page or run_page(run)).encode("utf-8", "replace"))
+
+
+def _commands(sample: Path) -> tuple[str, str, str]:
+    """As `sample_page` wants them: a page is read in no folder of its own."""
+    judge = ("sample", "--labelled", sample)
+    return (
+        suggested(*judge, anywhere=True),
+        suggested(*judge, "--labels", f"{sample.stem}.csv", anywhere=True),
+        suggested("report", sample.parent, "--serve", anywhere=True),
+    )
 
 
 def _write_index(folder: Path, runs: list[Run], problems: list[str]) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-import config
 from hscd.evaluation import sampling, stratified
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
 from hscd.readers import label_map_of, name_of, open_label_map
@@ -23,6 +22,7 @@ from hscd.system.errors import InputError, brief
 from hscd.system.hardware import available_memory
 from hscd.system.paths import require_names
 from pipeline import labelling, pages
+from pipeline.commands import suggested
 from pipeline.run_record import RunRecord, recorded
 
 _NAMES = {CHANGED: "changed", UNCHANGED: "unchanged"}
@@ -135,11 +135,11 @@ def draw(path: Path, folder: Path | None, design: Design, images: tuple[Path, Pa
         has_page = _show(record, change_map, (rows, columns), shown, pair)
         gis.write_points(target, rows, columns, change_map.grid, fields, told)
         record.add_outputs(name_of(path), {"sample": target})
-        record.add_result(name_of(path), _tell(change_map, points, design))
+        record.add_result(name_of(path), _tell(change_map, points, design, target))
     pages.add(record_path)
     if has_page:
-        program = "hscd report" if config.INSTALLED else "python report.py"
-        messages.result(f"or label them on a page: {program} {folder} --serve, or open {page_of(record_path)}")
+        serving = suggested("report", folder, "--serve")
+        messages.result(f"or label them on a page: open {page_of(record_path)}, or run\n  {serving}")
     return folder
 
 
@@ -183,7 +183,7 @@ def _allocated(change_map: ChangeMap, design: Design) -> np.ndarray:
     return sampling.allocation(change_map.pixels, min(max(size, least), pixels), design.minimum)
 
 
-def _tell(change_map: ChangeMap, points: np.ndarray, design: Design) -> tables.Row:
+def _tell(change_map: ChangeMap, points: np.ndarray, design: Design, target: Path) -> tables.Row:
     """Print what was drawn and what it will be good for; the same for the record."""
     error = sampling.expected_error(change_map.weights, np.array(design.accuracies), points)
     total, unit = change_map.area()
@@ -195,7 +195,7 @@ def _tell(change_map: ChangeMap, points: np.ndarray, design: Design) -> tables.R
         f"{design.accuracies[UNCHANGED]:g}: overall accuracy to ± {margin:.3f}, area of change to ± "
         f"{tables.area(margin * total, unit)} (95 % interval; the map has {tables.area(share * total, unit)})\n"
         f"label them in a GIS: {gis.CLASS} = 1 where it really changed, 0 where not, without a look at the map; then "
-        f"{'hscd sample' if config.INSTALLED else 'python sample.py'} --labelled FILE"
+        f"run\n  {suggested('sample', '--labelled', target)}"
     )
     if margin > share > 0:
         messages.warn(
@@ -277,10 +277,11 @@ def estimate(path: Path, map_path: Path | None, folder: Path | None, labels: Pat
 def _recorded_map(path: Path, told: dict[str, str]) -> Path:
     name = told.get(_MAP)
     if not name:
-        raise InputError(f"{path}: does not name its map; give it: sample.py MAP --labelled {path.name}")
+        raise InputError(f"{path}: does not name its map; give it: {suggested('sample', 'MAP', '--labelled', path)}")
     found = (path.parent / name).resolve()  # GDAL would take ".." for the folder above a link
     if not found.exists():
-        raise InputError(f"{path}: its map {brief(name)} does not exist; give it: sample.py MAP --labelled {path.name}")
+        again = suggested("sample", "MAP", "--labelled", path)
+        raise InputError(f"{path}: its map {brief(name)} does not exist; give it: {again}")
     return found
 
 

@@ -56,7 +56,7 @@ def serve(folder: Path, port: int) -> None:
         OSError: if the port is taken, or the disk does not take a page.
     """
     with Server(folder, port) as server, tensorboard(folder / "logs") as server.beside:
-        messages.result(f"{server.address}{pages.INDEX}; Ctrl-C ends it")
+        messages.result(f"{server.address}{pages.INDEX} (Ctrl-C ends it)")
         with suppress(KeyboardInterrupt):
             server.serve_forever()
     for record in server.labels.changed:

@@ -77,7 +77,7 @@ def pseudo_labels(settings: Settings, plan: Plan, scene: Scene, record: RunRecor
     if plan.selection is None:
         return None
     section = settings[settings.test_set]
-    pseudo = pu.load_pseudo_labels(section, scene.name, scene.truth.shape)
+    pseudo = pu.load_pseudo_labels(section, scene.name, scene.truth.shape, settings=settings)
     record.add_files(scene.name, pseudo_labels=pu.pseudo_file(section, scene.name))
     return pseudo
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import config
 from conftest import ONE_PLACE, Workspace
 from hscd.detection import UNSUPERVISED, natural_threshold
 from hscd.detectors import DETECTORS
@@ -64,13 +65,18 @@ def test_a_text_names_threshold_correction_and_options(base):
          "--set apply_rescaling=True --set ensemble=2 --set 'ensemble_detectors=mad, cva' --set pif_chance=0.5"),
     ],
 )  # fmt: skip
-def test_a_command_makes_the_map_of_a_method(tmp_path, text, said, command):
+def test_a_command_makes_the_map_of_a_method(tmp_path, monkeypatch, text, said, command):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(config, "NET_PATH", Path("/program"))
     images = Path("a.npy"), Path("b.npy"), None, tmp_path
     base = replace(settings_for(*images, [of for of in said if "." not in of]), overrides=tuple(said))
     (method,) = methods_of([text], base)
     told = method.command(base)
-    assert told == f"python detect.py BEFORE AFTER {command}"
-    again = settings_for(*images, shlex.split(told)[5::2])
+    words = shlex.split(told)
+    assert words[1:4] == ["/program/detect.py", "a.npy", "b.npy"]
+    assert told.endswith(f" a.npy b.npy {command}")
+    assert " BEFORE AFTER --set " in method.command(replace(base, data_sets={}))
+    again = settings_for(*images, words[5::2])
     assert method.settings(base, again.seed).members == again.members
     for field in ("detector", "threshold", "correction", "normalisation", "apply_rescaling", "nodata"):
         assert getattr(method.settings(base, 0), field, None) == getattr(again, field, None)

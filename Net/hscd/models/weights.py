@@ -22,6 +22,10 @@ _TRAINED_ON = "hscd_trained_on"
 _SPECTRA = "hscd_spectra"
 
 
+class MissingModelError(InputError):
+    """A file of a model is missing."""
+
+
 def packed(
     weights: Mapping[str, np.ndarray],
     parameters: str = "",
@@ -161,9 +165,6 @@ def _number(node: hdf5.Node, attribute: str) -> int | None:
 
 
 def require(file: Path) -> None:
-    """Raise `InputError`, which says what to do, where a file of a model is missing."""
+    """Raise `MissingModelError`, which says what to do, where a file of a model is missing."""
     if not file.is_file():
-        raise InputError(
-            f"{file}: no such file; train the model (`python main.py` with training = True, or `hscd train`), "
-            "or set model_name to a saved one"
-        )
+        raise MissingModelError(f"{file}: no such file; train a model with this name, or name a saved one")

@@ -70,14 +70,14 @@ def run_page(run: Run) -> str:
     )  # fmt: skip
 
 
-def sample_page(run: Run, sample: str, labels: Mapping[str, str], commands: tuple[str, str]) -> str | None:
+def sample_page(run: Run, sample: str, labels: Mapping[str, str], commands: tuple[str, str, str]) -> str | None:
     """The page to label the points of a sample on; None of other runs, and without what it shows.
 
     Args:
         run: that drew the sample.
         sample: name of its GeoPackage.
         labels: those that it has, "1", "0" or "unsure" by the points' ids.
-        commands: how sample.py and report.py are called here.
+        commands: that judge the map by the sample, by the sample and labels of this page, and that serve the page.
     """
     name = next(iter(run.record["results"]), "")
     view = run.json(name, "view")
