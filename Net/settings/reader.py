@@ -139,7 +139,8 @@ class _Reader(Checks):
         target, equals, value = text.partition("=")
         section, dot, key = target.strip().rpartition(".")
         if not (equals and dot):
-            self.problem(f"--set {text}: expected SECTION.KEY=VALUE")
+            near = nearest(target.strip(), [key.name for key in settings_keys()], f"{SETTINGS_SECTION}.")
+            self.problem(f"--set {text}: expected SECTION.KEY=VALUE{near}")
             return
         if section in (SETTINGS_SECTION, SETTINGS_ALIAS):
             section = self.settings_section
@@ -269,11 +270,17 @@ class _Reader(Checks):
             raise InputError("\n".join(self.problems))
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A question after the nearest known name, whatever its case; nothing where none is near."""
+def nearest(name: str, known: Iterable[str], before: str = "") -> str:
+    """A question after the nearest known name, whatever its case; nothing where none is near.
+
+    Args:
+        name: what was given.
+        known: the names that are known.
+        before: what a name is to be written behind.
+    """
     by_lower = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return f"; did you mean {by_lower[near[0]]}?" if near else ""
+    return f"; did you mean {before}{by_lower[near[0]]}?" if near else ""
 
 
 def _by_field(record: type, values: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from settings.explaining import ExplainSettings
 from settings.families import names, options_after
 from settings.keys import LABEL_KEYS, data_set_keys, fields_of, settings_keys
 from settings.learning import LearningSettings
-from settings.reader import parser_settings
+from settings.reader import nearest, parser_settings
 from settings.records import SETTINGS_SECTION, Settings
 
 # What messages call the two images.
@@ -59,8 +59,11 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
         key, equals, value = override.partition("=")
         section = keys.get(key.strip().lower())
         if not equals or section is None:
-            known = ", ".join(name for name in places if name not in left_out)
-            raise InputError(f"--set {override}: expected KEY=VALUE with one of the keys {known}")
+            known = [name for name in places if name not in left_out]
+            near = "" if key.strip() in left_out else nearest(key.strip(), known)
+            if near and equals:
+                raise InputError(f"--set {override}: unknown key{near}")
+            raise InputError(f"--set {override}: expected KEY=VALUE with one of the keys {', '.join(known)}")
         parser[section][key.strip()] = value.strip()
     if labels is not None and not all(key in parser[IMAGES] for key in LABEL_KEYS[:2]):
         raise InputError(

@@ -64,3 +64,15 @@ def test_a_threshold_that_is_not_named_is_that_of_the_detector(tmp_path, keys, t
 def test_an_option_of_a_method_is_a_key(tmp_path):
     found = settings_for(tmp_path / "a", tmp_path / "b", None, tmp_path / "out", ["pca_variance=0.5"])
     assert found.options["pca_variance"] == 0.5
+
+
+def test_a_misspelt_key_comes_with_the_nearest_one(tmp_path):
+    images = (tmp_path / "a", tmp_path / "b", None, tmp_path / "out")
+    for wrong in ("detectr", "settings.detector"):
+        with pytest.raises(InputError) as caught:
+            settings_for(*images, [f"{wrong}=cva"])
+        assert str(caught.value) == f"--set {wrong}=cva: unknown key; did you mean detector?"
+    # All are listed where nothing is near, or it is no assignment; also for a key of networks, which is spelt rightly.
+    for text in ("wavelet=1", "detector", "workers=1"):
+        with pytest.raises(InputError, match=f"^--set {text}: expected KEY=VALUE with one of the keys "):
+            settings_for(*images, [text])
