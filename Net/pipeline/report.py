@@ -207,7 +207,7 @@ def doubt(name: str, result: MapResult) -> None:
         messages.warn(f"{name}: the spatial correction {does} {many}: compare both maps; correction = none {keeps}")
     refuted = [
         f"kappa {of_map.kappa:.3f}{when}"
-        for of_map, when in zip(_both(result), ("", " after correction"), strict=True)
+        for of_map, when in zip(dict.fromkeys(_both(result)), ("", " after correction"), strict=False)
         if of_map.is_chance
     ]
     if refuted:
@@ -246,7 +246,7 @@ def tell_apart(where: str, rows: Sequence[tables.Row]) -> dict[str, tables.Row]:
             for suffix in ("", "_correction")
         )
         pairs = f"{len(of)} {'pair' if len(of) == 1 else 'pairs'} {'not ' if name == 'unseen' else ''}seen in training"
-        messages.result(f"{where}: mean of the {pairs}: {'; corrected: '.join(means)}")
+        messages.result(f"{where}: mean of the {pairs}: {'; corrected: '.join(dict.fromkeys(means))}")
     return found
 
 

@@ -46,7 +46,7 @@ def bounds(found: Mapping[str, Interval], suffix: str = "") -> Row:
 def summary(counts: Confusion, found: Mapping[str, Interval] | None = None) -> str:
     """A part of a line for the terminal, with intervals of kappa and F1 where they are given and known."""
     if counts.total == 0:
-        return "no pixel of known label, no metrics"
+        return "no labels to judge it by"
 
     def with_interval(name: str, value: float) -> str:
         if math.isnan(value):
@@ -86,19 +86,20 @@ def outcome(
     """What came out for a pair, in one line for the terminal: how much of it is changed, and how right that is.
 
     Args:
-        maps: labels before and after spatial correction.
+        maps: labels before and after spatial correction; where that changed nothing, the pair is told of once.
         counts: of both.
         found: intervals of both.
         areas: those of the changed regions after correction.
         unit: of them, "m²" or "pixels".
     """
     pixels = int(np.count_nonzero(maps[0] != UNKNOWN))
-    changed = [f"changed {100 * changed_share(labels):.1f} %" for labels in maps]
+    different = maps[:1] if np.array_equal(maps[0], maps[1]) else maps
+    changed = [f"changed {100 * changed_share(labels):.1f} %" for labels in different]
     changed[0] += f" of {pixels:,} pixels"
-    changed[1] += f", {total(areas, unit)}"
+    changed[-1] += f", {total(areas, unit)}"
     if counts[0].total == 0:
-        return f"{changed[0]}; corrected: {changed[1]}; {summary(counts[0])}"
-    parts = [f"{share}, {summary(of, sure)}" for share, of, sure in zip(changed, counts, found, strict=True)]
+        return f"{'; corrected: '.join(changed)}; {summary(counts[0])}"
+    parts = [f"{share}, {summary(of, sure)}" for share, of, sure in zip(changed, counts, found, strict=False)]
     return "; corrected: ".join(parts)
 
 

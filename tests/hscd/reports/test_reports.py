@@ -109,7 +109,7 @@ def test_zero_counts_are_zeros_and_undefined_ratios_nan():
 def test_summary_is_one_line_with_the_main_figures():
     # Kappa 728/2228 = 0.3268.
     assert tables.summary(COUNTS) == "overall accuracy 85.00 %, kappa 0.327, F1 0.400"
-    assert tables.summary(Confusion(0, 0, 0, 0)) == "no pixel of known label, no metrics"
+    assert tables.summary(Confusion(0, 0, 0, 0)) == "no labels to judge it by"
 
 
 def test_summary_says_where_a_figure_is_undefined():
@@ -123,12 +123,23 @@ def test_outcome_says_how_much_of_the_unmasked_pixels_is_changed():
     raw, corrected = np.array([[0, 0, 1], [1, 1, 2]], np.uint8), np.array([[0, 1, 1], [1, 1, 2]], np.uint8)
     none, some = Confusion(0, 0, 0, 0), Confusion(1, 3, 1, 0)
     assert tables.outcome((raw, corrected), (none, none), np.ones(1), "pixels") == (
-        "changed 40.0 % of 5 pixels; corrected: changed 20.0 %, 1 pixels in 1 area; no pixel of known label, no metrics"
+        "changed 40.0 % of 5 pixels; corrected: changed 20.0 %, 1 pixels in 1 area; no labels to judge it by"
     )
     # Kappa: (4·5 − (2·1 + 3·4)) / (25 − 14) = 6/11; F1 2/3.
     assert tables.outcome((raw, corrected), (some, Confusion(1, 4, 0, 0)), np.array([300.0, 100]), "m²") == (
         "changed 40.0 % of 5 pixels, overall accuracy 80.00 %, kappa 0.545, F1 0.667; "
         "corrected: changed 20.0 %, 400 m² in 2 areas, overall accuracy 100.00 %, kappa 1.000, F1 1.000"
+    )
+
+
+def test_outcome_is_told_once_where_the_correction_changed_nothing():
+    labels, some = np.array([[0, 0, 1], [1, 1, 2]], np.uint8), Confusion(1, 3, 1, 0)
+    assert tables.outcome((labels, labels.copy()), (some, some), np.ones(2), "pixels") == (
+        "changed 40.0 % of 5 pixels, 2 pixels in 2 areas, overall accuracy 80.00 %, kappa 0.545, F1 0.667"
+    )
+    none = Confusion(0, 0, 0, 0)
+    assert tables.outcome((labels, labels), (none, none), np.ones(2), "pixels") == (
+        "changed 40.0 % of 5 pixels, 2 pixels in 2 areas; no labels to judge it by"
     )
 
 

@@ -61,8 +61,10 @@ def value_of(row: Mapping[str, Any], name: str, suffix: str = "") -> Value | Non
 
 
 def metrics(row: Mapping[str, Any]) -> list[Metric]:
-    """The metrics of a result that has any."""
+    """The metrics of a result that has any; none after correction where that changed none."""
     found = [Metric(title, value_of(row, name), value_of(row, name, "_correction")) for name, title in METRICS.items()]
+    if all(metric.after == metric.before for metric in found):
+        found = [metric._replace(after=None) for metric in found]
     return [metric for metric in found if metric.before or metric.after]
 
 

@@ -176,7 +176,7 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             found.append((title, f"{value.value:.3f}", below))
     pixels, labelled = numbers.number(row.get("total_pixels")), numbers.number(row.get("total_examples"))
     if pixels is not None:
-        found.append(("Pixels", f"{pixels:,.0f}", f"{labelled or 0:,.0f} of known label"))
+        found.append(("Pixels", f"{pixels:,.0f}", f"{labelled:,.0f} of known label" if labelled else ""))
     distance = numbers.number(row.get("domain_shift"))
     if distance is not None:
         found.append(("Domain shift", f"{distance:.2f}", "of 2: how unlike the training place"))

@@ -4,6 +4,7 @@ import pytest
 
 from hscd.reports.page import numbers
 from hscd.reports.page.numbers import Value
+from hscd.reports.page.render import _facts
 
 
 def test_figures_with_their_intervals_before_and_after() -> None:
@@ -16,6 +17,20 @@ def test_figures_with_their_intervals_before_and_after() -> None:
     assert numbers.best_figure(row, "kappa") == Value(0.7, 0.6, 0.8)
     assert numbers.best_figure(row, "precision") == Value(1.0)
     assert numbers.number(True) is None
+
+
+def test_figures_that_the_correction_left_alone_are_shown_once() -> None:
+    row = {"kappa": 0.5, "kappa_correction": 0.5, "f1": 0.6, "f1_correction": 0.6}
+    assert [metric[1:] for metric in numbers.metrics(row)] == [(Value(0.5), None), (Value(0.6), None)]
+    assert numbers.metrics(row | {"f1_correction": 0.7})[0][1:] == (Value(0.5), Value(0.5))
+
+
+def test_pixels_are_of_known_label_where_any_is() -> None:
+    def pixels(labelled: int | None) -> list[tuple[str, str, str]]:
+        return [fact for fact in _facts({"total_pixels": 1200, "total_examples": labelled}) if fact[0] == "Pixels"]
+
+    assert pixels(1100) == [("Pixels", "1,200", "1,100 of known label")]
+    assert pixels(0) == pixels(None) == [("Pixels", "1,200", "")]
 
 
 def test_a_confusion_matrix() -> None:
