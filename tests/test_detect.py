@@ -152,9 +152,10 @@ def test_labels_of_some_pixels_are_no_probability_sample(pair, capsys):
     assert run(*images, "--labels", folder / "truth.png", "--out", folder / "out", *options[:4]) == 2
     assert "if 0 stands for pixels without ground truth: --set unknownLabel=0\n" in capsys.readouterr().err
     assert run(*images, "--labels", folder / "truth.png", "--out", folder / "out", *options) == 0
-    said = "against the labels (1,800 pixels, not drawn at random; sample.py draws such a sample): overall accuracy "
+    said = "against the labels (1,800 pixels, not drawn at random): overall accuracy "
     told = capsys.readouterr()
     assert said in told.out
+    assert re.search(rf"whole map is: .*sample\.py {folder}/out/change\.tif\n", told.out)
     assert "next: " not in told.err
 
 

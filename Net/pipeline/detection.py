@@ -204,6 +204,9 @@ def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene,
         figures |= more
     if result.counts.total:
         lines.append(f"against the labels{_of(result, pixels)}: {_right(result)}")
+        if result.corrected_counts.total < pixels:
+            draws = suggested("sample", path.with_name("change.tif"))
+            lines.append(f"a random sample tells how right the whole map is: {draws}")
     if calibration is not None:
         called = calibrated(outcome.probability, np.where(changed, result.truth, np.uint8(UNKNOWN)))
         lines.append(f"the probability against the labels: {reliability.line(calibration, called)}")
@@ -235,4 +238,4 @@ def _right(result: MapResult) -> str:
 def _of(result: MapResult, pixels: int) -> str:
     """Which labels those are, where they are a part of the pixels: nobody drew that part by lot."""
     known = result.corrected_counts.total
-    return "" if known == pixels else f" ({known:,} pixels, not drawn at random; sample.py draws such a sample)"
+    return "" if known == pixels else f" ({known:,} pixels, not drawn at random)"
