@@ -14,12 +14,15 @@ from hscd.system.errors import InputError
 from pipeline.commands import COMMANDS
 
 INIT = "init"
-# What `init` writes; data sets of the first are listed in the second.
-_TEMPLATES = ("net.conf", "oscd.csv")
+# What `init` writes, and what each file is for.
+_TEMPLATES = {
+    "net.conf": "says what the commands do; `hscd demo` runs them all on demo data",
+    "oscd.csv": "lists the pairs of the published data set OSCD, whose sections of net.conf name it; no other needs it",
+}
 
 
 def init() -> None:
-    """Write a net.conf that runs on the demo data into the current folder.
+    """Write a net.conf that runs on the demo data, and the list that it names, into the current folder.
 
     Raises:
         InputError: if there is one.
@@ -29,7 +32,8 @@ def init() -> None:
             raise InputError(f"{config.WORK_PATH / name}: exists already and is left as it is")
     for name in _TEMPLATES:
         storage.write_bytes(config.WORK_PATH / name, (config.NET_PATH / name).read_bytes())
-    messages.result(f"{config.DATA_CONFIG_PATH} says what the commands do; `hscd demo` runs them all on demo data")
+    for name, role in _TEMPLATES.items():
+        messages.result(f"{config.WORK_PATH / name} {role}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,7 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hscd",
         description="Change detection between two remote-sensing images of one place.",
-        epilog=f"commands:\n{listing}\n  {INIT:<17}write a net.conf for the demo data into the current folder\n\n"
+        epilog=f"commands:\n{listing}\n"
+        f"  {INIT:<17}write a net.conf for the demo data, and oscd.csv, into the current folder\n\n"
         "`hscd COMMAND --help` explains a command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

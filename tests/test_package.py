@@ -99,9 +99,14 @@ except ImportError:
     assert installed(site, tmp_path, "-c", script).stdout == "open_pair True\n"
 
 
-def test_a_configuration_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configuration_is_written_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(config, "WORK_PATH", tmp_path)
     console.init()
+    # Each file that is written is told, and nothing else.
+    told = [line.split(" ", 1)[0] for line in capsys.readouterr().out.splitlines()]
+    assert sorted(told) == sorted(map(str, tmp_path.iterdir()))
     assert (tmp_path / "net.conf").read_bytes() == config.DATA_CONFIG_PATH.read_bytes()
     (tmp_path / "net.conf").unlink()
     with pytest.raises(InputError, match=r"oscd\.csv: exists already"):
