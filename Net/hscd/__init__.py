@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from hscd.detection import detect as detect
     from hscd.detectors import DETECTORS as DETECTORS
     from hscd.detectors.network import TrainedNetwork as TrainedNetwork
+    from hscd.detectors.network import predict as predict
     from hscd.evaluation.confusion import Confusion as Confusion
     from hscd.evaluation.confusion import confusion as confusion
     from hscd.evaluation.result import MapResult as MapResult
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from hscd.labels import CHANGED as CHANGED
     from hscd.labels import UNCHANGED as UNCHANGED
     from hscd.labels import UNKNOWN as UNKNOWN
-    from hscd.learn.training import predict as predict
     from hscd.models.saved import load_model as load_model
     from hscd.normalisation import NORMALISATIONS as NORMALISATIONS
     from hscd.opening import open_pair as open_pair
@@ -77,7 +77,7 @@ _PUBLIC = {
     "UNCHANGED": "labels",
     "UNKNOWN": "labels",
     "load_model": "models.saved",
-    "predict": "learn.training",
+    "predict": "detectors.network",
     "TrainedNetwork": "detectors.network",
     "write_map": "saving",
     "InputError": "system.errors",

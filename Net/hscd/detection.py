@@ -20,6 +20,7 @@ import numpy as np
 
 from hscd.corrections import CORRECTIONS, corrector
 from hscd.detectors import DETECTORS, Detector, scored
+from hscd.detectors.network import TrainedNetwork
 from hscd.detectors.shifts import NONE, tolerant
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
 from hscd.evaluation.result import MapResult, mapped
@@ -30,6 +31,7 @@ from hscd.scenes.image import Image
 from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
+from hscd.system.messages import warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 
 # The methods for two images without labels: the best of one setting for all scenes of `benchmarks/accuracy.py`. The
@@ -76,7 +78,7 @@ def detect(
     Args:
         before: (rows, columns, bands), an image file, or both images opened as a scene by `hscd.open_pair`.
         after: array of the same shape, or an image file; None where `before` is a scene.
-        detector: a name of `hscd.detectors.DETECTORS`, or a detector, a `TrainedNetwork` for example.
+        detector: a name of `DETECTORS`, or a detector: a `TrainedNetwork` warns of spectra unlike its own ones.
         threshold: a name of `hscd.thresholds.THRESHOLDS`; None for the `natural_threshold` of the (first) detector.
         correction: a name of `hscd.corrections.CORRECTIONS`.
         normalisation: a name of `hscd.normalisation.NORMALISATIONS`, which gives both images the same light first.
@@ -105,6 +107,7 @@ def detect(
     scene, rng = _scene(before, after, nodata, truth), np.random.default_rng(seed)
     scene = made(NORMALISATIONS, normalisation, normalised)(scene, normalisation, rng)
     correct = made(CORRECTIONS, correction, corrector)(correction, _RADIUS, scene)
+    _doubt(given, scene, seed)
 
     def member(name: str, number: int) -> tuple[ScoreMap, Cut]:
         score_map = scored(tolerant(given or made(DETECTORS, name)(), shift_tolerance), scene, _rng(seed, number))
@@ -114,6 +117,12 @@ def detect(
         return mapped(scene.name, *member(*members[0]), correct, scene.truth)
     found = ensembled(scene, members, member)
     return replace(mapped(scene.name, found.score_map, found.cut, correct, scene.truth), members=found.sums)
+
+
+def _doubt(given: Detector | None, scene: Scene, seed: int) -> None:
+    if isinstance(given, TrainedNetwork):
+        for doubt in given.doubts(scene, np.random.default_rng(seed)):
+            warn(f"{scene.name}, model {given.name}: {doubt}")
 
 
 def _named(detector: str | Detector, several: Sequence[str]) -> tuple[Detector | None, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""A trained Siamese network as a detector."""
+"""A trained Siamese network as a detector, and its distances of pixel pairs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hscd.detectors import Scorer
+from hscd.detectors.tools.samples import sampled_pairs
+from hscd.evaluation import doubts
+from hscd.scenes.domain_shift import PIXELS, domain_shift, from_text, statistics
 from hscd.scenes.patches import extended, halo
 from hscd.scenes.scene import Block, Scene
+from hscd.system.messages import warn
 
 if TYPE_CHECKING:
+    from hscd.learn.samples import Pairs
     from hscd.system.backend import keras
 
 
@@ -53,3 +58,40 @@ class TrainedNetwork:
             return scores
 
         return score
+
+    def doubts(self, scene: Scene, rng: np.random.Generator) -> list[str]:
+        """What speaks against the network on a scene, as far as its file says what it was trained on.
+
+        Args:
+            scene: the pair.
+            rng: of the sample of pixels.
+        """
+        return _doubts(self.model, sampled_pairs(scene, rng, PIXELS), scene.ranges is not None)
+
+
+def predict(model: keras.Model, pairs: Pairs, positions: np.ndarray | None = None) -> np.ndarray:
+    """Distances of pixel pairs, as `hscd.learn.training.predict`, which has the arguments.
+
+    Warns where an array of pairs is on another scale than what the model was trained on, or far from it.
+    """
+    from hscd.learn.training import predict as distances
+
+    if isinstance(pairs, np.ndarray):
+        for doubt in _doubts(model, pairs[:: max(1, len(pairs) // PIXELS)], None):
+            warn(doubt)
+    return distances(model, pairs, positions)
+
+
+def _doubts(model: keras.Model, sample: np.ndarray, rescaled: bool | None) -> list[str]:
+    """Doubts about a model that was loaded, at a sample of pixel pairs; other models know nothing of their training."""
+    sample = sample[np.isfinite(sample).all(axis=(1, 2))]
+    if not len(sample):
+        return []
+    trained = getattr(model, "rescaled", None)
+    scale = doubts.of_rescaling(trained, rescaled, float(sample.min()), float(sample.max()))
+    spectra = from_text(getattr(model, "spectra", ""))
+    if scale or spectra is None or spectra.mean.shape[1] != sample.shape[2]:
+        return scale
+    remedy = "; if its bands are not rescaled to [0, 1], as they were in its training: rescale=True"
+    found = doubts.of_domain_shift(domain_shift(spectra, statistics(sample)))
+    return [doubt + remedy if trained and not rescaled else doubt for doubt in found]

@@ -25,6 +25,8 @@ _SHIFT = 0.5
 # and all, are 0.07 apart at most, the demo's two places 0.2, two cities in the 13 bands of one sensor 0.35 to 1.2. No
 # transfer farther than that reached a kappa of one half (res/domain_shift.md).
 DOMAIN_SHIFT = 0.3
+# How far values may lie beyond [0, 1] and still be rescaled ones, by the ranges of other images.
+_BEYOND = 0.5
 # Pixels of misregistration that no detector takes up (at one pixel a fifth of the kappa of context regression is left,
 # at half a pixel nearly all of it: res/registration.md); pixels by which a shift may differ from place to place, and
 # blocks that tell this.
@@ -86,6 +88,28 @@ def of_domain_shift(shift: float | None) -> list[str]:
         f"the spectra are far from those that the model learned from, Jeffries–Matusita distance {shift:.2f} of 2, "
         f"expected at most {DOMAIN_SHIFT:g}; fine-tune it here, or train it on a place that is more alike"
     ]
+
+
+def of_rescaling(trained: bool | None, rescaled: bool | None, lowest: float, highest: float) -> list[str]:
+    """A doubt about a model that gets its values on another scale than in its training.
+
+    Args:
+        trained: whether it was trained on rescaled bands; None where that is not known.
+        rescaled: whether the bands are rescaled here; None where that is not known.
+        lowest: the smallest of its values here.
+        highest: the largest.
+    """
+    if trained and not rescaled and not -_BEYOND <= lowest <= highest <= 1 + _BEYOND:
+        return [
+            f"the model was trained on bands rescaled to [0, 1], and these values go from {lowest:.5g} to "
+            f"{highest:.5g}; open the images with hscd.open_pair(…, rescale=True)"
+        ]
+    if trained is False and rescaled:
+        return [
+            "the model was trained on values as the files have them, and these are rescaled; open the images without "
+            "rescale=True"
+        ]
+    return []
 
 
 def of_shared_pairs(shared: int, pairs: int) -> list[str]:

@@ -185,6 +185,8 @@ class _Saved(NamedTuple):
     parameters: schema.Parameters
     bands: int
     arrays: list[np.ndarray]
+    rescaled: bool | None
+    spectra: str
 
 
 def read_parameters(path: str | Path) -> schema.Parameters:
@@ -274,13 +276,15 @@ def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:
     """
     from hscd.networks.siamese import build_net
 
-    parameters, bands, arrays = _read(Path(path))
+    found = _read(Path(path))
+    parameters = found.parameters
     try:
-        model = build_net((bands,), {**parameters.stand_ins, **parameters}, seed=seed)
+        model = build_net((found.bands,), {**parameters.stand_ins, **parameters}, seed=seed)
     except (TypeError, ValueError) as error:
         raise InputError(f"{model_files(Path(path))[1]}: unusable parameters: {error}") from error
-    assign_weights(model, arrays)
+    assign_weights(model, found.arrays)
     model.refusal = parameters.refusal
+    model.rescaled, model.spectra = found.rescaled, found.spectra  # for `hscd.detectors.network`
     return model
 
 
@@ -337,7 +341,7 @@ def _read_once(path: Path) -> _Saved:
                 f"{weight_file} and {parameter_file} do not belong to one model: the weights were trained with another "
                 "distance, margin or network"
             )
-        return _Saved(parameters, bands, stored.read())
+        return _Saved(parameters, bands, stored.read(), stored.rescaled, stored.spectra)
 
 
 def _parameters(file: Path, stored: weights.WeightFile) -> schema.Parameters:

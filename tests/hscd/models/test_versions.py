@@ -15,6 +15,7 @@ import pytest
 
 from hscd.models import saved as models
 from hscd.models import weights
+from hscd.scenes.domain_shift import from_text, statistics
 from hscd.system.errors import InputError
 from tiny_model import DISTANCES, FOLDER, PAIRS, PARAMETERS, VERSIONS, WEIGHTS
 
@@ -27,6 +28,15 @@ def test_models_of_every_version_predict_what_they_always_did(name):
     # Sums of small halves are exact in float32, the root is off by half a unit of 6e-8 of its value.
     np.testing.assert_allclose(model(PAIRS), DISTANCES, rtol=2e-7)
     models.require_trainable(model)
+    assert (model.rescaled, model.spectra) == (models.trained_rescaled(FOLDER / name), "")
+
+
+def test_a_loaded_model_knows_what_it_was_trained_on(tmp_path):
+    learned = statistics(PAIRS)
+    models.save_model(tmp_path / "M", PARAMETERS, WEIGHTS, rescaled=False, spectra=learned)
+    model = models.load_model(tmp_path / "M")
+    assert model.rescaled is False
+    np.testing.assert_array_equal(from_text(model.spectra), learned)
 
 
 @pytest.mark.parametrize(("name", "rescaled"), [("guide", None), *[(name, True) for name in VERSIONS]])
