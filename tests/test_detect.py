@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pyogrio.raw
@@ -20,6 +22,7 @@ from hscd.labels import CHANGED
 from hscd.normalisation import NORMALISATIONS
 from hscd.system.errors import InputError
 from hscd.system.progress import Whole
+from pipeline.plan import Plan
 from raster_scenes import opened
 
 FILES = [
@@ -157,6 +160,22 @@ def test_labels_of_some_pixels_are_no_probability_sample(pair, capsys):
     assert said in told.out
     assert re.search(rf"whole map is: .*sample\.py {folder}/out/change\.tif\n", told.out)
     assert "next: " not in told.err
+
+
+def test_a_doubt_about_the_threshold_comes_with_the_commands_that_settle_it(pair, monkeypatch, capsys):
+    folder, out, asked, found = pair[0], pair[0] / "my out", ("change_amount=rare", "change_amount=plentiful"), []
+    cut, words = Plan.cut, [folder / "before.tif", folder / "after.tif", "--out", out, "--set", "detector=ED"]
+    for choices in ((), asked):
+        monkeypatch.setattr(Plan, "cut", lambda *given, of=choices: replace(cut(*given), choices=of))
+        assert run(*words) == 0
+        told = capsys.readouterr().err.partition("for the maps of both, in folders of their own, run\n")[2].splitlines()
+        assert (told[:2] == []) == (choices == ())
+    monkeypatch.setattr(detect, "carry_out", lambda settings, stage: found.append(settings))
+    for line in told[:2]:
+        assert run(*shlex.split(line)[2:]) == 0  # as it is when pasted
+    assert [settings.overrides for settings in found] == [("detector=ED", choice) for choice in asked]
+    assert [settings.stat_path.name for settings in found] == ["my out_rare", "my out_plentiful"]
+    assert {settings["images"].img_b_path for settings in found} == {folder / "after.tif"}
 
 
 def test_progress_goes_through_the_parts_of_a_detection(pair, monkeypatch):

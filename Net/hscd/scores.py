@@ -35,10 +35,14 @@ class ScoreMap:
 
 @dataclass(frozen=True)
 class Cut:
-    """A threshold: pixels of a greater score are changed. `warnings` say what makes it doubtful, a line each."""
+    """A threshold: pixels of a greater score are changed. `warnings` say what makes it doubtful, a line each.
+
+    `choices` are what a user may say to settle a doubt, KEY=VALUE of an option each; each gives another threshold.
+    """
 
     value: float
     warnings: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 def classify(scores: np.ndarray, threshold: float) -> np.ndarray:

@@ -27,6 +27,7 @@ from pipeline.ensemble import ensembled
 from pipeline.plan import Plan
 from pipeline.run_record import recorded
 from settings import Settings
+from settings.two_images import IMAGES
 
 _FILES = (
     "change.tif", "score.tif", "changes.gpkg", "change.png", "score.png", "view.json", "run.json", "run.html",
@@ -50,14 +51,16 @@ _SURE = 0.9
 class _Outcome:
     """The change map of a scene, (rows, columns) `probability` of change, and the scores and threshold that are shown.
 
-    These are of the detector, or the first of those of an `ensemble`; None without one. `channels`, (channels, 2, rows,
-    columns), are those that a detector alone looked at, if it does.
+    These are of the detector, or the first of those of an `ensemble`; None without one. `choices` settle a doubt about
+    the threshold (`Cut`). `channels`, (channels, 2, rows, columns), are those that a detector alone looked at, if it
+    does.
     """
 
     result: MapResult
     scores: ScoreMap
     threshold: float
     probability: np.ndarray
+    choices: tuple[str, ...] = ()
     ensemble: Ensemble | None = None
     channels: np.ndarray | None = None
 
@@ -100,8 +103,20 @@ def detect(settings: Settings) -> None:
         figures |= kinds.report(settings, plan, section, scene, result, "kinds")
         figures |= plan.registration(scene, scene.name)
         record.add_result(result.name, figures | objects.report(settings, of_objects, result, "objects"))
+    if section.name == IMAGES and outcome.choices:
+        commands = [f"\n  {_with_choice(settings, choice)}" for choice in outcome.choices]
+        messages.tell(f"for the maps of both, in folders of their own, run{''.join(commands)}")
     if calibration is None:
         messages.tell(f"next: {suggested('sample', folder / 'change.tif')} tells how right the map is")
+
+
+def _with_choice(settings: Settings, choice: str) -> str:
+    """The command of this run with a doubt about the threshold settled, into a folder beside this one."""
+    section, out = settings[IMAGES], settings.stat_path
+    labels = () if section.label_path is None else ("--labels", section.label_path)
+    images = [path for path in (section.img_a_path, section.img_b_path) if path is not None]
+    beside = out.with_name(f"{out.name}_{choice.partition('=')[2]}")
+    return suggested("detect", *images, *labels, "--out", beside, sets=(*settings.overrides, choice))
 
 
 def _warn_of_replaced(folder: Path, files: PairFiles) -> None:
@@ -140,14 +155,15 @@ def _of_one(plan: Plan, scene: Scene) -> _Outcome:
     result = plan.map(score_map, cut, scene)
     plan.doubt(detector, score_map, cut, scene, scene.name)
     probability = member_probability(score_map, result.labels)
-    return _Outcome(result, score_map, cut.value, probability, channels=plan.channels(detector, scene))
+    return _Outcome(result, score_map, cut.value, probability, cut.choices, channels=plan.channels(detector, scene))
 
 
 def _of_ensemble(plan: Plan, scene: Scene) -> _Outcome:
     found = ensembled(plan, scene, scene.name)
     progress.begin("mapping")
     result = plan.map(found.score_map, found.cut, scene)
-    return _Outcome(result, found.first, found.first_cut.value, found.sums.probability, found)
+    cut = found.first_cut
+    return _Outcome(result, found.first, cut.value, found.sums.probability, cut.choices, found)
 
 
 def _write(
@@ -204,13 +220,13 @@ def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene,
         figures |= more
     if result.counts.total:
         lines.append(f"against the labels{_of(result, pixels)}: {_right(result)}")
-        if result.corrected_counts.total < pixels:
-            draws = suggested("sample", path.with_name("change.tif"))
-            lines.append(f"a random sample tells how right the whole map is: {draws}")
     if calibration is not None:
         called = calibrated(outcome.probability, np.where(changed, result.truth, np.uint8(UNKNOWN)))
         lines.append(f"the probability against the labels: {reliability.line(calibration, called)}")
         figures |= {"calibration_error": calibration.error, "brier_score": calibration.brier}
+    if 0 < result.corrected_counts.total < pixels:
+        draws = suggested("sample", path.with_name("change.tif"))
+        lines.append(f"a random sample tells how right the whole map is: {draws}")
     messages.result("\n".join(lines))
     return report.figures(result, "detection_time", figures)
 

@@ -15,6 +15,7 @@ from hscd.thresholds.chi2 import chi2_value
 from hscd.thresholds.otsu import otsu
 
 AMOUNTS = ("auto", "rare", "plentiful")
+_CHOICES = ("change_amount=rare", "change_amount=plentiful")
 _BINS, _STEPS = 200, 2001
 # Scores below this quantile are as unchanged as it gets: how far below does not matter.
 _LOWEST = 0.001
@@ -161,44 +162,45 @@ def empirical_null(
     seen = _histogram(roots, degrees)
     null = _null_alone(seen)
     rare = max(null.quantile(_NULL_P), least)
-    log, doubt = _chosen(change_amount, seen, null, rare, least, roots)
+    log, doubt, choices = _chosen(change_amount, seen, null, rare, least, roots)
     cut = float(np.exp(log))
     found = looks.ends(roots, cut)
     if not found and log == rare and (roots > cut).mean() < _FEW:
         found = ("few pixels are above the threshold: change is rare, or there is none",)
-    return Cut(looks.back(cut, "root"), found + doubt)
+    return Cut(looks.back(cut, "root"), found + doubt, choices)
 
 
 def _chosen(
     amount: str, seen: _Roots, null: _Null, rare: float, least: float, roots: np.ndarray
-) -> tuple[float, tuple[str, ...]]:
-    """The logarithm of the threshold, and what makes the choice doubtful."""
+) -> tuple[float, tuple[str, ...], tuple[str, ...]]:
+    """The logarithm of the threshold, what makes the choice doubtful, and what settles that."""
     if amount == "rare":
-        return rare, ()
+        return rare, (), ()
     mixture = _mixture(seen)
     plentiful = mixture.equally_likely(seen.edges[-1])
     tail = np.exp(null.tail)
     if plentiful is not None:
         separation = mixture.separation()
         if amount == "plentiful" or (separation > _STAND_APART and tail < _NO_MEAN):
-            return plentiful, ()
+            return plentiful, (), ()
         if separation > _CLEARLY:
-            return max(plentiful, least), ()
+            return max(plentiful, least), (), ()
         # Where fewer scores lie in the tail of the null than the null has there, nothing speaks for plentiful change.
         exceed = float((roots > np.exp(rare)).mean()) >= _NULL_P
         if separation > _STAND_APART and tail < _NO_VARIANCE and mixture.share > _PLENTIFUL and exceed:
-            return (rare + plentiful) / 2, (_between(rare, plentiful, roots),)
+            return (rare + plentiful) / 2, (_between(rare, plentiful, roots),), _CHOICES
     if amount == "plentiful" or tail < _NO_MEAN:
         natural = float(np.log(otsu(looks.clipped(roots))))
-        return max(natural, least), ("the scores fit neither rare nor plentiful change; Otsu's threshold is used",)
-    return rare, ()
+        doubt = "the scores fit neither rare nor plentiful change; Otsu's threshold is used"
+        return max(natural, least), (doubt,), ()
+    return rare, (), ()
 
 
 def _between(rare: float, plentiful: float, roots: np.ndarray) -> str:
     shares = [100 * float((roots > np.exp(log)).mean()) for log in (rare, plentiful)]
     return (
         f"the scores fit rare change, {shares[0]:.1f} % of the pixels, as well as plentiful change, {shares[1]:.1f} %; "
-        "the threshold lies between (change_amount=rare or change_amount=plentiful decides)"
+        f"the threshold lies between ({' or '.join(_CHOICES)} decides)"
     )
 
 

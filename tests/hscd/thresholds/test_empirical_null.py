@@ -84,6 +84,7 @@ def test_where_it_is_undecided_the_threshold_lies_between_and_both_shares_are_to
     # The geometric mean.
     assert found.value == pytest.approx(np.sqrt(rare.value * plentiful.value), rel=1e-9)
     shares = [f"{100 * (scores > one.value).mean():.1f} %" for one in (rare, plentiful)]
+    assert (rare.choices, found.choices) == ((), ("change_amount=rare", "change_amount=plentiful"))
     (told,) = found.warnings
     assert told.startswith(
         f"the scores fit rare change, {shares[0]} of the pixels, as well as plentiful change, {shares[1]}; "

@@ -96,7 +96,8 @@ ADVICE = {
     "as well as plentiful change": Advice(
         "The scores can be read in two ways: few pixels changed much, or many changed a little. The threshold lies "
         "between what both would give.",
-        "If you know which it is, say so: change_amount = rare or plentiful. Else look at the heat map.",
+        "If you know which it is, say so: change_amount = rare or plentiful. Else make both maps and compare them; "
+        "detect.py ends with the two commands.",
     ),
     "neither rare nor plentiful change": Advice(
         "The scores do not look like unchanged pixels with changed ones beside them, so Otsu's threshold was taken.",
