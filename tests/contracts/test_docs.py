@@ -10,6 +10,7 @@ import pytest
 
 import config
 from conftest import PROJECT
+from settings import read_settings
 from settings.keys import KINDS
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -102,6 +103,13 @@ def test_commands_are_real(page: Path, parsed: list[object], capsys: pytest.Capt
                 pass
             case _:
                 pytest.fail(f"{words}: neither a script, a benchmark nor a target of make")
+
+
+@pytest.mark.usefixtures("parsed")
+@pytest.mark.parametrize("fine_tuning", range(-1, 4))
+def test_the_whole_example_has_what_each_fine_tuning_needs(fine_tuning: int) -> None:
+    settings = read_settings("town.conf", ["settings.training=False", f"settings.fine_tuning={fine_tuning}"])
+    assert settings.fine_tuning == fine_tuning
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
