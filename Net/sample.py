@@ -52,7 +52,11 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--labelled", type=Path, metavar="FILE", help="the sample with its column class filled in: estimate from it"
     )
     parser.add_argument(
-        "--labels", type=Path, metavar="CSV", help="labels downloaded from the page of that sample: saved in it first"
+        "--labels",
+        type=Path,
+        metavar="CSV",
+        help="labels from the page of that sample, saved in it first: columns id, row, column (from 0), class (1, 0, "
+        "unsure or empty)",
     )
     for date in ("before", "after"):
         of = f"{date} image for the page (default: that of the run beside the map)"

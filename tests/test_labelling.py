@@ -17,7 +17,7 @@ import pytest
 
 import report
 import sample
-from conftest import make_pair, until
+from conftest import PROJECT, make_pair, until
 from hscd.records import PIXEL_GRID
 from hscd.reports import gis
 from hscd.system.errors import InputError
@@ -151,6 +151,22 @@ def test_downloaded_labels_are_saved_and_judged_by(place: Path, capsys: pytest.C
     file.write_bytes(b"id,row\n1,2\n")
     assert sample.main(["--labelled", gpkg, "--labels", str(file)]) == 2
     assert "expected the labels of a page" in capsys.readouterr().err
+
+
+def test_rows_may_be_left_out_and_say_their_labels_in_words(place: Path) -> None:
+    file = downloaded(place, lambda number: {4: "changed", 5: "unchanged", 6: "unsure"}.get(number, ""))
+    head, *rows = file.read_text(encoding="utf-8").splitlines()
+    file.write_text("\n".join([head, *rows[3:7]]), encoding="utf-8")
+    assert labelling.take_over(place / "change_sample.gpkg", file) == 3
+    assert given(place) == {4: "1", 5: "0", 6: "unsure"}
+
+
+def test_the_columns_of_labels_are_documented() -> None:
+    page = (PROJECT / "docs/certainty.md").read_text(encoding="utf-8")
+    script = (PROJECT / "Net/hscd/reports/page/templates/label.js").read_text(encoding="utf-8")
+    (head,) = re.findall(r'\["([a-z,]+)", \.\.\.lines', script)
+    table = page.split("| column | content |")[1].split("\n\n")[0]
+    assert re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in table.splitlines()[2:])) == head.split(",")
 
 
 @pytest.fixture
