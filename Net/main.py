@@ -192,7 +192,7 @@ def _parameters(settings: Settings, prefix: Path) -> schema.Parameters:
         return models.read_parameters(prefix)
     except weights.MissingModelError as error:
         trains = suggested("train", settings=settings)
-        raise InputError(f"{error} (model_name); this trains one: {trains}") from error
+        raise InputError(f"{error}; name a saved model (model_name), or train one: {trains}") from error
 
 
 def _test_in_turn(settings: Settings, plan: Plan, record: RunRecord) -> tuple[list[tables.Row], dict[str, str]]:

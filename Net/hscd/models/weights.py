@@ -165,6 +165,6 @@ def _number(node: hdf5.Node, attribute: str) -> int | None:
 
 
 def require(file: Path) -> None:
-    """Raise `MissingModelError`, which says what to do, where a file of a model is missing."""
+    """Raise `MissingModelError` where a file of a model is missing."""
     if not file.is_file():
-        raise MissingModelError(f"{file}: no such file; train a model with this name, or name a saved one")
+        raise MissingModelError(f"{file}: no such file")

@@ -175,8 +175,8 @@ def test_a_model_that_is_replaced_while_it_is_read_is_read_whole(tmp_path, monke
         return read(file, stored)
 
     monkeypatch.setattr(models, "_parameters", replaced)
-    parameters, _, arrays = models._read(tmp_path / "M")
-    assert (parameters["lr"], arrays[0][0, 0]) == (2e-3, 2)
+    found = models._read(tmp_path / "M")
+    assert (found.parameters["lr"], found.arrays[0][0, 0]) == (2e-3, 2)
 
 
 def test_files_of_two_models_are_an_error(tmp_path):
