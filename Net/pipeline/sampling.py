@@ -275,12 +275,11 @@ def estimate(path: Path, map_path: Path | None, folder: Path | None, labels: Pat
 
 
 def _recorded_map(path: Path, told: dict[str, str]) -> Path:
-    name = told.get(_MAP)
+    name, again = told.get(_MAP), suggested("sample", "MAP", "--labelled", path)
     if not name:
-        raise InputError(f"{path}: does not name its map; give it: {suggested('sample', 'MAP', '--labelled', path)}")
+        raise InputError(f"{path}: does not name its map; give it: {again}")
     found = (path.parent / name).resolve()  # GDAL would take ".." for the folder above a link
     if not found.exists():
-        again = suggested("sample", "MAP", "--labelled", path)
         raise InputError(f"{path}: its map {brief(name)} does not exist; give it: {again}")
     return found
 
