@@ -24,7 +24,8 @@ grep -v '^hyperas' requirements.txt > $(1)/requirements.txt
 $(1)/bin/python $(INSTALL) -r $(1)/requirements.txt
 $(1)/bin/python $(INSTALL) --no-deps `grep '^hyperas' requirements.txt`
 endef
-PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# The tests start some hundred processes, each of which would compile the program anew where no byte code is kept.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 NUMERIC := $(addprefix tests/, contracts/test_distances_contract.py hscd/demo/test_demo.py hscd/explanation \
 	hscd/heads/test_distances.py hscd/heads/test_tensor_angles.py hscd/learn hscd/scenes/test_scaling.py test_fine_tuning.py \
 	test_large_scene.py test_masked_pixels.py hscd/losses hscd/thresholds/test_empirical_null.py test_resuming.py test_siamese.py)

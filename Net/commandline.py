@@ -15,6 +15,7 @@ from hscd.system import messages, storage
 from hscd.system.errors import InputError, brief
 from hscd.system.hardware import choose_backend
 from hscd.system.interrupts import ctrl_c_heeded
+from hscd.system.lean import start_lean
 from hscd.system.streams import patient_streams
 from pair_finding import require_apart
 from settings import Settings, read_settings
@@ -102,6 +103,7 @@ def guarded(work: Callable[[], None], kept: str = "") -> int:
         work: what may go wrong.
         kept: what is left after Ctrl-C, and what the same command does then.
     """
+    start_lean()
     with patient_streams() as refused:
         status = _guarded(work, kept)
     for name, error in refused.but_closed():

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hyperopt import STATUS_OK
 
 import config
 from hscd import branches
@@ -73,8 +72,8 @@ def siamese_model(
     """One trial of the search: build, train and test a network of chosen parameters.
 
     This is a Hyperas template: the expressions in double braces become the search space, and `search`, a `Handover` of
-    `hscd.search.trials`, is put among its globals. A parameter that the branch does not have is None, and those that it
-    has beside them are in `search.further`.
+    `hscd.search.trials`, and Hyperopt's `STATUS_OK` are put among its globals. A parameter that the branch lacks is
+    None, and those that it has beside them are in `search.further`.
 
     Args:
         train_set: (pixels, 2, bands) float32 pixel pairs; a part of them is held out for validation.
@@ -112,7 +111,7 @@ def siamese_model(
     )  # fmt: skip
     return {
         "loss": best.val_loss,
-        "status": STATUS_OK,
+        "status": STATUS_OK,  # type: ignore  # noqa: F821
         "model": ({**parameters, **model.loss.learned}, named_weights(model), encoder),
         "epochs": best.epochs,
         "best_epoch": best.best_epoch,

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import gc
 import importlib
 import io
 import os
@@ -10,7 +11,7 @@ import signal
 import sqlite3  # noqa: F401 - before TensorFlow, whose own SQLite, without R-trees, would take its place
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,23 @@ max_evals = 2
 """
 # Training and test on PLACE A.
 ONE_PLACE = CONFIGURATION.replace("test_set = PLACE B", "test_set = PLACE A")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Python's garbage collector does not look through the millions of objects that tests and TensorFlow are.
+
+    Neither while they are made, nor later, when each `clear_session` of Keras calls it: they stay anyway.
+    """
+    gc.disable()
+    collected = yield
+    gc.enable()
+    gc.freeze()
+    return collected
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # Hypothesis, imported for the summary, looks for who refers to what
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

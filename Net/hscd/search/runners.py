@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from hscd.system.errors import brief
 from hscd.system.hardware import threads
 from hscd.system.interrupts import ctrl_c_heeded
+from hscd.system.lean import start_lean
 from hscd.system.processes import ctrl_c_held_back, die_with_parent, environment
 
 # From a trial's number and choice to its result.
@@ -187,6 +188,7 @@ class WorkerProcesses:
 def _work(connection: Connection) -> None:
     """What a worker does until its connection ends."""
     die_with_parent()
+    start_lean()
     try:
         make_objective: MakeObjective = connection.recv()
     except (EOFError, OSError):  # the main process is gone

@@ -16,8 +16,6 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-from hyperopt import hp
-
 from hscd.system.errors import InputError
 
 Objective = Callable[[dict[str, Any]], dict[str, Any]]
@@ -32,13 +30,16 @@ def objective_and_space(
 
     Args:
         template: function whose body assigns `parameter = {{distribution(…)}}` and returns a Hyperopt result.
-        names: what the body and the distributions may refer to beyond the template's own module, among them the
-            template's arguments. Hyperas would have them returned by a function without arguments.
+        names: what the body and the distributions may refer to beyond the template's own module and Hyperopt's `hp` and
+            `STATUS_OK`, among them the template's arguments. Hyperas would have them returned by a function without
+            arguments.
         wanted: the parameters to choose; the others are None in the body. None for all.
 
     Returns:
         The objective, from one choice of parameters to a Hyperopt result, and the space of choices.
     """
+    from hyperopt import STATUS_OK, hp
+
     hyperas = _import_hyperas()
     source = hyperas.remove_imports(inspect.getsource(template))
     if wanted is not None:
@@ -50,7 +51,7 @@ def objective_and_space(
         parameters = hyperas.hyperparameter_names(source)
         space = hyperas.get_hyperopt_space(parameters, hyperas.get_hyperparameters(source), verbose=False)
         model = hyperas.hyperopt_keras_model(source, parameters, hyperas.augmented_names(parameters), verbose=False)
-    namespace = {**template.__globals__, **names, "hp": hp}
+    namespace = {**template.__globals__, **names, "hp": hp, "STATUS_OK": STATUS_OK}
     exec(compile(model + "\n" + space, f"<hyperas template {template.__name__}>", "exec"), namespace)
     return namespace["keras_fmin_fnct"], namespace["get_space"]()
 

@@ -13,6 +13,7 @@ from typing import Any
 from hscd.system import native_stderr
 from hscd.system.errors import brief
 from hscd.system.hardware import BACKENDS, threads
+from hscd.system.lean import lean_import
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if os.environ.get("KERAS_BACKEND") not in BACKENDS:
@@ -57,7 +58,7 @@ def _set_up_tensorflow() -> None:
     tensorflow.get_logger().setLevel("ERROR")
 
 
-with _native_stderr_held_back():
+with _native_stderr_held_back(), lean_import():
     import keras
 
     if keras.backend.backend() == "tensorflow":

@@ -15,6 +15,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from hscd.system.interrupts import ctrl_c_heeded
+from hscd.system.lean import start_lean
 
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
@@ -62,6 +63,7 @@ def each_apart(work: Callable[[Any], None], tasks: Sequence[Any], workers: int) 
 
 def _done(work: Callable[[Any], None], task: Any) -> None:
     die_with_parent()
+    start_lean()
     work(task)
 
 

@@ -18,54 +18,10 @@ from hscd.search.engines import best_trial, local
 from hscd.search.runners import InProcess, WorkerProcesses
 from hscd.system.arrays import SharedArray
 from hscd.system.errors import InputError
+from in_workers import endless, full_disk, mortal, obedient, parabola, slow_in_turn, unmakeable, wordy
 
 hp = pytest.importorskip("hyperopt").hp
 SPACE = {"x": hp.uniform("x", -1, 1), "kind": hp.choice("kind", ["plain", "odd"])}
-
-
-def parabola(on_epoch):
-    """An objective that tells of one epoch and returns its process; module-level, as workers need it."""
-
-    def objective(trial_id, choice):
-        on_epoch(trial_id, 1, choice["x"])
-        return {"loss": choice["x"] ** 2, "model": (os.getpid(), os.environ.get("OMP_NUM_THREADS"))}
-
-    return objective
-
-
-def mortal(on_epoch):
-    """The first trial kills its process, the second fails."""
-
-    def objective(trial_id, choice):
-        if trial_id == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if trial_id == 1:
-            raise ValueError("out of luck")
-        return {"loss": choice["x"] ** 2, "model": None}
-
-    return objective
-
-
-def unmakeable(on_epoch):
-    raise RuntimeError("no objective")
-
-
-def slow_in_turn(on_epoch):
-    """Every second trial takes longer, so that trials finish out of their order."""
-
-    def objective(trial_id, choice):
-        time.sleep(0.1 * (trial_id % 2))
-        return {"loss": (choice["x"] - 0.3) ** 2, "model": None}
-
-    return objective
-
-
-def endless(on_epoch):
-    def objective(trial_id, choice):
-        on_epoch(trial_id, 1, float(os.getpid()))
-        time.sleep(600)
-
-    return objective
 
 
 def search(
@@ -103,19 +59,10 @@ def test_workers_run_the_trials_of_one_process():
     assert [trial.report for trial in trials] == [trial.report for trial in alone]
     assert [trial.trial_id for trial in trials] == list(range(6))
     assert os.getpid() not in {process for process, _ in processes}
+    assert {lean for _, lean in processes} == {True}
     # Both are started before the first result is waited for.
     assert len(processes) == 2
     assert sorted(epochs) == [(trial.trial_id, 1, trial.report["x"]) for trial in alone]
-
-
-def obedient(on_epoch):
-    """Ten epochs, or as many as it may have."""
-
-    def objective(trial_id, choice):
-        stopped = next((epoch for epoch in range(1, 11) if on_epoch(trial_id, epoch, choice["x"])), None)
-        return {"loss": choice["x"] ** 2, "model": None, "stopped": stopped}
-
-    return objective
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -179,16 +126,6 @@ def test_workers_that_cannot_start_fail_their_trials(capfd):
     assert "RuntimeError: no objective" in capfd.readouterr().err
 
 
-def wordy(on_epoch):
-    """A trial that fails as TensorFlow does, after it left a file behind."""
-
-    def objective(trial_id, choice):
-        tempfile.mkstemp()
-        raise RuntimeError("Graph execution error:\n\nDetected at node\n  File x")
-
-    return objective
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_why_a_trial_failed_is_one_line_and_its_worker_leaves_no_files(tmp_path, monkeypatch, workers):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -211,13 +148,6 @@ def test_ctrl_c_while_a_worker_starts_is_not_lost(monkeypatch):
     monkeypatch.setattr(multiprocessing.context.SpawnProcess, "_Popen", staticmethod(interrupted))
     with pytest.raises(KeyboardInterrupt):
         search(parabola, 2, 2)
-
-
-def full_disk(on_epoch):
-    def objective(trial_id, choice):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "logs")
-
-    return objective
 
 
 # No trial is to blame, none is recorded as failed, and the next one would meet the same.
@@ -266,15 +196,9 @@ def test_shared_arrays_survive_pickling_and_are_not_written_to():
     assert SharedArray(np.empty((0, 2, 3), np.float32))._shape == (0, 2, 3)
 
 
-def sleeping_while_it_is_made(on_epoch):
-    """What takes long is the start, as the import of TensorFlow does."""
-    on_epoch(0, 1, float(os.getpid()))
-    time.sleep(600)
-
-
 ORPHANED = """
 import os, signal, sys
-import test_runners
+import in_workers
 from hscd.search.runners import WorkerProcesses
 
 def kill_all(trial_id, epoch, pid):
@@ -283,7 +207,7 @@ def kill_all(trial_id, epoch, pid):
         os.kill(os.getpid(), signal.SIGKILL)
 
 if __name__ == "__main__":
-    with WorkerProcesses(getattr(test_runners, sys.argv[1]), kill_all, 2) as runner:
+    with WorkerProcesses(getattr(in_workers, sys.argv[1]), kill_all, 2) as runner:
         runner.start(0, {})
         runner.start(1, {})
         runner.wait()

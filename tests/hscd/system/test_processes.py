@@ -26,6 +26,7 @@ if __name__ == "__main__":
 """
 TASKS = """
 import os, signal, time
+from hscd.system import lean
 
 def work(task):
     folder, kind = task
@@ -36,7 +37,7 @@ def work(task):
     if kind == "wait":
         (folder / "waits").write_text(str(os.getpid()))
         time.sleep(60)
-    (folder / kind).write_text(f"{os.getpid()} {os.environ['OMP_NUM_THREADS']}")
+    (folder / kind).write_text(f"{os.getpid()} {os.environ['OMP_NUM_THREADS']} {lean._own}")
 """
 
 
@@ -61,8 +62,9 @@ def test_each_task_has_a_process_and_one_thread_and_a_death_costs_that_task_alon
     out, err = done.communicate(timeout=60)
     assert out == f"0 -{signal.SIGKILL:d} 0 3 0\n", err
     told = [(tmp_path / name).read_text().split() for name in "abc"]
-    assert len({process for process, _ in told}) == 3
-    assert {threads for _, threads in told} == {"1"}
+    assert len({process for process, *_ in told}) == 3
+    assert {threads for _, threads, _ in told} == {"1"}
+    assert {lean for *_, lean in told} == {"True"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a process ends with its parent at once on Linux alone")
