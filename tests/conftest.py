@@ -271,12 +271,20 @@ def space(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path, text=ONE_PLACE)
 
 
+@contextlib.contextmanager
+def without_pictures() -> Iterator[None]:
+    """Maps are not drawn as pictures: half of the time of a small scene is theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("write_classes", "write_heatmap"):
+            patch.setattr(maps, name, lambda *_, **__: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def undrawn() -> Iterator[Callable[..., None]]:
-    """Maps are not drawn as pictures, half of the time of a small scene is theirs; the function that draws them."""
-    with pytest.MonkeyPatch.context() as patch:
-        drawn = maps.write_classes
-        patch.setattr(maps, "write_classes", lambda *_, **__: None)
+    """Maps are not drawn as pictures; the function that draws them."""
+    drawn = maps.write_classes
+    with without_pictures():
         yield drawn
 
 

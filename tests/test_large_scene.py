@@ -16,9 +16,8 @@ from rasterio.transform import Affine
 
 import config
 import dataprocessing as dp
-from conftest import ONE_PLACE, Workspace, make_pair, without_times
+from conftest import ONE_PLACE, Workspace, make_pair, without_pictures, without_times
 from hscd.learn.samples import Samples
-from hscd.reports import maps
 from hscd.scenes import image, scene
 from raster_scenes import UTM, write_raster
 
@@ -44,10 +43,8 @@ class Watched(NamedTuple):
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
     """How well a network is trained, and how pictures look, does not matter here."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, without_pictures():
         patch.setattr(config, "MAX_EPOCHS", 1)
-        for name in ("write_classes", "write_heatmap"):
-            patch.setattr(maps, name, lambda *_, **__: None)
         yield
 
 

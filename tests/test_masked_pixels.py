@@ -6,6 +6,7 @@ scene must be what it makes of the scene cut down to its valid pixels.
 
 import pickle
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,17 @@ from PIL import Image
 
 import config
 import dataprocessing as dp
-from conftest import CONFIGURATION, Workspace, all_pairs, make_pair, warnings_of, without_times, write_bands, write_mat
+from conftest import (
+    CONFIGURATION,
+    Workspace,
+    all_pairs,
+    make_pair,
+    warnings_of,
+    without_pictures,
+    without_times,
+    write_bands,
+    write_mat,
+)
 from hscd.evaluation.confusion import confusion
 from hscd.labels import UNKNOWN
 from hscd.reports import maps
@@ -127,7 +138,8 @@ def whole_and_cut(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, 
     spaces = []
     for cut in (False, True):
         space = make_workspace(tmp_path_factory.mktemp("cut" if cut else "whole"), cut=cut)
-        run_everything(space)
+        with without_pictures() if cut else nullcontext():
+            run_everything(space)
         spaces.append(space)
     return spaces[0], spaces[1]
 
@@ -257,9 +269,10 @@ def torn(whole_and_cut: tuple[Workspace, Workspace], tmp_path_factory: pytest.Te
         (space.folder / "model").mkdir()
         for name in ("M.h5", "M_param.pickle"):
             (space.folder / "model" / name).write_bytes((whole_and_cut[0].folder / "model" / name).read_bytes())
-        succeed(space, "predutils")
-        for fine_tuning in (-1, 0) if number else FINE_TUNINGS.values():
-            succeed(space, "main", TEST, "settings.test_set=PLACE A", f"settings.fine_tuning={fine_tuning}")
+        with without_pictures():
+            succeed(space, "predutils")
+            for fine_tuning in (-1, 0) if number else FINE_TUNINGS.values():
+                succeed(space, "main", TEST, "settings.test_set=PLACE A", f"settings.fine_tuning={fine_tuning}")
         spaces.append(space)
     return spaces
 
@@ -313,8 +326,9 @@ def test_pseudo_labels_older_than_nodata_are_masked_before_selection(torn: list[
         # The highest of all distances, and the same threshold: by percentage they would be chosen first.
         content["distances"] = np.where(np.isnan(content["distances"]), np.float32(1e6), content["distances"])
         file.write_bytes(pickle.dumps(content))
-        for fine_tuning in (0, 1, 2):
-            succeed(space, "main", TEST, "settings.test_set=PLACE A", f"settings.fine_tuning={fine_tuning}")
+        with without_pictures():
+            for fine_tuning in (0, 1, 2):
+                succeed(space, "main", TEST, "settings.test_set=PLACE A", f"settings.fine_tuning={fine_tuning}")
     finally:
         file.write_bytes(sound)
     assert tables(space) == expected

@@ -4,8 +4,12 @@ import configparser
 import gc
 import pickle
 import re
+import shutil
+import sys
 import weakref
 from dataclasses import asdict, replace
+from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -22,6 +26,7 @@ from hscd.learn import training
 from hscd.learn.epochs import Epochs
 from hscd.losses import LOSSES
 from hscd.models import saved as models
+from hscd.records import Trial
 from hscd.search.runners import InProcess
 from hscd.search.trials import Trials
 from hscd.system import storage
@@ -322,17 +327,37 @@ def short_training(monkeypatch):
     monkeypatch.setattr(config, "MAX_EPOCHS", 3)
 
 
-def test_search_saves_the_model_of_lowest_validation_loss_and_reports_every_trial(tmp_path, short_training):
-    trials = search(tmp_path)
+class Searched(NamedTuple):
+    """A search that tests only look at: its trials, the folder of its files, and that in which it ran."""
+
+    trials: list[Trial]
+    folder: Path
+    current: Path
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    found = Searched([], tmp_path_factory.mktemp("searched"), tmp_path_factory.mktemp("current"))
+    path = list(sys.path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, "MAX_EPOCHS", 3)
+        patch.chdir(found.current)
+        found.trials.extend(search(found.folder))
+        assert sys.path == path
+    return found
+
+
+def test_search_saves_the_model_of_lowest_validation_loss_and_reports_every_trial(searched):
+    trials, folder, _ = searched
     assert [trial.status for trial in trials] == [STATUS_OK] * 3
     best = min(trials, key=lambda trial: trial.report["loss"])
-    parameters = siamese.read_parameters(tmp_path / "model/M")
+    parameters = siamese.read_parameters(folder / "model/M")
     for name in ("dropout_rate", "dropout_rate_1", "lr", "layer", "layer_1", "layer_2", "batch_size"):
         assert parameters[name] == best.report[name]
     pairs, labels = labelled_pairs()
-    counts, threshold = siamese.judge(siamese.load_model(tmp_path / "model/M"), pairs, labels)
+    counts, threshold = siamese.judge(siamese.load_model(folder / "model/M"), pairs, labels)
     assert (counts, threshold) == best.report["test"]
-    events = list((tmp_path / "stat/logs/M").glob("*/trial_*/*/events*"))
+    events = list((folder / "stat/logs/M").glob("*/trial_*/*/events*"))
     assert {event.parts[-3] for event in events} == {"trial_0", "trial_1", "trial_2"}
 
 
@@ -417,8 +442,9 @@ def test_a_trial_reports_its_epochs_and_ends_when_it_is_told_to(tmp_path, short_
         assert report["loss"] == losses[trial][report["best_epoch"] - 1]
 
 
-def test_choices_come_from_the_settings(tmp_path, short_training):
-    for trial in search(tmp_path):
+def test_choices_come_from_the_settings(searched):
+    assert len(searched.trials) == 3
+    for trial in searched.trials:
         report = trial.report
         assert report["layer"] in (8, 12)
         assert report["batch_size"] in (32, 64)
@@ -437,7 +463,7 @@ def test_same_seed_same_search(tmp_path, short_training):
     assert (tmp_path / "0/model/M.h5").read_bytes() == (tmp_path / "1/model/M.h5").read_bytes()
 
 
-def test_worker_processes_train_the_model_that_is_saved(tmp_path):
+def test_worker_processes_train_the_model_that_is_saved(tmp_path, short_training):
     pairs, labels = labelled_pairs(60)
     data = {"train_set": pairs, "train_labels": labels, "test_set": pairs, "test_labels": labels}
     trials = search(tmp_path, replace(CHOICES, max_evals=2), workers=2, **data)
@@ -483,8 +509,8 @@ def test_a_network_that_collapsed_is_a_failed_trial(tmp_path, short_training, mo
     assert "all distances are equal" in trials[0].error
 
 
-def test_a_search_whose_trials_all_fail_is_an_error_and_leaves_the_old_model(tmp_path, short_training, monkeypatch):
-    search(tmp_path)
+def test_a_search_whose_trials_all_fail_is_an_error_and_leaves_the_old_model(tmp_path, searched, monkeypatch):
+    shutil.copytree(searched.folder, tmp_path, dirs_exist_ok=True)
     old = (tmp_path / "model/M.h5").read_bytes()
 
     def never(*args, **kwargs):
@@ -532,12 +558,6 @@ def test_a_diverging_training_is_noticed():
         training.fit(model, pairs, labels, train, validation, rules=rules(1), batch_size=32, seed=0)
 
 
-def test_hyperas_leaves_no_trace(tmp_path, short_training, monkeypatch):
-    import sys
-
-    monkeypatch.chdir(tmp_path)
-    path = list(sys.path)
-    search(tmp_path)
-    assert not list(tmp_path.glob("temp_model*"))
-    assert sys.path == path
+def test_hyperas_leaves_no_trace(searched):
+    assert not list(searched.current.iterdir())
     assert not hasattr(keras.models, "model_from_yaml")

@@ -26,6 +26,8 @@ ROUNDING = 2.0**-24
 ON_BACKEND = """
 import json, sys
 import numpy as np
+from hscd.system.lean import start_lean
+start_lean()
 from hscd.system.backend import keras
 from hscd.heads.spectral_angle import SAM
 
