@@ -36,9 +36,10 @@ SHARED = PROJECT.parent / "shared"
 
 # The files whose tests take longest, begun first so that no worker is left alone with one of them.
 LONG = (
-    "test_soak", "test_siamese", "test_resuming", "test_scripts", "test_masked_pixels", "test_epochs", "test_runners",
-    "test_large_scene", "test_raster_formats", "test_raster_places", "test_raster_values", "test_raster_grids",
-    "test_bad_input", "test_bad_models", "test_models", "test_fuzz", "test_run_demo", "test_compare",
+    "test_soak", "test_scripts", "test_siamese", "test_formulas", "test_masked_pixels", "test_epochs", "test_bad_input",
+    "test_compare", "test_pretraining", "test_detect", "test_resuming", "test_large_scene", "test_bad_models",
+    "test_explaining", "test_transfer", "test_fine_tuning", "test_inspect_data", "test_contract", "test_training",
+    "test_tensor_angles", "test_run_demo", "test_models", "test_fuzz", "test_runners",
 )  # fmt: skip
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is not beside the project")

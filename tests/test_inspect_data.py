@@ -1,10 +1,22 @@
 """The command that looks at the data first."""
 
+import subprocess
+
 import numpy as np
+import pytest
 from scipy.io import loadmat
 
+import inspect_data
 from conftest import Workspace, make_pair, write_mat
 from raster_scenes import DEGREES, UTM, WAVES, moved, write_labels, write_pair, write_raster
+
+
+def told_alone(workspace: Workspace, *overrides: str) -> subprocess.CompletedProcess[str]:
+    """What the command tells of data that it draws in another test: drawing is most of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inspect_data.quicklook, "write", lambda *_: None)
+        patch.setattr(inspect_data, "_draw_examples", lambda *_: None)
+        return workspace.call("inspect_data", *overrides)
 
 
 def test_every_data_set_is_told_and_drawn(workspace: Workspace) -> None:
@@ -34,10 +46,10 @@ def test_what_is_not_there_is_told_and_what_is_broken_is_an_error(workspace: Wor
     assert "data/nowhere: no such file or folder" in workspace.fails("inspect_data")
     (workspace.folder / "data/a/after/town.mat").write_bytes(b"broken")
     assert "data/a/after/town.mat: unreadable" in workspace.fails("inspect_data", "settings.test_set=PLACE A")
-    told = workspace.call("inspect_data", "settings.test_set=PLACE A").stdout.splitlines()
+    told = told_alone(workspace, "settings.test_set=PLACE A").stdout.splitlines()
     assert told[0].startswith("[PLACE A] 1 pair in")
     assert told[1].startswith("  town: cannot be used: ")
-    assert workspace.call("inspect_data").stdout.splitlines()[2].startswith("[PLACE B] cannot be used: ")
+    assert told_alone(workspace).stdout.splitlines()[2].startswith("[PLACE B] cannot be used: ")
 
 
 def test_nodata_is_suggested_and_masked_once_it_is_configured(workspace: Workspace) -> None:
@@ -45,7 +57,7 @@ def test_nodata_is_suggested_and_masked_once_it_is_configured(workspace: Workspa
     image = loadmat(file)["cube"].astype(np.int16)
     image[:, :6] = -9999
     write_mat(file, image)
-    done = workspace.call("inspect_data", "settings.test_set=PLACE A")
+    done = told_alone(workspace, "settings.test_set=PLACE A")
     assert "look at: the before image: -9999 in every band of 20.0 % of the pixels" in done.stdout
     done = workspace.call("inspect_data", "settings.test_set=PLACE A", "PLACE A.nodata=-9999")
     assert "masked: 120 pixels (20.0 %)" in done.stdout
@@ -77,7 +89,7 @@ def test_inspection_says_what_files_say(space: Workspace) -> None:
         "the after file says: nodata 0",
     ):
         assert line in done.stdout
-    told = space.call("inspect_data", "PLACE A.bad_bands=file", "PLACE A.nodata=nan", "PLACE A.scale=1").stdout
+    told = told_alone(space, "PLACE A.bad_bands=file", "PLACE A.nodata=nan", "PLACE A.scale=1").stdout
     assert "  town: 20 × 30 pixels, 7 bands" in told
     assert "nodata 0 (not used, nan is configured), scale 0.0001 (not used, 1 is configured)" in told
     assert "bad bands (2; dropped)" in told
@@ -108,4 +120,4 @@ def test_inspection_of_a_scene_larger_than_memory(space: Workspace) -> None:
     assert "images larger than memory: every 2 rows and columns looked at" in told
     # All of the labels are looked at: a rectangle of rows 37 to 76 and columns 40 to 99.
     assert "labels: changed 2,400 (8.0 %), unchanged 27,600 (92.0 %)" in told
-    assert "every" not in space.call("inspect_data").stdout
+    assert "every" not in told_alone(space).stdout
