@@ -13,6 +13,7 @@ import dataprocessing as dp
 import labelbyneigh_generation
 from conftest import ONE_PLACE, Workspace, make_pair, write_mat
 from hscd import readers
+from hscd.reports import examples, quicklook
 from raster_scenes import write_as, write_pair, write_raster
 from settings import read_settings
 
@@ -20,6 +21,13 @@ VALUES = "changedLabel = 1\nunchangedLabel = 2\nunknownLabel = 0\n"
 LABELLED = f"labelPath = data/a/label\npseudoPath = data/a/pseudo\nmatLabel = cube\n{VALUES}"
 INSPECT = "inspect_data"
 ROWS, COLUMNS = 20, 30
+
+
+@pytest.fixture(autouse=True)
+def undrawn_inspections(undrawn: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks at pictures here, and drawing takes most of the time."""
+    for reports in (quicklook, examples):
+        monkeypatch.setattr(reports, "write", lambda *_, **__: None)
 
 
 def labelled(space: Workspace, labels: np.ndarray, keys: str, kind: str = "tif", **options) -> None:
