@@ -83,7 +83,7 @@ class Checks:
         if turns and network in BRANCHES and not BRANCHES[network].sees_neighbours:
             self.problem(
                 f"[{self.settings_section}] augment_flips: has no effect on network = {network}, which sees single "
-                "pixels; expected network = patch"
+                "pixels; expected network = patch or imagenet"
             )
         if general.get("ft_release_learning_rate") is not None and not general.get("ft_freeze"):
             self.problem(

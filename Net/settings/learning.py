@@ -69,7 +69,7 @@ class LearningSettings:
         default=False,
         metadata=key(
             "augment_flips", parsing.boolean, "True or False", False,
-            "whether patches are rotated and mirrored at random in training (network = patch)",
+            "whether patches are rotated and mirrored at random in training (network = patch or imagenet)",
         ),
     )  # fmt: skip
     ft_learning_rate: float | None = field(

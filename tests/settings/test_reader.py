@@ -122,6 +122,7 @@ REFUSED: dict[str, list[str]] = {
     "neurons_1": CHOICES,
     "neurons_2": CHOICES,
     **dict.fromkeys(("conv_filters", "conv_filters_1", "conv_kernel", "conv_units"), CHOICES),
+    "imagenet_trainable": BOOLEAN,
     "patch_size": [*CHOICES, "2", "(3, 5)", "[3, 4]", "33", "3, 5", "[[3]]", "[[1, 3]]", "[[5, 3]]", "[[3, [5, 7]]]"],
     "patch_filters": CHOICES,
     "patch_bands": [*(value for value in CHOICES if value != "[0]"), "[-1]"],
@@ -199,6 +200,7 @@ DEFAULTS = {
     "conv_filters_1": [8],
     "conv_kernel": [5],
     "conv_units": [64, 96],
+    "imagenet_trainable": False,
     "patch_size": [5],
     "patch_filters": [32],
     "patch_bands": [0],
@@ -446,7 +448,9 @@ def test_every_key_is_read_and_typed(tmp_path: Path) -> None:
         searches=read.searches,
     )
     names = ("batch_size", "neurons", "neurons_1", "neurons_2", "max_dropout", "fourth_layer", "batch_normalisation")
-    others = {name: value for name, value in DEFAULTS.items() if name.startswith(("conv_", "patch_"))}
+    # Some options of networks are those of a detector, too.
+    given = OPTIONAL | DEFAULTS
+    others = {name: value for name, value in given.items() if name.startswith(("conv_", "patch_", "imagenet_"))}
     assert {distance: (search.choices, search.max_evals) for distance, search in read.searches.items()} == {
         "ED": (dict(zip(names, ([32, 64], [224], [160, 96], [1], 0.5, True, False), strict=True)) | others, 3),
         "SAM": (dict(zip(names, ([16], [8], [4], [2], 0.25, False, False), strict=True)) | others, 1),

@@ -91,10 +91,12 @@ class Branch(ABC):
         parameters: what a saved model must hold for it. `lr`, `batch_size`, `score_function` and `margin` are those of
             every model.
         sees_neighbours: whether it is for networks that see more than the pixel itself (`reach`).
+        untold: those of its own in `space` that are too long for the table of the trials.
     """
 
     parameters: Sequence[Parameter]
     sees_neighbours = False
+    untold: Sequence[str] = ()
 
     @abstractmethod
     def build(self, bands: int, parameters: Mapping[str, Any]) -> keras.Model:
@@ -125,6 +127,14 @@ class Branch(ABC):
 
         Returns:
             For each of them a Hyperopt expression labelled with its name, or a value that is not searched for.
+        """
+        return {}
+
+    def initial(self, choices: Mapping[str, Any]) -> dict[str, list[np.ndarray]]:
+        """Weights that the networks of a search begin with in place of random ones, by layer, in the layer's order.
+
+        Args:
+            choices: as of `space`.
         """
         return {}
 

@@ -69,13 +69,18 @@ class Dense(Branch):
 
     def shapes(self, bands: int, parameters: Mapping[str, Any]) -> Shapes:
         """A kernel and a bias a layer; where it is normalised scale and shift too, and last the moving statistics."""
+        trained, others = self.shapes_of_layers(bands, parameters)
+        return trained + others
+
+    def shapes_of_layers(self, bands: int, parameters: Mapping[str, Any]) -> tuple[Shapes, Shapes]:
+        """The shapes of `layers`: of the weights that training changes, and of the others."""
         units = [int(parameters[name]) for name in _LAYERS]
         trained: Shapes = []
         for before, after in itertools.pairwise([bands, *units]):
             trained += [(before, after), (after,), *([(after,)] * 2 if _normalised(parameters) else [])]
         if parameters["fourth_layer"]:
             trained += [(units[-1], FOURTH_LAYER_UNITS), (FOURTH_LAYER_UNITS,)]
-        return trained + [(of,) for of in units for _ in range(2) if _normalised(parameters)]
+        return trained, [(of,) for of in units for _ in range(2) if _normalised(parameters)]
 
     def space(self, choices: Mapping[str, Any]) -> dict[str, Any]:
         """Whether layers are normalised, where they are."""

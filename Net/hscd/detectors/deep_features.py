@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from hscd.detectors import DETECTORS, Scorer
-from hscd.detectors.tools.pretrained import LAYER, NETWORK, UNIT, UNTRAINED, WEIGHTS, Geometry, Network, network
 from hscd.detectors.tools.products import linear
 from hscd.detectors.tools.samples import chosen, sampled_pairs
 from hscd.detectors.tools.scaling import BandScaling, standard
+from hscd.networks.pretrained import LAYER, NETWORK, UNIT, UNTRAINED, WEIGHTS, Geometry, Network, network
 from hscd.scenes.inspection import true_colour
 from hscd.scenes.scene import Block, Scene, Window
 

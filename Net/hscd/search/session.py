@@ -80,7 +80,8 @@ def run(
         except InputError:  # all trials failed: whatever the cause was, the next search should try again
             record.remove()
             raise
-        rows = tables.trial_rows(trials, best_trial(trials).trial_id, further=list(search.own))
+        told = [name for name in search.own if name not in search.branch.untold]
+        rows = tables.trial_rows(trials, best_trial(trials).trial_id, further=told)
         storage.write_csv(report, rows)
         record.remove()
     return trials

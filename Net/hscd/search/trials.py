@@ -86,6 +86,7 @@ class Handover:
         self.unlabelled: np.ndarray | None = None
         self.followed: tuple[np.ndarray, np.ndarray] | None = None
         self._log_folder, self._held_out, self._start = trials.log_folder, trials.held_out, trials.start
+        self._initial = trials.branch.initial(trials.choices)
         self._on_epoch = on_epoch
 
     def split(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +98,7 @@ class Handover:
     def pretrain(
         self, model: keras.Model, parameters: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, np.ndarray] | None]:
-        """Start a network from a saved one, if one is given, and from the pre-training that its parameters name.
+        """Start a network from what its branch begins with, a saved one, and the pre-training, those that there are.
 
         Returns:
             What the trial reports of the pre-training, and the weights that it left by name, None without one.
@@ -105,6 +106,8 @@ class Handover:
         Raises:
             ValueError: if the weights of the saved network are not of its shapes.
         """
+        for layer, arrays in self._initial.items():
+            model.get_layer("branch").get_layer(layer).set_weights(arrays)
         if self._start is not None:
             assign_weights(model, self._start)
         records = [] if self.unlabelled is None else [tensorboard(self._trial_folder / "pretraining")]
@@ -205,6 +208,7 @@ class Trials:
             **({"network or loss": dict(self.fixed)} if self.fixed else {}),
             **({} if self.held_out is None else {"held out": digest([self.held_out])}),
             **({} if self.start is None else {"start": digest(self.start)}),
+            **{f"initial {layer}": digest(arrays) for layer, arrays in self.branch.initial(self.choices).items()},
         }
 
     def shared(self) -> Trials:

@@ -8,10 +8,10 @@ import hscd.scenes.scene
 from detector_scenes import changed_pair, scene_of
 from hscd.detectors import deep_features, scored
 from hscd.detectors.deep_features import DeepFeatures, _interpolation
-from hscd.detectors.tools import pretrained
-from hscd.detectors.tools.pretrained import Geometry, geometries, network
 from hscd.evaluation.curves import curves
 from hscd.labels import CHANGED, UNCHANGED
+from hscd.networks import pretrained
+from hscd.networks.pretrained import Geometry, geometries, network
 from hscd.system.errors import InputError
 
 LAYER = "block1_conv2"

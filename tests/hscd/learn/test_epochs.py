@@ -19,6 +19,7 @@ from hscd.networks.siamese import build_net
 from hscd.system import hardware
 from hscd.system.arrays import ALIGNMENT, aligned_empty, is_aligned
 from hscd.system.backend import keras
+from tiny_plan import TEXT
 
 BANDS = 6
 PARAMETERS = {
@@ -275,6 +276,14 @@ network.set_weights([np.random.default_rng(1).normal(0, 0.3, weight.shape) for w
 every = patches.of_images(many[:120], [(10, 12)], [None], np.ones(120, bool), 1)
 image = np.moveaxis(every.pixels.reshape(12, 14, 2, BANDS), 2, 0)
 result["patches"] = [Epochs(network).distances(every).tolist(), Epochs(network).image(image).tolist()]
+IMAGENET = {"network": "imagenet", "imagenet_plan": PLAN, "imagenet_trainable": True}
+network = build_net((BANDS,), PARAMETERS | {"score_function": "ED", "dropout_rate": 0.0, **IMAGENET})
+network.set_weights([np.random.default_rng(1).uniform(0, 0.6, weight.shape) for weight in network.get_weights()])
+network.optimizer.build(network.trainable_variables)
+every = patches.of_images(many[:40], [(5, 8)], [None], np.ones(40, bool), 2)
+image, seeing = np.moveaxis(every.pixels.reshape(9, 12, 2, BANDS), 2, 0), Epochs(network)
+seeing.train(seeing.hold(every), seeing.hold(labels), np.arange(40), 20)
+result["features"] = [seeing.distances(every).tolist(), seeing.image(image).tolist()]
 result["windows"] = bool((np.concatenate(parts) == whole).all() and (epochs.distances(many[5:6]) == whole[5]).all())
 """
 
@@ -283,6 +292,7 @@ def on_backend(backend: str) -> dict:
     """What ONE_EPOCH gives on a backend, in a process of its own: Keras has one backend a process."""
     code = (
         f"import json, sys; sys.path.insert(0, {str(PROJECT / 'Net')!r}); BANDS, PARAMETERS = {BANDS}, {PARAMETERS!r}\n"
+        f"PLAN = {TEXT!r}\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code + ONE_EPOCH + "print(json.dumps(result))"],
@@ -300,7 +310,7 @@ def test_backends_agree(backend):
     if not hardware.is_installed(backend):
         pytest.skip(f"{backend} is not installed")
     found = on_backend(backend)
-    here = {"BANDS": BANDS, "PARAMETERS": PARAMETERS}
+    here = {"BANDS": BANDS, "PARAMETERS": PARAMETERS, "PLAN": TEXT}
     exec(ONE_EPOCH, here)
     expected = here["result"]
     assert (expected["backend"], found["backend"]) == ("tensorflow", backend)
@@ -310,6 +320,9 @@ def test_backends_agree(backend):
         np.testing.assert_allclose(found["plain"][part], values, atol=1e-4, err_msg=part)
     for values in (*found["patches"], expected["patches"][1]):
         np.testing.assert_allclose(values, expected["patches"][0], atol=1e-5)
+    assert np.std(expected["features"][0]) > 0.01
+    for values in (*found["features"], expected["features"][1]):
+        np.testing.assert_allclose(values, expected["features"][0], rtol=1e-5, atol=1e-5)
     dropout = found["dropout"]
     assert np.abs(np.subtract(dropout["seen"], dropout["before"][::-1])[:64]).max() > 0.01, "nothing was dropped"
     assert np.isfinite(dropout["after"]).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
@@ -20,22 +21,36 @@ if TYPE_CHECKING:
     from hscd.system.backend import keras
 
 UNTRAINED, IMAGENET = "none", "imagenet"
+_FILES = (".h5", ".hdf5")
+_NAME = re.compile(r"[\w.-]{1,80}")
 
 
 def _weights(text: str) -> str | Path:
-    return text if text in (UNTRAINED, IMAGENET) else parsing.path(text)
+    if text in (UNTRAINED, IMAGENET):
+        return text
+    if not text.lower().endswith(_FILES):
+        raise ValueError
+    return parsing.path(text)
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError
+    return text
 
 
 NETWORK = Option(
-    "imagenet_network", parsing.filled, "a name in keras.applications", "VGG16",
-    "network of deep_features, as VGG16, ResNet50, MobileNetV2 or Xception",
+    "imagenet_network", _name, "a name in keras.applications", "VGG16",
+    "network for photographs (detector = deep_features, network = imagenet), as VGG16, ResNet50, MobileNetV2 or "
+    "Xception",
 )  # fmt: skip
 WEIGHTS = Option(
-    "imagenet_weights", _weights, f"{UNTRAINED}, {IMAGENET} or a file of weights for Keras", UNTRAINED,
+    "imagenet_weights", _weights, f"{UNTRAINED}, {IMAGENET} or a file of weights for Keras, {' or '.join(_FILES)}",
+    UNTRAINED,
     f"its weights: random ones, drawn from the seed, those of {IMAGENET}, which Keras fetches, or those of a file",
 )  # fmt: skip
 LAYER = Option(
-    "imagenet_layer", parsing.filled, "the name of a layer", None, "its layer whose channels are compared",
+    "imagenet_layer", _name, "the name of a layer", None, "its layer whose channels are taken",
     "the last one of the finest resolution; of coarser ones small changes are lost",
 )  # fmt: skip
 # The sides of images are a multiple of this, which all networks divide them by.
@@ -84,6 +99,7 @@ def network(name: str, weights: str | Path, layer: str | None, seed: int) -> Net
     if not callable(make):
         known = [found for found in dir(keras.applications) if callable(getattr(keras.applications, found))]
         raise InputError(f"{NETWORK.name}: {name} is not in keras.applications, which has {', '.join(known)}")
+    keras.backend.clear_session()  # layers without a name of their own are numbered, whatever was made before
     keras.utils.set_random_seed(seed)
     try:
         whole = make(include_top=False, weights=IMAGENET if weights == IMAGENET else None, input_shape=(None, None, 3))

@@ -1,0 +1,147 @@
+"""The dense branch with what a network made for photographs sees around a pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hscd.branches import BRANCHES, Parameter, Shapes, flag
+from hscd.branches.dense import Dense
+from hscd.networks.plan import is_plan, plan_of
+from hscd.networks.pretrained import LAYER, NETWORK, UNTRAINED, WEIGHTS
+from hscd.registry import Option
+from hscd.system import parsing
+
+if TYPE_CHECKING:
+    from hscd.networks.dilated import Features
+    from hscd.system.backend import keras
+
+TRAINABLE = Option(
+    "imagenet_trainable", parsing.boolean, "True or False", False,
+    "whether the layers of the network for photographs are trained, too (network = imagenet)",
+)  # fmt: skip
+# Statistics of features are those of the last dozens of batches: a training may have no more.
+_MOMENTUM = 0.9
+# A network that looks at 3 × 3 pixels, with two filters.
+_EXAMPLE = (
+    '["VGG16","block1_conv1",["affine",[0],[2,1,0],[255.0,255.0,255.0],[-103.0,-116.0,-123.0]],'
+    '["convolution",[1],[3,3],[1,1],"block1_conv1",64,true,false],["activation",[2],"relu",{}]]'
+)
+
+
+class ImageNet(Dense):
+    """A network of `keras.applications` up to a layer, and the dense branch on what that gives and the pixel itself.
+
+    A projection brings the spectrum of each pixel to the three channels that the network is made for. It starts with
+    the means of three groups of neighbouring bands, the last of which, where wavelengths rise, is red; like all else it
+    is trained. The layers of the network come at full resolution and without padding (`networks.dilated`), so that of a
+    whole image it gives what it gives of each patch. Their channels differ in size by orders of magnitude and go
+    through a batch normalisation. The dense layers see the spectrum of the pixel, too.
+
+    Unless the parameter `imagenet_trainable` is true, the layers of the network stay as they are in training and in
+    fine-tuning. Their batch normalisation goes by stored statistics in any case, as a factor and an addend that are
+    trained where the layers are.
+
+    `imagenet_plan` is the text of a `networks.plan.Plan`: a saved model needs neither the file of the weights nor
+    the network of Keras that it was made of.
+
+    References:
+        Nogueira, Penatti, dos Santos (2017), "Towards better exploiting convolutional neural networks for remote
+            sensing scene classification", Pattern Recognition 61, of features as they are, or trained further.
+        Hariharan, Arbeláez, Girshick, Malik (2015), "Hypercolumns for object segmentation and fine-grained
+            localization", CVPR, of features of pixels.
+    """
+
+    sees_neighbours = True
+    untold = ("imagenet_plan",)
+    parameters = (
+        *Dense.parameters,
+        Parameter("imagenet_plan", is_plan, "layers of a network for photographs", _EXAMPLE),
+        flag(TRAINABLE.name, example=False),
+    )
+
+    def build(self, bands: int, parameters: Mapping[str, Any]) -> keras.Model:
+        """Build the network.
+
+        Returns:
+            Model named "branch" from (batch, rows, columns, bands) to (pixels, units), of the pixels around which the
+            network for photographs sees all, row-major.
+        """
+        from hscd.networks.dilated import Dilated
+        from hscd.system.backend import keras
+
+        plan = plan_of(parameters["imagenet_plan"])
+        inputs = keras.Input((None, None, bands), name="patches")
+        start = keras.initializers.Constant(_colours(bands).tolist())
+        x = keras.layers.Conv2D(3, 1, kernel_initializer=start, name="projection")(inputs)
+        x = Dilated(plan.text, trainable=bool(parameters[TRAINABLE.name]), name="features")(x)
+        x = keras.layers.BatchNormalization(momentum=_MOMENTUM, name="features_normalisation")(x)
+        found = [keras.layers.Cropping2D(plan.reach, name="pixel")(inputs), x]
+        x = keras.ops.reshape(keras.ops.concatenate(found, axis=-1), (-1, bands + plan.channels))
+        return keras.Model(inputs, self.layers(x, parameters), name="branch")
+
+    def shapes(self, bands: int, parameters: Mapping[str, Any]) -> Shapes:
+        """A projection, features, their normalisation and the dense layers; features that stay are among the others."""
+        plan = plan_of(parameters["imagenet_plan"])
+        features, channels = list(plan.weights.values()), (plan.channels,)
+        trained, others = self.shapes_of_layers(bands + plan.channels, parameters)
+        released = bool(parameters[TRAINABLE.name])
+        return [
+            (1, 1, bands, 3), (3,), *(features if released else []), channels, channels, *trained,
+            *([] if released else features), channels, channels, *others,
+        ]  # fmt: skip
+
+    def space(self, choices: Mapping[str, Any]) -> dict[str, Any]:
+        """The layers that are asked for; nothing is chosen among them.
+
+        Raises:
+            InputError: as `dilated.features_of`.
+        """
+        own = {"imagenet_plan": _features(choices).plan.text, TRAINABLE.name: bool(choices.get(TRAINABLE.name))}
+        return super().space(choices) | own
+
+    def initial(self, choices: Mapping[str, Any]) -> dict[str, list[np.ndarray]]:
+        """The weights that are asked for; none where the seed of each network draws them."""
+        untrained = choices.get(WEIGHTS.name, UNTRAINED) == UNTRAINED
+        return {} if untrained else {"features": _features(choices).arrays}
+
+    def sizes(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The network and its layer, whether they are trained, and what the dense branch has."""
+        plan = plan_of(parameters["imagenet_plan"])
+        own = {NETWORK.name: plan.network, LAYER.name: plan.layer, TRAINABLE.name: bool(parameters[TRAINABLE.name])}
+        return super().sizes(parameters) | own
+
+    def inferred(self, shapes: Shapes) -> dict[str, Any]:
+        """Nothing: the files of older programs have no such model."""
+        return {}
+
+    def reach(self, parameters: Mapping[str, Any]) -> int:
+        """How many pixels around its own the last layer sees."""
+        return plan_of(parameters["imagenet_plan"]).reach
+
+    def farthest(self, choices: Mapping[str, Any]) -> int:
+        """The same: there is one network."""
+        return _features(choices).plan.reach
+
+
+def _features(choices: Mapping[str, Any]) -> Features:
+    """The layers and their weights that the options name."""
+    from hscd.networks.dilated import features_of
+
+    name, weights, layer = (choices.get(option.name, option.default) for option in (NETWORK, WEIGHTS, LAYER))
+    return features_of(name, weights, layer)
+
+
+def _colours(bands: int) -> np.ndarray:
+    """A (1, 1, bands, 3) kernel: means of three groups of bands, the last one first; of fewer bands, of some twice."""
+    kernel = np.zeros((1, 1, bands, 3), np.float32)
+    for group in range(3):
+        first = group * bands // 3
+        members = slice(first, max((group + 1) * bands // 3, first + 1))
+        kernel[..., members, 2 - group] = 1 / (members.stop - members.start)
+    return kernel
+
+
+BRANCHES.add("imagenet", ImageNet(), *BRANCHES.options("dense"), NETWORK, WEIGHTS, LAYER, TRAINABLE)
