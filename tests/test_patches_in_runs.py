@@ -125,3 +125,39 @@ def test_parts_that_patches_reach_across_are_told(trained, capsys):
     wide = [*PATCH, "hyperas settings ED.patch_size=7", "PLACE A.parts=60, 10, 30"]
     dp.labelled_pixels("PLACE A", read_settings(trained.file, wide))
     assert "patches of 7 × 7 pixels hold pixels of other parts" in capsys.readouterr().err
+
+
+@pytest.fixture
+def vgg(monkeypatch):
+    """keras.applications has a VGG16 of two layers, of stride 2."""
+    from hscd.networks import dilated, pretrained
+    from hscd.system.backend import keras
+
+    def make(**_):
+        image = keras.Input((None, None, 3))
+        halved = keras.layers.Conv2D(4, 3, strides=2, activation="relu", name="halved")(image)
+        return keras.Model(image, keras.layers.Conv2D(4, 3, padding="same", name="last")(halved))
+
+    make.__module__ = keras.applications.VGG16.__module__
+    monkeypatch.setattr(keras.applications, "VGG16", make)
+    caches = dilated.features_of, pretrained.network
+    for cached in caches:
+        cached.cache_clear()
+    yield
+    for cached in caches:
+        cached.cache_clear()
+
+
+def test_a_network_for_photographs_is_searched_for_tested_and_tuned(trained, vgg, monkeypatch):
+    monkeypatch.setattr(config, "MAX_EPOCHS", 1)
+    asked = "settings.network=imagenet", "hyperas settings ED.imagenet_layer=last", "settings.model_name=I"
+    assert read_settings(trained.file, asked).reach == 1 + 2  # of 3 × 3 pixels, every second one
+    assert run(trained, main, *asked) == 0
+    parameters = read_parameters(trained.folder / "model/I")
+    assert (parameters["network"], parameters["imagenet_trainable"]) == ("imagenet", False)
+    header = (trained.folder / "stat/I_stats.csv").read_text("utf-8").splitlines()[0]
+    assert header.endswith(",imagenet_trainable,best")  # the layers are no column
+    monkeypatch.delattr("keras.applications.VGG16")  # the saved model does not need it
+    assert run(trained, main, "settings.training=False", "settings.fine_tuning=0", "settings.model_name=I") == 0
+    with rasterio.open(trained.folder / "stat/PLACE A_town_on_I_all_distances.tif") as file:
+        assert np.isfinite(np.delete(file.read(1), 3, axis=0)).all()

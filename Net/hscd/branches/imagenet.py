@@ -24,7 +24,9 @@ TRAINABLE = Option(
 )  # fmt: skip
 # Statistics of features are those of the last dozens of batches: a training may have no more.
 _MOMENTUM = 0.9
-# A network that looks at 3 × 3 pixels, with two filters.
+# Deviation that features start with: about that of bands in [0, 1], which ten times as many channels would drown.
+_DEVIATION = 0.1
+# The first layer of VGG16.
 _EXAMPLE = (
     '["VGG16","block1_conv1",["affine",[0],[2,1,0],[255.0,255.0,255.0],[-103.0,-116.0,-123.0]],'
     '["convolution",[1],[3,3],[1,1],"block1_conv1",64,true,false],["activation",[2],"relu",{}]]'
@@ -38,7 +40,8 @@ class ImageNet(Dense):
     the means of three groups of neighbouring bands, the last of which, where wavelengths rise, is red; like all else it
     is trained. The layers of the network come at full resolution and without padding (`networks.dilated`), so that of a
     whole image it gives what it gives of each patch. Their channels differ in size by orders of magnitude and go
-    through a batch normalisation. The dense layers see the spectrum of the pixel, too.
+    through a batch normalisation, which starts with a deviation like that of bands. The dense layers see the spectrum
+    of the pixel, too.
 
     Unless the parameter `imagenet_trainable` is true, the layers of the network stay as they are in training and in
     fine-tuning. Their batch normalisation goes by stored statistics in any case, as a factor and an addend that are
@@ -77,8 +80,11 @@ class ImageNet(Dense):
         start = keras.initializers.Constant(_colours(bands).tolist())
         x = keras.layers.Conv2D(3, 1, kernel_initializer=start, name="projection")(inputs)
         x = Dilated(plan.text, trainable=bool(parameters[TRAINABLE.name]), name="features")(x)
-        x = keras.layers.BatchNormalization(momentum=_MOMENTUM, name="features_normalisation")(x)
-        found = [keras.layers.Cropping2D(plan.reach, name="pixel")(inputs), x]
+        deviation = keras.initializers.Constant(_DEVIATION)
+        normalisation = keras.layers.BatchNormalization(
+            momentum=_MOMENTUM, gamma_initializer=deviation, name="features_normalisation"
+        )
+        found = [keras.layers.Cropping2D(plan.reach, name="pixel")(inputs), normalisation(x)]
         x = keras.ops.reshape(keras.ops.concatenate(found, axis=-1), (-1, bands + plan.channels))
         return keras.Model(inputs, self.layers(x, parameters), name="branch")
 

@@ -6,6 +6,8 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from hscd.branches import branch_of
 from hscd.heads import Head, by_function
 from hscd.learn.objective import Objective
@@ -55,6 +57,12 @@ def headed(branch: keras.Model, parameters: Mapping[str, Any], optimizer: keras.
         metrics=[keras.metrics.MeanMetricWrapper(accuracy, name="accuracy")],
     )
     return model
+
+
+def begin_with(model: keras.Model, initial: Mapping[str, Sequence[np.ndarray]]) -> None:
+    """Give layers of the branch of a network weights, by their names (`hscd.branches.Branch.initial`)."""
+    for layer, arrays in initial.items():
+        model.get_layer("branch").get_layer(layer).set_weights(arrays)
 
 
 def network(branch: keras.Model, head: Head, scales: keras.layers.Layer | None = None) -> keras.Model:

@@ -17,6 +17,7 @@ from hscd.learn.embedding_log import EmbeddingLog
 from hscd.learn.regime import OPTIMIZERS
 from hscd.models.saved import assign_weights, named_weights, trained_on
 from hscd.models.schema import COMMON
+from hscd.networks.siamese import begin_with
 from hscd.scenes.patches import Patches, SharedPatches
 from hscd.search.record import digest
 from hscd.search.runners import Objective, Progress
@@ -106,8 +107,7 @@ class Handover:
         Raises:
             ValueError: if the weights of the saved network are not of its shapes.
         """
-        for layer, arrays in self._initial.items():
-            model.get_layer("branch").get_layer(layer).set_weights(arrays)
+        begin_with(model, self._initial)
         if self._start is not None:
             assign_weights(model, self._start)
         records = [] if self.unlabelled is None else [tensorboard(self._trial_folder / "pretraining")]

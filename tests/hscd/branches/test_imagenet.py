@@ -127,6 +127,19 @@ def test_a_twin_has_the_same_layers_and_freezes_them(scene):
     assert len(other.trainable_weights) == len(model.trainable_weights) == 10
 
 
+# A kernel of ones and inputs far from 0: what comes out of a batch has mean 0 and the deviation that it starts with.
+def test_features_come_to_the_dense_layers_with_the_deviation_of_bands():
+    model = build_net((BANDS,), PARAMETERS, seed=1).get_layer("branch")
+    normalisation = model.get_layer("features_normalisation")
+    values = np.random.default_rng(0).normal(500, 30, (1, 40, 40, 4))
+    found = np.asarray(normalisation(values, training=True))
+    np.testing.assert_allclose([found.mean(), found.std()], [0, 0.1], atol=1e-3)
+    # After 20 batches statistics are those of the batches but for 0.9 ** 20, an eighth.
+    for _ in range(19):
+        normalisation(values, training=True)
+    np.testing.assert_allclose(normalisation.moving_mean, 500 * (1 - 0.9**20), rtol=0.01)
+
+
 # Red is the last third of the bands: of 7 bands 4 to 6, green 2 and 3, blue 0 and 1. Of two bands one is there twice.
 @pytest.mark.parametrize(
     ("bands", "expected"),
