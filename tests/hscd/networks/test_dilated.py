@@ -23,7 +23,8 @@ def strided():
     x = layers.ZeroPadding2D(((1, 0), (0, 2)), name="pad")(image)
     x = layers.Conv2D(4, (3, 2), strides=2, activation="relu", use_bias=False, name="first")(x)
     x = layers.BatchNormalization(name="normal")(x)
-    short = layers.Conv2D(5, 1, strides=2, padding="same", name="short")(x)
+    short = layers.ZeroPadding2D(((1, 0), (1, 1)), name="beside")(x)
+    short = layers.Conv2D(5, 3, strides=2, name="short")(short)
     x = layers.SeparableConv2D(5, 3, padding="same", activation="tanh", name="separable")(x)
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="largest")(layers.ReLU(0.8, name="cut")(x))
     x = layers.Add(name="sum")([x, short])
@@ -81,12 +82,12 @@ def test_a_pixel_sees_as_far_as_its_reach_and_no_farther():
     varied(model)
     plan, arrays = reading(model)
     rng = np.random.default_rng(0)
-    patch, far = rng.random((1, 19, 19, 3), np.float32), []
-    before = np.asarray(plan.apply(patch, arrays))
-    assert before.shape == (1, 1, 1, 15)
+    patches, far = rng.random((9, 19, 19, 3), np.float32), []
+    before = np.asarray(plan.apply(patches, arrays))
+    assert before.shape == (9, 1, 1, 15)
     for row in range(19):
-        other = patch.copy()
-        other[0, row] += 0.5
+        other = patches.copy()
+        other[:, row] += 0.5
         far.append(np.abs(np.asarray(plan.apply(other, arrays)) - before).max() > 0)
     assert far == [True] * 19  # -3 to 15 around 6
 
@@ -125,6 +126,14 @@ def test_layers_without_a_name_are_numbered_alike_whatever_was_made_before(monke
     assert list(found.plan.weights)[::2] == ["conv2d_1_kernel", "conv2d_kernel", "batch_normalization_factor"]
     assert [step.kind for step in found.plan.steps] == ["affine", "convolution", "convolution", "scale"]
     network.cache_clear()  # of what stood for VGG16
+
+
+# (x - 1) / 2 and so on.
+def test_standardisation_is_a_factor_and_an_addend():
+    plan, _ = reading(of(LAYERS.Normalization(mean=[1.0, 2.0, 3.0], variance=[4.0, 9.0, 16.0]), LAYERS.Conv2D(1, 3)))
+    np.testing.assert_allclose(
+        [plan.steps[1].factor, plan.steps[1].addend], [[1 / 2, 1 / 3, 1 / 4], [-1 / 2, -2 / 3, -3 / 4]], rtol=1e-6
+    )
 
 
 def of(*added):
