@@ -15,6 +15,7 @@ import measure
 #   detection     detect.py against plain NumPy (1)
 #   domain_shift  kappa of transfers against the distance of the places (15)
 #   fine_tuning   keys of fine-tuning (30)
+#   guides        reading for corrections that images guide (2)
 #   kinds         kinds of change told apart without labels (5)
 #   large         scenes larger than memory; writes 20 GB (60)
 #   learning      losses, pre-training and fine-tuning together, against the label-free map (60)

@@ -83,8 +83,8 @@ def test_tiles_of_a_large_map_give_the_same(name, guide, monkeypatch):
     scores = scene(2, (70, 61))
     scores[20:30, 40:50] = np.nan
     whole = corrected(name, guide, scores)
-    monkeypatch.setattr(tools, "_SIDE", 16)
-    monkeypatch.setattr(guidance, "_STRIP_BYTES", 5 * 36 * 2 * 3 * 4)
+    monkeypatch.setattr(tools, "SIDE", 16)
+    monkeypatch.setattr(guidance, "_READ_BYTES", 5 * 36 * 2 * 3 * 4)
     monkeypatch.setattr("hscd.corrections.median._BLOCK_VALUES", 2000)
     np.testing.assert_array_equal(corrected(name, guide, scores), whole)
 

@@ -54,10 +54,11 @@ def potts(
             Processing 40(10).
     """
     guidance = Guidance.of(scene, labels, potts_guide)
+    alike = None if guidance is None else guidance.alike([step[:2] for step in _NEIGHBOURS])
     evidence, found = tools.evidence(labels, scores), labels.copy()
     for around, inner in tools.tiles(labels.shape, _ROUNDS):
         known = labels[around] != UNKNOWN
-        near = [] if guidance is None else guidance.alike(around, [step[:2] for step in _NEIGHBOURS])
+        near = [] if alike is None else alike(around)
         couplings = _couplings(evidence[around], known, near, potts_guide != IMAGES)
         field = _mean_field(evidence[around], couplings, np.float32(potts_weight))[inner]
         of = found[around][inner]

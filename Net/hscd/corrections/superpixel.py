@@ -52,6 +52,7 @@ def superpixel(
     from skimage.segmentation import slic
 
     guidance = Guidance.of(scene, labels, superpixel_guide)
+    components = None if guidance is None else guidance.channels()
     evidence, found = tools.evidence(labels, scores), labels.copy()
     for where, _ in tools.tiles(labels.shape):
         of, known = labels[where], labels[where] != UNKNOWN
@@ -60,7 +61,7 @@ def superpixel(
         count = max(1, of.size // superpixel_size)
         # Without a mask, for which SLIC takes memory that grows with the square of their number; masked pixels, whose
         # evidence is 0, have no vote.
-        seen = [] if guidance is None else [guidance.channels(where)]
+        seen = [] if components is None else [components(where)]
         seen += [] if superpixel_guide == IMAGES else [evidence[where][:, :, None]]
         channels = np.concatenate(seen, axis=2)
         numbers = slic(channels, count, _COMPACTNESS, channel_axis=2, start_label=0, convert2lab=False)

@@ -10,7 +10,7 @@ from hscd.labels import CHANGED, UNKNOWN
 
 # Pixels that levels are taken from, and a side of the tiles that large maps are worked on by.
 _SAMPLE = 500_000
-_SIDE = 1024
+SIDE = 1024
 
 
 def least_changed(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -57,9 +57,9 @@ def evidence(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def tiles(shape: tuple[int, int], halo: int = 0) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
     """Tiles of a map: each with a halo, and where the tile lies in that."""
     rows, columns = shape
-    for top in range(0, rows, _SIDE):
-        for left in range(0, columns, _SIDE):
-            end, right = min(top + _SIDE, rows), min(left + _SIDE, columns)
+    for top in range(0, rows, SIDE):
+        for left in range(0, columns, SIDE):
+            end, right = min(top + SIDE, rows), min(left + SIDE, columns)
             first, start = max(top - halo, 0), max(left - halo, 0)
             around = slice(first, min(end + halo, rows)), slice(start, min(right + halo, columns))
             yield around, (slice(top - first, end - first), slice(left - start, right - start))

@@ -53,7 +53,7 @@ def test_evidence_by_hand():
 
 
 def test_tiles_cover_a_map_once(monkeypatch):
-    monkeypatch.setattr(tools, "_SIDE", 4)
+    monkeypatch.setattr(tools, "SIDE", 4)
     numbers, seen = np.arange(7 * 10).reshape(7, 10), []
     for around, inner in tools.tiles((7, 10), 3):
         seen += numbers[around][inner].ravel().tolist()
