@@ -10,7 +10,7 @@ from hscd.detectors import Scorer
 from hscd.detectors.tools.samples import sampled_pairs
 from hscd.evaluation import doubts
 from hscd.scenes.domain_shift import PIXELS, domain_shift, from_text, statistics
-from hscd.scenes.patches import extended, halo
+from hscd.scenes.patches import halo
 from hscd.scenes.scene import Block, Scene
 from hscd.system.messages import warn
 
@@ -41,13 +41,12 @@ class TrainedNetwork:
 
     def fit(self, scene: Scene, rng: np.random.Generator) -> Scorer:
         """Nothing to fit: it is trained."""
-        from hscd.learn.images import predict_image
+        from hscd.learn.images import predict_block
         from hscd.learn.training import predict
 
         def score(block: Block) -> np.ndarray:
             if self._reach:
-                wanted = None if block.valid is None else block.valid[block.inner]
-                return predict_image(self.model, extended(block, self._reach), wanted)
+                return predict_block(self.model, block)
             pairs = block.pairs.reshape(-1, *block.pairs.shape[2:])
             if block.valid is None:
                 return predict(self.model, pairs)

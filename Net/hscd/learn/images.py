@@ -6,11 +6,34 @@ import numpy as np
 
 from hscd.learn.training import check_bands, epochs_of, memory_error
 from hscd.networks.siamese import reach
+from hscd.scenes.patches import strips
+from hscd.scenes.scene import Block
 from hscd.system.backend import keras
 from hscd.system.interrupts import ctrl_c_heeded
 
 # Pixels along a side of a tile.
 _TILE = 64
+
+
+def predict_block(model: keras.Model, block: Block) -> np.ndarray:
+    """Distances of the inner pixels of a block, which is extended tile by tile.
+
+    Args:
+        model: network of `build_net` with `reach(model)` > 0.
+        block: with a halo of `scenes.patches.halo(reach(model))`, where the image goes on.
+
+    Returns:
+        (rows, columns) float32, 0 in tiles without data.
+
+    Raises:
+        InputError: if model and block have different numbers of bands.
+    """
+    wanted = None if block.valid is None else block.valid[block.inner]
+    found = [
+        predict_image(model, pairs, None if wanted is None else wanted[rows])
+        for rows, pairs in strips(block, reach(model), _TILE)
+    ]
+    return np.concatenate(found)
 
 
 def predict_image(model: keras.Model, pairs: np.ndarray, wanted: np.ndarray | None = None) -> np.ndarray:

@@ -74,7 +74,7 @@ def write_picture(path: Path, objects: Objects, result: MapResult, title: str) -
     step = -(-result.corrected.shape[0] // labels.shape[0])
     figure, dpi = maps.new_figure(labels.shape, 1)
     axes = figure.subplots()
-    axes.imshow(labels, cmap=ListedColormap(maps.PALE), vmin=0, vmax=2, interpolation="nearest")
+    axes.imshow(labels, cmap=ListedColormap(maps.PALE), vmin=0, vmax=2, **maps.PIXELS)
     boxes = objects.boxes[:_SHOWN] / step - 0.5
     drawn = [Rectangle((left, top), right - left, bottom - top) for top, left, bottom, right in boxes]
     collection = PatchCollection(drawn, facecolor="none", edgecolor="black", linewidth=0.8)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hscd.labels import UNKNOWN
-from hscd.reports.maps import COLOURS, add_legend, new_figure
+from hscd.reports.maps import COLOURS, PIXELS, add_legend, new_figure
 from hscd.system import storage
 
 # A stretch from and to these percentiles leaves extreme pixels dark and bright, and shows the others.
@@ -83,10 +83,10 @@ def write(
     figure, dpi = new_figure(labels.shape, 3 if has_labels else 2)
     axes = figure.subplots(1, 3 if has_labels else 2)
     for place, (title, colours) in zip(axes, ((f"before, bands {shown}", before), ("after", after)), strict=False):
-        place.imshow(colours, interpolation="nearest")
+        place.imshow(colours, **PIXELS)
         place.set_title(title)
     if has_labels:
-        axes[2].imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, interpolation="nearest")
+        axes[2].imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, **PIXELS)
         axes[2].set_title("labels")
         add_legend(figure, ("changed", "unchanged", "unknown"), present=np.unique(labels))
     for place in axes:

@@ -8,7 +8,7 @@ border it is what image processing calls edge replication.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -53,6 +53,21 @@ def extended(block: Block, reach: int) -> np.ndarray:
         found[tuple(missing[good].T)] = block.pairs[there[0][good] - 2 * reach, there[1][good] - 2 * reach]
         missing = missing[~good]
     return found
+
+
+def strips(block: Block, reach: int, high: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Strips of so many rows of what `extended` gives, which as a whole is as large as the block again.
+
+    Yields:
+        Rows of the inner part, and their pixels with those around them.
+    """
+    start, rows = block.inner.rows.start, block.inner.rows.stop - block.inner.rows.start
+    for top in range(0, rows, high):
+        end = min(top + high, rows)
+        seen = slice(max(start + top - halo(reach), 0), start + end + halo(reach))
+        inner = Window(slice(start + top - seen.start, start + end - seen.start), block.inner.columns)
+        valid = None if block.valid is None else block.valid[seen]
+        yield slice(top, end), extended(Block(block.pairs[seen], valid, inner), reach)
 
 
 def _near(known: np.ndarray, reach: int) -> np.ndarray:

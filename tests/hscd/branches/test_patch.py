@@ -145,6 +145,9 @@ def test_a_whole_image_in_one_pass_equals_its_patches_whatever_the_windows(scene
     assert by_patch.std() > 1
     np.testing.assert_allclose(whole.ravel()[positions], by_patch, rtol=1e-5)
     np.testing.assert_array_equal(np.isnan(whole), ~scene.valid)
+    # Without data in the upper tiles, which changes nothing two rows below them.
+    lower = replace(scene, valid=scene.valid & (np.arange(90) >= 64)[:, None])
+    np.testing.assert_array_equal(scored(network, lower, None).scores[66:], whole[66:])
     monkeypatch.setattr(hscd.scenes.scene, "_WINDOW_BYTES", 3 * 75 * 2 * BANDS * 4)
     assert len(hscd.scenes.scene.windows_of(scene.before, scene.after, times=2)) > 9
     np.testing.assert_array_equal(scored(network, scene, None).scores, whole)

@@ -125,6 +125,19 @@ def test_masked_pixels_have_no_part_in_patches_whatever_they_hold():
     np.testing.assert_array_equal(patches.of_scenes([other], at, 2).array, patches.of_scenes([scene], at, 2).array)
 
 
+# Of a window inside the image, and of all of it.
+@pytest.mark.parametrize("window", [Window(slice(2, 9), slice(3, 12)), Window(slice(0, ROWS), slice(0, COLUMNS))])
+@pytest.mark.parametrize("reach", [1, 2])
+def test_strips_are_those_of_the_whole(scene, window, reach):
+    block = scene.block(window, patches.halo(reach))
+    whole, ends = patches.extended(block, reach), []
+    for rows, pairs in patches.strips(block, reach, 3):
+        np.testing.assert_array_equal(pairs, whole[rows.start : rows.stop + 2 * reach])
+        ends.append(rows.stop)
+    assert ends[:-1] == list(range(3, 3 * len(ends), 3))
+    assert ends[-1] == window.rows.stop - window.rows.start
+
+
 # It took one step for each of 289 pixels around, over all that is masked.
 def test_what_is_far_from_data_is_not_looked_at(monkeypatch):
     monkeypatch.setattr(patches, "_offsets", lambda reach: pytest.fail("looked at"))
