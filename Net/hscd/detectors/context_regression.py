@@ -181,13 +181,13 @@ def _fits(
     fits = []
     for count in used:
         scale = np.where(spread[:count] > 0, _FOURIER_SCALE * spread[:count], np.inf)
-        others = count * (1 + context.shape[2])
+        linear = count * (1 + context.shape[2])
         waves = (rng.standard_normal((_FOURIER, count)) / scale).astype(np.float32)
         phases = rng.uniform(0, 2 * np.pi, _FOURIER).astype(np.float32)
-        keep = min(_FOURIER, max(0, components.shape[2] // _PIXELS_EACH - others))
+        keep = min(_FOURIER, max(0, components.shape[2] // _PIXELS_EACH - linear))
         waves, phases = waves[:keep], phases[:keep]
         features = [_features(waves, phases, components[date], context[date]) for date in range(2)]
-        both = fitted(features, list(components[:, :count]), [start[:count] for start in dark])
+        both = fitted(features, linear, list(components[:, :count]), [start[:count] for start in dark])
         fits.append(_Fit(waves, phases, both, float(np.sqrt(middle / chdtri(count, 0.5)))))
     return fits
 

@@ -31,9 +31,9 @@ _FARTHEST, _IMPOSSIBLE = 10.0, 1e12
 _ROUGH = {"xatol": 0.005, "fatol": 0.02}
 # Second degrees of freedom below which an F distribution has no mean, and no variance.
 _NO_MEAN, _NO_VARIANCE = 2.0, 4.0
-# Ashman's D above which two distributions stand apart, and overlap by less than some 2 %; share of the pixels from
-# which on change is plentiful.
-_STAND_APART, _CLEARLY, _PLENTIFUL = 2.0, 4.0, 0.1
+# Ashman's D above which two distributions stand apart; above which they do where the tail of the null alone is not
+# filled; and above which they overlap by less than some 2 %. Share of the pixels from which on change is plentiful.
+_STAND_APART, _APART_AND_SHORT, _CLEARLY, _PLENTIFUL = 2.0, 3.0, 4.0, 0.1
 _NULL_P = 0.01
 # Share of changed pixels that is no more than the tail of the unchanged ones.
 _FEW = 0.9 * _NULL_P
@@ -136,11 +136,11 @@ def empirical_null(
     - the null, and a normal distribution of log scores of what changed, where change is plentiful. The threshold is
       where both are equally likely, a local false discovery rate of .5 [1].
 
-    `auto` chooses. Change is plentiful where the null alone would have no mean and the mixture stands apart (Ashman's
-    D above 2 [2]), or where that stands clearly apart (above 4). Where the null alone has a mean but no variance, the
-    mixture stands apart and makes more than a tenth, and at least 1 % of the scores exceed what 1 % of the null do, it
-    is undecided: the threshold is the geometric mean of both, and says so. Where neither fits, it is Otsu's. Else
-    change is rare.
+    `auto` chooses by Ashman's D [2], how far the mixture stands apart, and by how long the tail of the null alone is.
+    Change is plentiful where that has no mean and D is above 2; where it has no variance, but fewer than 1 % of the
+    scores exceed what 1 % of it do, and D is above 3; or where D is above 4. Where it has no variance, at least 1 % of
+    the scores exceed that, D is above 2 and the mixture makes more than a tenth, it is undecided: the threshold is the
+    geometric mean of both, and says so. Where neither fits, it is Otsu's. Else change is rare.
 
     Args:
         scores: a chi-square statistic, array of any shape; NaN is ignored.
@@ -181,13 +181,14 @@ def _chosen(
     tail = np.exp(null.tail)
     if plentiful is not None:
         separation = mixture.separation()
-        if amount == "plentiful" or (separation > _STAND_APART and tail < _NO_MEAN):
+        exceed = float((roots > np.exp(rare)).mean()) / _NULL_P
+        # Fewer scores in so long a tail than the null has there: it was fitted to what is no tail.
+        short = tail < _NO_VARIANCE and exceed < 1 and separation > _APART_AND_SHORT
+        if amount == "plentiful" or short or (separation > _STAND_APART and tail < _NO_MEAN):
             return plentiful, (), ()
         if separation > _CLEARLY:
             return max(plentiful, least), (), ()
-        # Where fewer scores lie in the tail of the null than the null has there, nothing speaks for plentiful change.
-        exceed = float((roots > np.exp(rare)).mean()) >= _NULL_P
-        if separation > _STAND_APART and tail < _NO_VARIANCE and mixture.share > _PLENTIFUL and exceed:
+        if separation > _STAND_APART and tail < _NO_VARIANCE and mixture.share > _PLENTIFUL and exceed >= 1:
             return (rare + plentiful) / 2, (_between(rare, plentiful, roots),), _CHOICES
     if amount == "plentiful" or tail < _NO_MEAN:
         natural = float(np.log(otsu(looks.clipped(roots))))

@@ -92,18 +92,29 @@ def test_where_it_is_undecided_the_threshold_lies_between_and_both_shares_are_to
 
 
 def test_a_tail_shorter_than_that_of_the_null_is_rare_change():
-    # The same without its far tail: fewer than 1 % exceed what 1 % of the null do, so it is no longer undecided.
-    scores = weak_change(1.8, 7, 0.2, 4.5, 0.42)
-    scores = scores[scores < np.quantile(scores, 0.985)]
+    # Without its far tail: fewer than 1 % exceed what 1 % of the null do, so it is not undecided; and D is 2.86.
+    scores = weak_change(1.8, 6, 0.2, 4.3, 0.42)
+    scores = scores[scores < np.quantile(scores, 0.99)]
     rare, found = cut(scores, "rare"), cut(scores)
     assert (scores > rare.value).mean() < 0.01
     assert found.value == rare.value
+
+
+def test_plentiful_change_is_found_though_a_null_with_a_long_tail_has_a_mean():
+    # A fifth changed, none far away: the tail that is fitted to them ends at 13.3, beyond all but .1 % of the scores,
+    # and D is 3.95.
+    scores = weak_change(1.8, 6, 0.2, 6.5, 0.3)
+    scores = scores[scores < 15**2]
+    assert (scores > cut(scores, "rare").value).mean() < 0.002
+    assert cut(scores) == cut(scores, "plentiful")
+    assert (scores > cut(scores).value).mean() == pytest.approx(0.2, abs=0.03)
 
 
 def test_scores_that_fit_nothing_get_otsus_threshold(monkeypatch):
     scores, _ = with_change(8, 0.3, 16)
     natural = module.otsu(module.looks.clipped(np.sqrt(scores))) ** 2
     monkeypatch.setattr(module, "_STAND_APART", np.inf)
+    monkeypatch.setattr(module, "_APART_AND_SHORT", np.inf)
     monkeypatch.setattr(module, "_CLEARLY", np.inf)
     found = cut(scores)
     assert found.value == pytest.approx(max(natural, LEAST))

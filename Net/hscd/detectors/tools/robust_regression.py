@@ -9,8 +9,9 @@ import numpy as np
 
 from hscd.detectors.tools.threads import on_threads
 
-# Share of the diagonal that is added to it: components and their derivatives are correlated.
-_RIDGE = 1e-3
+# Share of the diagonal that is added to it, for linear features and for others. Linear ones are correlated; the others
+# are drawn to 0 more strongly, as a linear rule that they carried would not hold for the rare spectra far out.
+_RIDGE, _RIDGE_OTHERS = 1e-5, 3e-3
 # Share by which the covariance of the residuals is drawn to its mean variance.
 _SHRINK = 0.05
 # A rare spectrum is allowed a larger residual, as in a multivariate t distribution of so many degrees of freedom.
@@ -118,11 +119,12 @@ def _means(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.sqrt(product), 2 * product / np.where(total > 0, total, np.float32(1))
 
 
-def fitted(features: list[np.ndarray], components: list[np.ndarray], dark: Sequence[np.ndarray]) -> Both:
+def fitted(features: list[np.ndarray], linear: int, components: list[np.ndarray], dark: Sequence[np.ndarray]) -> Both:
     """Fit both directions to a sample, most of which did not change.
 
     Args:
         features: (features, pixels) float32 of each date.
+        linear: how many of them, the first ones, are linear in the spectra.
         components: (components, pixels) float32 of each date.
         dark: (components,) of each date, a first guess at the spectrum without light.
     """
@@ -133,10 +135,11 @@ def fitted(features: list[np.ndarray], components: list[np.ndarray], dark: Seque
     weights = np.ones(pixels)
     lights = [Light(start.astype(np.float64), _LIGHT) for start in dark[::-1]]
     dates = list(zip(features, components, components[::-1], strict=True))
+    ridge = np.where(np.arange(len(features[0])) < linear, _RIDGE, _RIDGE_OTHERS)
 
     def one(part: slice) -> tuple[Direction, Light, np.ndarray]:
         ours, predicting, target = dates[part.start]
-        way, light = _direction(ours, predicting, target, weights, lights[part.start])
+        way, light = _direction(ours, ridge, predicting, target, weights, lights[part.start])
         distance = way.statistic(ours, predicting, target)
         factor = _factor(distance, median)
         return way._replace(factor=factor), light, distance * np.float32(factor)
@@ -159,13 +162,19 @@ def _factor(statistic: np.ndarray, median: float) -> float:
 
 
 def _direction(
-    features: np.ndarray, predicting: np.ndarray, target: np.ndarray, weights: np.ndarray, light: Light
+    features: np.ndarray,
+    ridge: np.ndarray,
+    predicting: np.ndarray,
+    target: np.ndarray,
+    weights: np.ndarray,
+    light: Light,
 ) -> tuple[Direction, Light]:
     """Weighted ridge regression, light and covariance of its residuals, and that of the predicting components."""
     count, degrees = len(features), len(target)
     centre, covariance = _moments([features, target], weights)
-    ridge = covariance[:count, :count] + np.diag(_RIDGE * np.diag(covariance)[:count] + np.finfo(np.float64).tiny)
-    slopes = np.linalg.solve(ridge, covariance[:count, count:]).T
+    among = covariance[:count, :count]
+    regular = among + np.diag(ridge * np.diag(among) + np.finfo(np.float64).tiny)
+    slopes = np.linalg.solve(regular, covariance[:count, count:]).T
     offset = centre[count:] - slopes @ centre[:count]
     predicted = slopes.astype(np.float32) @ features + offset[:, None].astype(np.float32)
     residual = target - predicted
