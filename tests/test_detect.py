@@ -31,17 +31,21 @@ FILES = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def pair(tmp_path):
+def write_pair(folder, seed):
     """Two GeoTIFFs of 40 × 60 pixels of 10 m, of which a rectangle changed."""
-    before, after, changed = make_pair(1, 40, 60)
+    before, after, changed = make_pair(seed, 40, 60)
     for name, image in (("before", before), ("after", after)):
         with rasterio.open(
-            tmp_path / f"{name}.tif", "w", driver="GTiff", height=40, width=60, count=5, dtype="uint16",
+            folder / f"{name}.tif", "w", driver="GTiff", height=40, width=60, count=5, dtype="uint16",
             crs="EPSG:32633", transform=rasterio.Affine(10, 0, 366975, 0, -10, 5808045),
         ) as file:  # fmt: skip
             file.write(np.moveaxis(image, 2, 0))
-    return tmp_path, changed
+    return folder, changed
+
+
+@pytest.fixture
+def pair(tmp_path):
+    return write_pair(tmp_path, 1)
 
 
 def run(*arguments):
@@ -70,8 +74,8 @@ def test_a_shifted_pair_is_registered_and_channels_are_drawn(pair, capsys):
     assert np.nanmax(scores[8:]) < 1e-3
 
 
-def test_two_files_give_maps_polygons_and_a_summary(pair, capsys):
-    folder, changed = pair
+def test_two_files_give_maps_polygons_and_a_summary(tmp_path, capsys):
+    folder, changed = write_pair(tmp_path, 9)
     out = folder / "out"
     assert run(folder / "before.tif", folder / "after.tif", "--out", out) == 0
     assert sorted(path.name for path in out.iterdir()) == FILES
