@@ -20,6 +20,7 @@ import measure
 #   large         scenes larger than memory; writes 20 GB (60)
 #   learning      losses, pre-training and fine-tuning together, against the label-free map (60)
 #   losses        over one architecture (6)
+#   nulls         what is marked where nothing changed (10)
 #   patch         networks of patches beside the dense one (90)
 #   pretraining   pre-trainings, and widths of codes (30)
 #   recipe        the prototype's figures by compare.py (30)

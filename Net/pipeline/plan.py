@@ -134,6 +134,7 @@ class Plan:
         # Where the distribution of unchanged pixels is known, or a threshold looks at the modes itself, it has told.
         modes = score_map.degrees is None and not cut.warnings
         found = doubts.of_threshold(score_map.scores, cut.value, modes)
+        found += doubts.of_size(scene, score_map.scores, cut.value, rng)
         if isinstance(detector, SpectralDistance):
             found += doubts.of_spectra(scene, rng)
         for doubt in found:

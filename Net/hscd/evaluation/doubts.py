@@ -17,6 +17,8 @@ _RISE = 1.05
 _GROWTH = 1.5
 # Part of the squared distances that one band may make.
 _ONE_BAND = 0.5
+# Difference between the dates, as a part of the contrast of the images, that is hardly any; windows that tell.
+_TINY, _LOOKED_AT = 0.05, 4
 # Kappa between the maps of a model before and after its fine-tuning, from which on they agree.
 _AGREEMENT = 0.5
 # Shift of a band between the dates, in its standard deviations; of the median pixel, as change moves the mean too.
@@ -163,6 +165,37 @@ def of_spectra(scene: Scene, rng: np.random.Generator) -> list[str]:
             "changed or not: light or season (normalisation = pif or detector = context_regression takes that out)"
         )
     return found
+
+
+def of_size(scene: Scene, scores: np.ndarray, threshold: float, rng: np.random.Generator) -> list[str]:
+    """A doubt where what counts as changed hardly differs between the dates, as in one image saved twice.
+
+    Args:
+        scene: the pair.
+        scores: (rows, columns), NaN where masked.
+        threshold: changed pixels have a greater score.
+        rng: draws some windows, and pixels of them.
+    """
+    sizes = []
+    for number in rng.permutation(len(scene.windows))[:_LOOKED_AT]:
+        rows, columns = scene.windows[number]
+        part = scores[rows, columns]
+        places = [np.flatnonzero(of) for of in (part > threshold, np.isfinite(part))]
+        if not len(places[0]):
+            continue
+        chosen = [rng.choice(of, min(len(of), _SAMPLE), replace=False) for of in places]
+        down, right = np.divmod(np.concatenate(chosen), part.shape[1])
+        pairs = scene.take((rows.start + down) * scores.shape[1] + columns.start + right).astype(float)
+        marked, every = np.split(pairs, [len(chosen[0])])
+        spread = every.std(axis=0).mean(axis=0)
+        ratio = (marked[:, 1] - marked[:, 0])[:, spread > 0] / spread[spread > 0]
+        sizes.append(float(np.median(np.sqrt(np.square(ratio).mean(axis=1)))) if ratio.size else np.inf)
+    if not sizes or max(sizes) >= _TINY:
+        return []
+    return [
+        f"what counts as changed differs between the dates by {100 * max(sizes):.2g} % of the contrast of the images: "
+        "there may be no change, but two versions of one image"
+    ]
 
 
 def verdict_of_registration(found: Registration) -> str:

@@ -97,6 +97,23 @@ def test_bands_that_change_moves_do_not_shift():
     assert doubts.of_spectra(scene_of(before, after), np.random.default_rng(0)) == []
 
 
+# Bands have a deviation of 0.1; what is marked differs by 0.002 in each, 2 % of it, or by 0.01, a tenth.
+@pytest.mark.parametrize(("size", "doubted"), [(0.002, True), (0.01, False)])
+def test_two_versions_of_one_image_are_doubted(size, doubted):
+    before, scores = noise(), np.zeros((40, 30), np.float32)
+    after = before.copy()
+    after[30:, 20:] += size
+    after[:5] = 7  # masked
+    scores[30:, 20:], scores[:5] = 9, np.nan
+    scene = scene_of(before, after, np.isfinite(scores))
+    assert len(scene.windows) == 1
+    found = doubts.of_size(scene, scores, 4, np.random.default_rng(0))
+    assert [text.split(":")[0] for text in found] == doubted * [
+        "what counts as changed differs between the dates by 2 % of the contrast of the images"
+    ]
+    assert doubts.of_size(scene, scores, 9, np.random.default_rng(0)) == []  # nothing is changed
+
+
 def test_masked_pixels_have_no_part():
     before, after = noise(), noise(seed=1)
     valid = np.ones((40, 30), bool)

@@ -28,6 +28,11 @@ ADVICE = {
         "sensor changed instead, or that the threshold is too low.",
         "Look at the heat map: if all of it is bright, set a normalisation (pif, histogram) or another threshold.",
     ),
+    "differs between the dates by": Advice(
+        "Scores are relative to what usually differs between the dates. Here that is next to nothing, so rounding, "
+        "compression or noise stand out.",
+        "Check that the files are of two dates. If they are, and changes as small as that matter, they are in the map.",
+    ),
     "the spatial correction": Advice(
         "The neighbours of most changed pixels are unchanged: change is thin or scattered, or the map is noise.",
         "If the changes that go are real, such as roads, set correction = none; else keep the corrected map.",
