@@ -155,6 +155,7 @@ def marked(name: str, kind: str) -> tuple[float, bool]:
     found = scored(detector, scene, np.random.default_rng(SEED))
     cut = THRESHOLDS[UNSUPERVISED["threshold"]](found.scores, scale=detector.scale, degrees=detector.degrees)
     told = [*cut.warnings, *doubts.of_threshold(found.scores, cut.value, modes=False)]
+    told += doubts.of_borders(found.scores, cut.value)
     told += doubts.of_size(scene, found.scores, cut.value, np.random.default_rng(SEED))
     return float((found.scores > cut.value).mean()), bool(told)
 

@@ -19,6 +19,10 @@ _GROWTH = 1.5
 _ONE_BAND = 0.5
 # Difference between the dates, as a part of the contrast of the images, that is hardly any; windows that tell.
 _TINY, _LOOKED_AT = 0.05, 4
+# Step of the root of the scores, as a logarithm, from pixel to pixel across the borders of change, below which they are
+# too soft for change: four real scenes have .15 to .21, gains and haze that differ from place to place .11 at most.
+# Pairs of pixels, and the share of change, from which on that tells.
+_SOFT, _PAIRS, _SHARE = 0.13, 20, 0.01
 # Kappa between the maps of a model before and after its fine-tuning, from which on they agree.
 _AGREEMENT = 0.5
 # Shift of a band between the dates, in its standard deviations; of the median pixel, as change moves the mean too.
@@ -195,6 +199,31 @@ def of_size(scene: Scene, scores: np.ndarray, threshold: float, rng: np.random.G
     return [
         f"what counts as changed differs between the dates by {100 * max(sizes):.2g} % of the contrast of the images: "
         "there may be no change, but two versions of one image"
+    ]
+
+
+def of_borders(scores: np.ndarray, threshold: float) -> list[str]:
+    """A doubt where scores rise slowly towards what counts as changed, as light and haze do.
+
+    Args:
+        scores: (rows, columns), >= 0, NaN where masked.
+        threshold: changed pixels have a greater score.
+    """
+    step = max(1, round(scores.size / (50 * _SAMPLE)))
+    ratios, changed, valid = [], 0, 0
+    for lines in (scores[::step], scores[:, ::step].T):
+        first, second = lines[:, :-1], lines[:, 1:]
+        across = ((first > threshold) != (second > threshold)) & np.isfinite(first) & np.isfinite(second)
+        inside, outside = np.maximum(first[across], second[across]), np.minimum(first[across], second[across])
+        ratios.append(0.5 * np.log(inside / np.maximum(outside, np.finfo(np.float32).tiny)))
+        changed += int(np.count_nonzero(lines > threshold))
+        valid += int(np.count_nonzero(np.isfinite(lines)))
+    steps = np.concatenate(ratios)
+    if len(steps) < _PAIRS or changed < _SHARE * valid or np.median(steps) >= _SOFT:
+        return []
+    return [
+        f"the borders of change are soft, {100 * np.expm1(np.median(steps)):.0f} % of the threshold from pixel to "
+        "pixel: light or haze that differs from place to place looks like that"
     ]
 
 

@@ -114,6 +114,19 @@ def test_two_versions_of_one_image_are_doubted(size, doubted):
     assert doubts.of_size(scene, scores, 9, np.random.default_rng(0)) == []  # nothing is changed
 
 
+# Roots that rise by 5 % a column cross the threshold of 16 as softly; a step from 3 to 5 is 51 % in logarithms.
+def test_soft_borders_are_doubted_and_sharp_ones_are_not():
+    soft = np.tile(np.exp(0.05 * np.arange(60)) ** 2, (40, 1))
+    sharp = np.where(soft > 16, 25.0, 9.0)
+    (told,) = doubts.of_borders(soft, 16)
+    assert told.startswith("the borders of change are soft, 5 % of the threshold from pixel to pixel: ")
+    assert doubts.of_borders(sharp, 16) == []
+    assert doubts.of_borders(soft[:19], 16) == []  # 19 pairs
+    soft[:, 30:] = np.nan  # where the masked part begins there is no border
+    soft[:, :29] = 1
+    assert doubts.of_borders(soft, 16) == []
+
+
 def test_masked_pixels_have_no_part():
     before, after = noise(), noise(seed=1)
     valid = np.ones((40, 30), bool)

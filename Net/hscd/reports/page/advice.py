@@ -33,6 +33,12 @@ ADVICE = {
         "compression or noise stand out.",
         "Check that the files are of two dates. If they are, and changes as small as that matter, they are in the map.",
     ),
+    "the borders of change are soft": Advice(
+        "Scores rise slowly towards what counts as changed. Light, haze and thin cloud do so; most change has sharp "
+        "borders.",
+        "Look at the heat map beside both images. If it follows light, detector = SAM does not see that; if it follows "
+        "haze, mask the hazy part.",
+    ),
     "the spatial correction": Advice(
         "The neighbours of most changed pixels are unchanged: change is thin or scattered, or the map is noise.",
         "If the changes that go are real, such as roads, set correction = none; else keep the corrected map.",
