@@ -214,8 +214,8 @@ def of_borders(scores: np.ndarray, threshold: float) -> list[str]:
     for lines in (scores[::step], scores[:, ::step].T):
         first, second = lines[:, :-1], lines[:, 1:]
         across = ((first > threshold) != (second > threshold)) & np.isfinite(first) & np.isfinite(second)
-        inside, outside = np.maximum(first[across], second[across]), np.minimum(first[across], second[across])
-        ratios.append(0.5 * np.log(inside / np.maximum(outside, np.finfo(np.float32).tiny)))
+        beside = np.maximum([first[across], second[across]], np.finfo(np.float32).tiny)
+        ratios.append(0.5 * np.abs(np.diff(np.log(beside), axis=0)[0]))
         changed += int(np.count_nonzero(lines > threshold))
         valid += int(np.count_nonzero(np.isfinite(lines)))
     steps = np.concatenate(ratios)
