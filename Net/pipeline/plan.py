@@ -135,7 +135,8 @@ class Plan:
         modes = score_map.degrees is None and not cut.warnings
         found = doubts.of_threshold(score_map.scores, cut.value, modes)
         found += doubts.of_size(scene, score_map.scores, cut.value, rng)
-        found += doubts.of_borders(score_map.scores, cut.value)
+        if score_map.degrees is not None:
+            found += doubts.of_borders(score_map.scores, cut.value)
         if isinstance(detector, SpectralDistance):
             found += doubts.of_spectra(scene, rng)
         for doubt in found:

@@ -50,6 +50,18 @@ def test_the_detector_is_the_one_that_is_configured(plan, monkeypatch):
     assert plan("detector=new", "shift=2").detector() == {"shift": 2}
 
 
+# Roots of a statistic that rise by 5 % a column. The second image is brighter by half a per cent of a deviation.
+@pytest.mark.parametrize(("degrees", "soft"), [(5.0, True), (None, False)])
+def test_soft_borders_of_a_statistic_and_change_of_next_to_nothing_are_told(plan, degrees, soft):
+    before = np.random.default_rng(0).normal(10, 1, (40, 60, 3)).astype(np.float32)
+    scores = np.tile(np.exp(0.1 * np.arange(60, dtype=np.float32)), (40, 1))
+    score_map = ScoreMap(scores, PIXEL_GRID, "source", degrees=degrees)
+    with collected() as told:
+        plan().doubt(DETECTORS["cva"](), score_map, Cut(16.0), scene_of(before, before + np.float32(0.005)), "there")
+    assert ("there: the borders of change are soft" in "\n".join(told)) == soft
+    assert "there: what counts as changed differs between the dates by 0.5 %" in "\n".join(told)
+
+
 def test_a_map_goes_by_both_images_of_its_scene(plan):
     scene = scene_of(*np.ones((2, 2, 3, 1), np.float32))
     images = [replace(scene.before, path=Path(f"town_{year}.tif")) for year in (2000, 2003)]

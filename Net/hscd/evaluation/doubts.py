@@ -206,7 +206,7 @@ def of_borders(scores: np.ndarray, threshold: float) -> list[str]:
     """A doubt where scores rise slowly towards what counts as changed, as light and haze do.
 
     Args:
-        scores: (rows, columns), >= 0, NaN where masked.
+        scores: (rows, columns), a chi-square statistic, NaN where masked.
         threshold: changed pixels have a greater score.
     """
     step = max(1, round(scores.size / (50 * _SAMPLE)))
