@@ -18,14 +18,15 @@ import numpy as np
 Z = 1.96
 # Of what n points did not meet once, the share is below this / n, with 95 % probability.
 THREE = 3.0
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Estimate:
     """Shares in [0, 1], a number or (classes,), and their standard errors; NaN where nothing is there to judge by.
 
-    Where all points agree the formulas give a standard error of 0, which is no certainty: `below` and `above` tell how
-    far errors that no point met may move the estimate (rule of three). They are 0 elsewhere.
+    Standard errors know nothing of errors that no point of a class met, as where all its points agree: `below` and
+    `above` tell how far these may move the estimate (rule of three).
     """
 
     value: np.ndarray
@@ -40,13 +41,13 @@ class Estimate:
 
     @property
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
-        """The 95 % interval, within [0, 1]; one-sided, by what may not have been met, where the error is 0."""
+        """The 95 % interval, within [0, 1], further to the sides on which something may not have been met."""
         low, high = self.value - self.margin - self.below, self.value + self.margin + self.above
         return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
     @property
-    def all_agree(self) -> np.ndarray:
-        """Where the error is 0 as no point met an error that there may be."""
+    def widened(self) -> np.ndarray:
+        """Where no point met an error that there may be, and the interval is wider than its margins."""
         return (self.below > 0) | (self.above > 0)
 
 
@@ -114,9 +115,8 @@ def estimated(counts: np.ndarray, pixels: np.ndarray) -> Accuracy:
 
 
 def _estimate(value: np.ndarray, variance: np.ndarray, below: np.ndarray, above: np.ndarray) -> Estimate:
-    """An estimate; what may not have been met counts only where nothing else makes an error."""
-    error = np.sqrt(variance)
-    return Estimate(value, error, *(np.where(error == 0, np.nan_to_num(of), 0.0) for of in (below, above)))
+    """An estimate; differences of `below` and `above` are not exactly 0 where there are none."""
+    return Estimate(value, np.sqrt(variance), *(np.where(of > _ROUNDING, of, 0.0) for of in (below, above)))
 
 
 def _unmet(points: np.ndarray, pixels: np.ndarray) -> np.ndarray:

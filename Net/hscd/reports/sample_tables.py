@@ -51,7 +51,7 @@ def lines(
 ) -> str:
     """The tables for the terminal: the error matrix, then accuracies and areas with half of their 95 % intervals.
 
-    Where all points agree, which is no certainty, the interval itself stands in brackets.
+    Where the points of a class all tell the same, which is no certainty, the interval itself stands in brackets.
 
     Args:
         names: of the classes.
@@ -75,15 +75,16 @@ def lines(
             area(weights[number] * total, unit),
         ])  # fmt: skip
     told = [f"overall accuracy: {_figure(accuracy.overall, ())}", *_columns(figures), "± is half of the 95 % interval"]
-    agreed = [
-        f"all {counts[row].sum():,.0f} points on {name} pixels"
-        for row, name in enumerate(names)
-        if accuracy.users.all_agree[row]
-    ]
-    if agreed:
+    parts = []
+    for says, value in (("agree", 1), ("disagree with the map", 0)):
+        rows = np.flatnonzero(accuracy.users.widened & (accuracy.users.value == value))
+        if len(rows):
+            points = (f"all {counts[row].sum():,.0f} points on {names[row]} pixels" for row in rows)
+            parts.append(f"{' and '.join(points)} {says}")
+    if parts:
         told.append(
-            f"{' and '.join(agreed)} agree, which does not prove that all pixels do: (a … b) is the 95 % interval by "
-            "the rule of three: up to 3/n may be what n points did not show"
+            f"{', '.join(parts)}, which does not prove that all pixels do: (a … b) is the 95 % interval by the rule of "
+            "three: up to 3/n may be what n points did not show"
         )
     return "\n".join([*_columns(matrix), *told])
 
@@ -92,7 +93,7 @@ def _figure(estimate: Estimate, index: int | tuple[()], of: Callable[[float], st
     value, margin, low, high = (float(part[index]) for part in (estimate.value, estimate.margin, *estimate.interval))
     if math.isnan(value):
         return "undefined"
-    return of(value) + (f" ({of(low)} … {of(high)})" if estimate.all_agree[index] else f" ± {of(margin)}")
+    return of(value) + (f" ({of(low)} … {of(high)})" if estimate.widened[index] else f" ± {of(margin)}")
 
 
 def _columns(cells: list[list[str]]) -> list[str]:

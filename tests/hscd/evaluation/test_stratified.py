@@ -99,10 +99,18 @@ def test_points_that_all_agree_bound_the_error_by_the_rule_of_three():
     found = estimated(np.array([[30, 0], [5, 55]]), np.array([500, 9500]))
     # 3/30 of what is mapped changed; of the others some were met, so that standard errors tell (√(11/144/59) = .0360).
     assert found.users.interval[0].tolist() == pytest.approx([0.9, 0.9167 - 1.96 * 0.0360], abs=1e-4)
-    assert found.users.all_agree.tolist() == [True, False]
+    assert found.users.widened.tolist() == [True, False]
     # Of the unchanged area .95·55/60 = .8708 is found; of the mapped changed .05·.1 = .005 may be unchanged.
     assert found.producers.interval[0][1] == pytest.approx(0.870833 / 0.875833, abs=1e-6)
-    assert (found.overall.below, found.area.all_agree.tolist()) == (0, [False, False])
+    # They may be wrong beside what the others' margin tells.
+    assert (found.overall.below, found.overall.above) == (pytest.approx(0.005), 0)
+    assert found.area.widened.tolist() == [True, True]
+    # One error among 75 points on what is mapped changed says nothing of the 99 % whose 100 points met none.
+    area = estimated(np.array([[74, 1], [0, 100]]), np.array([1000, 99000])).area
+    margin = 1.96 * 0.01 * math.sqrt(74 / 75**2 / 74)
+    assert [end[0] for end in area.interval] == pytest.approx(
+        [0.01 * 74 / 75 - margin, 0.01 * 74 / 75 + margin + 0.0297]
+    )
     # None of the 30 is changed: 0 to .1, and of the changed area, .05·.1 beside .95·3/60, any part.
     found = estimated(np.array([[0, 30], [0, 60]]), np.array([500, 9500]))
     assert [end.tolist() for end in found.users.interval] == [[0, 0.95], [pytest.approx(0.1), 1]]
@@ -118,7 +126,7 @@ def test_points_that_all_agree_bound_the_error_by_the_rule_of_three():
     assert found.interval[0][0] == 0
     # Two points say nothing; where all was looked at, all is known.
     assert estimated(np.array([[2, 0], [1, 9]]), np.array([50, 50])).users.interval[0][0] == 0
-    assert not estimated(np.array([[2, 0], [0, 9]]), np.array([2, 9])).overall.all_agree
+    assert not estimated(np.array([[2, 0], [0, 9]]), np.array([2, 9])).overall.widened
 
 
 def test_a_stratum_that_was_looked_at_as_a_whole_adds_no_error():

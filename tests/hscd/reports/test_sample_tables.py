@@ -44,6 +44,11 @@ def test_where_all_points_agree_the_interval_is_no_nothing():
         ["all 30 points on changed pixels and all 60 points on unchanged pixels agree, which does not prove that all "
          "pixels do: (a … b) is the 95 % interval by the rule of three: up to 3/n may be what n points did not show"],
     ]  # fmt: skip
+    wrong = np.array([[0, 30], [0, 60]])
+    assert (
+        "\nall 60 points on unchanged pixels agree, all 30 points on changed pixels disagree with the map, which"
+        in (lines(NAMES, wrong, pixels, estimated(wrong, pixels), 10_000, "pixels"))
+    )
     overall = accuracy_rows(NAMES, found, 10_000, "pixels")[0]
     assert (overall["standard_error"], overall["lower"], overall["upper"]) == (0, pytest.approx(0.9475), 1)
 
