@@ -77,8 +77,8 @@ def lines(
     told = [f"overall accuracy: {_figure(accuracy.overall, ())}", *_columns(figures), "± is half of the 95 % interval"]
     parts = []
     for says, value in (("agree", 1), ("disagree with the map", 0)):
-        rows = np.flatnonzero(accuracy.users.widened & (accuracy.users.value == value))
-        if len(rows):
+        rows = np.flatnonzero(accuracy.users.widened & (accuracy.users.value == value)).tolist()
+        if rows:
             points = (f"all {counts[row].sum():,.0f} points on {names[row]} pixels" for row in rows)
             parts.append(f"{' and '.join(points)} {says}")
     if parts:
