@@ -12,7 +12,7 @@ from hscd.evaluation.matching import Matching
 from hscd.kinds import NO_DATA, KindMap
 from hscd.labels import UNKNOWN
 from hscd.reports.gis.styles import MapClass
-from hscd.reports.maps import COLOURS, PIXELS, new_figure, thinned
+from hscd.reports.maps import COLOURS, PIXELS, fit, new_figure, thinned
 from hscd.reports.spectra import FEW, along, axis_name, columns
 from hscd.reports.tables import Row
 from hscd.system import storage
@@ -117,7 +117,7 @@ def write_picture(path: Path, kinds: KindMap, bands: np.ndarray, wavelengths: np
     limits = [value - 0.5 for value, _, _ in shown] + [NO_DATA + 0.5]
     colours = ListedColormap([colour for _, colour, _ in shown])
     axes.imshow(values, cmap=colours, norm=BoundaryNorm(limits, len(shown)), **PIXELS)
-    axes.set_title(title, parse_math=False)
+    fit(axes.set_title(title, parse_math=False), figure, width * across / (1 + across))
     axes.set_xticks([])
     axes.set_yticks([])
     there = [found for found in shown if found.value < NO_DATA or (kinds.values == NO_DATA).any()]

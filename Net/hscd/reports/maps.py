@@ -6,6 +6,8 @@ Colours: red changed, blue unchanged, yellow unknown, excluded or masked. Panels
 from __future__ import annotations
 
 import math
+import re
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from hscd.system import storage
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 # Indexed by label.
 COLOURS = ("#d7191c", "#2c5fbf", "#ffe34d")
@@ -42,6 +45,8 @@ _MIN_DPI, _MAX_DPI = 110, 300
 _SMALL_INCHES, _SMALL_DPI = 3.2, 160
 # Size of titles, and letters of it that fit above a small map; longer ones are smaller.
 _FONT, _LETTERS = 12, 34
+# A line that a title is broken into, and the share of a figure's width that a title may take.
+_LINE_INCHES, _TITLE_SHARE = 0.2, 0.96
 # Rows or columns that are drawn at most.
 _LARGEST = 2048
 # The colour scale of a heat map ends here, so that a few extreme pixels do not darken all the others.
@@ -129,10 +134,35 @@ def write_classes(
     if beside is not None:
         furniture.draw(places[0], beside, columns, shape[1])
     if heading:
-        figure.suptitle(heading, parse_math=False)
+        fit(figure.suptitle(heading, parse_math=False), figure)
     present = np.unique(np.concatenate([np.unique(labels) for labels in panels.values()]))
     add_legend(figure, ("changed", "unchanged", unknown), present=present)
     storage.write_figure(path, figure, dpi)
+
+
+def fit(title: Text, figure: Figure, beside: float = 0.0) -> None:
+    """Break lines of a title that are wider than their figure at arrows and methods, and shrink what still is.
+
+    Args:
+        title: as it is set.
+        figure: becomes higher by the lines that are added.
+        beside: inches of its width that the title may not take.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    most = (figure.get_figwidth() - beside) * figure.dpi * _TITLE_SHARE
+
+    def width(line: str) -> float:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+            return renderer.get_text_width_height_descent(line, title.get_fontproperties(), ismath=False)[0]
+
+    given = title.get_text().split("\n")
+    lines = "\n".join(re.sub(" (?=→ |by )", "\n", line) if width(line) > most else line for line in given).split("\n")
+    title.set_text("\n".join(lines))
+    title.set_fontsize(float(title.get_fontsize()) * min(1, most / max(map(width, lines))))
+    figure.set_figheight(figure.get_figheight() + _LINE_INCHES * (len(lines) - len(given)))
 
 
 def add_legend(
@@ -187,7 +217,7 @@ def write_heatmap(
         norm = LogNorm(max(low, _LEAST_OF_LOG * top), top, clip=True)
     colours = ListedColormap(mpl.colormaps["magma"](np.linspace(0, _COLOURS_END, 256)), name="scores")
     image = axes.imshow(distances, cmap=colours.with_extremes(bad=COLOURS[UNKNOWN]), norm=norm, **PIXELS)
-    axes.set_title(title, parse_math=False)
+    fit(axes.set_title(title, parse_math=False), figure, 4 * _BAR_INCHES)
     axes.set_xticks([])
     axes.set_yticks([])
     if beside is not None:

@@ -80,7 +80,7 @@ def write_picture(path: Path, objects: Objects, result: MapResult, title: str) -
     collection = PatchCollection(drawn, facecolor="none", edgecolor="black", linewidth=0.8)
     collection.set_alpha(list(np.clip(objects.confidences[:_SHOWN], 0.25, 1)) if drawn else None)
     axes.add_collection(collection)
-    axes.set_title(title, parse_math=False)
+    maps.fit(axes.set_title(title, parse_math=False), figure)
     axes.set_xticks([])
     axes.set_yticks([])
     maps.add_legend(figure, ("changed", "unchanged", "unknown or masked"), maps.PALE, np.unique(labels))

@@ -33,7 +33,9 @@ def pair_title(name: str, before: PurePath, after: PurePath) -> str:
     Returns:
         The name alone where both images have it, in folders that tell nothing more.
     """
-    ending = before.name.removeprefix(name) if before.name.startswith(name) else before.suffix
+    ending = before.name.removeprefix(name)
+    if ending and not (before.name.startswith(name) and ending.startswith(".")):
+        ending = before.suffix
     first = before.name.removesuffix(ending)
     second = after.name.removesuffix(ending) if after.name.endswith(ending) else after.stem
     if first != second:
