@@ -156,7 +156,8 @@ def marked(name: str, kind: str) -> tuple[float, bool]:
     cut = THRESHOLDS[UNSUPERVISED["threshold"]](found.scores, scale=detector.scale, degrees=detector.degrees)
     told = [*cut.warnings, *doubts.of_threshold(found.scores, cut.value, modes=False)]
     told += doubts.of_borders(found.scores, cut.value)
-    told += doubts.of_size(scene, found.scores, cut.value, np.random.default_rng(SEED))
+    samples = doubts.some_changed(scene, found.scores, cut.value, np.random.default_rng(SEED))
+    told += doubts.of_size(samples) + doubts.of_brightness(samples)
     return float((found.scores > cut.value).mean()), bool(told)
 
 

@@ -134,7 +134,8 @@ class Plan:
         # Where the distribution of unchanged pixels is known, or a threshold looks at the modes itself, it has told.
         modes = score_map.degrees is None and not cut.warnings
         found = doubts.of_threshold(score_map.scores, cut.value, modes)
-        found += doubts.of_size(scene, score_map.scores, cut.value, rng)
+        samples = doubts.some_changed(scene, score_map.scores, cut.value, rng)
+        found += doubts.of_size(samples) + doubts.of_brightness(samples)
         if score_map.degrees is not None:
             found += doubts.of_borders(score_map.scores, cut.value)
         if isinstance(detector, SpectralDistance):

@@ -8,6 +8,9 @@ from hscd.detectors.tools.samples import sampled_pairs
 from hscd.scenes.registration import Registration
 from hscd.scenes.scene import Scene
 
+# Of a window each: pixels that count as changed, and any pixels, (pixels, 2, bands).
+Samples = list[tuple[np.ndarray, np.ndarray]]
+
 # A sample is enough to see each of these.
 _SAMPLE = 20_000
 _BINS = 128
@@ -19,6 +22,10 @@ _GROWTH = 1.5
 _ONE_BAND = 0.5
 # Difference between the dates, as a part of the contrast of the images, that is hardly any; windows that tell.
 _TINY, _LOOKED_AT = 0.05, 4
+# Share of their squared difference that a gain leaves of two places, from which on bands tell more than brightness; and
+# of what counts as changed, below which it is brightness: gains that differ from place to place leave .11 at most,
+# seven real scenes .26 to .61. Quantile of a band that is dark.
+_TELLING, _LEFT, _DARK = 0.5, 0.15, 0.001
 # Step of the root of the scores, as a logarithm, from pixel to pixel across the borders of change, below which they are
 # too soft for change: four real scenes have .15 to .21, gains and haze that differ from place to place .11 at most.
 # Pairs of pixels, and the share of change, from which on that tells.
@@ -171,16 +178,16 @@ def of_spectra(scene: Scene, rng: np.random.Generator) -> list[str]:
     return found
 
 
-def of_size(scene: Scene, scores: np.ndarray, threshold: float, rng: np.random.Generator) -> list[str]:
-    """A doubt where what counts as changed hardly differs between the dates, as in one image saved twice.
+def some_changed(scene: Scene, scores: np.ndarray, threshold: float, rng: np.random.Generator) -> Samples:
+    """Changed pixels and any pixels of some windows that have change.
 
     Args:
         scene: the pair.
         scores: (rows, columns), NaN where masked.
         threshold: changed pixels have a greater score.
-        rng: draws some windows, and pixels of them.
+        rng: draws the windows, and pixels of them.
     """
-    sizes = []
+    samples = []
     for number in rng.permutation(len(scene.windows))[:_LOOKED_AT]:
         rows, columns = scene.windows[number]
         part = scores[rows, columns]
@@ -190,7 +197,18 @@ def of_size(scene: Scene, scores: np.ndarray, threshold: float, rng: np.random.G
         chosen = [rng.choice(of, min(len(of), _SAMPLE), replace=False) for of in places]
         down, right = np.divmod(np.concatenate(chosen), part.shape[1])
         pairs = scene.take((rows.start + down) * scores.shape[1] + columns.start + right).astype(float)
-        marked, every = np.split(pairs, [len(chosen[0])])
+        samples.append((pairs[: len(chosen[0])], pairs[len(chosen[0]) :]))
+    return samples
+
+
+def of_size(samples: Samples) -> list[str]:
+    """A doubt where what counts as changed hardly differs between the dates, as in one image saved twice.
+
+    Args:
+        samples: some of it, of `some_changed`.
+    """
+    sizes = []
+    for marked, every in samples:
         spread = every.std(axis=0).mean(axis=0)
         ratio = (marked[:, 1] - marked[:, 0])[:, spread > 0] / spread[spread > 0]
         sizes.append(float(np.median(np.sqrt(np.square(ratio).mean(axis=1)))) if ratio.size else np.inf)
@@ -200,6 +218,42 @@ def of_size(scene: Scene, scores: np.ndarray, threshold: float, rng: np.random.G
         f"what counts as changed differs between the dates by {100 * max(sizes):.2g} % of the contrast of the images: "
         "there may be no change, but two versions of one image"
     ]
+
+
+def of_brightness(samples: Samples) -> list[str]:
+    """A doubt where what counts as changed is darker or brighter in all bands alike, as by other light.
+
+    Nothing is said of bands in which any two places differ by little else, as the visible ones do.
+
+    Args:
+        samples: some of it, of `some_changed`.
+    """
+    left = []
+    for marked, every in samples:
+        level, spread = every.mean(axis=0), every.std(axis=0)
+        tell = (spread > 0).all(axis=0)
+        pixels, marked = (((of - level)[:, :, tell] / spread[:, tell]) for of in (every, marked))
+        dark = np.quantile(pixels, _DARK, axis=0).min(axis=0) if tell.any() else 0.0
+        places = pixels[:, 0] - dark
+        if _beyond_gain(places, np.roll(places, len(places) // 2, axis=0)) >= _TELLING:
+            left.append(_beyond_gain(marked[:, 0] - dark, marked[:, 1] - dark))
+    if not left or not np.max(left) < _LEFT:
+        return []
+    return [
+        f"{100 * (1 - max(left)):.0f} % of the difference of what counts as changed is brightness that all bands "
+        "share: light, slopes or thin cloud look like that"
+    ]
+
+
+def _beyond_gain(first: np.ndarray, second: np.ndarray) -> float:
+    """Share of the squared difference that a gain leaves of a pixel, the median; NaN of none; (pixels, bands) each."""
+    differ = (first != second).any(axis=1) & first.any(axis=1)
+    first, second = first[differ], second[differ]
+    if not first.size:
+        return np.nan
+    gain = (first * second).sum(axis=1, keepdims=True) / np.square(first).sum(axis=1, keepdims=True)
+    left, whole = (np.square(second - of).sum(axis=1) for of in (gain * first, first))
+    return float(np.median(left / whole))
 
 
 def of_borders(scores: np.ndarray, threshold: float) -> list[str]:

@@ -107,11 +107,36 @@ def test_two_versions_of_one_image_are_doubted(size, doubted):
     scores[30:, 20:], scores[:5] = 9, np.nan
     scene = scene_of(before, after, np.isfinite(scores))
     assert len(scene.windows) == 1
-    found = doubts.of_size(scene, scores, 4, np.random.default_rng(0))
+    found = doubts.of_size(doubts.some_changed(scene, scores, 4, np.random.default_rng(0)))
     assert [text.split(":")[0] for text in found] == doubted * [
         "what counts as changed differs between the dates by 2 % of the contrast of the images"
     ]
-    assert doubts.of_size(scene, scores, 9, np.random.default_rng(0)) == []  # nothing is changed
+    assert doubts.some_changed(scene, scores, 9, np.random.default_rng(0)) == []  # nothing is
+
+
+# Bands lie at 0.5 ± 0.1, so half of that again is 2.5 standard deviations in each. Their dark ends are 2 deviations
+# above 0, along (1, …, 1), and half of those, 1, is not along spectra of 3 ± 1 deviations: sin² = 1 / 10 of it is left,
+# of 2.5² + .5² in all: 1.5 %. As much up in one half of the bands and down in the other is no gain at all.
+def changed_by(change, bands=6):
+    before, scores = noise(bands), np.zeros((40, 30), np.float32)
+    after, scores[38:, 20:] = before.copy(), 9
+    after[38:, 20:] = change(before[38:, 20:])
+    scene = scene_of(before, after)
+    return doubts.of_brightness(doubts.some_changed(scene, scores, 4, np.random.default_rng(0)))
+
+
+def test_what_is_brighter_only_is_doubted():
+    (told,) = changed_by(lambda pixels: 1.5 * pixels)
+    assert told.startswith("98 % of the difference of what counts as changed is brightness that all bands share: ")
+    assert changed_by(lambda pixels: pixels + 0.25 * np.repeat([1, -1], 3)) == []
+    assert changed_by(lambda pixels: 1.5 * pixels, bands=1) == []  # one band tells nothing else
+    assert changed_by(lambda pixels: pixels) == []  # nor do pixels that are the same
+
+
+def test_bands_without_values_have_no_part_in_brightness():
+    before, scores = np.zeros((40, 30, 6)), np.full((40, 30), 9, np.float32)
+    samples = doubts.some_changed(scene_of(before, before + 1), scores, 4, np.random.default_rng(0))
+    assert doubts.of_brightness(samples) == []
 
 
 # Roots that rise by 5 % a column cross the threshold of 16 as softly; a step from 3 to 5 is 51 % in logarithms.
