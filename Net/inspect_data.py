@@ -15,6 +15,7 @@ from hscd.learn.examples import examples
 from hscd.losses.triplet import NEGATIVES
 from hscd.reports import examples as example_pictures
 from hscd.reports import quicklook
+from hscd.reports.furniture import aspect_of
 from hscd.scenes import band_choice
 from hscd.scenes.image import Image
 from hscd.scenes.inspection import PairSummary, best_bands, listed, named, summarise
@@ -85,7 +86,9 @@ def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> list[
         if step == 1:
             labels = shown
     picture = _picture(settings, section, files, "quicklook")
-    quicklook.write(picture, (before, after), best_bands(before, images[0].wavelengths, images[0].names), valid, shown)
+    grid, bands = images[0].grid, best_bands(before, images[0].wavelengths, images[0].names)
+    aspect = 1.0 if grid is None else aspect_of(picture, grid, labels.shape)
+    quicklook.write(picture, (before, after), bands, valid, shown, aspect)
     _draw_examples(files, section, settings, images[0], (before, after), shown)
     found = summarise((before, after), valid, labels, has_labels=files.has_labels)
     sampled = [] if step == 1 else [f"    images larger than memory: every {step} rows and columns looked at"]

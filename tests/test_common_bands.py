@@ -7,7 +7,7 @@ import rasterio
 
 import detect
 from conftest import SHARED, needs_shared
-from hscd.readers.safe import FWHM, WAVELENGTHS
+from hscd.readers.sentinel_2 import FWHM, WAVELENGTHS
 from hscd.scenes.common_bands import Responses, weights
 
 UTM = {"crs": "EPSG:32633", "transform": rasterio.Affine(30, 0, 366975, 0, -30, 5808045)}

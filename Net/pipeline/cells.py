@@ -21,6 +21,7 @@ from hscd.evaluation.confusion import changed_share
 from hscd.evaluation.curves import curves
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.reports.furniture import Furniture
 from hscd.reports.tables import metrics
 from hscd.scenes.scene import Scene, Window
 from hscd.scores import Cut, ScoreMap, pseudo_labels_of
@@ -53,7 +54,8 @@ class Pair:
     """A pair of the data set `section`: what tables call it, its images, and what tells it from others (`depends`).
 
     `place` is its `hscd.scenes.fingerprint`, with its parts where these say which labels judge; `together` are those of
-    all pairs of its data set; `truth` are the labels that judge, (rows, columns).
+    all pairs of its data set; `truth` are the labels that judge, (rows, columns); `beside` is what its maps have beside
+    them.
     """
 
     section: str
@@ -64,6 +66,7 @@ class Pair:
     together: tuple[str, ...]
     truth: np.ndarray
     depends: dict[str, Any]
+    beside: Furniture | None = None
 
     @property
     def files(self) -> PairFiles:

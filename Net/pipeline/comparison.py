@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hscd.labels import UNKNOWN
+from hscd.reports.furniture import of_grid
 from hscd.scenes.fingerprint import fingerprint_of, part_of
 from hscd.search.engines import Engine
 from hscd.search.record import digest
@@ -85,17 +86,19 @@ def _pairs(name: str, settings: Settings, request: Request) -> list[Pair]:
     }
     found = []
     for (files, before, after), place in zip(opened, places, strict=True):
-        truth = np.full(before.shape[:2], UNKNOWN, np.uint8)
+        truth, grid = np.full(before.shape[:2], UNKNOWN, np.uint8), before.grid or after.grid
         if files.has_labels:
             truth = relabel(label_map(files, before, section, settings), section)
         if section.parts is not None and files.has_labels:
-            grid, where = before.grid or after.grid, replace(settings, stat_path=request.parts)
+            where = replace(settings, stat_path=request.parts)
             truth, of = parts.test_part(section, where, files.name, truth, grid)
             place = part_of(place, of)
         depends = {"pixels": place, "labels": digest([truth]), "shape": list(before.shape), "read": read}
         shown = name if len(opened) == 1 else f"{name} {files.name}"
         shown = shown if request.named else files.name
-        found.append(Pair(name, shown, Alone(files, opened[0][0]), before.shape[2], place, places, truth, depends))
+        beside = None if grid is None else of_grid(before.path, grid, truth.shape)
+        alone = Alone(files, opened[0][0])
+        found.append(Pair(name, shown, alone, before.shape[2], place, places, truth, depends, beside))
     return found
 
 

@@ -185,12 +185,15 @@ def _write(
     title, scale = f"Scores of {result.title} by {outcome.scores.source}", outcome.scores.scale
     maps.write_heatmap(folder / "score.png", scores, threshold, title, "score", scale, beside)
     if outcome.channels is not None:
-        maps.write_channels(folder / _FEATURES, outcome.channels)
+        maps.write_channels(folder / _FEATURES, outcome.channels, 1.0 if beside is None else beside.aspect)
     if outcome.ensemble is not None:
         sure = np.where(outcome.ensemble.sums.uncertain, np.uint8(UNKNOWN), result.corrected)
         masked = " or masked" if (result.corrected == UNKNOWN).any() else ""
         maps.write_classes(
-            folder / _UNCERTAIN, {f"{of_what}: where the members are certain": sure}, f"uncertain{masked}"
+            folder / _UNCERTAIN,
+            {f"{of_what}: where the members are certain": sure},
+            f"uncertain{masked}",
+            beside=beside,
         )
     if calibration is not None:
         storage.write_csv(folder / _CALIBRATION[0], reliability.rows(calibration))

@@ -14,6 +14,7 @@ from hscd.kinds.classes import learned, read_head, write_head
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports import gis, tables
 from hscd.reports import kinds as reports
+from hscd.reports.furniture import aspect_of
 from hscd.reports.tables import Row
 from hscd.scenes.scene import Scene
 from hscd.scenes.title import title_of
@@ -115,7 +116,8 @@ def _write(paths: list[Path], found: KindMap, scene: Scene, result: MapResult) -
     rows = reports.rows(found, [float(areas.sum()) for areas, _ in measured], measured[0][1])
     storage.write_csv(table, rows)
     storage.write_csv(spectra, reports.spectra_rows(found, bands, wavelengths))
-    reports.write_picture(picture, found, bands, wavelengths, f"Kinds of change of {title_of(scene)}")
+    aspect = aspect_of(picture, grid, found.values.shape)
+    reports.write_picture(picture, found, bands, wavelengths, f"Kinds of change of {title_of(scene)}", aspect)
     return rows
 
 

@@ -92,7 +92,8 @@ def keep(
         messages.warn(f"{len(places[0]):,} points are too many for a page to label them on; label them in a GIS")
         return False
     beside = furniture.of_grid(path, grid, labels.shape)
-    shown = surroundings(pair, labels, places, grid) | {"metres": None if beside is None else beside.metres}
+    of_pixels = {} if beside is None else {"metres": beside.metres, "aspect": beside.aspect}
+    shown = surroundings(pair, labels, places, grid) | of_pixels
     content = json.dumps(shown, ensure_ascii=False, allow_nan=False)
     storage.write_bytes(path, content.encode("utf-8", "surrogateescape"))
     return True

@@ -13,6 +13,7 @@ from hscd.evaluation.objects import Objects
 from hscd.evaluation.result import MapResult
 from hscd.labels import UNKNOWN
 from hscd.reports import objects as reports
+from hscd.reports.furniture import aspect_of
 from hscd.reports.tables import Row
 from hscd.system import messages, storage
 from settings import Settings
@@ -71,7 +72,8 @@ def report(settings: Settings, of: Found | None, result: MapResult, prefix: str)
     objects = of.objects
     table, picture, kept = files(settings, prefix)
     storage.write_csv(table, reports.rows(objects), reports.COLUMNS)
-    reports.write_picture(picture, objects, result, f"Changed objects of {result.title}")
+    aspect = aspect_of(picture, result.score_map.grid, result.corrected.shape)
+    reports.write_picture(picture, objects, result, f"Changed objects of {result.title}", aspect)
     if objects.left_out:
         messages.warn(f"{result.name}: the {objects.left_out:,} smallest changed regions are left out of the objects")
     messages.result(f"{result.name}: {reports.line(objects)}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from hscd.evaluation.result import MapResult
 from hscd.reports import maps
+from hscd.reports.furniture import aspect_of
 from hscd.reports.page.view import Shown
 from hscd.reports.tables import Row
 from hscd.scenes.inspection import named
@@ -93,7 +94,8 @@ def _keep(settings: Settings, plan: Plan, made: _Made, record: RunRecord) -> Non
         figures = _report(settings, scene, result)
     figures |= plan.registration(scene, f"[{settings.train_set}] {scene.name}")
     if made.channels is not None:
-        maps.write_channels(results.features, made.channels)
+        aspect = aspect_of(results.features, scene.grid, scene.truth.shape)
+        maps.write_channels(results.features, made.channels, aspect)
     pages.keep(settings, record, scene, Shown.of(result), results.view)
     record.add_result(scene.name, figures | kinds.report(settings, plan, section, scene, result, results.kinds))
 

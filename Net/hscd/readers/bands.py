@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hscd.readers import sentinel_2
 from hscd.readers.raster import open_raster
 from hscd.scenes.grids import RESAMPLED, covers, onto, pixel_size
 from hscd.scenes.image import ByBands, Image, everywhere, physical, without_alpha
@@ -24,7 +25,7 @@ def band_files(folder: Path) -> list[Path]:
 
 
 def open_folder(folder: Path, limit: int) -> Image:
-    """Open a folder of bands as one image.
+    """Open a folder of bands as one image; those of Sentinel-2 have their wavelengths by their names.
 
     Raises:
         InputError: as `open_raster` and `stacked`; also if there is no band, or a file has several.
@@ -32,7 +33,12 @@ def open_folder(folder: Path, limit: int) -> Image:
     files = band_files(folder)
     if not files:
         raise InputError(f"{folder}: holds no bands ({', '.join(DRIVERS)})")
-    return stacked(folder, [open_band(file, limit) for file in files], [file.stem for file in files])
+    names = [file.stem for file in files]
+    image, bands = stacked(folder, [open_band(file, limit) for file in files], names), sentinel_2.named(names)
+    if bands is None or image.wavelengths is not None:
+        return image
+    wavelengths, fwhm = sentinel_2.responses(bands)
+    return replace(image, wavelengths=wavelengths, fwhm=fwhm if image.fwhm is None else image.fwhm)
 
 
 def open_band(file: Path, limit: int) -> Image:

@@ -17,23 +17,13 @@ import numpy as np
 from hscd.readers import xml
 from hscd.readers.bands import open_band, stacked
 from hscd.readers.formats import reads
+from hscd.readers.sentinel_2 import WAVELENGTHS, responses
 from hscd.scenes.image import Image
 from hscd.scenes.nodata import as_stored
 from hscd.system.errors import InputError
 
 SUFFIXES = (".safe",)
 
-# Bands in the order of the instrument, which is that of band_id in the metadata, and their central wavelengths in nm
-# (Sentinel-2A; ESA, "Sentinel-2 Spectral Response Functions", 2022).
-WAVELENGTHS = {
-    "B01": 442.7, "B02": 492.4, "B03": 559.8, "B04": 664.6, "B05": 704.1, "B06": 740.5, "B07": 782.8, "B08": 832.8,
-    "B8A": 864.7, "B09": 945.1, "B10": 1373.5, "B11": 1613.7, "B12": 2202.4,
-}  # fmt: skip
-# Their widths at half of the maximum in nm (the same source).
-FWHM = {
-    "B01": 21, "B02": 66, "B03": 36, "B04": 31, "B05": 15, "B06": 15, "B07": 20, "B08": 106, "B8A": 21, "B09": 20,
-    "B10": 31, "B11": 91, "B12": 175,
-}  # fmt: skip
 _BAND_OF_ID = {str(number): band for number, band in enumerate(WAVELENGTHS)}
 
 # T33UUU_20220724T100611_B8A_20m.jp2; level 1C without the resolution.
@@ -78,7 +68,7 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
     special = {} if metadata is None or root is None else _special_values(metadata, root)
     bands = [_masked(open_band(file, limit), special) for file in files.values()]
     image = stacked(path, bands, names)
-    wavelengths, fwhm = (np.array([of[band] for band in names], float) for of in (WAVELENGTHS, FWHM))
+    wavelengths, fwhm = responses(names)
     image = replace(image, format="Sentinel-2 SAFE", wavelengths=wavelengths, fwhm=fwhm)
     if metadata is None or root is None:
         note = "it has no metadata (MTD_MSIL1C.xml, MTD_MSIL2A.xml): its values are stored numbers, not reflectance"

@@ -18,18 +18,20 @@ _RADIUS = 6_371_008.8
 # The longest part of the width that a scale bar takes, and what its length is, times a power of ten.
 _LONGEST, _STEPS = 0.3, (5, 2, 1)
 _INK = "0.25"
-# A map in which the width of a pixel changes by more has no scale bar.
+# A map in which the width of a pixel changes by more has no scale bar; pixels are square that are so but for this.
 _SAME_SCALE = 0.02
 
 
 class Furniture(NamedTuple):
     """Width of a pixel in metres, None where there is none for the whole map, and where north is.
 
-    `north` is a unit vector on the page: (to the right, upwards).
+    `north` is a unit vector on the page: (to the right, upwards). `aspect` is the height of a pixel on the ground as a
+    multiple of its width, in the middle of the map.
     """
 
     metres: float | None
     north: tuple[float, float]
+    aspect: float = 1.0
 
     def bar(self, columns: int) -> tuple[float, str] | None:
         """Length of the scale bar of a map of so many columns, in columns, and what it says."""
@@ -74,10 +76,18 @@ def of_grid(path: Path, grid: Grid, shape: tuple[int, ...]) -> Furniture | None:
     determinant = east[0, middle] * north[1, middle] - east[1, middle] * north[0, middle]
     if not (np.isfinite(widths).all() and np.isfinite(determinant) and determinant and widths.all()):
         return None
-    column, row = -east[1, middle] / determinant, east[0, middle] / determinant
+    aspect = float(np.hypot(east[1, middle], north[1, middle]) / widths[middle])
+    aspect = 1.0 if abs(aspect - 1) <= _SAME_SCALE else aspect
+    column, row = -east[1, middle] / determinant, aspect * east[0, middle] / determinant
     size = math.hypot(column, row)
     same = widths.max() - widths.min() <= _SAME_SCALE * widths.max()
-    return Furniture(float(widths[middle]) if same else None, (float(column / size), float(-row / size)))
+    return Furniture(float(widths[middle]) if same else None, (float(column / size), float(-row / size)), aspect)
+
+
+def aspect_of(path: Path, grid: Grid, shape: tuple[int, ...]) -> float:
+    """Height of a pixel as a multiple of its width, as `of_grid`; 1 where nothing is known of it."""
+    beside = of_grid(path, grid, shape)
+    return 1.0 if beside is None else beside.aspect
 
 
 def _steps(grid: Grid, crs: Any, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

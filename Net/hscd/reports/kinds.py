@@ -93,7 +93,14 @@ def spectra_rows(kinds: KindMap, bands: np.ndarray, wavelengths: np.ndarray | No
     ]
 
 
-def write_picture(path: Path, kinds: KindMap, bands: np.ndarray, wavelengths: np.ndarray | None, title: str) -> None:
+def write_picture(
+    path: Path,
+    kinds: KindMap,
+    bands: np.ndarray,
+    wavelengths: np.ndarray | None,
+    title: str,
+    aspect: float = 1.0,
+) -> None:
     """Draw the map with a legend, and beside it the mean spectra of each kind before (dashed) and after.
 
     Args:
@@ -102,6 +109,7 @@ def write_picture(path: Path, kinds: KindMap, bands: np.ndarray, wavelengths: np
         bands: (bands,) their numbers, which spectra are drawn over where no wavelength is known.
         wavelengths: (bands,) nm; None where they are unknown.
         title: of the map.
+        aspect: height of a pixel as a multiple of its width.
     """
     from matplotlib.colors import BoundaryNorm, ListedColormap
     from matplotlib.patches import Patch
@@ -109,14 +117,14 @@ def write_picture(path: Path, kinds: KindMap, bands: np.ndarray, wavelengths: np
     shown, count = classes(kinds), len(kinds.pixels)
     values = thinned(kinds.values)
     across = -(-count // _HIGH)
-    figure, dpi = new_figure(values.shape, 1 + across)
+    figure, dpi = new_figure(values.shape, 1 + across, aspect=aspect)
     width, height = figure.get_size_inches()
     figure.set_size_inches(width, max(height, _PANEL_INCHES * min(count, _HIGH) + 1))
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, across))[0]
     axes = left.subplots()
     limits = [value - 0.5 for value, _, _ in shown] + [NO_DATA + 0.5]
     colours = ListedColormap([colour for _, colour, _ in shown])
-    axes.imshow(values, cmap=colours, norm=BoundaryNorm(limits, len(shown)), **PIXELS)
+    axes.imshow(values, cmap=colours, norm=BoundaryNorm(limits, len(shown)), aspect=aspect, **PIXELS)
     fit(axes.set_title(title, parse_math=False), figure, width * across / (1 + across))
     axes.set_xticks([])
     axes.set_yticks([])
@@ -130,6 +138,8 @@ def write_picture(path: Path, kinds: KindMap, bands: np.ndarray, wavelengths: np
         panel.remove()
     for number, panel in enumerate(panels[:count]):
         _draw_spectra(panel, kinds, number, bands, wavelengths)
+        if number == count - 1:  # nothing stands below it in a column that is not full
+            panel.tick_params(labelbottom=True)
     right.supxlabel(axis_name(wavelengths), fontsize=9)
     storage.write_figure(path, figure, dpi)
 

@@ -39,7 +39,7 @@ _PLAINLY = {
     "NC label": "Both",
 }
 _PANEL_INCHES, _HEAT_INCHES = 4.5, 6.5
-_HEADING_INCHES, _BESIDE_INCHES, _BAR_INCHES = 0.6, 0.4, 0.6
+_HEADING_INCHES, _BESIDE_INCHES, _BAR_INCHES = 0.75, 0.4, 0.6
 _MIN_DPI, _MAX_DPI = 110, 300
 # Of maps in several rows.
 _SMALL_INCHES, _SMALL_DPI = 3.2, 160
@@ -109,14 +109,16 @@ def write_classes(
         unknown: what yellow means.
         across: how many stand in a row, then as smaller maps; None for all of them.
         heading: of all of them.
-        beside: scale bar and north arrow of the first one; None for none.
+        beside: scale bar and north arrow of the first one, and the aspect of pixels; None for none.
     """
     from matplotlib.colors import ListedColormap
 
     columns = next(iter(panels.values())).shape[1]
     panels = {title: thinned(labels) for title, labels in panels.items()}
-    shape = next(iter(panels.values())).shape
-    figure, dpi = new_figure(shape, len(panels)) if across is None else _grid(shape, len(panels), across)
+    shape, aspect = next(iter(panels.values())).shape, 1.0 if beside is None else beside.aspect
+    figure, dpi = (
+        new_figure(shape, len(panels), aspect=aspect) if across is None else _grid(shape, len(panels), across, aspect)
+    )
     # What stands above and below takes nothing from the maps.
     more = _HEADING_INCHES * bool(heading) + _BESIDE_INCHES * (beside is not None)
     figure.set_figheight(figure.get_figheight() + more)
@@ -125,7 +127,7 @@ def write_classes(
     for axes in places[len(panels) :]:
         axes.set_axis_off()
     for axes, (title, labels) in zip(places, panels.items(), strict=False):
-        axes.imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, **PIXELS)
+        axes.imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, aspect=aspect, **PIXELS)
         plainly = _PLAINLY.get(title)
         said = axes.set_title(f"{plainly}\n({title.lower()})" if plainly else title, parse_math=False)
         said.set_fontsize(_FONT * min(1, _LETTERS / max(map(len, said.get_text().split("\n")))))
@@ -196,14 +198,15 @@ def write_heatmap(
         title: of the picture.
         what: what they are called.
         scale: "linear", "root" or "log": how a threshold looks at them.
-        beside: scale bar and north arrow; None for none.
+        beside: scale bar, north arrow and the aspect of pixels; None for none.
     """
     import matplotlib as mpl
     from matplotlib.colors import ListedColormap, LogNorm, Normalize, PowerNorm
     from matplotlib.patches import Patch
 
     everything, distances = distances, thinned(distances)
-    figure, dpi = new_figure(distances.shape, 1, _HEAT_INCHES)
+    aspect = 1.0 if beside is None else beside.aspect
+    figure, dpi = new_figure(distances.shape, 1, _HEAT_INCHES, aspect)
     figure.set_figheight(figure.get_figheight() + _BESIDE_INCHES * (beside is not None))
     figure.set_figwidth(figure.get_figwidth() + _BAR_INCHES)  # the colour bar takes nothing from the map
     axes = figure.subplots()
@@ -216,7 +219,8 @@ def write_heatmap(
     if scale == "log" and top > 0:
         norm = LogNorm(max(low, _LEAST_OF_LOG * top), top, clip=True)
     colours = ListedColormap(mpl.colormaps["magma"](np.linspace(0, _COLOURS_END, 256)), name="scores")
-    image = axes.imshow(distances, cmap=colours.with_extremes(bad=COLOURS[UNKNOWN]), norm=norm, **PIXELS)
+    masked = colours.with_extremes(bad=COLOURS[UNKNOWN])
+    image = axes.imshow(distances, cmap=masked, norm=norm, aspect=aspect, **PIXELS)
     fit(axes.set_title(title, parse_math=False), figure, 4 * _BAR_INCHES)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -240,20 +244,21 @@ def write_heatmap(
     storage.write_figure(path, figure, dpi)
 
 
-def write_channels(path: Path, channels: np.ndarray) -> None:
+def write_channels(path: Path, channels: np.ndarray, aspect: float = 1.0) -> None:
     """Draw channels of a network, those of the before image above those of the after image.
 
     Args:
         path: PNG file.
         channels: (channels, 2, rows, columns); both dates of a channel have one grey scale.
+        aspect: height of a pixel as a multiple of its width.
     """
     count = len(channels)
-    figure, dpi = _grid(channels.shape[2:], 2 * count, count)
+    figure, dpi = _grid(channels.shape[2:], 2 * count, count, aspect)
     places = figure.subplots(2, count, squeeze=False)
     for number, both in enumerate(channels):
         low, high = np.percentile(both, [100 - _TOP_PERCENTILE, _TOP_PERCENTILE])
         for axes, image, date in zip(places[:, number], both, ("before", "after"), strict=True):
-            axes.imshow(image, cmap="gray", vmin=low, vmax=high, **PIXELS)
+            axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect=aspect, **PIXELS)
             axes.set_title(f"channel {number + 1}, {date}")
             axes.set_xticks([])
             axes.set_yticks([])
@@ -266,12 +271,12 @@ def thinned(pixels: np.ndarray) -> np.ndarray:
     return pixels[::step, ::step]
 
 
-def _grid(shape: tuple[int, ...], panels: int, across: int) -> tuple[Figure, int]:
+def _grid(shape: tuple[int, ...], panels: int, across: int, aspect: float) -> tuple[Figure, int]:
     """A figure for rows of maps, `across` in each, and its resolution."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    rows, columns = shape
+    rows, columns = shape[0] * aspect, shape[1]
     wide, down = min(across, panels), -(-panels // across)
     height = min(max(_SMALL_INCHES * rows / columns, 1.2), 2 * _SMALL_INCHES)
     size = (wide * (_SMALL_INCHES + 0.2), down * (height + 0.7) + 0.6)
@@ -279,12 +284,21 @@ def _grid(shape: tuple[int, ...], panels: int, across: int) -> tuple[Figure, int
     return figure, min(max(_MIN_DPI, math.ceil(columns / _SMALL_INCHES)), _SMALL_DPI)
 
 
-def new_figure(shape: tuple[int, ...], panels: int, inches: float = _PANEL_INCHES) -> tuple[Figure, int]:
-    """A figure without global state, and a resolution that shows every pixel of a map up to 1,350 columns."""
+def new_figure(
+    shape: tuple[int, ...], panels: int, inches: float = _PANEL_INCHES, aspect: float = 1.0
+) -> tuple[Figure, int]:
+    """A figure without global state, and a resolution that shows every pixel of a map up to 1,350 columns.
+
+    Args:
+        shape: (rows, columns) of the map.
+        panels: how many maps stand side by side.
+        inches: width of a map.
+        aspect: height of a pixel as a multiple of its width.
+    """
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    rows, columns = shape
+    rows, columns = shape[0] * aspect, shape[1]
     height = min(max(inches * rows / columns, 1.5), 3 * inches)
     width = min(inches, 3 * inches * columns / rows)
     size = (panels * (width + 0.4) + (0.9 if panels == 1 else 0), height + 1.0)

@@ -64,17 +64,17 @@ def kept_rows(before: Sequence[Kept], after: Sequence[Kept]) -> list[Row]:
     ]  # fmt: skip
 
 
-def write_picture(path: Path, objects: Objects, result: MapResult, title: str) -> None:
-    """Draw the boxes on the change map, the sure ones darker."""
+def write_picture(path: Path, objects: Objects, result: MapResult, title: str, aspect: float = 1.0) -> None:
+    """Draw the boxes on the change map, the sure ones darker; `aspect` is the height of a pixel by its width."""
     from matplotlib.collections import PatchCollection
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Rectangle
 
     labels = maps.thinned(result.corrected)
     step = -(-result.corrected.shape[0] // labels.shape[0])
-    figure, dpi = maps.new_figure(labels.shape, 1)
+    figure, dpi = maps.new_figure(labels.shape, 1, aspect=aspect)
     axes = figure.subplots()
-    axes.imshow(labels, cmap=ListedColormap(maps.PALE), vmin=0, vmax=2, **maps.PIXELS)
+    axes.imshow(labels, cmap=ListedColormap(maps.PALE), vmin=0, vmax=2, aspect=aspect, **maps.PIXELS)
     boxes = objects.boxes[:_SHOWN] / step - 0.5
     drawn = [Rectangle((left, top), right - left, bottom - top) for top, left, bottom, right in boxes]
     collection = PatchCollection(drawn, facecolor="none", edgecolor="black", linewidth=0.8)

@@ -65,6 +65,7 @@ def write(
     bands: list[int],
     valid: np.ndarray | None,
     labels: np.ndarray,
+    aspect: float = 1.0,
 ) -> None:
     """Draw before image, after image and, where there are any, labels side by side.
 
@@ -74,19 +75,20 @@ def write(
         bands: of red, green and blue.
         valid: as in `stretched`.
         labels: (rows, columns) labels.
+        aspect: height of a pixel as a multiple of its width.
     """
     from matplotlib.colors import ListedColormap
 
     before, after = stretched((images[0][:, :, bands], images[1][:, :, bands]), valid)
     shown = ", ".join(str(band + 1) for band in bands)
     has_labels = bool((labels != UNKNOWN).any())
-    figure, dpi = new_figure(labels.shape, 3 if has_labels else 2)
+    figure, dpi = new_figure(labels.shape, 3 if has_labels else 2, aspect=aspect)
     axes = figure.subplots(1, 3 if has_labels else 2)
     for place, (title, colours) in zip(axes, ((f"before, bands {shown}", before), ("after", after)), strict=False):
-        place.imshow(colours, **PIXELS)
+        place.imshow(colours, aspect=aspect, **PIXELS)
         place.set_title(title)
     if has_labels:
-        axes[2].imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, **PIXELS)
+        axes[2].imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, aspect=aspect, **PIXELS)
         axes[2].set_title("labels")
         add_legend(figure, ("changed", "unchanged", "unknown"), present=np.unique(labels))
     for place in axes:

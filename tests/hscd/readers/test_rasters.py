@@ -7,7 +7,7 @@ from rasterio.transform import Affine
 
 from conftest import SHARED, needs_shared
 from hscd.readers import is_image, name_of, open_image, read_image, read_label_map
-from hscd.readers.safe import WAVELENGTHS
+from hscd.readers.sentinel_2 import WAVELENGTHS
 from hscd.system.errors import InputError
 
 UTM = {"crs": "EPSG:32633", "transform": Affine(30, 0, 366975, 0, -30, 5808045)}

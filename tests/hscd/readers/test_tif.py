@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from conftest import write_bands
-from hscd.readers import open_image, read_image, read_label_map
+from hscd.readers import open_image, read_image, read_label_map, sentinel_2
 from image_files import random_array, read_within, reads_whole_or_refuses, refuses, tiff
 
 
@@ -51,6 +51,18 @@ def test_bands_are_in_alphanumeric_order(tmp_path):
     for name in ["B12", "B8A", "B01", "B11", "B09", "B02", "B10", "B08"]:
         Image.fromarray(np.full((2, 3), expected.index(name), dtype=np.uint8)).save(folder / f"{name}.tif")
     assert read_image(folder)[0, 0].tolist() == list(range(8))
+    image = open_image(folder)
+    assert image.wavelengths.tolist() == [442.7, 492.4, 832.8, 945.1, 1373.5, 1613.7, 2202.4, 864.7]
+    assert image.fwhm.tolist() == [21, 66, 106, 20, 31, 91, 175, 21]
+
+
+# Landsat's bands are called so, too, but for B8A; and what is no band of Sentinel-2's has no wavelength.
+@pytest.mark.parametrize(("names", "bands"), [
+    (["B01", "B02"], None), (["B01", "B8A", "cloud"], None), (["B01", "B8A", "B13"], None),
+    (["T1_b01_60m", "T1_B8A_20m"], ["B01", "B8A"]),
+])  # fmt: skip
+def test_names_that_are_of_sentinel_2_alone(names, bands):
+    assert sentinel_2.named(names) == bands
 
 
 def test_other_files_in_the_folder_are_no_bands(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from rasterio import CRS
 
 from hscd.records import PIXEL_GRID, Grid
-from hscd.reports.furniture import Furniture, of_grid
+from hscd.reports.furniture import Furniture, aspect_of, of_grid
 
 SHAPE = (100, 200)
 UTM, FEET, DEGREES, MERCATOR, POLAR = (CRS.from_epsg(code).to_wkt() for code in (32651, 2263, 4326, 3857, 3031))
@@ -52,6 +52,19 @@ def test_pixels_of_degrees():
     found = beside(DEGREES, 1e-4, 0, 10, 0, -1e-4, 60)
     assert found.metres == pytest.approx(11.1195 / 2, rel=1e-3)
     assert found.north == pytest.approx((0, 1))
+    assert found.aspect == pytest.approx(2, rel=1e-3)  # 1 / cos 60°
+    assert beside(UTM, 10, 0, 5e5, 0, -10, 4e6).aspect == 1
+    assert beside(UTM, 10, 0, 5e5, 0, -30, 4e6).aspect == pytest.approx(3, rel=5e-3)
+    assert aspect_of(Path("map.png"), Grid((1e-4, 0, 10, 0, -1e-4, 60), DEGREES), SHAPE) == found.aspect
+    assert aspect_of(Path("map.png"), PIXEL_GRID, SHAPE) == 1
+
+
+# Rows run to the north-east of pixels of 1e-4°, 11.12 m high and 5.56 m wide: as drawn, 2 up for 1 to the right.
+def test_north_of_pixels_that_are_drawn_higher_than_wide():
+    found = beside(DEGREES, 1e-4, 1e-4, 10, 0, -1e-4, 60)
+    # A step (column, row) north is (1, -1): on the page 1 to the right, and as much upwards as the aspect.
+    size = math.hypot(1, found.aspect)
+    assert found.north == pytest.approx((1 / size, found.aspect / size), abs=1e-3)
 
 
 # Ten degrees of latitude: cos 60° to cos 50°.

@@ -269,6 +269,19 @@ def test_panels_are_drawn_from_left_to_right_and_the_right_way_up(tmp_path):
         assert box.shape[1] / box.shape[0] == pytest.approx(5 / 3, rel=0.03)
 
 
+# Pixels twice as high as wide, as degrees are at 60° north.
+def test_pixels_of_degrees_are_drawn_as_they_are_on_the_ground(tmp_path):
+    beside = Furniture(None, (0.0, 1.0), 2.0)
+    for across in (None, 2):
+        write_classes(tmp_path / "map.png", {"First": LABELS, "Second": LABELS}, across=across, beside=beside)
+        for box in panel_boxes(picture(tmp_path / "map.png")):
+            assert box.shape[1] / box.shape[0] == pytest.approx(5 / 6, rel=0.03)
+            np.testing.assert_array_equal(sample(box, LABELS.shape), LABELS)
+    write_heatmap(tmp_path / "heat.png", np.zeros((30, 40)), 0.5, "Scores", beside=beside)
+    rows, columns, _ = heat_box(picture(tmp_path / "heat.png")).shape
+    assert columns / rows == pytest.approx(40 / 60, rel=0.03)
+
+
 # The colours must not be stretched to the labels that happen to be there.
 def test_maps_of_one_or_two_classes_have_the_colours_of_those(tmp_path):
     maps = [[[0, 0]], [[1, 1]], [[2, 2]], [[0, 1]], [[0, 2]], [[1, 2]]]

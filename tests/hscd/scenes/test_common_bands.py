@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detector_scenes import image_of
-from hscd.readers.safe import FWHM, WAVELENGTHS
+from hscd.readers.sentinel_2 import FWHM, WAVELENGTHS
 from hscd.scenes import common_bands
 from hscd.scenes.common_bands import Responses, at_common_wavelengths, covered, responses_of, weights
 

@@ -203,6 +203,7 @@ def _by_band(run: Run, result: str, what: str, styles: dict[str, str]) -> tuple[
     table = run.table(result, what)
     try:
         name = "wavelength" if table[0].get("wavelength") else "band"
+        table = sorted(table, key=lambda row: float(row[name]))
         xs = [float(row[name]) for row in table]
         series = {column: (xs, [float(row[column]) for row in table], style) for column, style in styles.items()}
     except (KeyError, ValueError, IndexError):

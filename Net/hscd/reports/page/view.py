@@ -12,6 +12,7 @@ import numpy as np
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports import quicklook
+from hscd.reports.furniture import aspect_of
 from hscd.reports.page import images, spectra
 from hscd.scenes.image import Image, with_bands
 from hscd.scenes.inspection import best_bands, true_colour
@@ -56,7 +57,8 @@ def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any
         seed: of the choice of changed pixels whose spectra are kept.
 
     Returns:
-        `rows`, `columns` and `step` (every so manieth pixel is shown), `layers` (pictures as data URIs), `histogram`,
+        `rows`, `columns` and `step` (every so manieth pixel is shown), `aspect` (the height of a pixel as a multiple of
+        its width), `layers` (pictures as data URIs), `histogram`,
         `spectra` (None of single bands), `bands` of the pictures, and a `thumbnail`, a data
         URI.
     """
@@ -75,6 +77,7 @@ def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any
         "rows": rows,
         "columns": columns,
         "step": step,
+        "aspect": aspect_of(scene.before.path, scene.grid, shown.corrected.shape),
         "bands": bands,
         "layers": pictures + _maps(thin),
         "ramp": images.score_colours().tolist(),

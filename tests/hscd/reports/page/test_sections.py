@@ -30,13 +30,14 @@ def test_embeddings_by_what_the_map_makes_of_them(tmp_path) -> None:
 
 
 def test_bands_and_the_ideal_spectrum(tmp_path) -> None:
-    run = run_of(tmp_path, bands="band,wavelength,before,after,both\n1,400,1,2,3\n2,500,4,5,9\n",
+    run = run_of(tmp_path, bands="band,wavelength,before,after,both\n2,500,4,5,9\n1,400,1,2,3\n",
                  ideal="band,wavelength,unchanged,ideal\n1,,0.1,0.2\n2,,0.3,0.4\n")  # fmt: skip
     chart = sections.band_chart(run, "a")
     assert chart is not None
     assert (chart.across, chart.told) == (
         "wavelength (nm)", "Wavelength (nm) 500 adds most to the distance of changed pixels."
     )  # fmt: skip
+    assert chart.marks[2].path.startswith("M64 ")  # the curve begins at the left, with 400 nm
     ideal = sections.ideal_chart(run, "a")  # no pixel changed, so the means of changed ones are not there
     assert ideal is not None
     assert (ideal.across, [mark.name for mark in ideal.marks]) == (

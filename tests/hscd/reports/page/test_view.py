@@ -8,12 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image as Picture
+from rasterio import CRS
 
 import hscd.detection
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.records import Grid
 from hscd.reports.maps import COLOURS
 from hscd.reports.page import images
 from hscd.reports.page import view as of_pairs
+from hscd.reports.page.spectra import encoded
 from hscd.reports.page.view import Shown, agreement, histogram, quantised, sampled, view
 
 
@@ -42,6 +45,9 @@ def test_maps_are_read_back_from_their_colours() -> None:
     of = shown(6, 8)
     found = view(pair, of, 1)
     json.dumps(found, allow_nan=False)
+    assert found["aspect"] == 1
+    degrees = Grid((1e-4, 0, 10, 0, -1e-4, 60), CRS.from_epsg(4326).to_wkt())
+    assert view(replace(pair, grid=degrees), of, 1)["aspect"] == pytest.approx(2, rel=1e-3)  # 1 / cos 60°
     layers = {layer["key"]: layer for layer in found["layers"]}
     # The labels before correction are those after it, and not shown twice.
     assert list(layers) == ["before", "after", "map", "scores", "truth", "errors"]
@@ -79,6 +85,15 @@ def test_spectra_are_read_back() -> None:
     assert np.abs(values[:, 1] - values[:, 0] - 1).max() <= 4 / 65535
     pair, _ = scene(6, 8, bands=1)
     assert view(pair, shown(6, 8), 1)["spectra"] is None
+
+
+# As in a folder of Sentinel-2, where B8A is the last: 865, 945 and 2202 nm. One value, 0 to 2, each of 65535 levels.
+def test_spectra_are_by_rising_wavelength() -> None:
+    pair, _ = scene(6, 8)
+    image = replace(pair.before, wavelengths=np.array([945.0, 2202, 865]))
+    found = encoded(np.array([[[1.0, 2, 0], [1, 2, 0]]]), image, [(0, 0)])
+    levels = np.frombuffer(base64.b64decode(found["values"]), "<u2").reshape(2, 3)
+    assert (found["x"], levels.tolist()) == ([865, 945, 2202], [[0, 32768, 65535]] * 2)
 
 
 # Blocks of 5 × 5 pixels, 50 · 3 · 4 bytes of both dates, that is 600: two fit into 1,250 bytes, and there are 4 × 6.

@@ -84,6 +84,8 @@
   const middle = (side - 1) / 2, gap = 3;
   for (const cross of panel.querySelectorAll(".chip svg")) {
     cross.setAttribute("viewBox", `0 0 ${side} ${side}`);
+    cross.setAttribute("preserveAspectRatio", "none");
+    cross.parentElement.style.aspectRatio = `1 / ${view.aspect ?? 1}`;
     const c = middle + 0.5, far = Math.min(middle - 1, 12);
     const d = `M${c} ${c - far}V${c - gap}M${c} ${c + gap}V${c + far}M${c - far} ${c}H${c - gap}M${c + gap} ${c}H${c + far}M${middle} ${middle}h1v1h-1z`;
     for (const style of ["halo", "cross"]) {
@@ -110,7 +112,8 @@
     for (const figure of panel.querySelectorAll("figure[data-sheet]")) paint(figure);
     if (view.spectra) drawSpectra(panel.querySelector(".spectra"), view.spectra, at, [row, column]);
     const place = view.coordinates?.[at];
-    const metres = data.metres ? ` (${Math.round(side * data.metres).toLocaleString("en")} m)` : "";
+    const sides = [1, view.aspect ?? 1].map((factor) => Math.round(side * data.metres * factor).toLocaleString("en"));
+    const metres = data.metres ? ` (${[...new Set(sides)].join(" × ")} m)` : "";
     get("told").textContent = `Row ${row}, column ${column}${place ? `; latitude ${place[0]}, longitude ${place[1]}` : ""}. Each picture shows ${side} × ${side} pixels${metres} in ${view.bands.join(", ")}, each date in colours of its own. The pixel to label is the one in the small square. Yellow: no data.`;
     tally();
   };

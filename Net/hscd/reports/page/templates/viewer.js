@@ -20,6 +20,7 @@
     const [under, over, line, spot, readout] = [".under", ".over", ".line", ".spot", ".readout"].map(get);
     const layers = view.layers, byKey = Object.fromEntries(layers.map((layer) => [layer.key, layer]));
     const down = Math.ceil(view.rows / view.step), across = Math.ceil(view.columns / view.step);
+    const aspect = view.aspect ?? 1;  // the height of a pixel on the ground by its width
     let zoom = 1, cursor = [down >> 1, across >> 1];
     if (view.spectra) unpackSpectra(view.spectra);
     layers.forEach((layer, number) => {
@@ -30,6 +31,7 @@
       const figure = document.createElement("figure"), caption = document.createElement("figcaption"), image = new Image();
       caption.textContent = image.alt = layer.title;
       image.src = layer.image;
+      image.style.aspectRatio = `${across} / ${down * aspect}`;
       figure.append(caption, image);
       get(".printed").append(figure);
     }
@@ -56,11 +58,11 @@
       split();
     };
     const resize = () => {
-      const fit = Math.min(frame.clientWidth / across, Math.min(740, Math.max(240, innerHeight * 0.7)) / down);
+      const fit = Math.min(frame.clientWidth / across, Math.min(740, Math.max(240, innerHeight * 0.7)) / (down * aspect));
       const [wasWidth, wasHeight] = [sheet.clientWidth || 1, sheet.clientHeight || 1];
       const middle = [(frame.scrollLeft + frame.clientWidth / 2) / wasWidth, (frame.scrollTop + frame.clientHeight / 2) / wasHeight];
       sheet.style.width = `${across * fit * zoom}px`;
-      sheet.style.height = `${down * fit * zoom}px`;
+      sheet.style.height = `${down * aspect * fit * zoom}px`;
       for (const below of [swipe, get(".sides")]) below.style.width = `${Math.min(sheet.clientWidth, frame.clientWidth)}px`;
       frame.scrollLeft = middle[0] * sheet.clientWidth - frame.clientWidth / 2;
       frame.scrollTop = middle[1] * sheet.clientHeight - frame.clientHeight / 2;
