@@ -47,7 +47,9 @@ def test_maps_are_read_back_from_their_colours() -> None:
     json.dumps(found, allow_nan=False)
     assert found["aspect"] == 1
     degrees = Grid((1e-4, 0, 10, 0, -1e-4, 60), CRS.from_epsg(4326).to_wkt())
-    assert view(replace(pair, grid=degrees), of, 1)["aspect"] == pytest.approx(2, rel=1e-3)  # 1 / cos 60°
+    assert view(replace(pair, before=replace(pair.before, grid=degrees)), of, 1)["aspect"] == pytest.approx(
+        2, rel=1e-3
+    )  # 1 / cos 60°
     layers = {layer["key"]: layer for layer in found["layers"]}
     # The labels before correction are those after it, and not shown twice.
     assert list(layers) == ["before", "after", "map", "scores", "truth", "errors"]
