@@ -44,9 +44,10 @@ def generate(settings: Settings) -> None:
             pseudo = pu.load_pseudo_labels(section, name, shape, settings=settings)
             correct = plan.correct(scene)
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
-            chosen = {}
+            chosen, drawn = {}, {}
             for radius in radii:
                 positions, labels = pu.labels_by_neighborhood(pseudo, radius, correct)
+                drawn[f"radius {radius}"] = _picture(settings, name, radius)
                 maps.write_classes(
                     _picture(settings, name, radius),
                     maps.selection_panels(positions, labels, pseudo["shape"]),
@@ -55,7 +56,11 @@ def generate(settings: Settings) -> None:
                 )
                 bar.update()
                 chosen[str(radius)] = len(positions)
-            record.add_result(name, {"threshold": pseudo["threshold"], "pixels": chosen})
+            record.add_outputs(name, drawn)
+            record.add_result(
+                name,
+                {"threshold": pseudo["threshold"], "total_pixels": len(pseudo["distances"]), "pixels": chosen},
+            )
 
 
 def _picture(settings: Settings, name: str, radius: int) -> Path:

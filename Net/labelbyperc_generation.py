@@ -30,9 +30,10 @@ def generate(settings: Settings) -> None:
         for name in names:
             pseudo = pu.load_pseudo_labels(section, name, settings=settings)
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
-            chosen = {}
+            chosen, drawn = {}, {}
             for percentage in PERCENTAGES:
                 positions, labels = pu.labels_by_percentage(pseudo, percentage / 100)
+                drawn[f"the best {percentage} %"] = _picture(settings, name, percentage)
                 maps.write_classes(
                     _picture(settings, name, percentage),
                     maps.selection_panels(positions, labels, pseudo["shape"]),
@@ -41,7 +42,11 @@ def generate(settings: Settings) -> None:
                 )
                 bar.update()
                 chosen[str(percentage)] = len(positions)
-            record.add_result(name, {"threshold": pseudo["threshold"], "pixels": chosen})
+            record.add_outputs(name, drawn)
+            record.add_result(
+                name,
+                {"threshold": pseudo["threshold"], "total_pixels": len(pseudo["distances"]), "pixels": chosen},
+            )
 
 
 def _picture(settings: Settings, name: str, percentage: int) -> Path:

@@ -570,6 +570,11 @@ def test_the_agreement_with_the_model_as_it_was_is_that_of_both_maps(tuned: Runs
         # Images this small are compared whole.
         row = tuned.csv(f"PLACE B_{pair}_on_M_all.csv").iloc[0]
         assert row["agreement_before_after"] == pytest.approx(cohen_kappa_score(before, after))
+        record = json.loads((tuned.space.folder / "stat/PLACE B_on_M_all_run.json").read_text())
+        effect, counts = record["results"][pair]["ft_effect"], row["total_examples"]
+        assert (effect["pixels"], effect["after"]["kappa"]) == (counts, pytest.approx(row["kappa"]))
+        untuned = tuned.csv(f"PLACE B_{pair}_on_M_no fine tuning.csv").iloc[0]
+        assert effect["before"]["kappa"] == pytest.approx(untuned["kappa"])
         doubted = (
             f"{pair}: the fine-tuned model disagrees" in tuned.said["main", *TEST, "settings.fine_tuning=0"].stderr
         )

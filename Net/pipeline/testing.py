@@ -146,7 +146,7 @@ def _test_pair(
     if pseudo is not None:
         reference = corrected_labels(pseudo, plan.correct(scene))
         agreement = [confusion(labels, reference).overall_accuracy for labels in (result.labels, result.corrected)]
-    kept = None if untuned is None else untuned.agreement(result.labels)
+    kept, effect = (None, {}) if untuned is None else untuned.compared(result.labels, scene.truth)
     for doubt in doubts.of_fine_tuning(kept):
         warn(f"{where}: {doubt}")
     results, time_column = files(settings, plan, scene.name), "prediction_time"
@@ -159,7 +159,7 @@ def _test_pair(
             tags={"MODEL": settings.model_name, "FINE_TUNING": plan.selection_label},
             objects=None if of_objects is None else of_objects.objects,
         )  # fmt: skip
-    row |= report.tell(results, named(scene.before), result) | rounds.more | shifted
+    row |= report.tell(results, named(scene.before), result) | rounds.more | shifted | effect
     row |= objects.report(settings, of_objects, result, results.objects)
     if pseudo is not None and settings.learning.ft_rival is not None:
         row |= tuning.rival(settings, plan, scene, pseudo, results.prefix.name)

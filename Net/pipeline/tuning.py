@@ -189,3 +189,26 @@ class Untuned:
             return None
         kappa = confusion(labels.ravel()[self._positions], self._labels).kappa
         return None if np.isnan(kappa) else kappa
+
+    def compared(self, labels: np.ndarray, truth: np.ndarray) -> tuple[float | None, tables.Row]:
+        """The `agreement` and the `effect`."""
+        return self.agreement(labels), self.effect(labels, truth)
+
+    def effect(self, labels: np.ndarray, truth: np.ndarray) -> tables.Row:
+        """What the record says of both maps against the labels, `ft_effect`; nothing where no pixel has one.
+
+        Args:
+            labels: as of `agreement`, before spatial correction.
+            truth: (rows, columns) of known labels, 2 where there is none.
+        """
+        if self._labels is None:
+            return {}
+        known, after = truth.ravel()[self._positions], labels.ravel()[self._positions]
+        before_counts, counts = confusion(self._labels, known), confusion(after, known)
+        if not counts.total:
+            return {}
+        return {
+            "ft_effect": {
+                "pixels": counts.total, "before": tables.metrics(before_counts), "after": tables.metrics(counts),
+            }
+        }  # fmt: skip

@@ -1,6 +1,7 @@
 """Maps as PNG: class maps in three panels, and heat maps of distances.
 
-Colours: red changed, blue unchanged, yellow unknown, excluded or masked. Panels are computed apart from the drawing.
+Colours: red changed, blue unchanged (pale on maps of `detect.py` and `compare.py`), yellow unknown, excluded or masked.
+Panels are computed apart from the drawing.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # Indexed by label.
 COLOURS = ("#d7191c", "#2c5fbf", "#ffe34d")
+# The same, where no guide asks for these: what did not change, which is most of a map, is pale.
+CALM = (COLOURS[0], "#c9d7ef", COLOURS[2])
 # The same, for what something is drawn upon.
 PALE = ("#f19a9b", "#c9d7ef", "#fff3b0")
 Panels = dict[str, np.ndarray]
@@ -100,6 +103,7 @@ def write_classes(
     across: int | None = None,
     heading: str = "",
     beside: Furniture | None = None,
+    colours: Sequence[str] = COLOURS,
 ) -> None:
     """Draw class maps side by side.
 
@@ -110,6 +114,7 @@ def write_classes(
         across: how many stand in a row, then as smaller maps; None for all of them.
         heading: of all of them.
         beside: scale bar and north arrow of the first one, and the aspect of pixels; None for none.
+        colours: of changed, unchanged and unknown pixels.
     """
     from matplotlib.colors import ListedColormap
 
@@ -127,7 +132,7 @@ def write_classes(
     for axes in places[len(panels) :]:
         axes.set_axis_off()
     for axes, (title, labels) in zip(places, panels.items(), strict=False):
-        axes.imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, aspect=aspect, **PIXELS)
+        axes.imshow(labels, cmap=ListedColormap(colours), vmin=0, vmax=len(colours) - 1, aspect=aspect, **PIXELS)
         plainly = _PLAINLY.get(title)
         said = axes.set_title(f"{plainly}\n({title.lower()})" if plainly else title, parse_math=False)
         said.set_fontsize(_FONT * min(1, _LETTERS / max(map(len, said.get_text().split("\n")))))
@@ -138,7 +143,7 @@ def write_classes(
     if heading:
         fit(figure.suptitle(heading, parse_math=False), figure)
     present = np.unique(np.concatenate([np.unique(labels) for labels in panels.values()]))
-    add_legend(figure, ("changed", "unchanged", unknown), present=present)
+    add_legend(figure, ("changed", "unchanged", unknown), colours, present)
     storage.write_figure(path, figure, dpi)
 
 
@@ -201,7 +206,7 @@ def write_heatmap(
         beside: scale bar, north arrow and the aspect of pixels; None for none.
     """
     import matplotlib as mpl
-    from matplotlib.colors import ListedColormap, LogNorm, Normalize, PowerNorm
+    from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
     everything, distances = distances, thinned(distances)
@@ -213,11 +218,7 @@ def write_heatmap(
     measured = distances[~np.isnan(distances)]
     if not measured.size:  # where valid pixels are few and far between
         measured = everything[~np.isnan(everything)]
-    # Pixels that are left out may be all that are on one side of the threshold.
-    low, top = min(float(measured.min()), threshold), max(float(np.percentile(measured, _TOP_PERCENTILE)), threshold)
-    norm: Normalize = PowerNorm(_EXPONENTS.get(scale, 1.0), low, top)
-    if scale == "log" and top > 0:
-        norm = LogNorm(max(low, _LEAST_OF_LOG * top), top, clip=True)
+    norm = _norm(measured, threshold, scale)
     colours = ListedColormap(mpl.colormaps["magma"](np.linspace(0, _COLOURS_END, 256)), name="scores")
     masked = colours.with_extremes(bad=COLOURS[UNKNOWN])
     image = axes.imshow(distances, cmap=masked, norm=norm, aspect=aspect, **PIXELS)
@@ -230,7 +231,7 @@ def write_heatmap(
         image,
         cax=axes.inset_axes((1.1, 0, 0.05, 1)),
         label=f"{what} (change grows upwards)",
-        extend="max" if measured.max() > top else "neither",
+        extend="max" if measured.max() > norm.vmax else "neither",
         extendfrac=0.03,
     )
     bar.ax.axhline(threshold, color="white", linewidth=2)
@@ -242,6 +243,16 @@ def write_heatmap(
             frameon=False,
         )
     storage.write_figure(path, figure, dpi)
+
+
+def _norm(measured: np.ndarray, threshold: float, scale: str) -> Any:
+    """The colour scale of a heat map, which the threshold lies in: all pixels may be on one side of it."""
+    from matplotlib.colors import LogNorm, PowerNorm
+
+    low, top = min(float(measured.min()), threshold), max(float(np.percentile(measured, _TOP_PERCENTILE)), threshold)
+    if scale == "log" and top > 0:
+        return LogNorm(max(low, _LEAST_OF_LOG * top), top, clip=True)
+    return PowerNorm(_EXPONENTS.get(scale, 1.0), low, top)
 
 
 def write_channels(path: Path, channels: np.ndarray, aspect: float = 1.0) -> None:

@@ -7,6 +7,7 @@ from PIL import Image
 from hscd.evaluation.matching import Matching
 from hscd.kinds import MOST, KindMap
 from hscd.reports import kinds as reports
+from hscd.system import storage
 
 # Of 12 known pixels 3 are of kind 1, one of kind 2; four are not known.
 VALUES = np.array([[0, 1, 1, 255], [0, 0, 1, 255], [2, 0, 0, 255], [0, 0, 0, 255]], np.uint8)
@@ -74,3 +75,13 @@ def test_as_many_panels_as_kinds(tmp_path, count):
     reports.write_picture(tmp_path / "k.png", found, np.arange(30), np.linspace(400, 2400, 30), "t")
     # A row of pixels is low, the panels beside it are not: 110 dots an inch, 1.4 inches each.
     assert np.asarray(Image.open(tmp_path / "k.png").convert("L")).shape[0] >= 110 * 1.4 * min(count, 4)
+
+
+# Five are a column of four and one of one; both have an axis with numbers below. Row by row, the fifth comes second.
+def test_each_column_of_panels_has_an_axis(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(storage, "write_figure", lambda path, figure, dpi: drawn.extend(figure.axes[1:]))
+    spectra = np.ones((5, 2, 30))
+    found = KindMap("clusters", np.ones((2, 30), np.uint8), np.ones(5, int), spectra, spectra)
+    reports.write_picture(tmp_path / "k.png", found, np.arange(30), None, "t")
+    assert [axes.xaxis.get_tick_params()["labelbottom"] for axes in drawn] == [False, True, False, False, True]

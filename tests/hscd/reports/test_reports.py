@@ -11,7 +11,7 @@ from hscd.evaluation.confusion import Confusion
 from hscd.records import Trial
 from hscd.reports import tables
 from hscd.reports.furniture import Furniture
-from hscd.reports.maps import fit, new_figure, prediction_panels, selection_panels, write_classes, write_heatmap
+from hscd.reports.maps import CALM, fit, new_figure, prediction_panels, selection_panels, write_classes, write_heatmap
 from hscd.system import storage
 
 CHANGED, UNCHANGED, UNKNOWN = 0, 1, 2
@@ -280,6 +280,16 @@ def test_pixels_of_degrees_are_drawn_as_they_are_on_the_ground(tmp_path):
     write_heatmap(tmp_path / "heat.png", np.zeros((30, 40)), 0.5, "Scores", beside=beside)
     rows, columns, _ = heat_box(picture(tmp_path / "heat.png")).shape
     assert columns / rows == pytest.approx(40 / 60, rel=0.03)
+
+
+# What did not change is pale where no guide asks for strong blue; what changed is as red as ever.
+def test_calm_maps_have_another_blue_alone(tmp_path):
+    write_classes(tmp_path / "map.png", {"Map": LABELS}, colours=CALM)
+    pixels = picture(tmp_path / "map.png")
+    pale = (pixels == [0xC9, 0xD7, 0xEF]).all(axis=2)
+    assert not is_blue(pixels).any()
+    # 7 of 15 pixels did not change, 5 changed.
+    assert pale.sum() / is_red(pixels).sum() == pytest.approx(7 / 5, rel=0.1)
 
 
 # The colours must not be stretched to the labels that happen to be there.

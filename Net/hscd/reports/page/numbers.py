@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
@@ -27,6 +28,14 @@ _SECONDS = {
 }  # fmt: skip
 
 
+# Groups of settings, what pages call them, names of methods, settings whose values are names that users gave, and yes
+# and no.
+_GROUPS = {"data_sets": "Data set", "searches": "Search with the distance"}
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
+_AS_GIVEN = (
+    "name", "path", "file", "set", "sets", "label", "from", "pairs", "mask", "map", "parts", "split", "data", "classes",
+)  # fmt: skip
+_YES = {"True": "yes", "False": "no"}
 # How a picture begins that can be trusted to be a data URI.
 URI = ("data:image/png;base64,", "data:image/webp;base64,")
 
@@ -90,8 +99,40 @@ def flat(value: Any, name: str = "") -> dict[str, str]:
             found |= flat(item, f"{name}.{key}" if name else str(key))
         return found
     if isinstance(value, list):
-        value = ", ".join(map(str, value))
-    return {} if value is None or value == "" else {name: f"{value:g}" if isinstance(value, float) else str(value)}
+        value = ", ".join(map(_written, value))
+    return {} if value is None or value == "" else {name: _written(value)}
+
+
+def _written(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def written(value: Any) -> str:
+    """A value of a record as people read it: numbers rounded, thousands apart; lists as their items."""
+    if isinstance(value, list):
+        return ", ".join(map(written, value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return _YES.get(str(value), _written(value))
+
+
+class Group(NamedTuple):
+    """Settings that belong together, under a title: the name in words, the value, and the dotted name of each."""
+
+    title: str
+    rows: list[tuple[str, str, str]]
+
+
+def grouped(settings: Mapping[str, str]) -> list[Group]:
+    """Settings, by dotted names as `flat` has them, in words: those of all first, then of each data set and search."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for key, value in settings.items():
+        parts, title = key.split("."), ""
+        if parts[0] in _GROUPS and len(parts) > 2:
+            title = f"{_GROUPS[parts[0]]} {'.'.join(parts[1:-1]).removesuffix('.options')}"
+        shown = value if parts[-1].endswith(_AS_GIVEN) or not _NAME.fullmatch(value) else value.replace("_", " ")
+        found.setdefault(title, []).append((parts[-1].replace("_", " "), _YES.get(shown, shown), key))
+    return [Group(title, rows) for title, rows in found.items()]
 
 
 def stages(record: Mapping[str, Any]) -> list[tuple[str, float]]:

@@ -13,11 +13,12 @@ from urllib.parse import quote
 
 from hscd.reports import tables as words
 from hscd.reports.maps import COLOURS
-from hscd.reports.page import numbers, sections
+from hscd.reports.page import numbers, sections, tuning
 from hscd.reports.page.advice import Advice, advice
 from hscd.reports.page.charts import Chart, text
 from hscd.reports.page.found import Run
 from hscd.reports.page.images import AGREEMENT
+from hscd.reports.page.tuning import Tuning
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -29,7 +30,8 @@ _MOST = 4_700_000
 SERVED, TOKEN = "<!--served-->", 'data-token=""'
 _TITLES = {
     "test": "Test of a model", "training": "Training", "pseudo-labels": "Pseudo-labels", "detect": "Change detection",
-    "compare": "Comparison of methods", "sample": "Sample of points",
+    "compare": "Comparison of methods", "sample": "Sample of points", "maps by radii": "Maps by neighbourhood",
+    "maps by percentages": "Maps of the best pseudo-labels",
 }  # fmt: skip
 
 
@@ -46,14 +48,16 @@ class Part:
     charts: list[Chart]
     importance: list[tuple[str, float]]
     trials: int
+    tuned: Tuning | None
 
 
 def run_page(run: Run) -> str:
     """The page of a run."""
     record, left = run.record, _MOST
-    compares = record["command"] == "compare"
+    of_parts = record["command"] not in ("compare", *sections.SELECTIONS)
+    pictures, missing = ([], 0) if of_parts else sections.pictures(run)
     parts = []
-    for position, (name, row) in enumerate({} if compares else record["results"].items()):
+    for position, (name, row) in enumerate(record["results"].items() if of_parts else ()):
         part = _part(run, name, row, f"view{position}")
         size = 0 if part.view is None else sum(len(layer["image"]) for layer in part.view["layers"])
         left -= size
@@ -63,10 +67,10 @@ def run_page(run: Run) -> str:
     return _template("run.html").render(
         title=run.name, command=_TITLES.get(record["command"], record["command"]), record=record, parts=parts,
         advised=_advised(record),
-        settings={key: value for key, value in settings.items() if key != "overrides"},
+        settings=numbers.grouped({key: value for key, value in settings.items() if key != "overrides"}),
         overrides=overrides, overridden=_overridden(overrides, settings),
         stages=sections.stage_bars(run), recommendation=sections.recommendation(run), tables=_tables(run),
-        pictures=sections.pictures(run) if compares else [], started=_date(record["started"]), served=SERVED,
+        pictures=pictures, missing=missing, started=_date(record["started"]), served=SERVED,
     )  # fmt: skip
 
 
@@ -129,7 +133,7 @@ def index_page(folder: Path, runs: Sequence[Run], problems: Sequence[str]) -> st
 def _tables(run: Run) -> list[sections.Told]:
     found = sections.tables(run)
     for row in run.record["results"].values() if run.record["command"] == "sample" else ():
-        found += sections.estimates(row)
+        found += sections.strata(row) + sections.estimates(row)
     return found
 
 
@@ -137,17 +141,20 @@ def _part(run: Run, name: str, row: Mapping[str, Any], key: str) -> Part:
     view = sections.view(run, name)
     searched, importance, trials = sections.search_charts(run, name)
     single = [
-        sections.score_chart(view), sections.tuning_chart(dict(row)),
+        sections.score_chart(view), tuning.chart(row),
         sections.embedding_chart(run, name), sections.band_chart(run, name), sections.ideal_chart(run, name),
     ]  # fmt: skip
+    title = numbers.titled(run.record, name)
+    title = title.capitalize() if run.record["command"] == "training" else title  # "best trial"
     before, after = (numbers.confusion(row, suffix) for suffix in ("", "_correction"))
     counts = (
         [("", before)] if after in (before, None) else [(", before correction", before), (", after correction", after)]
     )
     return Part(
-        numbers.titled(run.record, name), key, _facts(row), [] if "estimates" in row else numbers.metrics(row),
+        title, key, _facts(row), [] if "estimates" in row else numbers.metrics(row),
         [(title, of) for title, of in counts if of is not None], view,
         searched + [chart for chart in single if chart is not None], importance, trials,
+        tuning.tuning(row),
     )  # fmt: skip
 
 
@@ -174,6 +181,10 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             known = value.low is not None and value.high is not None
             below = f"95 %: {value.low:.3f} to {value.high:.3f}" if known else ""
             found.append((title, f"{value.value:.3f}", below))
+    points, error = numbers.number(row.get("points")), numbers.number(row.get("expected_standard_error"))
+    if points is not None:
+        below = "" if error is None else f"expected standard error {error:.3f}"
+        found.append(("Points", f"{points:,.0f}", below))
     pixels, labelled = numbers.number(row.get("total_pixels")), numbers.number(row.get("total_examples"))
     if pixels is not None:
         found.append(("Pixels", f"{pixels:,.0f}", f"{labelled:,.0f} of known label" if labelled else ""))
@@ -208,7 +219,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    made.filters["short"] = text
+    made.filters |= {"short": text, "figure": numbers.written}
     made.globals |= {"colours": COLOURS, "agreement": AGREEMENT}
     return made
 

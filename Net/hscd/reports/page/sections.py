@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from hscd.reports import comparison
 from hscd.reports import tables as words
+from hscd.reports.maps import COLOURS
 from hscd.reports.page import charts, images, numbers, searches
 from hscd.reports.page.charts import Chart
 from hscd.reports.page.found import Run
@@ -23,9 +24,12 @@ _WIDTH, _BYTES = 1400, 1_500_000
 _ESTIMATES = {
     "estimates": ("Accuracy and area, from the labelled points", "*lower* and *upper* are the ends of the 95 % "
                   "interval; where all points agree and the standard error is 0, by the rule of three."),
-    "error_matrix": ("Error matrix", "A row a class of the map; *num* are labelled points by what they really are, "
-                     "*changed* and *unchanged* shares of the area."),
+    "error_matrix": ("Error matrix", "A row a class of the map: what its labelled points really are, and the "
+                     "shares of the whole area that this makes."),
 }  # fmt: skip
+# Commands that draw maps of selected pseudo-labels, and what these are selected by.
+SELECTIONS = {"maps by radii": "radius", "maps by percentages": "best %"}
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
 # What parts the cells of a table in Markdown.
 _BAR = re.compile(r"(?<!\\)\|")
 # Groups of an embedding: what the map makes of a pixel, its label, None for any, and the style of its points.
@@ -43,7 +47,11 @@ def view(run: Run, result: str) -> dict[str, Any] | None:
     layers = found.get("layers")
     if not isinstance(layers, list) or not all(map(_is_layer, layers)) or not layers:
         return None
-    return found if all(isinstance(found.get(name), int) for name in ("rows", "columns", "step")) else None
+    if not all(isinstance(found.get(name), int) for name in ("rows", "columns", "step")):
+        return None
+    colours = found.get("colours", COLOURS)  # runs of earlier versions have those of the pictures
+    usable = isinstance(colours, list) and len(colours) == len(COLOURS)
+    return found | {"colours": colours if usable and all(map(_COLOUR.fullmatch, map(str, colours))) else COLOURS}
 
 
 def is_of_points(found: dict[str, Any]) -> bool:
@@ -90,20 +98,6 @@ def stage_bars(run: Run) -> list[tuple[str, float, float]]:
     return [(name, seconds, 100 * seconds / longest) for name, seconds in found]
 
 
-def tuning_chart(row: dict[str, Any]) -> Chart | None:
-    """The curves of a fine-tuning."""
-    curve = row.get("ft_curve")
-    if not isinstance(curve, dict) or not curve.get("loss") or len(curve["loss"]) != len(curve.get("val_loss", [])):
-        return None
-    epochs = list(range(1, len(curve["loss"]) + 1))
-    best = min(curve["val_loss"])
-    told = f"{len(epochs)} epochs; the validation loss falls to {charts.text(best)}."
-    series = {
-        "training loss": (epochs, curve["loss"], "before"), "validation loss": (epochs, curve["val_loss"], "after"),
-    }  # fmt: skip
-    return charts.lines("Fine-tuning", told, ("epoch", "loss"), series)
-
-
 def search_charts(run: Run, result: str) -> tuple[list[Chart], list[tuple[str, float]], int]:
     """Training curves, history and parallel coordinates of a search; importance of parameters; the number of trials."""
     found = searches.trials(run.table(result, "trials"))
@@ -133,9 +127,11 @@ def _training(curves: dict[int, list[tuple[float, float]]], best: int) -> Chart:
     series["training loss"] = (epochs, [one for one, _ in curves[best]], "before")
     series["validation loss"] = (epochs, [two for _, two in curves[best]], "after")
     told = (
-        f"Best trial {best}: {len(epochs)} epochs, validation loss falls to "
-        f"{charts.text(min(two for _, two in curves[best]))}. Pale: validation loss of the other trials."
+        f"Best trial {best}: {charts.counted(len(epochs), 'epoch')}, validation loss falls to "
+        f"{charts.text(min(two for _, two in curves[best]))}."
     )
+    if len(curves) > 1:
+        told += " Pale: validation loss of the other trials."
     return charts.lines("Training of the best trial", told, ("epoch", "loss"), series)
 
 
@@ -144,7 +140,8 @@ def _history(found: list[searches.Trial], best: searches.Trial) -> Chart:
     ordered = sorted(found, key=lambda trial: trial.number)
     xs = [trial.number for trial in ordered]
     lowest = [min(trial.loss for trial in ordered[: end + 1]) for end in range(len(ordered))]
-    told = f"{len(found)} trials; trial {best.number} has the lowest validation loss, {charts.text(best.loss)}."
+    count, loss = charts.counted(len(found), "trial"), charts.text(best.loss)
+    told = f"{count}; trial {best.number} has the lowest validation loss, {loss}."
     series = {
         "lowest so far": (xs, lowest, "after"), "a trial": (xs, [trial.loss for trial in ordered], charts.DOTS),
     }  # fmt: skip
@@ -165,7 +162,10 @@ def embedding_chart(run: Run, result: str) -> Chart | None:
     filled = {name: (*zip(*of, strict=True), _EMBEDDED[name][2]) for name, of in groups.items() if of}
     if not filled:
         return None
-    told = ", ".join(f"{len(of)} points {name}" for name, of in groups.items()) + "; two points a pixel, one a date."
+    told = (
+        ", ".join(f"{charts.counted(len(of), 'point')} {name}" for name, of in groups.items())
+        + "; two points a pixel, one a date."
+    )
     return charts.scatter("Embeddings", told, ("dimension 1", "dimension 2"), filled)  # type: ignore[arg-type]
 
 
@@ -211,11 +211,11 @@ def _by_band(run: Run, result: str, what: str, styles: dict[str, str]) -> tuple[
     return "wavelength (nm)" if name == "wavelength" else "band", series
 
 
-def pictures(run: Run) -> list[tuple[str, str]]:
-    """Pictures of a comparison as data URIs with their names."""
-    found, left = [], _BYTES
-    for result in run.record.get("files", {}):
-        for what in ("maps", "curves"):
+def pictures(run: Run) -> tuple[list[tuple[str, str]], int]:
+    """Pictures that a run noted, as data URIs with their names, and how many more a page has no room for."""
+    found, left, missing = [], _BYTES, 0
+    for result, files in run.record.get("files", {}).items():
+        for what in files if isinstance(files, dict) else ():
             path = run.output(result, what)
             if path is None or path.suffix != ".png":
                 continue
@@ -223,13 +223,15 @@ def pictures(run: Run) -> list[tuple[str, str]]:
                 uri = images.of_file(path.read_bytes(), _WIDTH)
             except (OSError, ValueError, SyntaxError):  # Pillow's for a damaged PNG
                 continue
+            if len(uri) > left:
+                missing += 1
+                continue
             left -= len(uri)
-            if left > 0:
-                found.append((f"{numbers.titled(run.record, result)}: {_TITLES[what]}", uri))
-    return found
+            found.append((f"{numbers.titled(run.record, result)}: {_TITLES.get(what, what)}", uri))
+    return found, missing
 
 
-_TITLES = {"maps": "maps", "curves": "precision–recall and ROC curves"}
+_TITLES = {"curves": "precision–recall and ROC curves"}
 
 
 class Told(NamedTuple):
@@ -238,6 +240,35 @@ class Told(NamedTuple):
     title: str
     about: str
     rows: list[dict[str, str]]
+
+
+def selections(run: Run) -> list[Told]:
+    """How many pseudo-labels of each pair were selected, by what the run selected by; none of other runs."""
+    column = SELECTIONS.get(run.record.get("command", ""))
+    if column is None:
+        return []
+    rows = []
+    for result, row in run.record["results"].items():
+        chosen, total = row.get("pixels"), numbers.number(row.get("total_pixels"))
+        for by, count in chosen.items() if isinstance(chosen, dict) else ():
+            if (pixels := numbers.number(count)) is not None:
+                share = {} if not total else {"share of all pixels": f"{100 * pixels / total:.1f} %"}
+                rows.append(
+                    {"pair": numbers.titled(run.record, result), column: by, "pixels": f"{pixels:,.0f}"} | share
+                )
+    thresholds = (numbers.number(row.get("threshold")) for row in run.record["results"].values())
+    told = ", ".join(charts.text(value) for value in thresholds if value is not None)
+    return [Told("Selected pseudo-labels", f"Pixels that are kept. Threshold of the distances: {told}.", rows)]
+
+
+def strata(row: dict[str, Any]) -> list[Told]:
+    """How many points of a sample were drawn of each class of its map."""
+    found = row.get("strata")
+    if not isinstance(found, dict) or not all(isinstance(of, dict) for of in found.values()):
+        return []
+    rows = [{"class of the map": name} | {what: numbers.written(value) for what, value in of.items()}
+            for name, of in found.items()]  # fmt: skip
+    return [Told("Points of each class", "", rows)]
 
 
 def estimates(row: dict[str, Any]) -> list[Told]:
@@ -260,7 +291,18 @@ def _estimate(of: dict[str, Any]) -> dict[str, str]:
             return words.area(value, of["unit"]) if is_area else charts.text(value)
         return f"{value:,}" if isinstance(value, int) else str(value).replace("_", " ")
 
-    return {key.replace("_", " "): cell(value) for key, value in of.items()} | ({"unit": ""} if is_area else {})
+    named = {_column(key, of): cell(value) for key, value in of.items()} | ({"unit": ""} if is_area else {})
+    return named | ({"measure": _MEASURES.get(named["measure"], named["measure"])} if "measure" in named else {})
+
+
+_MEASURES = {"users accuracy": "user's accuracy", "producers accuracy": "producer's accuracy"}
+
+
+def _column(key: str, of: dict[str, Any]) -> str:
+    """What the head of a column says; of an error matrix also whether its figures are points or shares of the area."""
+    if key.endswith("_num"):
+        return f"points really {key.removesuffix('_num')}"
+    return f"share really {key}" if f"{key}_num" in of else key.replace("_", " ")
 
 
 def tables(run: Run) -> list[Told]:
@@ -270,7 +312,7 @@ def tables(run: Run) -> list[Told]:
     if rows:
         head, cells = comparison.runs(rows)
         found.append(Told("All runs", "", [dict(zip(head, line, strict=True)) for line in cells]))
-    return [table for table in found if table.rows]
+    return [table for table in found + selections(run) if table.rows]
 
 
 def _told(part: str) -> Told:

@@ -13,6 +13,7 @@ from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports import quicklook
 from hscd.reports.furniture import aspect_of
+from hscd.reports.maps import CALM
 from hscd.reports.page import images, spectra
 from hscd.scenes.image import Image, with_bands
 from hscd.scenes.inspection import best_bands, true_colour
@@ -58,7 +59,7 @@ def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any
 
     Returns:
         `rows`, `columns` and `step` (every so manieth pixel is shown), `aspect` (the height of a pixel as a multiple of
-        its width), `layers` (pictures as data URIs), `histogram`,
+        its width), `layers` (pictures as data URIs), the `colours` of class maps, `histogram`,
         `spectra` (None of single bands), `bands` of the pictures, and a `thumbnail`, a data
         URI.
     """
@@ -80,6 +81,7 @@ def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any
         "aspect": aspect_of(scene.before.path, scene.grid, shown.corrected.shape),
         "bands": bands,
         "layers": pictures + _maps(thin),
+        "colours": list(CALM),
         "ramp": images.score_colours().tolist(),
         "histogram": histogram(thin.scores, thin.truth, thin.threshold),
         "spectra": _spectra(scene, shown.corrected, _SPECTRA // pairs, seed),
@@ -125,8 +127,8 @@ def _maps(shown: Shown) -> list[dict[str, Any]]:
     """The maps as layers; labels before correction where it changed any, the truth where any is known."""
     levels, low, high = quantised(shown.scores, shown.threshold)
     found: list[dict[str, Any]] = [
-        {"key": "map", "title": "Change map", "kind": "labels", "image": images.label_map(shown.corrected)},
-        {"key": "raw", "title": "Before correction", "kind": "labels", "image": images.label_map(shown.labels)},
+        {"key": "map", "title": "Change map", "kind": "labels", "image": images.label_map(shown.corrected, CALM)},
+        {"key": "raw", "title": "Before correction", "kind": "labels", "image": images.label_map(shown.labels, CALM)},
         {"key": "scores", "title": "Scores", "kind": "scores", "image": images.score_map(levels)}
         | {"low": low, "high": high, "threshold": shown.threshold},
     ]
@@ -135,7 +137,7 @@ def _maps(shown: Shown) -> list[dict[str, Any]]:
     if (shown.truth != UNKNOWN).any():
         compared = images.label_map(agreement(shown.corrected, shown.truth), images.AGREEMENT)
         found += [
-            {"key": "truth", "title": "Ground truth", "kind": "labels", "image": images.label_map(shown.truth)},
+            {"key": "truth", "title": "Ground truth", "kind": "labels", "image": images.label_map(shown.truth, CALM)},
             {"key": "errors", "title": "Right and wrong", "kind": "errors", "image": compared},
         ]
     return found

@@ -41,6 +41,28 @@ def test_a_confusion_matrix() -> None:
     assert numbers.confusion(dict.fromkeys(row, 0)) is None
 
 
+def test_settings_in_words_by_what_they_are_for() -> None:
+    settings = {
+        "seed": 0, "report": True, "detector": "context_regression", "model_name": "my_model",
+        "options": {"pca_variance": 0.123456789},
+        "data_sets": {"A.B": {"img_a_path": "/data/my_images", "changed_label": [1.0, 2.5]}},
+        "searches": {"ED": {"max_evals": 8, "options": {"max_dropout": 0.5}}},
+    }  # fmt: skip
+    found = numbers.grouped(numbers.flat(settings))
+    assert [(group.title, [row[:2] for row in group.rows]) for group in found] == [
+        ("", [("seed", "0"), ("report", "yes"), ("detector", "context regression"), ("model name", "my_model"),
+              ("pca variance", "0.123457")]),
+        ("Data set A.B", [("img a path", "/data/my_images"), ("changed label", "1, 2.5")]),
+        ("Search with the distance ED", [("max evals", "8"), ("max dropout", "0.5")]),
+    ]  # fmt: skip
+    assert found[0].rows[4][2] == "options.pca_variance"
+
+
+def test_values_are_written_for_people() -> None:
+    values = (True, 72064, 0.123456789, [0.7, 1.0], "no", None)
+    assert [numbers.written(value) for value in values] == ["yes", "72,064", "0.123457", "0.7, 1", "no", "None"]
+
+
 def test_settings_by_dotted_names() -> None:
     nested = {"seed": 0, "a": {"b": [1, 2], "c": None, "d": ""}, "e": 0.25, "f": False}
     assert numbers.flat(nested) == {"seed": "0", "a.b": "1, 2", "e": "0.25", "f": "False"}

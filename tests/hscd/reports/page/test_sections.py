@@ -1,10 +1,13 @@
 """What a network sees and what a sample says, as charts and tables."""
 
+import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from hscd.reports import comparison
+from hscd.reports.maps import CALM, COLOURS
 from hscd.reports.page import sections
 from hscd.reports.page.found import Run
 
@@ -23,9 +26,7 @@ def test_embeddings_by_what_the_map_makes_of_them(tmp_path) -> None:
     assert [(mark.name, mark.style, mark.path.count("M")) for mark in chart.marks] == [
         ("rightly unchanged", "right", 2), ("rightly changed", "hit", 1), ("missed", "missed", 1)
     ]  # fmt: skip
-    assert chart.told.startswith(
-        "2 points rightly unchanged, 1 points rightly changed, 1 points missed, 0 points false"
-    )
+    assert chart.told.startswith("2 points rightly unchanged, 1 point rightly changed, 1 point missed, 0 points false")
     assert sections.embedding_chart(run_of(tmp_path, embedding="label,x,y\nchanged,1,2\n"), "a") is None
 
 
@@ -50,6 +51,37 @@ def test_bands_and_the_ideal_spectrum(tmp_path) -> None:
         assert (sections.ideal_chart(run, "a"), sections.band_chart(run, "a")) == (None, None)
 
 
+# Half of 8 pixels, and a quarter; the record of an earlier version does not say how many there are.
+def test_selected_pseudo_labels_have_a_table_and_their_pictures(tmp_path, monkeypatch) -> None:
+    for name in ("2", "3"):
+        Image.new("RGB", (8, 4)).save(tmp_path / f"{name}.png")
+    record = {
+        "command": "maps by radii", "files": {"a": {"radius 2": "2.png", "radius 3": "3.png"}},
+        "results": {"a": {"threshold": 0.123456, "total_pixels": 8, "pixels": {"2": 4, "3": 2}}},
+    }  # fmt: skip
+    run = Run(tmp_path / "M_run.json", record)
+    (table,) = sections.tables(run)
+    assert [list(row.values()) for row in table.rows] == [["a", "2", "4", "50.0 %"], ["a", "3", "2", "25.0 %"]]
+    assert table.about.endswith(" 0.1235.")
+    found, missing = sections.pictures(run)
+    assert ([name for name, _ in found], missing) == (["a: radius 2", "a: radius 3"], 0)
+    monkeypatch.setattr(sections, "_BYTES", len(found[0][1]))
+    assert [name for name, _ in sections.pictures(run)[0]] == ["a: radius 2"]
+    assert sections.pictures(run)[1] == 1
+    del record["results"]["a"]["total_pixels"]
+    assert list(sections.tables(run)[0].rows[0]) == ["pair", "radius", "pixels"]
+
+
+def test_one_trial_is_one_and_no_axis_of_losses_ends_below_0(tmp_path) -> None:
+    run = run_of(tmp_path, trials="trial_id,status,val_loss,best\n0,ok,0.001,True\n",
+                 curves="trial_id,loss,val_loss\n0,1,0.001\n0,0.5,0.002\n")  # fmt: skip
+    (training, history), _, count = sections.search_charts(run, "a")
+    assert count == 1
+    assert history.told.startswith("1 trial; trial 0 ")
+    assert "other trials" not in training.told
+    assert max(tick.at for tick in training.y) == training.box[3]  # 0 at the very bottom
+
+
 def test_estimates_are_written_in_four_digits() -> None:
     row = {"estimates": [{"measure": "area_share", "estimate": 0.123456, "unit": "share"}], "error_matrix": "damaged"}
     (found,) = sections.estimates(row)
@@ -59,6 +91,16 @@ def test_estimates_are_written_in_four_digits() -> None:
     areas = {"estimates": [], "error_matrix": [{"map_class": "a", "points": 1234, "area": 12852900.0, "unit": "m²"}]}
     (found,) = sections.estimates(areas)
     assert found.rows == [{"map class": "a", "points": "1,234", "area": "12.9 km²", "unit": ""}]
+    (found,) = sections.estimates({"estimates": [{"measure": "users_accuracy", "class": "changed"}]})
+    assert found.rows == [{"measure": "user's accuracy", "class": "changed"}]
+    (found,) = sections.estimates({"error_matrix": [{"map_class": "a", "changed_num": 58, "changed": 0.25}]})
+    assert found.rows == [{"map class": "a", "points really changed": "58", "share really changed": "0.25"}]
+
+
+def test_a_sample_without_labels_tells_the_points_of_each_class() -> None:
+    (found,) = sections.strata({"strata": {"changed": {"pixels": 6577, "points": 75}}})
+    assert found.rows == [{"class of the map": "changed", "pixels": "6,577", "points": "75"}]
+    assert sections.strata({"strata": {"changed": 3}}) == sections.strata({}) == []
 
 
 def test_tables_of_a_comparison_are_those_of_its_text(tmp_path) -> None:
@@ -87,3 +129,15 @@ def test_only_a_view_of_points_is_a_page_to_label_on(changes) -> None:
     view = {"side": 61, "pitch": 64, "across": 1, "places": [[0, 0]], "sheets": {"before": "", "map": ""}}
     assert sections.is_of_points(view)
     assert not sections.is_of_points(view | changes)
+
+
+# Of runs of earlier versions, and where what a file says is no colours, those of the pictures.
+@pytest.mark.parametrize(("colours", "expected"), [
+    (list(CALM), list(CALM)), (None, COLOURS), (["red;}", "#000000", "#ffffff"], COLOURS), ("#000000", COLOURS),
+])  # fmt: skip
+def test_colours_of_a_view_are_those_of_its_maps(colours, expected, tmp_path) -> None:
+    layer = {"kind": "labels", "title": "Change map", "image": "data:image/png;base64,"}
+    found = {"layers": [layer], "rows": 1, "columns": 1, "step": 1} | ({} if colours is None else {"colours": colours})
+    (tmp_path / "view.json").write_text(json.dumps(found), encoding="utf-8")
+    run = Run(tmp_path / "run.json", {"files": {"a": {"view": "view.json"}}})
+    assert sections.view(run, "a")["colours"] == expected
