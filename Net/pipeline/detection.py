@@ -191,8 +191,9 @@ def _write(
         masked = " or masked" if (result.corrected == UNKNOWN).any() else ""
         maps.write_classes(
             folder / _UNCERTAIN,
-            {f"{of_what}: where the members are certain": sure},
+            {"Where the members are certain": sure},
             f"uncertain{masked}",
+            heading=f"Change of {of_what}",
             beside=beside,
             colours=maps.CALM,
         )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
-from hscd.reports.maps import COLOURS, new_figure
+from hscd.reports.maps import COLOURS, fit, new_figure
 from hscd.reports.tables import Row
 from hscd.system import storage
 
@@ -127,7 +127,7 @@ def figure_of(sampled: Sampled, points: np.ndarray, title: str) -> tuple[Any, in
         axes.set_xticks([])
         axes.set_yticks([])
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=len(shown), frameon=False, fontsize="small")
-    figure.suptitle(title, parse_math=False)
+    fit(figure.suptitle(title, parse_math=False), figure)
     return figure, dpi
 
 
@@ -180,5 +180,5 @@ def write_histogram(path: Path, bins: list[Row], threshold: float, title: str, g
     axes.set_ylabel(f"% of the pixels of a class ({given})")
     axes.set_xlim(edges[0], edges[-1])
     axes.legend(frameon=False, loc="upper right")
-    axes.set_title(title, parse_math=False)
+    fit(axes.set_title(title, parse_math=False), figure)
     storage.write_figure(path, figure, dpi)

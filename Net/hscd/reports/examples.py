@@ -9,7 +9,7 @@ import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED
 from hscd.learn.examples import Examples
-from hscd.reports.maps import COLOURS, new_figure
+from hscd.reports.maps import COLOURS, fit, new_figure
 from hscd.reports.spectra import FEW, along, axis_name
 from hscd.system import storage
 
@@ -50,7 +50,7 @@ def write(
             row[0].legend(frameon=False, fontsize="x-small", loc="upper right")
     for axes in grid[-1]:
         axes.set_xlabel(axis_name(wavelengths))
-    figure.suptitle(title, parse_math=False)
+    fit(figure.suptitle(title, parse_math=False), figure)
     storage.write_figure(path, figure, dpi)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED
-from hscd.reports.maps import COLOURS, new_figure
+from hscd.reports.maps import COLOURS, fit, new_figure
 from hscd.reports.spectra import FEW, along, axis_name, columns
 from hscd.reports.tables import Row
 from hscd.system import storage
@@ -109,7 +109,7 @@ def _write_curves(
         axes.set_ylabel(what)
         axes.legend(frameon=False, fontsize="small", loc="upper right")
     every[-1].set_xlabel(axis_name(wavelengths))
-    figure.suptitle(title, parse_math=False)
+    fit(figure.suptitle(title, parse_math=False), figure)
     storage.write_figure(path, figure, dpi)
 
 
@@ -145,5 +145,5 @@ def write_turning(path: Path, relative: np.ndarray, called: np.ndarray, wrong: n
         axes.set_ylabel("% of the pixels of a group")
         axes.set_ylim(top=1.25 * axes.get_ylim()[1])
         axes.legend(frameon=False, fontsize="small", loc="upper left")
-    figure.suptitle(f"{title}: smallest change that turns a label", parse_math=False)
+    fit(figure.suptitle(f"{title}: smallest change that turns a label", parse_math=False), figure)
     storage.write_figure(path, figure, dpi)

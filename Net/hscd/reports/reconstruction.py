@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from hscd.reports.maps import new_figure
+from hscd.reports.maps import fit, new_figure
 from hscd.reports.tables import Row
 from hscd.system import storage
 
 _COLUMNS = 3
+# Width that the legend takes beside the title.
+_LEGEND_INCHES = 2.8
 _BLUE, _ORANGE = "#2c5fbf", "#d9701a"
 
 
@@ -67,7 +69,7 @@ def figure_of(told: Mapping[str, Any], wavelengths: np.ndarray | None, title: st
     axes.set_yscale("log")
     axes.set_xlabel(name)
     axes.legend(frameon=False, fontsize="small", loc="upper right")
-    figure.suptitle(title, x=0.02, ha="left", parse_math=False)
+    fit(figure.suptitle(title, x=0.02, ha="left", parse_math=False), figure, _LEGEND_INCHES)
     return figure, dpi
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hscd.evaluation.calibration import Calibration
-from hscd.reports.maps import new_figure
+from hscd.reports.maps import fit, new_figure
 from hscd.reports.tables import Row
 from hscd.system import storage
 
@@ -52,7 +52,7 @@ def write_diagram(path: Path, calibration: Calibration, title: str) -> None:
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
     axes.set_xlabel("mean probability of change")
     axes.set_ylabel("share that changed")
-    axes.set_title(title, parse_math=False)
+    fit(axes.set_title(title, parse_math=False), figure)
     figures = f"calibration error {calibration.error:.3f}\nBrier score {calibration.brier:.3f}"
     axes.text(0.98, 0.03, figures, ha="right", va="bottom", transform=axes.transAxes)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)  # within the axes it may hide the curve
