@@ -258,7 +258,8 @@ def selections(run: Run) -> list[Told]:
                 )
     thresholds = (numbers.number(row.get("threshold")) for row in run.record["results"].values())
     told = ", ".join(charts.text(value) for value in thresholds if value is not None)
-    return [Told("Selected pseudo-labels", f"Pixels that are kept. Threshold of the distances: {told}.", rows)]
+    about = "Pixels that are kept." + (f" Threshold of the distances: {told}." if told else "")
+    return [Told("Selected pseudo-labels", about, rows)]
 
 
 def strata(row: dict[str, Any]) -> list[Told]:

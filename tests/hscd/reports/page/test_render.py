@@ -1,0 +1,63 @@
+"""What stands on pages, of records made by hand."""
+
+import html
+import re
+
+import pytest
+from PIL import Image
+
+from hscd.reports.page.found import Run
+from hscd.reports.page.render import index_page, run_page
+
+
+def run_of(folder, command, results, **more) -> Run:
+    """A run whose record has these results."""
+    record = {"command": command, "started": "2026-01-02T03:04:05+00:00", "settings": {}, "results": results,
+              "warnings": []} | more  # fmt: skip
+    return Run(folder / "M_<b>_run.json", record)
+
+
+def words_of(page: str) -> str:
+    """What is read on a page: no tags, no scripts, single spaces."""
+    text = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", page, flags=re.S)
+    return " ".join(html.unescape(text).split())
+
+
+def test_a_test_tells_what_its_fine_tuning_changed(tmp_path) -> None:
+    effect = {"pixels": 1234, "before": {"kappa": 0.5}, "after": {"kappa": 0.75}}
+    row = {"kappa": 0.75, "ft_epochs": 3, "pseudo_qty": 2000, "ft_effect": effect}
+    read = words_of(run_page(run_of(tmp_path, "test", {"town": row})))
+    assert "Before and after fine-tuning Metric Before After Cohen's kappa 0.500 0.750" in read
+    assert "of 1,234 pixels of known label" in read
+    assert "Pseudo-labels learned from 2,000 Epochs 3" in read
+    assert "fine-tuning" not in words_of(run_page(run_of(tmp_path, "test", {"town": {"kappa": 0.75}})))
+
+
+@pytest.mark.parametrize(("command", "title"), [
+    ("maps by radii", "Maps by neighbourhood"), ("maps by percentages", "Maps of the best pseudo-labels"),
+])  # fmt: skip
+def test_maps_of_selected_pseudo_labels_are_on_their_page(command, title, tmp_path) -> None:
+    Image.new("RGB", (8, 4)).save(tmp_path / "a.png")
+    files = {"town": {"radius 2": "a.png"}}
+    page = run_page(run_of(tmp_path, command, {"town": {"pixels": {"2": 7}}}, files=files))
+    assert page.count('<img class="wide" src="data:image/webp;base64,') == 1
+    read = words_of(page)
+    assert title in read
+    assert "town 2 7" in read
+    assert "town: radius 2" in read
+    assert "Pixels that are kept. town" in read  # an older record may have no threshold
+    assert not re.search(r"<h2[^>]*>town</h2>", page)  # nothing would stand below it
+
+
+def test_a_sample_a_model_and_settings_are_in_words(tmp_path) -> None:
+    row = {"points": 200, "expected_standard_error": 0.01914877, "strata": {"changed": {"pixels": 6577, "points": 75}}}
+    more = {"settings": {"standard_error": 0.123456789, "accuracies": [0.7]}, "model": {"trainable_weights": 72064}}
+    read = words_of(run_page(run_of(tmp_path, "sample", {"map": row}, **more)))
+    for said in ("Points 200 expected standard error 0.019", "changed 6,577 75", "standard error 0.123457",
+                 "accuracies 0.7", "trainable weights 72,064"):  # fmt: skip
+        assert said in read, said
+
+
+def test_names_of_runs_may_be_broken_at_underscores_alone(tmp_path) -> None:
+    page = index_page(tmp_path, [run_of(tmp_path, "test", {"town": {}})], [])
+    assert ">M_<wbr>&lt;b&gt;</a>" in page
