@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import textwrap
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -48,8 +49,9 @@ _MIN_DPI, _MAX_DPI = 110, 300
 _SMALL_INCHES, _SMALL_DPI = 3.2, 160
 # Size of titles, and letters of it that fit above a small map; longer ones are smaller.
 _FONT, _LETTERS = 12, 34
-# A line that a title is broken into, and the share of a figure's width that a title may take.
-_LINE_INCHES, _TITLE_SHARE = 0.2, 0.96
+# A line that a title is broken into, the least width that a title has, inches; the share of its place that it may take;
+# its smallest letters.
+_LINE_INCHES, _LEAST_TITLE, _TITLE_SHARE, _LEAST_FONT = 0.2, 1.0, 0.96, 6.0
 # Rows or columns that are drawn at most.
 _LARGEST = 2048
 # The colour scale of a heat map ends here, so that a few extreme pixels do not darken all the others.
@@ -148,7 +150,7 @@ def write_classes(
 
 
 def fit(title: Text, figure: Figure, beside: float = 0.0) -> None:
-    """Break lines of a title that are wider than their figure at arrows and methods, and shrink what still is.
+    """Break lines of a title that are wider than their figure at arrows and methods, shrink and break what still is.
 
     Args:
         title: as it is set.
@@ -158,7 +160,7 @@ def fit(title: Text, figure: Figure, beside: float = 0.0) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     renderer = FigureCanvasAgg(figure).get_renderer()
-    most = (figure.get_figwidth() - beside) * figure.dpi * _TITLE_SHARE
+    most = max(figure.get_figwidth() - beside, _LEAST_TITLE) * figure.dpi * _TITLE_SHARE
 
     def width(line: str) -> float:
         with warnings.catch_warnings():
@@ -167,8 +169,13 @@ def fit(title: Text, figure: Figure, beside: float = 0.0) -> None:
 
     given = title.get_text().split("\n")
     lines = "\n".join(re.sub(" (?=→ |by )", "\n", line) if width(line) > most else line for line in given).split("\n")
+    title.set_fontsize(max(_LEAST_FONT, float(title.get_fontsize()) * min(1, most / max(map(width, lines)))))
+    # Smaller letters are not exactly as much narrower, so some are left over.
+    lines = [
+        part for line in lines
+        for part in (textwrap.wrap(line, int(0.95 * len(line) * most / width(line))) if width(line) > most else [line])
+    ]  # fmt: skip
     title.set_text("\n".join(lines))
-    title.set_fontsize(float(title.get_fontsize()) * min(1, most / max(map(width, lines))))
     figure.set_figheight(figure.get_figheight() + _LINE_INCHES * (len(lines) - len(given)))
 
 
