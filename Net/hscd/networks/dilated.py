@@ -40,6 +40,8 @@ from hscd.system.errors import InputError
 _SIDES = {"Xception": 299, "InceptionV3": 299, "InceptionResNetV2": 299}
 _SIDE = 224
 _WHITE = 255.0
+# Those of keras.applications that have layers with an equivalent.
+_FAMILIES = "DenseNet, EfficientNet, Inception, MobileNet, NASNet, ResNet, VGG and Xception"
 _AXES = 0, 1
 
 
@@ -116,9 +118,12 @@ def read(model: keras.Model, name: str, layer: str, prepare: Callable[[np.ndarra
         try:
             reader.add(operation)
         except _NoEquivalentError as error:
+            remedy = "choose a layer before it"
+            if not _is_usable(reader.steps):
+                remedy = f"no layer before it can be used; choose a network of another family: {_FAMILIES}"
             raise InputError(
                 f"{LAYER.name}: {operation.name} of {name}, a {type(operation).__name__}, has no equivalent at full "
-                f"resolution{error}; choose a layer before it"
+                f"resolution{error}; {remedy}"
             ) from error
     try:
         return Features(Plan(name, layer, tuple(reader.steps)).checked(), reader.arrays)
@@ -127,6 +132,14 @@ def read(model: keras.Model, name: str, layer: str, prepare: Callable[[np.ndarra
             f"{LAYER.name}: {layer} of {name} cannot be used: {error}; expected one with weights that sees 1 to "
             f"{FARTHEST} pixels around"
         ) from error
+
+
+def _is_usable(steps: Sequence[Step]) -> bool:
+    """Whether the last of some steps gives what can be features of a pixel."""
+    try:
+        return bool(Plan("", "", tuple(steps)).checked())
+    except ValueError:
+        return False
 
 
 def _preprocessing(prepare: Callable[[np.ndarray], np.ndarray]) -> Affine:

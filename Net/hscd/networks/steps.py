@@ -11,6 +11,8 @@ ACTIVATIONS = (
     "elu", "exponential", "gelu", "hard_sigmoid", "hard_silu", "leaky_relu", "linear", "relu", "relu6", "selu",
     "sigmoid", "silu", "softplus", "softsign", "tanh",
 )  # fmt: skip
+# The numbers that they take, by name; the others take none.
+_NUMBERS = {"relu": {"max_value", "negative_slope", "threshold"}}
 # How several values are put together, by the function of `keras.ops` that takes two of them.
 MERGES = {"Add": "add", "Subtract": "subtract", "Multiply": "multiply", "Maximum": "maximum", "Minimum": "minimum"}
 JOINED = "concatenate"
@@ -151,6 +153,11 @@ class Activation(Step):
     kind = "activation"
     function: str
     numbers: Mapping[str, float]
+
+    def channels(self, of: Sequence[int]) -> int:
+        unknown = self.numbers.keys() - _NUMBERS.get(self.function, set())
+        require(not unknown, f"{self.function} takes no {', '.join(sorted(unknown))}")
+        return of[0]
 
     def apply(self, values: Sequence[Any], weights: Sequence[Any]) -> Any:
         from hscd.system.backend import keras

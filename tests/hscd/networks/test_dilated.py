@@ -128,6 +128,25 @@ def test_layers_without_a_name_are_numbered_alike_whatever_was_made_before(monke
     network.cache_clear()  # of what stood for VGG16
 
 
+# Of 299 places 150 remain, which need (150 - 1) * 2 + 3 - 299 = 2 more: one on each side, so a place of the 3 × 3 path
+# sees a pixel before and behind that of the other one. Of 224, 112: (112 - 1) * 2 + 3 - 224 = 1 more, behind: 2 of it.
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [("Xception", 1), ("InceptionV3", 1), ("InceptionResNetV2", 1), ("VGG16", 0), ("ResNet50", 0)],
+)
+def test_paths_lie_as_in_images_of_the_size_that_the_network_was_trained_with(name, cut, monkeypatch):
+    def made(**_):
+        image = keras.Input((None, None, 3))
+        paths = [LAYERS.Conv2D(2, size, strides=2, padding="same")(image) for size in (3, 1)]
+        return keras.Model(image, LAYERS.Add(name="sum")(paths))
+
+    made.__module__ = getattr(keras.applications, name).__module__
+    monkeypatch.setattr(keras.applications, name, made)
+    merge = features_of.__wrapped__(name, "none", "sum").plan.steps[-1]
+    network.cache_clear()  # of what stood for it
+    assert merge.cuts == ((0, 0, 0, 0), (cut, 2 - cut, cut, 2 - cut))
+
+
 # (x - 1) / 2 and so on.
 def test_standardisation_is_a_factor_and_an_addend():
     plan, _ = reading(of(LAYERS.Normalization(mean=[1.0, 2.0, 3.0], variance=[4.0, 9.0, 16.0]), LAYERS.Conv2D(1, 3)))
@@ -151,7 +170,17 @@ def of(*added):
         ([LAYERS.Flatten(name="x")], "x of Net, a Flatten, has no equivalent"),
         ([LAYERS.Dense(4, name="x")], "x of Net, a Dense, has no equivalent"),
         ([LAYERS.Lambda(lambda x: x, name="x")], "x of Net, a Lambda, has no equivalent"),
-        ([LAYERS.Conv2D(3, 3, groups=3, name="x")], r"full resolution \(it has groups\); choose a layer before it"),
+        (
+            [LAYERS.Conv2D(3, 3), LAYERS.Conv2D(3, 3, groups=3, name="x")],
+            r"full resolution \(it has groups\); choose a layer before it$",
+        ),
+        # Nothing before them sees neighbours by weights: as ConvNeXt begins, whose stem is a network of its own.
+        (
+            [keras.Sequential([LAYERS.Conv2D(3, 3)], name="x")],
+            "a Sequential, has no equivalent at full resolution; no layer before it can be used; choose a network of "
+            "another family: DenseNet, .* and Xception$",
+        ),
+        ([LAYERS.Conv2D(3, 1), LAYERS.Conv2D(3, 3, groups=3, name="x")], "no layer before it can be used; choose a n"),
         ([LAYERS.BatchNormalization(axis=1, name="x")], r"\(it is not by channel\)"),
         ([LAYERS.Conv2D(3, 3, activation="softmax", name="x")], r"\(its activation is softmax\)"),
         (
@@ -204,7 +233,8 @@ def test_a_plan_tells_its_weights_without_keras_and_is_read_as_it_was_written():
         ((2, 4), "../a"), ((2, 4), None), ((2, 5), 0), ((2, 5), 10**9), ((2, 5), 3), ((2, 6), 1),
         ((2, 7), None), ((3,), TWICE), ((4, 4), "mean"), ((5, 2), "exec"), ((5, 3), [[0, 1, 0, 1]]),
         ((5, 3), [[0, 0, 0, 0]] * 2), ((5, 3), [[0, -1, 0, 1], [0, 0, 0, 0]]), ((6, 2), "softmax"), ((6, 2), []),
-        ((6, 3), {"max_value": "6"}), ((6, 3), 6), ((7, 2), [4, 0, 2, 3]), ((7, 3), [1.0]), ((7, 4), [1e300] * 4),
+        ((6, 3), {"max_value": "6"}), ((6, 3), 6), ((6, 3), {"foo": 1.0}), ((6, 2), "relu6"),
+        ((7, 2), [4, 0, 2, 3]), ((7, 3), [1.0]), ((7, 4), [1e300] * 4),
     ],
 )  # fmt: skip
 def test_damaged_plans_are_none(place, value):
