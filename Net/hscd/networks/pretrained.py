@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
+import random
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hscd.registry import Option
-from hscd.system import hdf5, parsing
+from hscd.system import hdf5, messages, parsing
 from hscd.system.errors import InputError, brief
 from hscd.system.paths import require_regular
 
@@ -41,8 +44,8 @@ def _name(text: str) -> str:
 
 NETWORK = Option(
     "imagenet_network", _name, "a name in keras.applications", "VGG16",
-    "network for photographs (detector = deep_features, network = imagenet), as VGG16, ResNet50, MobileNetV2 or "
-    "Xception",
+    "network for photographs, as VGG16, ResNet50, MobileNetV2 or Xception (that of detector = deep_features in "
+    "[settings], that of network = imagenet in [hyperas settings …])",
 )  # fmt: skip
 WEIGHTS = Option(
     "imagenet_weights", _weights, f"{UNTRAINED}, {IMAGENET} or a file of weights for Keras, {' or '.join(_FILES)}",
@@ -99,10 +102,8 @@ def network(name: str, weights: str | Path, layer: str | None, seed: int) -> Net
     if not callable(make):
         known = [found for found in dir(keras.applications) if callable(getattr(keras.applications, found))]
         raise InputError(f"{NETWORK.name}: {name} is not in keras.applications, which has {', '.join(known)}")
-    keras.backend.clear_session()  # layers without a name of their own are numbered, whatever was made before
-    keras.utils.set_random_seed(seed)
     try:
-        whole = make(include_top=False, weights=IMAGENET if weights == IMAGENET else None, input_shape=(None, None, 3))
+        whole = _whole(make, weights, seed)
     except Exception as error:  # of several types, by Keras and what it fetches with
         raise InputError(f"{NETWORK.name} = {name}: cannot be made or its weights fetched: {brief(error)}") from error
     places = geometries(whole)
@@ -116,6 +117,18 @@ def network(name: str, weights: str | Path, layer: str | None, seed: int) -> Net
     if isinstance(weights, Path):
         _load(model, weights)
     return Network(model, sys.modules[make.__module__].preprocess_input, layer, places[layer])
+
+
+@lru_cache(maxsize=1)
+def _whole(make: Callable[..., keras.Model], weights: str | Path, seed: int) -> keras.Model:
+    """A whole network; `weights` of a file are not those that it has yet, but networks that get others are others."""
+    from hscd.system.backend import keras
+
+    keras.backend.clear_session()  # layers without a name of their own are numbered, whatever was made before
+    random.seed(seed)  # Keras draws its seeds from there; its own function imports TensorFlow on any backend
+    # Keras tells on standard output that it fetches weights.
+    with contextlib.redirect_stdout(sys.stderr if messages.tells() else io.StringIO()):
+        return make(include_top=False, weights=IMAGENET if weights == IMAGENET else None, input_shape=(None, None, 3))
 
 
 def _finest(known: Mapping[str, Geometry]) -> str:

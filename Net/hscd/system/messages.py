@@ -52,6 +52,11 @@ def detail(text: str) -> None:
     _LOGGER.debug("%s", text)
 
 
+def tells() -> bool:
+    """Whether what is told is shown, as it is without --quiet."""
+    return _LOGGER.isEnabledFor(logging.INFO)
+
+
 def progress(of: Iterable[Any] | None = None, **options: Any) -> Any:
     """A bar of tqdm, which --quiet hides; inside of `whole` it moves that bar instead. In a log it seldom shows."""
     if (outer := progress_of_whole.current()) is not None:
@@ -60,7 +65,7 @@ def progress(of: Iterable[Any] | None = None, **options: Any) -> Any:
 
     seconds = 0.1 if sys.stderr.isatty() else progress_of_whole.LINES
     options |= {"mininterval": seconds, "miniters": 0}  # `miniters` so that `update(0)` shows a text that is new
-    return tqdm(of, disable=not _LOGGER.isEnabledFor(logging.INFO), dynamic_ncols=True, **options)
+    return tqdm(of, disable=not tells(), dynamic_ncols=True, **options)
 
 
 @contextmanager
@@ -70,7 +75,7 @@ def whole(**expected: float) -> Iterator[progress_of_whole.Whole]:
     Args:
         **expected: seconds that each part is expected to take, in their order (`system.progress`).
     """
-    with progress_of_whole.whole(expected, _LOGGER.isEnabledFor(logging.INFO), tell) as present:
+    with progress_of_whole.whole(expected, tells(), tell) as present:
         yield present
 
 
