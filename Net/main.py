@@ -24,7 +24,7 @@ from hscd.system.messages import result, warn
 from hscd.system.paths import require_names
 from image_pairs import require_labels
 from pair_finding import PairFiles, pair_files
-from pipeline import explaining, kinds, parts, pretraining, report, testing
+from pipeline import explaining, kinds, network, parts, pretraining, report, testing
 from pipeline.commands import suggested
 from pipeline.pair_tasks import Job, spread_pairs
 from pipeline.plan import Plan
@@ -51,7 +51,7 @@ def train(settings: Settings) -> None:
         pair_files(settings[name])
         require_labels(settings[name], settings)
     pretraining.require(settings)
-    settings = pretraining.started(settings)
+    settings = network.settled(pretraining.started(settings))
     every = list(dict.fromkeys((*data_sets, *pretraining.sections(settings))))
     with recorded("training", settings, every, run_file) as record:
         for name in every:

@@ -212,7 +212,11 @@ def _trials(
 ) -> Trials:
     """What the trials of a search share, by the constants of `config` as they are now."""
     data = dict(zip(("train_set", "train_labels", "test_set", "test_labels"), sets, strict=True))
-    saved = None if start.saved is None else read_weights(start.saved, data["train_set"].shape[-1])
+    saved = None
+    if start.saved is not None:
+        saved = branches.branch_of(fixed or {}).carried_over(
+            read_weights(start.saved, data["train_set"].shape[-1]), read_parameters(start.saved), choices
+        )
     data |= {} if start.unlabelled is None else {"unlabelled": start.unlabelled}
     log_folder = logs / f"{datetime.now():%Y%m%d-%H%M%S}"
     if margin is None:

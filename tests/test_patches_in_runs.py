@@ -150,11 +150,13 @@ def vgg(monkeypatch):
 
 def test_a_network_for_photographs_is_searched_for_tested_and_tuned(trained, vgg, monkeypatch):
     monkeypatch.setattr(config, "MAX_EPOCHS", 1)
-    asked = "settings.network=imagenet", "hyperas settings ED.imagenet_layer=last", "settings.model_name=I"
+    asked = "settings.network=imagenet", "settings.model_name=I"  # up to "last", which is as fine as "halved"
     assert read_settings(trained.file, asked).reach == 1 + 2  # of 3 × 3 pixels, every second one
     assert run(trained, main, *asked) == 0
     parameters = read_parameters(trained.folder / "model/I")
     assert (parameters["network"], parameters["imagenet_trainable"]) == ("imagenet", False)
+    record = json.loads((trained.folder / "stat/I_run.json").read_text("utf-8"))
+    assert record["settings"]["searches"]["ED"]["options"]["imagenet_layer"] == "last"
     header = (trained.folder / "stat/I_stats.csv").read_text("utf-8").splitlines()[0]
     assert ("imagenet_trainable" in header, "imagenet_plan" in header) == (True, False)  # a text of all layers
     monkeypatch.delattr("keras.applications.VGG16")  # the saved model does not need it

@@ -161,7 +161,8 @@ def started(settings: Settings) -> Settings:
     """The settings with a search for networks of no other layers than those of the model that they start from.
 
     Raises:
-        InputError: if that model cannot be read, is of another network, or would be replaced by the search.
+        InputError: if that model cannot be read, is of another network or of other layers than the keys name, or would
+            be replaced by the search.
     """
     prefix, name = start_from(settings), settings.learning.start_from
     if prefix is None:
@@ -185,9 +186,15 @@ def started(settings: Settings) -> Settings:
             f"start_from = {name}: trained with apply_rescaling = {not settings.apply_rescaling}, goes on with "
             f"{settings.apply_rescaling}"
         )
-    sizes = BRANCHES[network].sizes(parameters)
+    search, sizes = settings.search(settings.distance), BRANCHES[network].sizes(parameters)
+    for option in BRANCHES.options(network):
+        asked = search.options[option.name]
+        if option.name in BRANCHES[network].of_start and asked not in (option.default, sizes.get(option.name)):
+            raise InputError(
+                f"{settings.file}: {option.name}: found {asked}, but layers and their weights are those of start_from "
+                f"= {name}{f', {sizes[option.name]}' if option.name in sizes else ''}; remove one of the two"
+            )
     tell(f"start_from = {name}, so {', '.join(f'{key} = {value}' for key, value in sizes.items())}")
-    search = settings.search(settings.distance)
     search = replace(search, options=search.options | sizes)
     return replace(settings, searches={**settings.searches, settings.distance: search})
 

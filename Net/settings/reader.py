@@ -21,6 +21,7 @@ from settings.data_set import DataSet
 from settings.explaining import ExplainSettings
 from settings.families import BRANCHES, FAMILIES, NETWORKS, Family, is_needed
 from settings.keys import (
+    KINDS,
     compare_keys,
     data_set_keys,
     family_options,
@@ -34,6 +35,11 @@ from settings.presets import preset_values
 from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION, Settings, search_section
 from settings.search import SearchSettings
 
+# What kinds of sections are called.
+_SECTIONS = {
+    "settings": f"[{SETTINGS_SECTION}]", "data set": "a data set", "search": f"[{search_section('…')}]",
+    "compare": f"[{COMPARE_SECTION}]",
+}  # fmt: skip
 _COMMENT = re.compile(r"(?:^|\s)[#;].*")
 
 
@@ -149,7 +155,7 @@ class _Reader(Checks):
             return
         names = [known.name for known in self.keys_of(section)]
         if key.lower() not in (name.lower() for name in names):
-            self.problem(f"--set {text}: [{section}] has no key {key}{nearest(key, names)}")
+            self.problem(f"--set {text}: [{section}] has no key {key}{_elsewhere(key) or nearest(key, names)}")
             return
         self.parser.set(section, key, value.strip())
 
@@ -171,7 +177,8 @@ class _Reader(Checks):
         found = dict(self.parser.items(section))
         for name in found:
             if name not in known:
-                self.problem(f"[{section}] {name}: unknown key{nearest(name, [key.name for key in keys])}")
+                near = _elsewhere(name) or nearest(name, [key.name for key in keys])
+                self.problem(f"[{section}] {name}: unknown key{near}")
         values: dict[str, Any] = {}
         for name, key in known.items():
             if name not in found:
@@ -281,6 +288,12 @@ def nearest(name: str, known: Iterable[str], before: str = "") -> str:
     by_lower = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1)
     return f"; did you mean {before}{by_lower[near[0]]}?" if near else ""
+
+
+def _elsewhere(name: str) -> str:
+    """Where a key belongs that is unknown where it stands; nothing where no section has it."""
+    known = [_SECTIONS[kind] for kind, keys in KINDS.items() if name.lower() in (key.name.lower() for key in keys())]
+    return f"; it is a key of {' or '.join(known)}" if known else ""
 
 
 def _by_field(record: type, values: dict[str, Any]) -> dict[str, Any]:

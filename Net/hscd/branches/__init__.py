@@ -92,11 +92,15 @@ class Branch(ABC):
             every model.
         sees_neighbours: whether it is for networks that see more than the pixel itself (`reach`).
         untold: those of its own in `space` that are too long for the table of the trials.
+        rescaled: whether it is made for bands in [0, 1].
+        of_start: options that a model to start from decides; other values than its own and the default are refused.
     """
 
     parameters: Sequence[Parameter]
     sees_neighbours = False
     untold: Sequence[str] = ()
+    rescaled = False
+    of_start: Sequence[str] = ()
 
     @abstractmethod
     def build(self, bands: int, parameters: Mapping[str, Any]) -> keras.Model:
@@ -138,8 +142,39 @@ class Branch(ABC):
         """
         return {}
 
+    def settled(self, choices: Mapping[str, Any]) -> dict[str, Any]:
+        """The options that are not given and follow from others, with the values that they come to.
+
+        Args:
+            choices: as of `space`.
+        """
+        return {}
+
+    def described(self, choices: Mapping[str, Any], start: str | None = None) -> str:
+        """The network that choices name, to be told before a search; "" where they say all of it themselves.
+
+        Args:
+            choices: as of `space`.
+            start: name of a saved model whose weights it starts with; None for none.
+        """
+        return ""
+
+    def carried_over(
+        self, arrays: Sequence[np.ndarray], parameters: Mapping[str, Any], choices: Mapping[str, Any]
+    ) -> list[np.ndarray]:
+        """Weights of a saved model in the order in which those of a model of these choices are saved.
+
+        Args:
+            arrays: in the order in which they are saved.
+            parameters: of the saved model.
+            choices: as of `space`.
+        """
+        return list(arrays)
+
     def sizes(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The choices, as of `space`, that leave a search nothing but networks whose weights are of the same shapes.
+
+        They may be in another order (`carried_over`).
 
         Args:
             parameters: of a model.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from hscd.branches import BRANCHES, Parameter, Shapes, flag
 from hscd.branches.dense import Dense
 from hscd.networks.plan import is_plan, plan_of
-from hscd.networks.pretrained import LAYER, NETWORK, UNTRAINED, WEIGHTS
+from hscd.networks.pretrained import IMAGENET, LAYER, NETWORK, UNTRAINED, WEIGHTS
 from hscd.registry import Option
 from hscd.system import parsing
 
@@ -59,6 +59,8 @@ class ImageNet(Dense):
 
     sees_neighbours = True
     untold = ("imagenet_plan",)
+    rescaled = True
+    of_start = (NETWORK.name, WEIGHTS.name, LAYER.name)
     parameters = (
         *Dense.parameters,
         Parameter("imagenet_plan", is_plan, "layers of a network for photographs", _EXAMPLE),
@@ -113,11 +115,40 @@ class ImageNet(Dense):
         untrained = choices.get(WEIGHTS.name, UNTRAINED) == UNTRAINED
         return {} if untrained else {"features": _features(choices).arrays}
 
-    def sizes(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The network and its layer, whether they are trained, and what the dense branch has."""
+    def settled(self, choices: Mapping[str, Any]) -> dict[str, Any]:
+        """The layer."""
+        return {LAYER.name: _features(choices).plan.layer}
+
+    def described(self, choices: Mapping[str, Any], start: str | None = None) -> str:
+        """Network, layer, channels and how far they see, weights, and whether these are trained."""
+        plan, weights = _features(choices).plan, choices.get(WEIGHTS.name, UNTRAINED)
+        side = 2 * plan.reach + 1
+        origin = {UNTRAINED: "random weights", IMAGENET: "weights of ImageNet"}.get(weights, f"weights of {weights}")
+        return (
+            f"{plan.network} up to {plan.layer}, {plan.channels} channels that see {side} × {side} pixels, "
+            f"{origin if start is None else f'weights of {start}'}, "
+            f"{'trained' if choices.get(TRAINABLE.name) else 'frozen'}"
+        )
+
+    def carried_over(
+        self, arrays: Sequence[np.ndarray], parameters: Mapping[str, Any], choices: Mapping[str, Any]
+    ) -> list[np.ndarray]:
+        """The layers of the network are elsewhere where one of both trains them, and the other does not."""
+        released, then = (bool(of.get(TRAINABLE.name)) for of in (parameters, choices))
+        if released == then or "imagenet_plan" not in parameters:
+            return list(arrays)
         plan = plan_of(parameters["imagenet_plan"])
-        own = {NETWORK.name: plan.network, LAYER.name: plan.layer, TRAINABLE.name: bool(parameters[TRAINABLE.name])}
-        return super().sizes(parameters) | own
+        trained, _ = self.shapes_of_layers(arrays[0].shape[2] + plan.channels, parameters)
+        # Behind kernel and bias of the projection, or also behind all else that is trained: two of the normalisation.
+        first, to = (2 if trains else 2 + 2 + len(trained) for trains in (released, then))
+        count = len(plan.weights)
+        others = [*arrays[:first], *arrays[first + count :]]
+        return [*others[:to], *arrays[first : first + count], *others[to:]]
+
+    def sizes(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The network and its layer, and what the dense branch has."""
+        plan = plan_of(parameters["imagenet_plan"])
+        return super().sizes(parameters) | {NETWORK.name: plan.network, LAYER.name: plan.layer}
 
     def inferred(self, shapes: Shapes) -> dict[str, Any]:
         """Nothing: the files of older programs have no such model."""

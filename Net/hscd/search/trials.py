@@ -143,7 +143,7 @@ class Trials:
         fixed: parameters of the model that are not searched for, beside those of the template: "network", "loss",
             "pretraining" and the options of the last two; none for the dense branch, the contrastive loss and none.
         held_out: (pixels,) boolean, those of the training set to validate on; None for a random part of each class.
-        start: weights that every trial starts from, in the order in which they are saved; None for random ones.
+        start: weights that every trial starts from, in the order in which its own are saved; None for random ones.
         log_embeddings: whether the records have the embeddings of some pairs after each epoch; not of patches.
     """
 

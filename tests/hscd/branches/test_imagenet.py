@@ -1,6 +1,7 @@
 """The branch of a network for photographs: images as their patches, layers that stay, and what a search starts from."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -9,13 +10,15 @@ import pytest
 from hscd.branches import BRANCHES, imagenet
 from hscd.detectors import scored
 from hscd.detectors.network import TrainedNetwork
+from hscd.heads.euclidean import euclidean_dist
 from hscd.learn import training
 from hscd.learn.co_teaching import twin
 from hscd.learn.samples import Samples
 from hscd.learn.transfer import Transfer, train_further
-from hscd.models.saved import load_model, named_weights, read_parameters, save_model
+from hscd.models.saved import assign_weights, load_model, named_weights, read_parameters, save_model
 from hscd.networks import pretrained
-from hscd.networks.dilated import features_of
+from hscd.networks.dilated import Features, features_of
+from hscd.networks.plan import plan_of
 from hscd.networks.siamese import build_net, reach
 from hscd.scenes import patches
 from hscd.scenes.scene import Window
@@ -178,7 +181,6 @@ def made(monkeypatch):
 
 def trials(tmp_path, **options):
     import siamese
-    from hscd.heads.euclidean import euclidean_dist
     from small_search import CHOICES
 
     known = {option.name: option.default for option in BRANCHES.options("imagenet")} | CHOICES.options | options
@@ -207,10 +209,10 @@ def test_a_search_starts_with_the_weights_of_a_file_and_depends_on_them(made, tm
     for found, expected in zip(features(model).get_weights(), given, strict=True):
         np.testing.assert_array_equal(found, expected)
     assert set(asked.depends_on) - set(trials(tmp_path).depends_on) == {"initial features"}
-    # A search that starts from such a model has layers of the same sizes, by their names.
+    # A search that starts from such a model has layers of the same sizes, by their names; it may train them or not.
     sizes = BRANCH.sizes(parameters)
     assert {name: sizes[name] for name in sizes if "imagenet" in name} == {
-        "imagenet_network": "VGG16", "imagenet_layer": "a", "imagenet_trainable": True,
+        "imagenet_network": "VGG16", "imagenet_layer": "a",
     }  # fmt: skip
 
 
@@ -222,6 +224,57 @@ def test_untrained_layers_are_drawn_by_the_seed(made, tmp_path):
     np.testing.assert_array_equal(one, same)
     assert (one != other).all()
     assert "imagenet_plan" in BRANCH.untold  # it is no column of the table of trials
+
+
+# Layers of 3 × 3 and, behind them, 5 × 5 pixels, of 4 and 2 channels: the second one sees 7 × 7.
+@pytest.mark.parametrize(
+    ("options", "start", "said"),
+    [
+        ({}, None, "b, 2 channels that see 7 × 7 pixels, random weights, frozen"),
+        (RELEASED, None, "b, 2 channels that see 7 × 7 pixels, random weights, trained"),
+        ({"imagenet_layer": "a"}, "M", "a, 4 channels that see 3 × 3 pixels, weights of M, frozen"),
+    ],
+)
+def test_the_network_is_described_with_the_layer_that_it_comes_to(made, options, start, said):
+    assert BRANCH.described(options, start) == f"VGG16 up to {said}"
+    assert BRANCH.settled(options) == {"imagenet_layer": options.get("imagenet_layer", "b")}
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"), [("imagenet", "weights of ImageNet"), (Path("a.h5"), "weights of a.h5"), ("none", "random w")]
+)
+def test_the_origin_of_the_weights_is_described(weights, said, monkeypatch):
+    monkeypatch.setattr(imagenet, "_features", lambda _: Features(plan_of(TEXT), []))
+    assert f", {said}" in BRANCH.described({"imagenet_weights": weights})
+
+
+@pytest.mark.parametrize("more", [{}, {"batch_normalisation": True, "fourth_layer": True}])
+@pytest.mark.parametrize("released", [False, True])
+def test_weights_are_carried_over_to_a_model_that_trains_other_layers(released, more):
+    saved, other = (PARAMETERS | more | {"imagenet_trainable": of} for of in (released, not released))
+    model = build_net((BANDS,), saved, seed=1)
+    random_weights(model)
+    arrays = list(named_weights(model).values())
+    into = build_net((BANDS,), other, seed=2)
+    assign_weights(into, BRANCH.carried_over(arrays, saved, other))
+    found = named_weights(into)
+    assert len(found) == len(arrays)
+    for name, array in named_weights(model).items():
+        np.testing.assert_array_equal(found[name], array)
+    assert all(one is same for one, same in zip(BRANCH.carried_over(arrays, saved, saved), arrays, strict=True))
+
+
+# Frozen, the four arrays of the layers are saved behind a projection (2), a normalisation (2) and three layers (6).
+def test_a_search_that_releases_layers_starts_with_them_where_it_has_them(tmp_path):
+    import siamese
+
+    saved = [np.full(shape, number, np.float32) for number, shape in enumerate(BRANCH.shapes(BANDS, PARAMETERS))]
+    save_model(tmp_path / "M", PARAMETERS, {str(number): of for number, of in enumerate(saved)}, bands=BANDS)
+    sets, rest = [np.zeros((4, 2, BANDS), np.float32)] * 4, (None, {"network": "imagenet"}, None)
+    for choices, order in ((RELEASED, [0, 1, *range(10, 14), *range(2, 10), 14, 15]), ({}, range(16))):
+        start = siamese.Start(tmp_path / "M")
+        found = siamese._trials(sets, euclidean_dist, choices, 0, tmp_path, *rest, start, False).start
+        assert [int(array.flat[0]) for array in found] == list(order)
 
 
 def test_layers_that_cannot_be_features_are_refused(made, tmp_path):
