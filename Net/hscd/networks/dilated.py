@@ -33,6 +33,7 @@ from hscd.networks.steps import (
     Scale,
     Step,
 )
+from hscd.networks.thinned import apply_to_patches
 from hscd.system.backend import keras
 from hscd.system.errors import InputError
 
@@ -67,6 +68,9 @@ class Dilated(keras.layers.Layer):
         ]
 
     def call(self, image: Any) -> Any:
+        # Patches, as those of a training, have one pixel around which all is seen. The sizes of others may be unknown.
+        if tuple(image.shape[1:3]) == self.kernel_size:
+            return apply_to_patches(self._plan, image, self._arrays)
         return self._plan.apply(image, self._arrays)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:

@@ -83,13 +83,24 @@ class Plan:
     @property
     def weights(self) -> Weights:
         """Shapes of all weights by name, in their order."""
-        channels = self._through[0]
         found: Weights = {}
-        for step in self.steps:
-            own = step.weights(channels[step.of[0]])
+        for own in self.named:
             require(not own.keys() & found.keys(), f"two weights are named {', '.join(own)}")
             found |= own
         return found
+
+    @property
+    def named(self) -> list[Weights]:
+        """The same, step by step."""
+        channels = self._through[0]
+        return [step.weights(channels[step.of[0]]) for step in self.steps]
+
+    @property
+    def cuts(self) -> list[Axes]:
+        """Rows, and columns, that are cut off the features before and behind, so that both sides lost as much."""
+        # Of an even number of pixels the middle is what lies behind it.
+        beyond = [2 * self.reach - lost for lost in self._through[1][-1]]
+        return [(of // 2, of - of // 2) for of in beyond]
 
     def apply(self, image: Any, weights: Sequence[Any]) -> Any:
         """Features of the pixels around which all is seen: `reach` rows and columns less on each side.
@@ -98,13 +109,11 @@ class Plan:
             image: (images, rows, columns, 3) tensor in [0, 1].
             weights: tensors, as of `weights`.
         """
-        channels, values, left = self._through[0], [image], list(weights)
-        for step in self.steps:
-            own = [left.pop(0) for _ in step.weights(channels[step.of[0]])]
+        values, left = [image], iter(weights)
+        for step, names in zip(self.steps, self.named, strict=True):
+            own = [next(left) for _ in names]
             values.append(step.apply([values[number] for number in step.of], own))
-        # Of an even number of pixels the middle is what lies behind it.
-        beyond = [2 * self.reach - lost for lost in self._through[1][-1]]
-        return cut(values[-1], tuple(part for of in beyond for part in (of // 2, of - of // 2)))
+        return cut(values[-1], tuple(side for sides in self.cuts for side in sides))
 
 
 @cache

@@ -47,9 +47,21 @@ class Step:
         """By how much what comes out has fewer rows and columns."""
         return 0, 0
 
+    @property
+    def window(self) -> tuple[Axes, Axes]:
+        """Size of what a pixel sees of what goes in, and how far apart that lies."""
+        return (1, 1), (1, 1)
+
     def apply(self, values: Sequence[Any], weights: Sequence[Any]) -> Any:
         """What comes out, a (images, rows, columns, channels) tensor, as those that go in are."""
         raise NotImplementedError
+
+    def thinned(self, values: Sequence[Any], weights: Sequence[Any], dilation: Axes, strides: Axes) -> Any:
+        """`apply` with a window of another dilation, to every so many of the rows and columns that come out.
+
+        Without a window there is nothing to dilate, and all come out.
+        """
+        return self.apply(values, weights)
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,13 @@ class _Windowed(Step):
     def lost(self) -> Axes:
         return (self.size[0] - 1) * self.dilation[0], (self.size[1] - 1) * self.dilation[1]
 
+    @property
+    def window(self) -> tuple[Axes, Axes]:
+        return self.size, self.dilation
+
+    def apply(self, values: Sequence[Any], weights: Sequence[Any]) -> Any:
+        return self.thinned(values, weights, self.dilation, (1, 1))
+
 
 @dataclass(frozen=True)
 class Convolution(_Windowed):
@@ -118,11 +137,14 @@ class Convolution(_Windowed):
         found: Weights = {f"{self.name}_kernel": (*self.size, channels, self.units)}
         return found | ({f"{self.name}_bias": (self.channels([channels]),)} if self.bias else {})
 
-    def apply(self, values: Sequence[Any], weights: Sequence[Any]) -> Any:
+    def thinned(self, values: Sequence[Any], weights: Sequence[Any], dilation: Axes, strides: Axes) -> Any:
         from hscd.system.backend import keras
 
         convolve = keras.ops.depthwise_conv if self.apart else keras.ops.conv
-        x = convolve(values[0], weights[0], strides=1, padding="valid", dilation_rate=self.dilation)
+        # TensorFlow has no strides beside a dilation, nor two of a depthwise convolution.
+        stride = strides[0] if dilation == (1, 1) and strides[0] == strides[1] else 1
+        x = convolve(values[0], weights[0], strides=stride, padding="valid", dilation_rate=dilation)
+        x = x[:, :: strides[0] // stride, :: strides[1] // stride] if strides != (stride, stride) else x
         return x + weights[1] if self.bias else x
 
 
@@ -133,13 +155,13 @@ class Pooling(_Windowed):
     kind = "pooling"
     largest: bool
 
-    def apply(self, values: Sequence[Any], weights: Sequence[Any]) -> Any:
+    def thinned(self, values: Sequence[Any], weights: Sequence[Any], dilation: Axes, strides: Axes) -> Any:
         from hscd.system.backend import keras
 
         x = values[0]
-        for axis, (size, step) in enumerate(zip(self.size, self.dilation, strict=True)):
+        for axis, (size, step, stride) in enumerate(zip(self.size, dilation, strides, strict=True)):
             lost = (size - 1) * step
-            parts = [_cut(x, axis, first, lost - first) for first in range(0, lost + 1, step)]
+            parts = [_cut(x, axis, first, lost - first, stride) for first in range(0, lost + 1, step)]
             x = parts[0]
             for part in parts[1:]:
                 x = keras.ops.maximum(x, part) if self.largest else x + part
@@ -200,9 +222,9 @@ def cut(x: Any, sides: Sequence[int]) -> Any:
     return _cut(_cut(x, 0, *sides[:2]), 1, *sides[2:])
 
 
-def _cut(x: Any, axis: int, before: int, after: int) -> Any:
-    part = slice(before, -after if after else None)
-    return x if not (before or after) else x[:, part] if axis == 0 else x[:, :, part]
+def _cut(x: Any, axis: int, before: int, after: int, stride: int = 1) -> Any:
+    part = slice(before, -after if after else None, stride)
+    return x if part == slice(0, None, 1) else x[:, part] if axis == 0 else x[:, :, part]
 
 
 def require(condition: bool, wrong: str) -> None:

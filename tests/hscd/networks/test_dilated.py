@@ -1,6 +1,7 @@
 """Networks at full resolution against the strided ones, place by place, and what has no equivalent."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from hscd.networks.dilated import Dilated, features_of, read
 from hscd.networks.plan import is_plan, plan_of
 from hscd.networks.pretrained import network
+from hscd.networks.steps import Convolution, Pooling
+from hscd.networks.thinned import apply_to_patches
 from hscd.system.backend import keras
 from hscd.system.errors import InputError
 from tiny_plan import SHAPES, TEXT
@@ -90,6 +93,67 @@ def test_a_pixel_sees_as_far_as_its_reach_and_no_farther():
         other[:, row] += 0.5
         far.append(np.abs(np.asarray(plan.apply(other, arrays)) - before).max() > 0)
     assert far == [True] * 19  # -3 to 15 around 6
+
+
+# --- patches ---------------------------------------------------------------------------------------------------------
+
+
+def in_a_row(first=(0, 0), rates=((1, 1), (2, 2), (4, 4)), apart=False):
+    """Three windows of 3 × 3 at the dilations that follow strides of 2; what step 4 gives, nothing takes."""
+    steps = [
+        ["convolution", [0], [3, 3], rates[0], "a", 4, True, False],
+        ["convolution", [1], [3, 3], rates[1], "b", 1, False, apart],
+        ["pooling", [2], [3, 3], rates[2], True], ["convolution", [1], [1, 1], [1, 1], "unused", 2, False, False],
+        ["merge", [3, 3], "add", [[*first, 0, 0], [first[1], first[0], 0, 0]]],
+    ]  # fmt: skip
+    return plan_of(json.dumps(["Net", "last", *steps]))
+
+
+def strided_plan():
+    model = strided()
+    varied(model)
+    return reading(model).plan
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        strided_plan,
+        lambda: plan_of(TEXT),
+        in_a_row,
+        lambda: in_a_row((1, 2)),
+        lambda: in_a_row(apart=True),
+        lambda: in_a_row(rates=((1, 1), (3, 2), (2, 6))),
+        lambda: in_a_row(rates=((1, 1), (1, 2), (4, 1)), apart=True),
+        lambda: in_a_row(rates=((4, 4), (2, 2), (1, 1))),
+    ],
+)
+def test_patches_have_what_their_middle_has_in_an_image(make):
+    plan, rng = make(), np.random.default_rng(0)
+    weights = [rng.uniform(-0.4, 0.4, shape).astype(np.float32) for shape in plan.weights.values()]
+    side = 2 * plan.reach + 1
+    patches = rng.random((3, side, side, 3), np.float32)
+    expected, found = (np.asarray(how(patches, weights)) for how in (plan.apply, partial(apply_to_patches, plan)))
+    assert found.shape == (3, 1, 1, plan.channels)
+    assert found.std() > 0
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+# Of 15 pixels a side the pooling needs three places, 0, 4 and 8; they come of 0, 2 … 12; these of all pixels. Of 16
+# two a side lie in the middle: such an image is no patch, and all of it is computed.
+@pytest.mark.parametrize(("side", "expected"), [(15, [7, 3, 1]), (16, [14, 10, 2])])
+def test_nothing_is_computed_that_the_middle_of_a_patch_does_not_need(side, expected, monkeypatch):
+    found = []
+    for kind in (Convolution, Pooling):
+
+        def thinned(step, *given, kept=kind.thinned):
+            found.append(kept(step, *given))
+            return found[-1]
+
+        monkeypatch.setattr(kind, "thinned", thinned)
+    layer = Dilated(in_a_row().text)
+    layer(np.zeros((1, side, side, 3), np.float32))
+    assert [part.shape[1:3] for part in found if part.shape[-1] != 2] == [(of, of) for of in expected]
 
 
 @pytest.mark.parametrize(
