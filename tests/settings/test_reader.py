@@ -708,6 +708,7 @@ def test_an_unknown_key_is_an_error_with_the_nearest_known_name(
     (line,) = problems(file)
     assert line.startswith(f"{file}: [{section}] {wrong.lower()}: unknown key")
     assert (f"did you mean {nearest}?" in line) if nearest else ("did you mean" not in line)
+    assert line.endswith("; it is a key of a data set") == (nearest is None)
 
 
 def without(section: str) -> str:
