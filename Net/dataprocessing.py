@@ -19,8 +19,8 @@ from hscd.scenes.grids import RESAMPLED
 from hscd.scenes.image import Image, in_memory
 from hscd.scenes.nodata import unmeasured, valid_pixels
 from hscd.scenes.patches import Patches
-from hscd.scenes.scaling import band_ranges, fill_pixels
-from hscd.scenes.scene import Scene, joined, pair_bytes, survey, windows_of
+from hscd.scenes.scaling import band_ranges, fill_pixels, joined
+from hscd.scenes.scene import Scene, pair_bytes, survey, windows_of
 from hscd.system.arrays import aligned_empty
 from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory

@@ -22,16 +22,18 @@ from hscd.corrections import CORRECTIONS, corrector
 from hscd.detectors import DETECTORS, Detector, scored
 from hscd.detectors.network import TrainedNetwork
 from hscd.detectors.shifts import NONE, tolerant
+from hscd.evaluation import map_doubts
+from hscd.evaluation.doubts import of_registration
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
 from hscd.evaluation.result import MapResult, mapped
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
 from hscd.normalisation import NORMALISATIONS, normalised
-from hscd.opening import open_pair
-from hscd.scenes.image import Image
-from hscd.scenes.nodata import valid_pixels
+from hscd.opening import of_arrays, open_pair
+from hscd.scenes.registration import registration
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
-from hscd.system.messages import warn
+from hscd.system.errors import InputError
+from hscd.system.messages import collected, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 
 # The methods for two images without labels: the best of one setting for all scenes of `benchmarks/accuracy.py`. The
@@ -67,7 +69,11 @@ def detect(
     normalisation: str = "none",
     shift_tolerance: str = NONE,
     nodata: float | None = None,
+    rescale: bool | None = None,
     truth: np.ndarray | None = None,
+    changed_label: float | Sequence[float] = CHANGED,
+    unchanged_label: float | Sequence[float] = UNCHANGED,
+    unknown_label: float | Sequence[float] = UNKNOWN,
     seed: int = 0,
     ensemble: int = 1,
     ensemble_detectors: Sequence[str] = (),
@@ -78,51 +84,97 @@ def detect(
     Args:
         before: (rows, columns, bands), an image file, or both images opened as a scene by `hscd.open_pair`.
         after: array of the same shape, or an image file; None where `before` is a scene.
-        detector: a name of `DETECTORS`, or a detector: a `TrainedNetwork` warns of spectra unlike its own ones.
+        detector: a name of `DETECTORS`, or a detector such as a `TrainedNetwork`.
         threshold: a name of `hscd.thresholds.THRESHOLDS`; None for the `natural_threshold` of the (first) detector.
         correction: a name of `hscd.corrections.CORRECTIONS`.
         normalisation: a name of `hscd.normalisation.NORMALISATIONS`, which gives both images the same light first.
         shift_tolerance: one of `hscd.detectors.shifts.TOLERANCES`, for images that are misregistered.
         nodata: value of pixels without data; NaN and infinite pixels are masked in any case.
-        truth: (rows, columns) labels to count against, 0 changed, 1 unchanged, 2 unknown; None for those of the scene.
+        rescale: scale each band to [0, 1], as `hscd.open_pair` does; None: as a trained network says that it was.
+        truth: (rows, columns) labels to count against; None for those of the scene.
+        changed_label: value of `truth` for changed, or several; `unchanged_label`, `unknown_label` likewise.
         seed: of the samples that detectors are fitted to.
         ensemble: maps by each detector, from other seeds; of several maps the majority counts.
         ensemble_detectors: names of detectors that make them, in place of `detector`.
         options: of the methods, by name.
 
     Returns:
-        Labels (`labels`, and `corrected`), scores (`score_map.scores`), threshold and its doubts (`cut`), and counts;
-        of an ensemble also `members`: mean `probability` of change, its `spread`, and what is `uncertain`.
+        Labels (`labels`, and `corrected`), scores (`score_map.scores`), threshold (`cut.value`), counts, `warnings` of
+        what is doubtful; of an ensemble also `members`: mean `probability` of change, its `spread`, `uncertain` pixels.
 
     Raises:
         ValueError: if the shapes are not those of one pair, an option or a label is none, or no map is to be made.
         KeyError: if there is no such method.
-        InputError: if no threshold can be found, as all pixels are the same.
+        InputError: if no pixel is valid, or no threshold can be found, as all pixels are the same.
     """
-    given, names = _named(detector, ensemble_detectors)
-    members = _members(names, ensemble)
-    threshold = threshold or natural_threshold(given or names[0])
-    chosen = [(THRESHOLDS, threshold), (CORRECTIONS, correction), (NORMALISATIONS, normalisation)]
-    made = _Makers([*((DETECTORS, name) for name in names if given is None), *chosen], options or {})
-    scene, rng = _scene(before, after, nodata, truth), np.random.default_rng(seed)
-    scene = made(NORMALISATIONS, normalisation, normalised)(scene, normalisation, rng)
-    correct = made(CORRECTIONS, correction, corrector)(correction, _RADIUS, scene)
-    _doubt(given, scene, seed)
-
-    def member(name: str, number: int) -> tuple[ScoreMap, Cut]:
-        score_map = scored(tolerant(given or made(DETECTORS, name)(), shift_tolerance), scene, _rng(seed, number))
-        return score_map, _cut(score_map, made(THRESHOLDS, threshold), scene, alone=len(names) == 1)
-
-    if len(members) == 1:
-        return mapped(scene.name, *member(*members[0]), correct, scene.truth)
-    found = ensembled(scene, members, member)
-    return replace(mapped(scene.name, found.score_map, found.cut, correct, scene.truth), members=found.sums)
+    chosen = correction, normalisation, shift_tolerance
+    methods = _Methods(detector, ensemble_detectors, ensemble, threshold, *chosen, options or {}, seed)
+    with collected() as told:
+        scene = _scene(before, after, nodata, methods.rescale if rescale is None else rescale, rescale)
+        scene = _judged(scene, truth, (changed_label, unchanged_label, unknown_label))
+        found, doubts = methods.map(scene)
+    return replace(found, warnings=(*told, *doubts))
 
 
-def _doubt(given: Detector | None, scene: Scene, seed: int) -> None:
-    if isinstance(given, TrainedNetwork):
-        for doubt in given.doubts(scene, np.random.default_rng(seed)):
-            warn(f"{scene.name}, model {given.name}: {doubt}")
+class _Methods:
+    """What is asked for, checked before anything is read."""
+
+    def __init__(
+        self,
+        detector: str | Detector,
+        several: Sequence[str],
+        ensemble: int,
+        threshold: str | None,
+        correction: str,
+        normalisation: str,
+        shift_tolerance: str,
+        options: Mapping[str, Any],
+        seed: int,
+    ) -> None:
+        self._given, names = _named(detector, several)
+        self._members = _members(names, ensemble)
+        self._threshold = threshold or natural_threshold(self._given or names[0])
+        self._correction, self._normalisation, self._tolerance = correction, normalisation, shift_tolerance
+        chosen = (THRESHOLDS, self._threshold), (CORRECTIONS, correction), (NORMALISATIONS, normalisation)
+        self._made = _Makers([*((DETECTORS, name) for name in names if self._given is None), *chosen], options)
+        self._alone, self._seed = len(names) == 1, seed
+
+    @property
+    def rescale(self) -> bool:
+        """Whether a trained network is known to need rescaled bands."""
+        return isinstance(self._given, TrainedNetwork) and bool(self._given.rescaled)
+
+    def map(self, scene: Scene) -> tuple[MapResult, list[str]]:
+        """The map of a scene, and what makes it doubtful beside what is told."""
+        rng, doubts = np.random.default_rng(self._seed), list[str]()
+        seen = self._made(NORMALISATIONS, self._normalisation, normalised)(scene, self._normalisation, rng)
+        correct = self._made(CORRECTIONS, self._correction, corrector)(self._correction, _RADIUS, seen)
+        self._doubt_network(seen)
+        member = partial(self._member, seen, doubts)
+        if len(self._members) == 1:
+            result = mapped(seen.name, *member(*self._members[0]), correct, seen.truth)
+        else:
+            found = ensembled(seen, self._members, member)
+            result = mapped(seen.name, found.score_map, found.cut, correct, seen.truth)
+            result = replace(result, members=found.sums, first=(found.first, found.first_cut))
+            doubts += found.doubts if self._alone else []
+        return result, doubts + map_doubts.of_result(result) + of_registration(registration(scene))
+
+    def _member(self, scene: Scene, doubts: list[str], name: str, number: int) -> tuple[ScoreMap, Cut]:
+        """Scores and threshold of a member; what makes the first one of a detector doubtful is added to `doubts`."""
+        detector = self._given or self._made(DETECTORS, name)()
+        score_map = scored(tolerant(detector, self._tolerance), scene, _rng(self._seed, number))
+        cut = _cut(score_map, self._made(THRESHOLDS, self._threshold), scene, alone=self._alone)
+        if not number:
+            of_scores = map_doubts.of_scores(detector, score_map, cut, scene, np.random.default_rng(self._seed))
+            which = "" if len(self._members) == 1 else f"{name}: "
+            doubts += [which + doubt for doubt in (*cut.warnings, *of_scores)]
+        return score_map, cut
+
+    def _doubt_network(self, scene: Scene) -> None:
+        if isinstance(self._given, TrainedNetwork):
+            for doubt in self._given.doubts(scene, np.random.default_rng(self._seed)):
+                warn(f"{scene.name}, model {self._given.name}: {doubt}")
 
 
 def _named(detector: str | Detector, several: Sequence[str]) -> tuple[Detector | None, tuple[str, ...]]:
@@ -171,37 +223,35 @@ class _Makers:
         return partial(what or family[name], **found)
 
 
-def _scene(before: Any, after: Any, nodata: float | None, truth: np.ndarray | None) -> Scene:
-    """The scene of two arrays or files, of unknown labels where there is no truth or a pixel is masked."""
+def _scene(before: Any, after: Any, nodata: float | None, rescale: bool, asked: bool | None) -> Scene:
+    """The scene of two arrays or files, or the one that is given, of which nothing else may be `asked`."""
     if isinstance(before, Scene):
-        if after is not None or nodata is not None:
-            raise ValueError("after and nodata go with two images, received a scene")
-        return before if truth is None else replace(before, truth=_known(truth, before.truth.shape, before.valid))
-    if isinstance(before, str | Path) and isinstance(after, str | Path):
-        return _scene(open_pair(before, after, nodata=nodata), None, None, truth)
-    before, after = np.asarray(before), np.asarray(after)
-    if before.ndim != 3 or before.shape != after.shape:
+        if after is not None or nodata is not None or asked is not None:
+            raise ValueError("after, nodata and rescale go with two images, received a scene")
+        return before
+    files = [isinstance(image, str | Path) for image in (before, after)]
+    if all(files):
+        return open_pair(before, after, nodata=nodata, rescale=rescale)
+    if any(files) or isinstance(after, Scene):
+        kinds = " and ".join(type(image).__name__ for image in (before, after))
+        raise ValueError(f"two files, two arrays or one scene expected, received {kinds}")
+    return of_arrays(before, after, nodata, rescale)
+
+
+def _judged(scene: Scene, truth: np.ndarray | None, values: Sequence[float | Sequence[float]]) -> Scene:
+    """The scene with labels to count against, whose values stand for changed, unchanged and unknown."""
+    if truth is None:
+        return scene
+    given, shape = np.ma.asarray(truth), scene.truth.shape
+    expected = f"truth of shape {shape} with the labels {values[0]}, {values[1]} and {values[2]} expected"
+    if given.shape != shape:
+        raise ValueError(f"{expected}, received the shape {given.shape}")
+    if given.dtype.kind == "b" and not isinstance(values[0], bool | np.bool_):
         raise ValueError(
-            f"two arrays of one (rows, columns, bands) expected, received {before.shape} and {after.shape}"
+            f"{expected}, received True and False; if True is changed: changed_label=True, unchanged_label=False"
         )
-    valid = valid_pixels([before, after], [nodata, nodata])
-    return Scene("arrays", _image(before), _image(after), _known(truth, before.shape[:2], valid), valid, None)
-
-
-def _known(truth: np.ndarray | None, shape: tuple[int, ...], valid: np.ndarray | None) -> np.ndarray:
-    """Labels to count against, unknown where there are none or a pixel is masked."""
-    known = np.full(shape, UNKNOWN) if truth is None else np.array(truth)
-    if known.shape != shape or not np.isin(known, (CHANGED, UNCHANGED, UNKNOWN)).all():
-        raise ValueError(f"truth of shape {shape} with the labels 0, 1 and 2 expected")
-    known = known.astype(np.uint8)
-    if valid is not None:
-        known[~valid] = UNKNOWN
-    return known
-
-
-def _image(pixels: np.ndarray) -> Image:
-    rows, columns, bands = pixels.shape
-    return Image(
-        Path("array"), "array", (rows, columns, bands), pixels.dtype, (1, columns),
-        lambda part, across: pixels[part, across],
-    )  # fmt: skip
+    try:
+        known = remap(given, *values)
+    except InputError as error:
+        raise ValueError(f"{expected} (changed_label, unchanged_label, unknown_label); {error}") from error
+    return replace(scene, truth=known if scene.valid is None else np.where(scene.valid, known, np.uint8(UNKNOWN)))

@@ -1,8 +1,9 @@
-"""A pair of image files as a scene, in one call."""
+"""A pair of image files, or of arrays, as a scene."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hscd import readers
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, classes_of, listed, remap
 from hscd.scenes import band_choice
 from hscd.scenes.grids import same_grid
-from hscd.scenes.image import Image, in_memory
+from hscd.scenes.image import Image, in_memory, physical
 from hscd.scenes.nodata import unmeasured
 from hscd.scenes.pairing import Reading, if_swapped, open_images
 from hscd.scenes.scene import Scene, survey, windows_of
@@ -80,6 +81,47 @@ def open_pair(
     images = _in_memory(open_images(*paths, reading, limit), limit)
     truth, classes = _label_map(labels, images[0], (changed_label, unchanged_label, unknown_label), limit)
     return _scene(paths, images, truth, classes, rescale)
+
+
+def of_arrays(before: np.ndarray, after: np.ndarray, nodata: float | None, rescale: bool) -> Scene:
+    """Two arrays as a scene of unknown labels; what is masked of a masked array, or not finite, is masked.
+
+    Args:
+        before: (rows, columns, bands) numbers.
+        after: of the same shape.
+        nodata: value of pixels without data; None for none.
+        rescale: as of `open_pair`.
+
+    Raises:
+        ValueError: if they are not two arrays of one such shape, of numbers.
+        InputError: if no pixel is valid, or a value cannot have been measured.
+    """
+    arrays = [_filled(array) for array in (before, after)]
+    shapes = [array.shape for array in arrays]
+    if len(shapes[0]) != 3 or min(shapes[0]) < 1 or shapes[0] != shapes[1]:
+        raise ValueError(f"two arrays of one (rows, columns, bands) expected, received {shapes[0]} and {shapes[1]}")
+    if any(array.dtype.kind not in "biuf" for array in arrays):
+        raise ValueError(f"arrays of real numbers expected, received {arrays[0].dtype} and {arrays[1].dtype}")
+    paths = Path("before array"), Path("after array")
+    first, second = (_of_array(path, array, nodata) for path, array in zip(paths, arrays, strict=True))
+    truth = np.full(shapes[0][:2], UNKNOWN, np.uint8)
+    return replace(_scene(paths, (first, second), truth, None, rescale), name="arrays")
+
+
+def _filled(array: np.ndarray) -> np.ndarray:
+    """The array, NaN where it is masked."""
+    if not np.ma.isMaskedArray(array):
+        return np.asarray(array)
+    return np.ma.filled(array.astype(np.result_type(array.dtype, np.float32)), np.nan)
+
+
+def _of_array(path: Path, pixels: np.ndarray, nodata: float | None) -> Image:
+    rows, columns, bands = pixels.shape
+    image = Image(
+        path, "array", (rows, columns, bands), pixels.dtype, (1, columns), lambda part, across: pixels[part, across],
+        nodata=() if nodata is None else (nodata,) * bands, masked=pixels.dtype.kind == "f",
+    )  # fmt: skip
+    return physical(image)
 
 
 def _in_memory(images: tuple[Image, Image], limit: int) -> tuple[Image, Image]:

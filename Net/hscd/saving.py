@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hscd.evaluation.ensemble import member_probability
 from hscd.evaluation.result import MapResult
+from hscd.system.errors import InputError
 
 
 def write_map(
@@ -15,29 +16,32 @@ def write_map(
     """Write what `hscd.detect` found, in the files that `detect.py` writes: change map, scores and polygons.
 
     Args:
-        prefix: folder and start of the file names; the folder has to exist.
+        prefix: folder and start of the file names, "out/town" for example; the folder is made if there is none.
         found: the map.
         min_area: changed areas that are smaller are no polygons, m² (pixels without a coordinate system).
         tags: what the maps shall say, by name.
 
     Returns:
         PREFIX_change.tif (1 changed, 0 unchanged, 255 no data), PREFIX_uncorrected.tif (the same before spatial
-        correction), PREFIX_score.tif (scores and probability of change; of an ensemble also its standard deviation)
-        and PREFIX_changes.gpkg. Styles for QGIS lie beside them.
+        correction), PREFIX_score.tif (scores and probability of change; of an ensemble those of its first member, the
+        mean probability and its standard deviation) and PREFIX_changes.gpkg. Styles for QGIS lie beside them.
 
     Raises:
-        InputError: if the coordinate system is not one.
+        InputError: if the prefix is a folder alone, or the coordinate system is not one.
         OSError: if a file cannot be written; what was there before stays.
     """
     from hscd.reports import gis
 
-    path, scores, grid, members = Path(prefix), found.score_map.scores, found.score_map.grid, found.members
+    path, grid, members = Path(prefix), found.score_map.grid, found.members
+    if path.name in ("", ".."):
+        raise InputError(f"{prefix}: a folder and the start of file names expected, {path / 'map'} for example")
+    score_map, cut = found.shown
     endings = "_change.tif", "_uncorrected.tif", "_score.tif", "_changes.gpkg"
     written = [path.with_name(path.name + ending) for ending in endings]
     probability = member_probability(found.score_map, found.labels) if members is None else members.probability
     gis.write_change_map(written[0], found.corrected, grid, tags)
     gis.write_change_map(written[1], found.labels, grid, tags)
     spread = None if members is None else members.spread
-    gis.write_scores(written[2], scores, probability, grid, found.cut.value, tags, spread)
-    gis.write_polygons(written[3], found.corrected, scores, grid, min_area, probability)
+    gis.write_scores(written[2], score_map.scores, probability, grid, cut.value, tags, spread)
+    gis.write_polygons(written[3], found.corrected, score_map.scores, grid, min_area, probability)
     return written

@@ -27,6 +27,12 @@ class ScoreMap:
     scale: str = "linear"
     degrees: float | None = None
 
+    def __repr__(self) -> str:
+        rows, columns = self.scores.shape
+        known = self.scores[np.isfinite(self.scores)]
+        ends = f"{known.min():.5g} to {known.max():.5g}" if known.size else "all masked"
+        return f"<ScoreMap: {rows} × {columns} {self.scores.dtype} by {self.source}, {ends}>"
+
     @property
     def for_threshold(self) -> dict[str, Any]:
         """What a threshold is told of the scores."""

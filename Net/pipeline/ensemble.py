@@ -21,9 +21,9 @@ def ensembled(plan: Plan, scene: Scene, where: str | None) -> ensemble.Ensemble:
         return _member(plan, scene, name, number, None if number or where is None else f"{where}, {name}")
 
     found = ensemble.ensembled(scene, plan.members, member, plan.all_bands)
-    for name in found.alike:
+    for doubt in found.doubts:
         tell = warn if where is not None and len(dict(plan.members)) == 1 else detail
-        tell(f"{where or scene.name}: {name} gives the same scores for every seed, so there is no spread")
+        tell(f"{where or scene.name}: {doubt}")
     return found
 
 

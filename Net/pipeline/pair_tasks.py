@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from hscd.readers import enmap
-from hscd.scenes.scene import joined
+from hscd.scenes.scaling import joined
 from hscd.search.engines import ENGINES, Engine
 from hscd.search.record import digest
 from hscd.system import messages, storage

@@ -16,9 +16,8 @@ from hscd.detectors import DETECTORS, Detector, scored
 from hscd.detectors.deep_features import DeepFeatures
 from hscd.detectors.shifts import NONE as NONE_TOLERATED
 from hscd.detectors.shifts import tolerant
-from hscd.detectors.spectral import SpectralDistance
 from hscd.detectors.tools.samples import sampled_pairs
-from hscd.evaluation import doubts
+from hscd.evaluation import doubts, map_doubts
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, seed_of
 from hscd.evaluation.result import MapResult, mapped
 from hscd.kinds import KINDS, KindMap, kinds_of
@@ -131,16 +130,7 @@ class Plan:
     def doubt(self, detector: Detector, score_map: ScoreMap, cut: Cut, scene: Scene, where: str) -> None:
         """Tell what makes a map doubtful, of `where`; labels have no part in it."""
         rng = np.random.default_rng(self._settings.seed)
-        # Where the distribution of unchanged pixels is known, or a threshold looks at the modes itself, it has told.
-        modes = score_map.degrees is None and not cut.warnings
-        found = doubts.of_threshold(score_map.scores, cut.value, modes)
-        samples = doubts.some_changed(scene, score_map.scores, cut.value, rng)
-        found += doubts.of_size(samples) + doubts.of_brightness(samples)
-        if score_map.degrees is not None:
-            found += doubts.of_borders(score_map.scores, cut.value)
-        if isinstance(detector, SpectralDistance):
-            found += doubts.of_spectra(scene, rng)
-        for doubt in found:
+        for doubt in map_doubts.of_scores(detector, score_map, cut, scene, rng):
             warn(f"{where}: {doubt}")
 
     def registration(self, scene: Scene, where: str) -> dict[str, Any]:

@@ -8,20 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from hscd.evaluation.confusion import PLAUSIBLE_SHARE, Confusion, changed_share
+from hscd.evaluation import map_doubts
+from hscd.evaluation.confusion import Confusion, changed_share
 from hscd.evaluation.objects import Objects
 from hscd.evaluation.result import MapResult
-from hscd.labels import CHANGED, UNKNOWN
+from hscd.labels import UNKNOWN
 from hscd.reports import furniture, gis, maps, tables
 from hscd.scenes.fingerprint import NO, PART, YES
 from hscd.system import messages, storage
 
 # The column that says whether a model was trained on a pair.
 SEEN = "seen_in_training"
-# Part of the changed pixels that a correction may add or remove without a warning.
-_MUCH = 0.5
-# Fewer pixels than a window of the default correction has are no share of anything.
-_MANY = 25
 # Figures whose mean over pairs is told.
 _MEANS = ("overall_accuracy", "kappa", "f1", "precision", "recall", "iou")
 
@@ -193,28 +190,9 @@ def tell(files: ResultFiles, read: str, result: MapResult) -> tables.Row:
 
 
 def doubt(name: str, result: MapResult) -> None:
-    """Tell that much is called changed and no label bears it out, or that labels or its correction refute a map."""
-    share = max(changed_share(of_map) for of_map in (result.labels, result.corrected))
-    if result.counts.total == 0 and share > PLAUSIBLE_SHARE:
-        messages.warn(
-            f"{name}: {100 * share:.0f} % of the pixels are called changed, which is rare, and no labels "
-            f"confirm it; check the map (more than {100 * PLAUSIBLE_SHARE:.0f} % is unusual)"
-        )
-    before, after = (int(np.count_nonzero(of_map == CHANGED)) for of_map in (result.labels, result.corrected))
-    if abs(after - before) > max(_MUCH * before, _MANY):
-        does, keeps = ("removes", "keeps them") if after < before else ("adds", "leaves them out")
-        many = f"{100 * abs(after - before) / before:.0f} % of the changed pixels" if before else f"{after:,} pixels"
-        messages.warn(f"{name}: the spatial correction {does} {many}: compare both maps; correction = none {keeps}")
-    refuted = [
-        f"kappa {of_map.kappa:.3f}{when}"
-        for of_map, when in zip(dict.fromkeys(_both(result)), ("", " after correction"), strict=False)
-        if of_map.is_chance
-    ]
-    if refuted:
-        messages.warn(
-            f"{name}: {', '.join(refuted)}: no better than chance; check the map, and which values of the labels "
-            "stand for changed and unchanged"
-        )
+    """Tell what its labels, its correction and its share of change say against a map (`hscd.evaluation.map_doubts`)."""
+    for found in map_doubts.of_result(result):
+        messages.warn(f"{name}: {found}")
 
 
 def _both(result: MapResult) -> tuple[Confusion, Confusion]:

@@ -23,11 +23,27 @@ def test_a_map_is_written_as_detect_py_writes_it(tmp_path: Path, ensemble: int) 
         with rasterio.open(path) as file:
             np.testing.assert_array_equal(file.read(1), 1 - labels)  # 0 changed is 1 in files, no pixel is masked
             assert file.tags()["WHO"] == "me"
+    # As detect.py does, of an ensemble the scores of its first member, which is what one map alone is of.
+    first = hscd.detect(before, after, detector="cva", threshold="otsu", correction="median")
     with rasterio.open(written[2]) as file:
-        np.testing.assert_array_equal(file.read(1), found.score_map.scores)
-        assert float(file.tags()["THRESHOLD"]) == found.cut.value
+        np.testing.assert_array_equal(file.read(1), first.score_map.scores)
+        assert float(file.tags()["THRESHOLD"]) == first.cut.value
         assert file.count == (2 if ensemble == 1 else 3)
         single = member_probability(found.score_map, found.labels)
         expected = single if found.members is None else found.members.probability
         np.testing.assert_array_equal(file.read(2), expected)
     assert (found.labels != found.corrected).any()
+
+
+@pytest.mark.parametrize("prefix", [".", "", "..", "/"])
+def test_a_prefix_without_a_name_is_refused(prefix: str) -> None:
+    before, after, _ = make_pair(1, 6, 8, bands=2)
+    found = hscd.detect(before, after, detector="cva", threshold="otsu")
+    with pytest.raises(hscd.InputError, match="start of file names expected"):
+        hscd.write_map(prefix, found)
+
+
+def test_the_folder_of_a_map_is_made(tmp_path: Path) -> None:
+    before, after, _ = make_pair(1, 6, 8, bands=2)
+    written = hscd.write_map(tmp_path / "new/town", hscd.detect(before, after, detector="cva", threshold="otsu"))
+    assert all(path.parent == tmp_path / "new" and path.is_file() for path in written)

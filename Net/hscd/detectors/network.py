@@ -12,6 +12,7 @@ from hscd.evaluation import doubts
 from hscd.scenes.domain_shift import PIXELS, domain_shift, from_text, statistics
 from hscd.scenes.patches import halo
 from hscd.scenes.scene import Block, Scene
+from hscd.system.errors import InputError
 from hscd.system.messages import warn
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ class TrainedNetwork:
         self.model = model
         self._reach = reach(model)
         self.halo = halo(self._reach)
+
+    @property
+    def rescaled(self) -> bool | None:
+        """Whether it was trained on bands rescaled to [0, 1]; None where its file does not say."""
+        return getattr(self.model, "rescaled", None)
 
     def fit(self, scene: Scene, rng: np.random.Generator) -> Scorer:
         """Nothing to fit: it is trained."""
@@ -69,15 +75,35 @@ class TrainedNetwork:
 
 
 def predict(model: keras.Model, pairs: Pairs, positions: np.ndarray | None = None) -> np.ndarray:
-    """Distances of pixel pairs, as `hscd.learn.training.predict`, which has the arguments.
+    """Distances of pixel pairs by a network that looks at single pixels.
 
-    Warns where an array of pairs is on another scale than what the model was trained on, or far from it.
+    `hscd.detect(before, after, detector=hscd.TrainedNetwork(name, model))` maps whole images, with any network. A
+    warning says where the pairs are on another scale than what the model was trained on, or far from it.
+
+    Args:
+        model: of `hscd.load_model`.
+        pairs: (n, 2, bands) float32, the spectra of n pixels before and after, scaled as in the training of the model.
+        positions: (m,) integers, which of the pairs to predict; None for all.
+
+    Returns:
+        (n,) or (m,) float32, which grow with change.
+
+    Raises:
+        InputError: if the pairs have another shape or number of bands.
     """
-    from hscd.learn.training import predict as distances
-
+    pairs = pairs if hasattr(pairs, "shape") else np.asarray(pairs)
     if isinstance(pairs, np.ndarray):
+        bands = model.input_shape[-1]
+        if len(model.input_shape) != 3 or pairs.ndim != 3 or pairs.shape[1] != 2:
+            sees = "" if len(model.input_shape) == 3 else ", and a network that does not look at neighbours"
+            raise InputError(
+                f"pixel pairs of shape (n, 2, {bands}) expected{sees}, received {pairs.shape}; for whole images, "
+                "hscd.detect(before, after, detector=hscd.TrainedNetwork(name, model))"
+            )
         for doubt in _doubts(model, pairs[:: max(1, len(pairs) // PIXELS)], None):
             warn(doubt)
+    from hscd.learn.training import predict as distances  # slow
+
     return distances(model, pairs, positions)
 
 

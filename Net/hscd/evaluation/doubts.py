@@ -115,12 +115,11 @@ def of_rescaling(trained: bool | None, rescaled: bool | None, lowest: float, hig
     if trained and not rescaled and not -_BEYOND <= lowest <= highest <= 1 + _BEYOND:
         return [
             f"the model was trained on bands rescaled to [0, 1], and these values go from {lowest:.5g} to "
-            f"{highest:.5g}; open the images with hscd.open_pair(…, rescale=True)"
+            f"{highest:.5g}; rescale=True of hscd.detect or hscd.open_pair rescales them"
         ]
     if trained is False and rescaled:
         return [
-            "the model was trained on values as the files have them, and these are rescaled; open the images without "
-            "rescale=True"
+            "the model was trained on values as the files have them, and these are rescaled; leave out rescale=True"
         ]
     return []
 

@@ -45,6 +45,11 @@ class Members:
         self._squares = np.zeros(shape, np.float32)  # of the deviations from the mean
         self._changed = np.zeros(shape, np.uint16)
 
+    def __repr__(self) -> str:
+        rows, columns = self._mean.shape
+        share = f"{100 * self.uncertain.mean():.2f} % uncertain"
+        return f"<Members: {self.count} maps of {rows} × {columns} pixels, {share}>"
+
     def add(self, probability: np.ndarray, labels: np.ndarray, times: int = 1) -> None:
         """Add a member, or several that say the same.
 
@@ -120,6 +125,11 @@ class Ensemble:
     sums: Members
     members: Sequence[dict[str, Any]]
     alike: Sequence[str]
+
+    @property
+    def doubts(self) -> list[str]:
+        """That there is no spread, of each detector that is alike."""
+        return [f"{name} gives the same scores for every seed, so there is no spread" for name in self.alike]
 
 
 def turns(count: int) -> list[str]:

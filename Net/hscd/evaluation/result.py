@@ -11,7 +11,7 @@ import numpy as np
 
 from hscd.corrections import Correct
 from hscd.evaluation.bootstrap import NONE_KNOWN, Interval, intervals
-from hscd.evaluation.confusion import Confusion, confusion
+from hscd.evaluation.confusion import Confusion, changed_share, confusion
 from hscd.evaluation.ensemble import Members
 from hscd.scores import Cut, ScoreMap, classify
 
@@ -22,7 +22,9 @@ class MapResult:
 
     `name` is the pair's, `title` what pictures call it; `labels` and `corrected`, (rows, columns) uint8, are those
     before and after spatial correction, `counts` and `corrected_counts` how they agree with `truth`, (rows, columns);
-    `seconds` is how long the correction took. `members` are the sums over those of an ensemble; None of a single map.
+    `seconds` is how long the correction took. `warnings` say what makes the map doubtful, a line each; only
+    `hscd.detect` gives them here, commands print theirs. Of an ensemble, `members` are the sums over its maps, and
+    `first` the scores and the threshold of the first one; both are None of a single map.
     """
 
     name: str
@@ -36,6 +38,29 @@ class MapResult:
     seconds: float
     members: Members | None = None
     title: str = ""
+    first: tuple[ScoreMap, Cut] | None = None
+    warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        rows, columns = self.labels.shape
+        told = [
+            f"{rows} × {columns} pixels",
+            f"{100 * changed_share(self.corrected):.2f} % changed",
+            f"by {self.score_map.source}, threshold {self.cut.value:.5g}",
+        ]
+        if self.corrected_counts.total:
+            told.append(f"kappa {self.corrected_counts.kappa:.3f} of {self.corrected_counts.total:,} labelled pixels")
+        told.append(f"{len(self.warnings) or 'no'} warning{'' if len(self.warnings) == 1 else 's'}")
+        return f"<MapResult of {self.name}: {', '.join(told)}>"
+
+    def __str__(self) -> str:
+        """`repr`, and a line for each warning."""
+        return "\n".join([repr(self), *(f"warning: {warning}" for warning in self.warnings)])
+
+    @property
+    def shown(self) -> tuple[ScoreMap, Cut]:
+        """Scores and threshold that files and pictures show: those of the map, of an ensemble of its first member."""
+        return self.first or (self.score_map, self.cut)
 
     @cached_property
     def intervals(self) -> tuple[Mapping[str, Interval], Mapping[str, Interval]]:

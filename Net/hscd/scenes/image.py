@@ -86,6 +86,10 @@ class Image:
     unmoved: Window | None = None
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        rows, columns, bands = self.shape
+        return f"<Image {self.path}: {rows} × {columns} pixels, {bands} bands, {self.dtype}>"
+
     @property
     def band_numbers(self) -> np.ndarray:
         """The number that each band is called by, from 1."""

@@ -67,6 +67,16 @@ def _rows_a_block(image: np.ndarray) -> int:
     return _TILE_ROWS if _band_after_band(image) else max(1, _BLOCK_PIXELS // image.shape[1])
 
 
+def joined(
+    ranges: Sequence[tuple[np.ndarray, np.ndarray] | None],
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Ranges of several parts together; None where no part has any."""
+    found = [ends for ends in ranges if ends is not None]
+    if not found:
+        return None
+    return np.min([low for low, _ in found], axis=0), np.max([high for _, high in found], axis=0)
+
+
 def fill_pixels(
     target: np.ndarray,
     image: np.ndarray,

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.records import PIXEL_GRID, Grid
 from hscd.scenes.image import ByBands, Image, with_bands
 from hscd.scenes.nodata import extremes_in_all_bands, suspect, valid_pixels
-from hscd.scenes.scaling import band_ranges, fill_pixels
+from hscd.scenes.scaling import band_ranges, fill_pixels, joined
 from hscd.system import messages
 from hscd.system.arrays import aligned_empty
 from hscd.system.errors import InputError
@@ -27,6 +28,7 @@ _TIMES_LARGER = 2
 _SPARSE = 4
 # Seconds without a progress bar.
 _PATIENCE = 2
+_LABELLED = (CHANGED, "changed"), (UNCHANGED, "unchanged")
 
 
 def pair_bytes(bands: int) -> int:
@@ -100,6 +102,15 @@ class Scene:
     valid: np.ndarray | None
     ranges: tuple[np.ndarray, np.ndarray] | None
     classes: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        rows, columns = self.truth.shape
+        told = [f"{rows} × {columns} pixels", f"{self.bands} bands", f"{self.before.dtype} and {self.after.dtype}"]
+        told.append("no pixel masked" if self.valid is None else f"{100 * (~self.valid).mean():.2f} % masked")
+        told.append("values as they are" if self.ranges is None else "bands rescaled to [0, 1]")
+        known = [f"{np.count_nonzero(self.truth == label):,} {name}" for label, name in _LABELLED]
+        told.append(f"labels: {' and '.join(known)}" if (self.truth != UNKNOWN).any() else "no labels")
+        return f"<Scene {self.name}: {', '.join(told)}>"
 
     @property
     def bands(self) -> int:
@@ -336,13 +347,3 @@ def _multiples(of: slice, step: int) -> range:
 def progress(what: str, pixels: int) -> Any:
     """A bar that counts pixels, and shows only if they take a while."""
     return messages.progress(desc=what, total=pixels, unit="pixel", unit_scale=True, delay=_PATIENCE, leave=False)
-
-
-def joined(
-    ranges: Sequence[tuple[np.ndarray, np.ndarray] | None],
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Ranges of several parts together; None where no part has any."""
-    found = [ends for ends in ranges if ends is not None]
-    if not found:
-        return None
-    return np.min([low for low, _ in found], axis=0), np.max([high for _, high in found], axis=0)

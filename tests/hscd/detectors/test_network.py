@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import hscd
+from detector_scenes import scene_of
 from hscd.detectors.network import TrainedNetwork, _doubts
 from hscd.scenes.domain_shift import statistics
 
@@ -16,7 +17,8 @@ SCALE = "the model was trained on bands rescaled to [0, 1], and these values go 
 
 def model(rescaled=None, spectra=True):
     """What is known of a model that was trained on `LEARNED`."""
-    return SimpleNamespace(rescaled=rescaled, spectra=statistics(LEARNED).text if spectra else "")
+    told = statistics(LEARNED).text if spectra else ""
+    return SimpleNamespace(rescaled=rescaled, spectra=told, input_shape=(None, 2, 3))
 
 
 class Trained(TrainedNetwork):
@@ -60,11 +62,38 @@ def test_detect_warns_once_of_values_that_are_not_rescaled(caplog):
     before, after = (LEARNED[:400, date].reshape(20, 20, 3) for date in (0, 1))
     for factor, lines in ((1, 0), (10_000, 1)):
         caplog.clear()
-        found = hscd.detect(before * factor, after * factor, detector=Trained(model(True)))
+        found = hscd.detect(before * factor, after * factor, detector=Trained(model(True)), rescale=False)
         assert found.labels.shape == (20, 20)
         assert [record.getMessage().startswith(f"arrays, model M: {SCALE}") for record in caplog.records] == [
             True
         ] * lines
+        assert [warning.startswith(f"arrays, model M: {SCALE}") for warning in found.warnings][:1] == [bool(lines)]
+
+
+def test_arrays_are_rescaled_as_the_network_was_trained():
+    before, after = (10_000 * LEARNED[:400, date].reshape(20, 20, 3) for date in (0, 1))
+    # The distance of this network is that of the first band, which is divided by the distance of its ends.
+    ends = np.ptp([before[..., 0], after[..., 0]])
+    raw = np.abs(before[..., 0] - after[..., 0])
+    for trained, rescale, divisor in ((True, None, ends), (True, False, 1), (False, None, 1), (None, None, 1)):
+        found = hscd.detect(before, after, detector=Trained(model(trained)), rescale=rescale)
+        np.testing.assert_allclose(found.score_map.scores, raw / divisor, rtol=1e-4, atol=1e-6 * raw.max() / divisor)
+        assert any(SCALE in warning for warning in found.warnings) == (trained is True and rescale is False)
+    rescaled = hscd.detect(before, after, detector="ED", threshold="otsu", rescale=True)
+    assert rescaled.score_map.scores.max() <= np.sqrt(3)
+    with pytest.raises(ValueError, match="rescale go with two images"):
+        hscd.detect(scene_of(before, after), detector="ED", rescale=True)
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers"),
+    [((20, 30, 3), 3), ((2, 3), 3), ((5, 2, 2, 3), 3), ((5, 2, 3), 5)],
+)
+def test_predict_refuses_what_are_no_pixel_pairs(shape, layers):
+    of = model()
+    of.input_shape = (None, 2, 3) if layers == 3 else (None, 2, None, None, 3)
+    with pytest.raises(hscd.InputError, match=r"shape \(n, 2, 3\) expected.*hscd\.TrainedNetwork\(name, model\)\)$"):
+        hscd.predict(of, np.zeros(shape, np.float32))
 
 
 def test_predict_warns_and_predicts(caplog, monkeypatch):

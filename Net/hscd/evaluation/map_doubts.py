@@ -1,0 +1,68 @@
+"""All that makes a change map doubtful, for the commands and the library alike; each doubt is one of `doubts`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hscd.detectors import Detector
+from hscd.detectors.spectral import SpectralDistance
+from hscd.evaluation import doubts
+from hscd.evaluation.confusion import PLAUSIBLE_SHARE, changed_share
+from hscd.evaluation.result import MapResult
+from hscd.labels import CHANGED
+from hscd.scenes.scene import Scene
+from hscd.scores import Cut, ScoreMap
+
+# Part of the changed pixels that a correction may add or remove; fewer pixels than a window of the default correction
+# has are no share of anything.
+_MUCH, _MANY = 0.5, 25
+
+
+def of_scores(detector: Detector, score_map: ScoreMap, cut: Cut, scene: Scene, rng: np.random.Generator) -> list[str]:
+    """Doubts about the map of a detector, beside those that its threshold has (`Cut.warnings`).
+
+    Args:
+        detector: what gave the scores.
+        score_map: the scores.
+        cut: their threshold.
+        scene: the pair, as the detector got it.
+        rng: of samples.
+    """
+    # Where the distribution of unchanged pixels is known, or a threshold looks at the modes itself, it has told.
+    modes = score_map.degrees is None and not cut.warnings
+    found = doubts.of_threshold(score_map.scores, cut.value, modes)
+    samples = doubts.some_changed(scene, score_map.scores, cut.value, rng)
+    found += doubts.of_size(samples) + doubts.of_brightness(samples)
+    if score_map.degrees is not None:
+        found += doubts.of_borders(score_map.scores, cut.value)
+    if isinstance(detector, SpectralDistance):
+        found += doubts.of_spectra(scene, rng)
+    return found
+
+
+def of_result(result: MapResult) -> list[str]:
+    """Doubts where much is called changed and no label bears it out, or labels or its correction refute a map."""
+    found = []
+    share = max(changed_share(of_map) for of_map in (result.labels, result.corrected))
+    if result.counts.total == 0 and share > PLAUSIBLE_SHARE:
+        found.append(
+            f"{100 * share:.0f} % of the pixels are called changed, which is rare, and no labels "
+            f"confirm it; check the map (more than {100 * PLAUSIBLE_SHARE:.0f} % is unusual)"
+        )
+    before, after = (int(np.count_nonzero(of_map == CHANGED)) for of_map in (result.labels, result.corrected))
+    if abs(after - before) > max(_MUCH * before, _MANY):
+        does, keeps = ("removes", "keeps them") if after < before else ("adds", "leaves them out")
+        many = f"{100 * abs(after - before) / before:.0f} % of the changed pixels" if before else f"{after:,} pixels"
+        found.append(f"the spatial correction {does} {many}: compare both maps; correction = none {keeps}")
+    both = dict.fromkeys((result.counts, result.corrected_counts))
+    refuted = [
+        f"kappa {counts.kappa:.3f}{when}"
+        for counts, when in zip(both, ("", " after correction"), strict=False)
+        if counts.is_chance
+    ]
+    if refuted:
+        found.append(
+            f"{', '.join(refuted)}: no better than chance; check the map, and which values of the labels "
+            "stand for changed and unchanged"
+        )
+    return found

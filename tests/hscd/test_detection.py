@@ -1,0 +1,105 @@
+"""What `hscd.detect` says of a map beside the map: its doubts, how right it is, how it is printed."""
+
+import numpy as np
+import pytest
+
+import hscd
+from detector_scenes import changed_pair, image_of, scene_of, smooth_noise
+from hscd.evaluation.ensemble import Members
+
+WANTED = {"detector": "ED", "threshold": "otsu"}
+
+
+def pair():
+    """Two images of 6 × 8 pixels and 3 bands, of which a rectangle of 2 × 3 changed, and where."""
+    before = np.random.default_rng(0).uniform(1, 2, (6, 8, 3))
+    after, changed = before + 0.01, np.zeros((6, 8), bool)
+    changed[1:3, 2:5] = True
+    after[changed] += 3
+    return before, after, changed
+
+
+def test_the_doubts_of_detect_py_are_in_the_result():
+    before = smooth_noise(np.random.default_rng(0), 96, 96, 3) + 10
+    # Brighter by two deviations everywhere, and two rows lower: what is there is change of neither.
+    found = hscd.detect(before, np.roll(before, 2, 0) + 2, **WANTED)
+    for said in ("3 of 3 bands shift between the dates", "the images seem to be shifted by 2.0 rows and 0.0 columns"):
+        assert sum(said in warning for warning in found.warnings) == 1
+    # Noise, cut by Otsu: no label confirms that more than a fifth of it changed.
+    noise = np.random.default_rng(1).random((2, 30, 30, 3))
+    assert any("are called changed, which is rare" in warning for warning in hscd.detect(*noise, **WANTED).warnings)
+    assert hscd.detect(*pair()[:2], **WANTED, rescale=True).warnings == ()
+
+
+def test_doubts_of_an_ensemble_name_the_detector():
+    before, after, _ = changed_pair(0)
+    found = hscd.detect(before, after, threshold="otsu", ensemble=2, ensemble_detectors=["ED", "SAM"])
+    single = hscd.detect(before, after, **WANTED)
+    of_scores = [warning for warning in single.warnings if "squared distances" in warning or "bands shift" in warning]
+    assert of_scores
+    assert [f"ED: {warning}" in found.warnings for warning in of_scores] == [True] * len(of_scores)
+    alike = hscd.detect(before, after, **WANTED, ensemble=2)
+    assert "ED gives the same scores for every seed, so there is no spread" in alike.warnings
+
+
+def test_what_arrays_hold_is_doubted_and_masked():
+    before, after, _ = pair()
+    before[4:, :] = 0  # a third of the pixels, in every band
+    found = hscd.detect(before, after, **WANTED)
+    assert "before array: 0 in every band of 33.3 % of the pixels; if they hold no data: nodata = 0" in found.warnings
+    masked = np.ma.masked_equal(before, 0)
+    for result in (hscd.detect(masked, after, **WANTED), hscd.detect(before, after, **WANTED, nodata=0)):
+        assert (np.isnan(result.score_map.scores) == (before == 0).all(axis=2)).all()
+        assert (result.labels[4:] == hscd.UNKNOWN).all()
+    with pytest.raises(hscd.InputError, match="no valid pixels"):
+        hscd.detect(before * np.nan, after)
+    with pytest.raises(ValueError, match="arrays of real numbers expected, received complex128 and float64"):
+        hscd.detect(before + 0j, after)
+    with pytest.raises(ValueError, match="two files, two arrays or one scene expected, received str and ndarray"):
+        hscd.detect("before.npy", after)
+
+
+def test_labels_in_other_values_are_mapped_or_refused():
+    before, after, changed = pair()
+    # 6 pixels changed; the first row, of which none did, has no label: 48 - 6 - 8 unchanged.
+    stored = np.where(changed, 1, 2)
+    stored[0] = 0
+    mapped = {"changed_label": 1, "unchanged_label": 2, "unknown_label": 0}
+    counts = hscd.detect(before, after, **WANTED, truth=stored, **mapped).counts
+    assert (counts.true_positives, counts.true_negatives, counts.total) == (6, 34, 40)
+    # Unmapped they are the program's own: 1 is unchanged, and the map is refuted.
+    wrong = hscd.detect(before, after, **WANTED, truth=stored)
+    assert any("no better than chance; check the map, and which values" in warning for warning in wrong.warnings)
+    with pytest.raises(ValueError, match="with the labels 0, 1 and 2 expected, received True and False"):
+        hscd.detect(before, after, truth=changed)
+    flags = {"changed_label": True, "unchanged_label": False}
+    assert hscd.detect(before, after, **WANTED, truth=changed, **flags).counts.true_positives == 6
+    with pytest.raises(ValueError, match=r"labels 7, 2 and 0 expected .*changed_label.*; label map .* found 0, 1, 2"):
+        hscd.detect(before, after, truth=stored, **(mapped | {"changed_label": 7}))
+    with pytest.raises(ValueError, match=r"expected, received the shape \(3, 3\)"):
+        hscd.detect(before, after, truth=np.ones((3, 3)))
+    unknown = np.ma.masked_array(np.where(changed, 0, 1), stored == 0)
+    assert hscd.detect(before, after, **WANTED, truth=unknown).counts.total == 40
+
+
+def test_what_is_printed_is_short():
+    before, after, changed = pair()
+    found = hscd.detect(before, after, **WANTED, truth=1 - changed)
+    scores = f"threshold {found.cut.value:.5g}, kappa 1.000 of 48 labelled pixels"
+    # 6 of 48 pixels are 12.5 %.
+    expected = f"<MapResult of arrays: 6 × 8 pixels, 12.50 % changed, by ED, {scores}"
+    assert repr(found) == f"{expected}, no warnings>"
+    before[:, 0, 0] = np.nan
+    found = hscd.detect(before, after + 9, **WANTED)
+    assert repr(found).endswith(f", {len(found.warnings)} warning{'s' * (len(found.warnings) != 1)}>")
+    assert str(found).splitlines() == [repr(found), *(f"warning: {warning}" for warning in found.warnings)]
+    assert found.warnings
+    ends = f"{np.nanmin(found.score_map.scores):.5g} to {np.nanmax(found.score_map.scores):.5g}"
+    assert repr(found.score_map) == f"<ScoreMap: 6 × 8 float32 by ED, {ends}>"
+    scene = scene_of(before, after)
+    told = "6 × 8 pixels, 3 bands, float64 and float64, no pixel masked, values as they are, no labels"
+    assert repr(scene) == f"<Scene town: {told}>"
+    assert repr(image_of(before)) == "<Image a.npy: 6 × 8 pixels, 3 bands, float64>"
+    members = Members((6, 8))
+    members.add(np.where(changed, np.float32(0.5), np.float32(0)), 1 - changed)
+    assert repr(members) == "<Members: 1 maps of 6 × 8 pixels, 12.50 % uncertain>"
