@@ -27,11 +27,13 @@ from hscd.system.paths import require_names, require_regular
 from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
 from pipeline import pseudo as making
+from pipeline import pseudo_source
 from pipeline.commands import suggested
 from pipeline.pair_tasks import Job, spread_pairs
 from pipeline.pseudo import pseudo_file
 from pipeline.run_record import recorded
 from settings import DataSet, Settings
+from settings.presets import RECOMMENDED
 
 __all__ = [
     "labels_by_neighborhood",
@@ -84,7 +86,8 @@ def load_pseudo_labels(
         section: the data set's section.
         pair_name: the pair.
         shape: (rows, columns) of the pair's images, to be checked; None where they are not at hand.
-        settings: those of the run, which the command that an error suggests goes by.
+        settings: those of the run, which the command that an error suggests goes by. A warning says where the file was
+            made by another detector than theirs.
 
     Raises:
         InputError: if the file is missing or damaged, or was made for an image of another shape.
@@ -122,6 +125,10 @@ def load_pseudo_labels(
             f"{file}: made for an image of shape {loaded['shape']}, the pair has {tuple(shape)}; "
             f"run `{_command(section, settings)}` again"
         )
+    if settings is not None:
+        source = pseudo_source.recorded_source(settings, section, pair_name, loaded["threshold"])
+        if doubt := pseudo_source.doubt(source, settings):
+            warn(f"{file}: {doubt}")
     return loaded
 
 
@@ -142,8 +149,14 @@ def saved_pairs(section: DataSet, settings: Settings | None = None) -> list[str]
 
 
 def _command(section: DataSet, settings: Settings | None) -> str:
-    """What makes the pseudo-labels of a data set, for messages."""
-    return suggested("pseudo-labels", settings=settings, sets=(f"settings.train_set={section.name}",))
+    """What makes the pseudo-labels of a data set, for messages.
+
+    The distance of a network makes poorer ones than the preset, so this takes its place unless the settings name a
+    detector.
+    """
+    left_open = settings is not None and not pseudo_source.names_detector(settings)
+    preset = (f"settings.preset={RECOMMENDED}",) if left_open else ()
+    return suggested("pseudo-labels", settings=settings, sets=(*preset, f"settings.train_set={section.name}"))
 
 
 def generate(settings: Settings) -> None:

@@ -38,6 +38,8 @@ TRAIN = {
     "model_name": "DEMO_ED",
     "apply_rescaling": True,
 }
+# The test says that these pseudo-labels are meant.
+TUNED = TRAIN | {"detector": PSEUDO_SAM["distance"]}
 NO_LABELS = {"test_set": "DEMO B", "apply_rescaling": False} | PRESETS["unsupervised"]
 
 
@@ -56,9 +58,9 @@ STEPS: tuple[tuple[str, Callable[[Settings], None], dict[str, Any]], ...] = (
     ("Maps of neighbourhood-selected pseudo-labels", labelbyneigh_generation.generate, PSEUDO_SAM),
     ("Search for a model on place A", main_script.train, TRAIN),
     ("Test on place B, no fine-tuning", main_script.test, TRAIN | {"fine_tuning": config.NO_FINE_TUNING}),
-    ("Test, fine-tuned on all pseudo-labels", main_script.test, TRAIN | {"fine_tuning": config.ALL_PSEUDO_LABELS}),
-    ("Test, fine-tuned on the best by percentage", main_script.test, TRAIN | {"fine_tuning": config.BY_PERCENTAGE}),
-    ("Test, fine-tuned by neighbourhood", main_script.test, TRAIN | {"fine_tuning": config.BY_NEIGHBORHOOD}),
+    ("Test, fine-tuned on all pseudo-labels", main_script.test, TUNED | {"fine_tuning": config.ALL_PSEUDO_LABELS}),
+    ("Test, fine-tuned on the best by percentage", main_script.test, TUNED | {"fine_tuning": config.BY_PERCENTAGE}),
+    ("Test, fine-tuned by neighbourhood", main_script.test, TUNED | {"fine_tuning": config.BY_NEIGHBORHOOD}),
 )
 
 

@@ -403,7 +403,8 @@ def test_one_bad_pair_of_two_leaves_nothing_behind(workspace: Workspace) -> None
 @pytest.mark.parametrize("script", ["labelbyperc_generation", "labelbyneigh_generation"])
 def test_maps_of_missing_pseudo_labels(workspace: Workspace, script: str) -> None:
     line = workspace.fails(script, alone=True)
-    expect(line, "data/a/pseudo", "predutils.py --config ", "net.conf --set 'settings.train_set=PLACE A'`")
+    sets = "net.conf --set settings.preset=unsupervised --set 'settings.train_set=PLACE A'`"
+    expect(line, "data/a/pseudo", "predutils.py --config ", sets)
 
 
 @pytest.mark.parametrize("script", ["labelbyperc_generation", "labelbyneigh_generation"])

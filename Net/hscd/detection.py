@@ -110,7 +110,7 @@ def detect(
     chosen = correction, normalisation, shift_tolerance
     methods = _Methods(detector, ensemble_detectors, ensemble, threshold, *chosen, options or {}, seed)
     with collected() as told:
-        scene = _scene(before, after, nodata, methods.rescale if rescale is None else rescale, rescale)
+        scene = _scene(before, after, nodata, rescale, methods.trained_rescaled)
         scene = _judged(scene, truth, (changed_label, unchanged_label, unknown_label))
         found, doubts = methods.map(scene)
     return replace(found, warnings=(*told, *doubts))
@@ -140,8 +140,8 @@ class _Methods:
         self._alone, self._seed = len(names) == 1, seed
 
     @property
-    def rescale(self) -> bool:
-        """Whether a trained network is known to need rescaled bands."""
+    def trained_rescaled(self) -> bool:
+        """Whether the detector is a network that is known to be trained on rescaled bands."""
         return isinstance(self._given, TrainedNetwork) and bool(self._given.rescaled)
 
     def map(self, scene: Scene) -> tuple[MapResult, list[str]]:
@@ -223,12 +223,15 @@ class _Makers:
         return partial(what or family[name], **found)
 
 
-def _scene(before: Any, after: Any, nodata: float | None, rescale: bool, asked: bool | None) -> Scene:
-    """The scene of two arrays or files, or the one that is given, of which nothing else may be `asked`."""
+def _scene(
+    before: Any, after: Any, nodata: float | None, rescale: bool | None = None, as_trained: bool = False
+) -> Scene:
+    """The scene of two arrays or files, or the one that is given; where `rescale` is None, `as_trained` counts."""
     if isinstance(before, Scene):
-        if after is not None or nodata is not None or asked is not None:
+        if after is not None or nodata is not None or rescale is not None:
             raise ValueError("after, nodata and rescale go with two images, received a scene")
         return before
+    rescale = as_trained if rescale is None else rescale
     files = [isinstance(image, str | Path) for image in (before, after)]
     if all(files):
         return open_pair(before, after, nodata=nodata, rescale=rescale)

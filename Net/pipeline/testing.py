@@ -26,6 +26,7 @@ from image_pairs import Alone
 from pipeline import explaining, kinds, objects, pages, parts, report, tuning
 from pipeline.explaining import Seen
 from pipeline.plan import Plan, classes_file
+from pipeline.pseudo_source import described, recorded_source
 from pipeline.report import ResultFiles
 from pipeline.run_record import RunRecord
 from settings import Settings
@@ -57,9 +58,19 @@ def test_scene(
         for doubt in doubts.of_shared_pairs(int(seen in (PART, YES)), 1):
             warn(f"[{settings.test_set}] {scene.name}, model {settings.model_name}: {doubt}")
     shift = plan.domain_shift(scene, f"[{settings.test_set}] {scene.name}")
+    source = {} if pseudo is None else {"pseudo_source": _tell_source(settings, scene, pseudo)}
     row = _test_pair(settings, plan, scene, pseudo, record, seen)
-    record.add_result(scene.name, row | {"domain_shift": shift})
+    record.add_result(scene.name, row | {"domain_shift": shift} | source)
     return row
+
+
+def _tell_source(settings: Settings, scene: Scene, pseudo: PseudoLabels) -> str:
+    """Tell which pseudo-labels a model is fine-tuned on; what made them."""
+    section = settings[settings.test_set]
+    file = pu.pseudo_file(section, scene.name)
+    source = described(recorded_source(settings, section, scene.name, pseudo["threshold"]))
+    tell(f"{scene.name}: fine-tuning on {file}, made by {source}, cut at {pseudo['threshold']:.5g}")
+    return source
 
 
 def test_alone(settings: Settings, section: str, alone: Alone, record: RunRecord) -> None:
@@ -130,8 +141,6 @@ def _test_pair(
     untuned = None if pseudo is None else tuning.Untuned(plan, model, scene, settings.seed)
     where, rounds = f"[{settings.test_set}] {scene.name}", tuning.Rounds(model, [])
     if pseudo is not None:
-        tell(f"{scene.name}: fine-tuning on {pu.pseudo_file(settings[settings.test_set], scene.name)}, threshold "
-             f"{pseudo['threshold']:.5g}")  # fmt: skip
         with record.stage("fine-tuning"):
             rounds = tuning.fine_tuned(settings, plan, model, scene, pseudo, log_folder(settings, plan, scene.name))
     network = TrainedNetwork(settings.model_name, rounds.model)

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from hscd.detection import UNSUPERVISED, natural_threshold
 from hscd.detectors import DETECTORS
 
+# The one that messages suggest.
+RECOMMENDED = "unsupervised"
 # What is not given is taken from here.
-PRESETS = {"unsupervised": UNSUPERVISED}
+PRESETS = {RECOMMENDED: UNSUPERVISED}
 
 
 def preset_values(given: Mapping[str, str]) -> dict[str, str]:

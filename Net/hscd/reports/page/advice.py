@@ -82,6 +82,10 @@ ADVICE = {
         "The network sees patches, and pixels that are held out lie beside pixels that were learned from.",
         "Set validation = blocks, which holds out whole blocks that no patch reaches across.",
     ),
+    "these pseudo-labels were made with": Advice(
+        "The pseudo-labels that were used are by another detector, or other options of it, than the settings name.",
+        "If it is the one that you meant, set detector as the line says; else make the pseudo-labels again.",
+    ),
     "disagrees with what it was": Advice(
         "Fine-tuning made another map than the model did before. One of the two is wrong.",
         "Look at the map of the pseudo-labels: if that is better, trust the fine-tuned model.",

@@ -59,6 +59,8 @@ def tuning(row: Mapping[str, Any]) -> Tuning | None:
     ]
     if numbers.number(row.get("ft_epochs")) is None:
         return None
+    if isinstance(row.get("pseudo_source"), str):
+        found.insert(0, ("Pseudo-labels made by", row["pseudo_source"]))
     if isinstance(row.get("ft_stopped"), str):
         found.append(("It ended because", _STOPPED.get(row["ft_stopped"], row["ft_stopped"])))
     noted = row.get("ft_effect")

@@ -1,0 +1,87 @@
+"""Stage: what made the pseudo-labels of a pair, and whether the settings would make them in the same way.
+
+Their file has no more than the guide's program reads. What made it is in the record of the run that did.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping
+from typing import Any
+
+from hscd.detection import UNSUPERVISED
+from hscd.detectors import DETECTORS
+from hscd.normalisation import NORMALISATIONS
+from hscd.reports.page.found import read_run
+from hscd.system.errors import InputError, brief
+from pipeline.run_record import plain, resolved
+from settings import DataSet, Settings
+
+# Settings of a run as its record has them.
+Recorded = Mapping[str, Any]
+
+# Keys that scores depend on, besides the detector and its options. A model has a scale and a threshold of its own.
+_KEYS = "normalisation", "shift_tolerance", "ensemble", "ensemble_bands"
+
+
+def recorded_source(settings: Settings, section: DataSet, pair_name: str, threshold: float) -> Recorded | None:
+    """The settings of the latest run that made pseudo-labels of a pair with this threshold; None where none tells."""
+    found = []
+    name = f"{glob.escape(section.name)}_*_pseudo_rescaling_*_run.json"
+    for path in settings.stat_path.glob(name):
+        try:
+            record = read_run(path).record
+        except InputError:
+            continue
+        made = record["results"].get(pair_name, {}).get("threshold")
+        if record["command"] == "pseudo-labels" and made == threshold and _names(record["settings"]):
+            found.append((record["started"], record["settings"]))
+    return max(found, key=lambda run: run[0])[1] if found else None
+
+
+def described(source: Recorded | None) -> str:
+    """What made pseudo-labels, in a few words."""
+    if source is None:
+        return "a detector that no record of a run in stat_path tells"
+    scale = "rescaled" if source.get("apply_rescaling") else "not rescaled"
+    return brief(f"{'/'.join(_names(source))} ({source.get('threshold')}, {scale})")
+
+
+def doubt(source: Recorded | None, settings: Settings) -> str:
+    """What to say where other scores made pseudo-labels than those of the settings; "" where nothing tells.
+
+    The detector of `preset = unsupervised`, which messages suggest, is none that is doubted unless another is named.
+    """
+    if source is None or (_names(source) == [UNSUPERVISED["detector"]] and not names_detector(settings)):
+        return ""
+    made, asked = (_scored_by(of) for of in (source, plain(resolved(settings, []))))
+    differ = [key for key in asked | made if key in asked and key in made and asked[key] != made[key]]
+    if not differ:
+        return ""
+    texts = [", ".join(f"{key} = {of[key]}" for key in differ) for of in (made, asked)]
+    return brief(
+        f"these pseudo-labels were made with {texts[0]}, and the settings say {texts[1]}, which is not used; set what "
+        "made them if they are meant, or make them again", 600
+    )  # fmt: skip
+
+
+def names_detector(settings: Settings) -> bool:
+    """Whether the settings say what makes pseudo-labels, rather than leave it to the distance of the network."""
+    return settings.detector is not None or bool(settings.ensemble_detectors)
+
+
+def _names(source: Recorded) -> list[str]:
+    """The detectors of settings; none of a record that is damaged."""
+    names = source.get("ensemble_detectors") or [source.get("detector") or source.get("distance")]
+    return [str(name) for name in names] if isinstance(names, list) and all(names) else []
+
+
+def _scored_by(source: Recorded) -> dict[str, Any]:
+    """What the scores of settings depend on, by key; an earlier record may lack some."""
+    given, names = source.get("options"), _names(source)
+    options = [option for name in names if name in DETECTORS for option in DETECTORS.options(name)]
+    if source.get("normalisation") in NORMALISATIONS:
+        options += NORMALISATIONS.options(str(source["normalisation"]))
+    found = {"detector": "/".join(names)} | {key: source[key] for key in _KEYS if key in source}
+    values = given if isinstance(given, dict) else {}
+    return found | {option.name: values[option.name] for option in options if option.name in values}

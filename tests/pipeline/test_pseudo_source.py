@@ -1,0 +1,107 @@
+"""What made a file of pseudo-labels is told, and doubted where the settings say another detector."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import predutils as pu
+from conftest import CONFIGURATION
+from hscd.reports.page.tuning import tuning
+from hscd.system.errors import InputError
+from hscd.system.messages import collected
+from pipeline import pseudo_source, testing
+from pipeline.run_record import recorded
+from settings import read_settings
+
+
+@pytest.fixture
+def asked(tmp_path):
+    """Settings of a configuration with some keys of [settings]."""
+    file = tmp_path / "net.conf"
+    file.write_text(CONFIGURATION, encoding="utf-8")
+    (tmp_path / "data/a/pseudo").mkdir(parents=True)
+    (tmp_path / "stat").mkdir()
+    return lambda *keys: read_settings(file, [f"settings.{key}" for key in keys])
+
+
+def make(settings, threshold, name="_run.json"):
+    """A file of pseudo-labels of these settings, with the record of the run that made it."""
+    content = {"threshold": threshold, "distances": np.linspace(0, 1, 12), "shape": (3, 4)}
+    pu.pseudo_file(settings["PLACE A"], "town").write_bytes(pickle.dumps(content))
+    path = settings.stat_path / f"PLACE A_{settings.detector_name}_pseudo_rescaling_{settings.apply_rescaling}{name}"
+    with recorded("pseudo-labels", settings, ["PLACE A"], path) as record:
+        record.add_result("town", {"threshold": threshold})
+
+
+def told(settings):
+    """What is said of the file when it is read, and what made it."""
+    with collected() as warnings:
+        read = pu.load_pseudo_labels(settings["PLACE A"], "town", settings=settings)
+    source = pseudo_source.recorded_source(settings, settings["PLACE A"], "town", read["threshold"])
+    return "\n".join(warnings), pseudo_source.described(source)
+
+
+def test_another_detector_than_the_configured_one_is_told(asked):
+    make(asked("distance=SAM", "apply_rescaling=False"), 0.25)
+    # The scale and the threshold of a test are those of its model.
+    for same in (("distance=SAM",), ("detector=SAM", "threshold=triangle")):
+        assert told(asked(*same)) == ("", "SAM (otsu, not rescaled)")
+    warning, source = told(asked())
+    assert warning.endswith(
+        "town.pickle: these pseudo-labels were made with detector = SAM, and the settings say detector = ED, which is "
+        "not used; set what made them if they are meant, or make them again"
+    )
+    assert source == "SAM (otsu, not rescaled)"
+    # A file that was made after it has a record of its own, though that of the other one is still there.
+    make(asked(), 0.5)
+    assert told(asked()) == ("", "ED (otsu, rescaled)")
+
+
+def test_options_and_ensembles_count_and_the_recommended_detector_is_doubted_only_where_another_is_named(asked):
+    make(asked("detector=irmad", "normalisation=pif"), 0.25)
+    assert "with normalisation = pif, and the settings say normalisation = none" in told(asked("detector=irmad"))[0]
+    make(asked("ensemble_detectors=ED, SAM", "ensemble=2"), 0.75)
+    warning, source = told(asked("ensemble_detectors=ED, SAM"))
+    assert "with ensemble = 2, and the settings say ensemble = 1" in warning
+    assert source == "ED/SAM (otsu, rescaled)"
+    make(asked("preset=unsupervised"), 0.5)
+    assert told(asked()) == ("", "context_regression (empirical_null, rescaled)")
+    assert "detector = context_regression, and the settings say detector = SAM" in told(asked("detector=SAM"))[0]
+
+
+def test_nothing_is_made_up_where_no_record_tells(asked):
+    make(asked("detector=SAM"), 0.25)
+    content = {"threshold": 0.3, "distances": np.linspace(0, 1, 12), "shape": (3, 4)}
+    pu.pseudo_file(asked()["PLACE A"], "town").write_bytes(pickle.dumps(content))
+    unknown = ("", "a detector that no record of a run in stat_path tells")
+    assert told(asked()) == unknown
+    for record in asked().stat_path.glob("*_run.json"):
+        record.write_text("{", encoding="utf-8")
+    assert told(asked()) == unknown
+    damaged = '{"command": "pseudo-labels", "started": "2026", "settings": {"ensemble_detectors": 3}, '
+    record.write_text(damaged + '"results": {"town": {"threshold": 0.3}}, "warnings": []}', encoding="utf-8")
+    assert told(asked()) == unknown
+
+
+def test_the_command_that_is_suggested_makes_the_better_pseudo_labels(asked):
+    for keys, preset in (((), True), (("detector=SAM",), False), (("preset=unsupervised",), False)):
+        settings = asked(*keys)
+        with pytest.raises(InputError, match="no such file; make it with `") as caught:
+            pu.load_pseudo_labels(settings["PLACE A"], "town", settings=settings)
+        added = "--set settings.preset=unsupervised --set 'settings.train_set=PLACE A'`"
+        assert (added in str(caught.value)) == (preset or "preset=unsupervised" in keys)
+        assert str(caught.value).count("preset") == (added in str(caught.value))
+
+
+def test_a_test_tells_it_and_its_page_shows_it(asked, caplog):
+    settings = asked("test_set=PLACE A", "distance=SAM")
+    make(settings, 0.25)
+    scene = type("Scene", (), {"name": "town"})()
+    with caplog.at_level("INFO", "hscd"):
+        source = testing._tell_source(settings, scene, {"threshold": 0.25})
+    assert source == "SAM (otsu, rescaled)"
+    assert caplog.messages[-1].endswith("town.pickle, made by SAM (otsu, rescaled), cut at 0.25")
+    assert tuning({"ft_epochs": 2, "pseudo_source": source}).facts == [
+        ("Pseudo-labels made by", "SAM (otsu, rescaled)"), ("Epochs", "2"),
+    ]  # fmt: skip
