@@ -231,6 +231,8 @@ def _scene(
         if after is not None or nodata is not None or rescale is not None:
             raise ValueError("after, nodata and rescale go with two images, received a scene")
         return before
+    if after is None:
+        raise ValueError("an after image expected, beside a before image that is no scene")
     rescale = as_trained if rescale is None else rescale
     files = [isinstance(image, str | Path) for image in (before, after)]
     if all(files):

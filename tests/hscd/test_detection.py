@@ -57,6 +57,8 @@ def test_what_arrays_hold_is_doubted_and_masked():
         hscd.detect(before + 0j, after)
     with pytest.raises(ValueError, match="two files, two arrays or one scene expected, received str and ndarray"):
         hscd.detect("before.npy", after)
+    with pytest.raises(ValueError, match="an after image expected"):
+        hscd.detect(before)
 
 
 def test_labels_in_other_values_are_mapped_or_refused():

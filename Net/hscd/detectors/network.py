@@ -25,7 +25,7 @@ class TrainedNetwork:
 
     Args:
         name: what to call it.
-        model: network of `hscd.networks.siamese`; one that sees neighbours goes over whole windows at once.
+        model: of `hscd.load_model`; one that sees neighbours goes over whole windows at once.
     """
 
     unit = "prediction"

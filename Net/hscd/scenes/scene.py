@@ -87,7 +87,7 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class Scene:
-    """One pair of a data set, for pseudo-labels and prediction.
+    """Two images of one place, read window by window, with the labels that are known; `hscd.open_pair` makes one.
 
     `truth` has the labels, (rows, columns). `valid`, (rows, columns), is False at masked pixels, None where there are
     none; a masked pixel is unknown in `truth`, and 0 in pixel pairs. `ranges` has the smallest and largest value of
