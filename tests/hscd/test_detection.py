@@ -29,6 +29,9 @@ def test_the_doubts_of_detect_py_are_in_the_result():
     noise = np.random.default_rng(1).random((2, 30, 30, 3))
     assert any("are called changed, which is rare" in warning for warning in hscd.detect(*noise, **WANTED).warnings)
     assert hscd.detect(*pair()[:2], **WANTED, rescale=True).warnings == ()
+    # What the threshold says.
+    same = hscd.detect(before, before, **WANTED).warnings
+    assert same == ("the two images are the same in every valid pixel: nothing changed",)
 
 
 def test_doubts_of_an_ensemble_name_the_detector():
@@ -40,6 +43,7 @@ def test_doubts_of_an_ensemble_name_the_detector():
     assert [f"ED: {warning}" in found.warnings for warning in of_scores] == [True] * len(of_scores)
     alike = hscd.detect(before, after, **WANTED, ensemble=2)
     assert "ED gives the same scores for every seed, so there is no spread" in alike.warnings
+    assert len(set(alike.warnings)) == len(alike.warnings)  # those of its second map are left out
 
 
 def test_what_arrays_hold_is_doubted_and_masked():
@@ -51,6 +55,8 @@ def test_what_arrays_hold_is_doubted_and_masked():
     for result in (hscd.detect(masked, after, **WANTED), hscd.detect(before, after, **WANTED, nodata=0)):
         assert (np.isnan(result.score_map.scores) == (before == 0).all(axis=2)).all()
         assert (result.labels[4:] == hscd.UNKNOWN).all()
+    judged = hscd.detect(masked, after, **WANTED, truth=np.ones((6, 8), int))
+    assert (judged.truth == np.where(np.arange(6) < 4, hscd.UNCHANGED, hscd.UNKNOWN)[:, None]).all()
     with pytest.raises(hscd.InputError, match="no valid pixels"):
         hscd.detect(before * np.nan, after)
     with pytest.raises(ValueError, match="arrays of real numbers expected, received complex128 and float64"):

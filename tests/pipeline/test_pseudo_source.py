@@ -1,5 +1,6 @@
 """What made a file of pseudo-labels is told, and doubted where the settings say another detector."""
 
+import json
 import pickle
 
 import numpy as np
@@ -56,6 +57,13 @@ def test_another_detector_than_the_configured_one_is_told(asked):
     # A file that was made after it has a record of its own, though that of the other one is still there.
     make(asked(), 0.5)
     assert told(asked()) == ("", "ED (otsu, rescaled)")
+    # Of two runs with one threshold, as ensembles have, the later one counts.
+    make(asked("distance=SAM"), 0.5)
+    for detector, year in (("SAM", 2031), ("ED", 2030)):
+        path = asked().stat_path / f"PLACE A_{detector}_pseudo_rescaling_True_run.json"
+        record = json.loads(path.read_text(encoding="utf-8")) | {"started": f"{year}-01-01T00:00:00+00:00"}
+        path.write_text(json.dumps(record), encoding="utf-8")
+    assert told(asked())[1] == "SAM (otsu, rescaled)"
 
 
 def test_options_and_ensembles_count_and_the_recommended_detector_is_doubted_only_where_another_is_named(asked):
