@@ -96,8 +96,10 @@ def platt(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Logistic regression of pseudo-labels on the root of the scores (Platt 1999)."""
     from sklearn.linear_model import LogisticRegression
 
-    root = np.sqrt(np.maximum(scores, 0)).reshape(-1, 1)
-    model = LogisticRegression(C=1e6).fit(root / root.std(), labels.ravel() == CHANGED)
+    root, changed = np.sqrt(np.maximum(scores, 0)).reshape(-1, 1), labels.ravel() == CHANGED
+    if changed.all() or not changed.any():  # as where nothing changed, and nothing is marked
+        return np.full(scores.shape, float(changed[0]))
+    model = LogisticRegression(C=1e6).fit(root / root.std(), changed)
     return model.predict_proba(root / root.std())[:, 1].reshape(scores.shape)
 
 
