@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import platform
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import config
@@ -18,6 +18,7 @@ from hscd.system.interrupts import ctrl_c_heeded
 from hscd.system.lean import start_lean
 from hscd.system.streams import patient_streams
 from pair_finding import require_apart
+from pipeline.commands import shown
 from settings import Settings, read_settings
 from settings.tables import short_lines
 
@@ -89,11 +90,31 @@ def carry_out(settings: Settings, stage: Callable[[Settings], None]) -> None:
     choose_backend(settings.backend)
     ENGINES[settings.engine].require()
     require_apart(settings)
-    for folder in (settings.model_path, settings.stat_path):
-        storage.require_folder(folder)  # where that fails, no work should be lost
-    with ctrl_c_heeded():
-        stage(settings)
-    messages.result(f"results: {settings.stat_path}")
+    folders = settings.model_path, settings.stat_path
+    with kept_if_used(*folders, settings[settings.train_set].pseudo_path):
+        for folder in folders:
+            storage.require_folder(folder)  # where that fails, no work should be lost
+        with ctrl_c_heeded():
+            stage(settings)
+    tell_results(settings.stat_path)
+
+
+def tell_results(folder: Path) -> None:
+    """Tell, as the last line of a command, where its results are."""
+    messages.result(f"results: {shown(folder, anywhere=True)}")
+
+
+@contextmanager
+def kept_if_used(*folders: Path) -> Iterator[None]:
+    """Remove folders that the block made, and those above them, if it fails and leaves them empty."""
+    new = {path for folder in folders for path in (folder, *folder.parents) if not path.exists()}
+    try:
+        yield
+    except BaseException:
+        for path in sorted(new, key=lambda path: len(path.parts), reverse=True):
+            with suppress(OSError):  # it holds something, or was never made
+                path.rmdir()
+        raise
 
 
 def guarded(work: Callable[[], None], kept: str = "") -> int:

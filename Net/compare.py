@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from commandline import add_configuration, carry_out, guarded, parse
 from hscd.readers import name_of
 from hscd.system import parsing
 from hscd.system.errors import InputError
+from pipeline.commands import told_by_options
 from pipeline.comparison import Request, compare
 from settings import Settings, read_settings
 from settings.two_images import settings_for
@@ -21,10 +23,12 @@ from settings.two_images import settings_for
 def run(arguments: Sequence[str] | None) -> None:
     """Parse the command line and compare."""
     options = parse(_parser(), arguments)
-    settings, request = _of_files(options) if _names_files(options.data) else _of_sections(options)
-    if options.workers is not None:
-        settings = replace(settings, workers=options.workers)
-    carry_out(settings, partial(compare, request=request))
+    of_files = _names_files(options.data)
+    with told_by_options() if of_files else nullcontext():
+        settings, request = _of_files(options) if of_files else _of_sections(options)
+        if options.workers is not None:
+            settings = replace(settings, workers=options.workers)
+        carry_out(settings, partial(compare, request=request))
 
 
 def _parser() -> argparse.ArgumentParser:

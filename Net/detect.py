@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from commandline import carry_out, guarded, parse
 from hscd.readers import name_of
 from hscd.system.errors import InputError
+from pipeline.commands import told_by_options
 from pipeline.detection import detect
-from settings.two_images import settings_for
+from settings.two_images import places, settings_for
 
 
 def run(arguments: Sequence[str] | None) -> None:
     """Parse the command line and detect."""
     parser = argparse.ArgumentParser(
         description="Map what changed between two images of one place. No labels are needed.",
-        epilog="Keys for --set are those of [settings] and of a data set in net.conf: nodata=0, bands=1-50, "
-        "detector=irmad, threshold=otsu, memory_limit=2000.",
+        epilog=_epilog(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("before", type=Path, help="image, .SAFE folder or folder of bands of the earlier date")
     parser.add_argument("after", type=Path, help="the same of the later date")
@@ -38,7 +40,15 @@ def run(arguments: Sequence[str] | None) -> None:
             raise InputError(f"{image}: no such file or folder")
     name = name_of(options.before)
     out = options.out or Path(f"{name}_{name_of(options.after)}_change")
-    carry_out(settings_for(options.before, options.after, options.labels, out, options.overrides), detect)
+    with told_by_options():
+        carry_out(settings_for(options.before, options.after, options.labels, out, options.overrides), detect)
+
+
+def _epilog() -> str:
+    """What --help says of the keys for --set."""
+    keys = textwrap.fill(", ".join(places()), 78, initial_indent="  ", subsequent_indent="  ")
+    example = "nodata=0, bands=1-50, detector=irmad or memory_limit=2000"
+    return f"keys for --set KEY=VALUE, {example} for example:\n{keys}\n\nnet.conf and docs/keys.md explain them."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

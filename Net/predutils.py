@@ -123,7 +123,7 @@ def load_pseudo_labels(
     if shape is not None and loaded["shape"] != tuple(shape):
         raise InputError(
             f"{file}: made for an image of shape {loaded['shape']}, the pair has {tuple(shape)}; "
-            f"run `{_command(section, settings)}` again"
+            f"make them again with `{_command(section, settings)}`"
         )
     if settings is not None:
         source = pseudo_source.recorded_source(settings, section, pair_name, loaded["threshold"])

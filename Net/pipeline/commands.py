@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import shutil
+import subprocess
 import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import config
+from hscd.system import messages
+from hscd.system.errors import InputError
 from settings import Settings
+from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION
+from settings.two_images import IMAGES, places
+
+# Whether the shell quotes as Windows does.
+_WINDOWS = os.name == "nt"
+# What detect.py calls that which a data set and its results are called otherwise.
+_ARGUMENTS = {
+    "imgAPath": "BEFORE", "imgBPath": "AFTER", "labelPath": "--labels", "stat_path": "--out", "model_path": "--out",
+    "pseudoPath": "--out",
+}  # fmt: skip
 
 
 class Command(NamedTuple):
@@ -59,18 +77,42 @@ def suggested(
     if settings is not None:
         if settings.file.resolve() != config.DATA_CONFIG_PATH.resolve():
             line += ["--config", settings.file]
-        forced = {_key(text): text for text in command.overrides}
-        given = {_key(text): text for text in (*settings.overrides, *sets)}
-        # What the command forces itself is left to it. Of two commands that share a script, that has to be told which.
-        shared = not config.INSTALLED and command.script == COMMANDS["train"].script
-        needed = {key: text for key, text in forced.items() if shared and not _holds(settings, text)}
-        sets = tuple(({key: text for key, text in given.items() if key not in forced} | needed).values())
+        sets = _overrides(command, settings, sets)
     line += [word for text in sets for word in ("--set", text)]
-    return " ".join(shlex.quote(_shown(word, anywhere)) for word in line)
+    return quoted([shown(word, anywhere) for word in line])
+
+
+def named(name: str, *words: str | Path) -> str:
+    """A command by names alone, for a page that is sent to others: paths would tell them of this machine."""
+    start = ["hscd", name] if config.INSTALLED else ["python", f"{config.NET_PATH.name}/{COMMANDS[name].script}.py"]
+    return quoted([*start, *(word if isinstance(word, str) else word.name for word in words)])
+
+
+def _overrides(command: Command, settings: Settings, sets: tuple[str, ...]) -> tuple[str, ...]:
+    """What a command has to be told with --set so that it goes by settings and by `sets`."""
+    given = {_key(text): text for text in (*settings.overrides, *sets)}
+    for text in command.overrides:
+        # What `hscd` forces itself is left to it. Of two commands that share a script, that has to be told which.
+        if config.INSTALLED:
+            given.pop(_key(text), None)
+        elif command.script == COMMANDS["train"].script and not _holds(settings, text):
+            given[_key(text)] = text
+    return tuple(given.values())
+
+
+def tell_next(what: str, command: str) -> None:
+    """Tell a command that a user may want to run next, at the end of a line, and what it is good for."""
+    messages.tell(f"next, {what}: {command}")
+
+
+def quoted(words: Sequence[str]) -> str:
+    """The words of a command as the user's shell takes them."""
+    return subprocess.list2cmdline(words) if _WINDOWS else shlex.join(words)
 
 
 def _key(text: str) -> str:
-    return text.partition("=")[0].strip().lower()
+    section, dot, key = text.partition("=")[0].strip().lower().rpartition(".")
+    return f"{SETTINGS_SECTION if section == SETTINGS_ALIAS else section}{dot}{key}"
 
 
 def _holds(settings: Settings, text: str) -> bool:
@@ -79,7 +121,8 @@ def _holds(settings: Settings, text: str) -> bool:
     return str(getattr(settings, key.rpartition(".")[2])) == value
 
 
-def _shown(word: str | Path, anywhere: bool) -> str:
+def shown(word: str | Path, anywhere: bool = False) -> str:
+    """A path as messages show it: from the current folder if it is in it; if it is for `anywhere`, from the root."""
     if isinstance(word, str):
         return word
     if anywhere:
@@ -92,9 +135,42 @@ def _python(anywhere: bool) -> str | Path:
     """What starts the Python that runs: another one may lack the packages."""
     running = Path(sys.executable)
     found = shutil.which("python")
-    usual = found is not None and not anywhere and Path(found).parent.samefile(running.parent)
-    return "python" if usual else running
+    # In the same folder, another version may lie; the same file may be linked from the folder of another environment.
+    usual = found is not None and Path(found).parent.samefile(running.parent) and Path(found).samefile(running)
+    return "python" if usual and not anywhere else running
 
 
 def _installed(anywhere: bool) -> list[str | Path]:
-    return ["hscd"] if shutil.which("hscd") else [_python(anywhere), "-m", "hscd"]
+    """What starts the program that runs, where it is installed: `hscd` may be that of another installation."""
+    found = shutil.which("hscd")
+    scripts = Path(sysconfig.get_path("scripts"))
+    if found is None or not (scripts.is_dir() and Path(found).parent.samefile(scripts)):
+        return [_python(anywhere), "-m", "hscd"]
+    return [Path(found) if anywhere else "hscd"]
+
+
+# --- messages of commands without a configuration file ---------------------------------------------------------------
+
+
+@contextmanager
+def told_by_options() -> Iterator[None]:
+    """Have warnings and errors of the block name arguments and options in place of keys of a configuration file."""
+    with messages.reworded(by_options):
+        try:
+            yield
+        except InputError as error:
+            lines = (by_options(line) for line in str(error).splitlines())
+            raise InputError("\n".join(dict.fromkeys(lines))) from error
+
+
+def by_options(text: str) -> str:
+    """What a message says of keys of a configuration file, by the arguments and options of a command on two images."""
+    text = text.removeprefix("command line: ")
+    text = re.sub(rf"\[({IMAGES}|{SETTINGS_SECTION})\] (?=\w)", "", text)
+    text = re.sub(rf"(?<!--set )\b({'|'.join(_ARGUMENTS)})\b", lambda key: _ARGUMENTS[key[0]], text)
+    value = r"[\w.+-]+(?:, [\w.+-]+(?: nm)?)*"
+    return re.sub(rf"(?<!--set )(?<!--set ')\b({'|'.join(places())}) ?= ?({value})(?<!\.)", _option, text)
+
+
+def _option(found: re.Match[str]) -> str:
+    return f"--set {quoted([f'{found[1]}={found[2]}'])}"

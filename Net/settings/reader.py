@@ -144,7 +144,7 @@ class _Reader(Checks):
     def override(self, text: str) -> None:
         target, equals, value = text.partition("=")
         section, dot, key = target.strip().rpartition(".")
-        if not (equals and dot):
+        if not dot:
             near = nearest(target.strip(), [key.name for key in settings_keys()], f"{SETTINGS_SECTION}.")
             self.problem(f"--set {text}: expected SECTION.KEY=VALUE{near}")
             return
@@ -156,6 +156,9 @@ class _Reader(Checks):
         names = [known.name for known in self.keys_of(section)]
         if key.lower() not in (name.lower() for name in names):
             self.problem(f"--set {text}: [{section}] has no key {key}{_elsewhere(key) or nearest(key, names)}")
+            return
+        if not equals:
+            self.problem(f"--set {text}: the value is missing; expected {section}.{key}=VALUE")
             return
         self.parser.set(section, key, value.strip())
 

@@ -28,6 +28,17 @@ _NOT_HERE = {
 _FAMILIES_NOT_HERE = ("fine_tuning", "loss", "engine", "pretraining")
 
 
+def places() -> dict[str, str]:
+    """The keys that have a part in it, and their sections."""
+    left_out = _left_out()
+    of = [(SETTINGS_SECTION, key.name) for key in settings_keys()] + [(IMAGES, key.name) for key in data_set_keys()]
+    return {name: section for section, name in of if name not in left_out}
+
+
+def _left_out() -> set[str]:
+    return _NOT_HERE.union(*(names(options_after(key)) for key in _FAMILIES_NOT_HERE))
+
+
 def settings_for(before: Path, after: Path, labels: Path | None, out: Path, overrides: Iterable[str] = ()) -> Settings:
     """The checked settings of an unsupervised detection.
 
@@ -51,23 +62,26 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
     parser[IMAGES] = {"imgAPath": str(before.resolve()), "imgBPath": str(after.resolve()), "pseudoPath": str(out)}
     if labels is not None:
         parser[IMAGES]["labelPath"] = str(labels.resolve())
-    places = {key.name: SETTINGS_SECTION for key in settings_keys()} | {key.name: IMAGES for key in data_set_keys()}
-    left_out = _NOT_HERE.union(*(names(options_after(key)) for key in _FAMILIES_NOT_HERE))
-    keys = {name.lower(): section for name, section in places.items() if name not in left_out}
-    overrides = tuple(overrides)
+    overrides, keys = tuple(overrides), places()
     for override in overrides:
-        key, equals, value = override.partition("=")
-        section = keys.get(key.strip().lower())
-        if not equals or section is None:
-            known = [name for name in places if name not in left_out]
-            near = "" if key.strip() in left_out else nearest(key.strip(), known)
-            if near and equals:
-                raise InputError(f"--set {override}: unknown key{near}")
-            raise InputError(f"--set {override}: expected KEY=VALUE with one of the keys {', '.join(known)}")
-        parser[section][key.strip()] = value.strip()
+        name, value = _parsed(override, keys)
+        parser[keys[name]][name] = value
     if labels is not None and not all(key in parser[IMAGES] for key in LABEL_KEYS[:2]):
         raise InputError(
             f"--labels {labels}: which of its values mean changed and unchanged is missing; for example "
             "--set changedLabel=1 --set unchangedLabel=2"
         )
     return replace(parser_settings(parser, "command line"), overrides=overrides)
+
+
+def _parsed(override: str, keys: Iterable[str]) -> tuple[str, str]:
+    """The name of the key of a `KEY=VALUE` text, and its value."""
+    given, equals, value = (part.strip() for part in override.partition("="))
+    name = {name.lower(): name for name in keys}.get(given.lower())
+    if name is None and given in _left_out():
+        raise InputError(f"--set {override}: has no part in a map of two images without a model")
+    if name is None:
+        raise InputError(f"--set {override}: unknown key{nearest(given, keys) or '; --help lists the keys'}")
+    if not equals:
+        raise InputError(f"--set {override}: the value is missing; expected {name}=VALUE")
+    return name, value

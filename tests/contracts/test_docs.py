@@ -56,7 +56,7 @@ def parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
         "sample.estimate",
         "report.publish",
     ):
-        monkeypatch.setattr(stage, lambda *given: done.append(given))
+        monkeypatch.setattr(stage, lambda *given: done.append(given) or tmp_path)
     monkeypatch.setattr("report.serve", lambda *_: None)  # which follows report.publish
     shown = [block for page in PAGES for block in blocks(page.read_text(encoding="utf-8"), "ini")]
     sections = "\n".join(block for block in shown if "[settings]" not in block)

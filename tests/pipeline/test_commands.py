@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 import sys
+import sysconfig
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import pytest
 
 import config
 from conftest import PROJECT, Workspace
-from pipeline.commands import suggested
+from hscd.system.errors import InputError
+from hscd.system.messages import show_messages, warn
+from pipeline.commands import by_options, named, suggested, tell_next, told_by_options
 from settings import read_settings
 
-HERE = {"python": str(Path(sys.executable)), "hscd": "/usr/bin/hscd"}
+HERE = {"python": sys.executable, "hscd": str(Path(sysconfig.get_path("scripts")) / "hscd")}
 
 
 @pytest.fixture
@@ -34,10 +37,20 @@ def test_a_script_is_named_as_seen_from_here(space, monkeypatch):
 
 
 def test_another_python_on_the_path_is_not_suggested(space, tmp_path, monkeypatch):
-    (tmp_path / "bin").mkdir()
-    for found in (None, str(tmp_path / "bin/python")):
-        monkeypatch.setattr(shutil, "which", lambda _, found=found: found)
+    for folder in ("bin", "usr"):
+        (tmp_path / folder).mkdir()
+        for name in ("python", "python3.11", "other"):
+            (tmp_path / folder / name).touch()
+    linked = tmp_path / "bin/linked"
+    linked.symlink_to(tmp_path / "usr/python3.11")
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "usr/python3.11"))
+    # None, one of another folder, another program beside the running one, and its file linked from elsewhere.
+    for found in (None, tmp_path / "bin/python", tmp_path / "usr/other", linked):
+        monkeypatch.setattr(shutil, "which", lambda _, found=found: found and str(found))
         assert shlex.split(suggested("sample"))[0] == sys.executable
+    monkeypatch.setattr(shutil, "which", lambda _: sys.executable)
+    assert shlex.split(suggested("sample"))[0] == "python"
 
 
 def test_an_installed_program_is_hscd(space, monkeypatch):
@@ -45,11 +58,60 @@ def test_an_installed_program_is_hscd(space, monkeypatch):
     assert suggested("sample", Path("a.tif")) == "hscd sample a.tif"
     monkeypatch.setattr(shutil, "which", {"python": sys.executable}.get)
     assert suggested("sample", Path("a.tif")) == "python -m hscd sample a.tif"
+    (space.folder / "hscd").touch()  # of another installation
+    monkeypatch.setattr(shutil, "which", {"python": sys.executable, "hscd": str(space.folder / "hscd")}.get)
+    assert suggested("sample", Path("a.tif")) == "python -m hscd sample a.tif"
 
 
 def test_a_command_for_a_page_works_in_every_folder(space):
     python, script, path = shlex.split(suggested("sample", Path("a.tif"), anywhere=True))
     assert (python, script, path) == (sys.executable, str(PROJECT / "Net/sample.py"), str(space.folder / "a.tif"))
+
+
+def test_a_page_that_is_sent_to_others_has_names_alone(space, monkeypatch):
+    assert named("sample", "--labelled", space.folder / "a b.gpkg") == "python Net/sample.py --labelled 'a b.gpkg'"
+    monkeypatch.setattr(config, "INSTALLED", True)
+    assert named("report", "FOLDER", "--serve") == "hscd report FOLDER --serve"
+
+
+def test_on_windows_words_are_quoted_as_there(space, monkeypatch):
+    monkeypatch.setattr("pipeline.commands._WINDOWS", True)
+    assert suggested("sample", Path("a b.tif")).endswith(' "a b.tif"')
+
+
+def test_what_may_be_next_ends_with_its_command(capsys):
+    show_messages()
+    tell_next("to see it", "hscd report")
+    assert capsys.readouterr().err == "next, to see it: hscd report\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("shifted (register = True moves it back)", "shifted (--set register=True moves it back)"),
+        ("normalisation = pif or detector = cva helps", "--set normalisation=pif or --set detector=cva helps"),
+        ("leave them out with bad_bands = 1, 4-6", "leave them out with --set 'bad_bands=1, 4-6'"),
+        ("is missing: --set nodata=0", "is missing: --set nodata=0"),
+        ("--set 'bands=1, 2' is odd.", "--set 'bands=1, 2' is odd."),
+        ("distance = SAM is none of its keys", "distance = SAM is none of its keys"),
+        ("a.tif: no such file ([images] imgAPath)", "a.tif: no such file (BEFORE)"),
+        ("command line: [images] imgAPath, imgBPath: both are a", "BEFORE, AFTER: both are a"),
+        ("command line: [settings] stat_path: among images", "--out: among images"),
+        ("[images] labelPath: odd", "--labels: odd"),
+        ("--set stat_path=x: has no part in it", "--set stat_path=x: has no part in it"),
+    ],
+)
+def test_messages_on_two_images_name_the_options_of_the_command(text, said):
+    assert by_options(text) == said
+
+
+def test_warnings_and_errors_on_two_images_name_options(capsys):
+    show_messages()
+    with told_by_options():
+        warn("nodata = 0 may help")
+    with pytest.raises(InputError, match=r"^BEFORE: a\n--out: b$"), told_by_options():
+        raise InputError("[images] imgAPath: a\n[settings] stat_path: b\n[settings] model_path: b")
+    assert capsys.readouterr().err == "warning: --set nodata=0 may help\n"
 
 
 def test_no_message_spells_a_command_itself():
@@ -70,9 +132,15 @@ def test_a_configuration_goes_with_it(space, monkeypatch):
     assert suggested("sample", settings=None).endswith("sample.py")
     # What is written in the file already, or forced by `hscd`, need not be said.
     untrained = replace(settings, training=False, overrides=("settings.training=False",))
-    assert suggested("pseudo-labels", settings=untrained).endswith(f"--config {space.file.name}")
+    # A script is not forced: what was said against the file has to be said again, whatever the section is called.
+    again = shlex.split(suggested("pseudo-labels", settings=untrained))[2:]
+    assert again == ["--config", space.file.name, "--set", "settings.training=False"]
+    aliased = replace(untrained, overrides=("setting.seed=1", "setting.training=False"))
+    sets = shlex.split(suggested("train", settings=aliased, sets=("settings.seed=2",)))[4:]
+    assert sets == ["--set", "settings.seed=2", "--set", "settings.training=True"]
     assert suggested("train", settings=untrained).endswith(f"--config {space.file.name} --set settings.training=True")
     monkeypatch.setattr(config, "INSTALLED", True)
     assert suggested("train", settings=untrained) == f"hscd train --config {space.file.name}"
+    assert suggested("train", settings=aliased) == f"hscd train --config {space.file.name} --set setting.seed=1"
     monkeypatch.setattr(config, "DATA_CONFIG_PATH", space.file)
     assert suggested("train", settings=untrained) == "hscd train"

@@ -172,9 +172,18 @@ def _comparable(before: Image, after: Image, reading: Reading) -> tuple[Image, I
     if chosen[0].shape[2] != chosen[1].shape[2]:
         raise InputError(
             f"{after.path}: {chosen[1].shape[2]} bands, {chosen[0].shape[2]} in the before image"
-            + (if_swapped(after.shape, before.shape) or "; choose the common ones with `bands`")
+            + (if_swapped(after.shape, before.shape) or _common(before, after, reading))
         )
     return chosen[0], chosen[1]
+
+
+def _common(before: Image, after: Image, reading: Reading) -> str:
+    """How to choose the bands that both images have."""
+    if reading.bands is not None or reading.bad_bands is not None:
+        return "; bands and bad_bands leave another number of them"
+    # Alpha bands count: who asks for one by its number gets it.
+    least = min(image.file_bands or image.shape[2] for image in (before, after))
+    return f"; if the first {least} bands of both are the same: bands = 1-{least}"
 
 
 def if_swapped(shape: tuple[int, ...], image: tuple[int, int, int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,13 +58,14 @@ def tells() -> bool:
 
 
 def progress(of: Iterable[Any] | None = None, **options: Any) -> Any:
-    """A bar of tqdm, which --quiet hides; inside of `whole` it moves that bar instead. In a log it seldom shows."""
+    """A bar of tqdm, which --quiet hides; inside of `whole` it moves that bar instead. In a log it is lines."""
     if (outer := progress_of_whole.current()) is not None:
         return progress_of_whole.Inside(outer, of, **options)
     from tqdm import tqdm  # --help has no use for it
 
-    seconds = 0.1 if sys.stderr.isatty() else progress_of_whole.LINES
-    options |= {"mininterval": seconds, "miniters": 0}  # `miniters` so that `update(0)` shows a text that is new
+    options |= {"miniters": 0}  # so that `update(0)` shows a text that is new
+    if not sys.stderr.isatty():
+        options |= progress_of_whole.as_lines(options.get("bar_format"), tell)
     return tqdm(of, disable=not tells(), dynamic_ncols=True, **options)
 
 
@@ -122,3 +123,22 @@ def collected() -> Iterator[list[str]]:
         yield collector.texts
     finally:
         _LOGGER.removeHandler(collector)
+
+
+@contextmanager
+def reworded(reword: Callable[[str], str]) -> Iterator[None]:
+    """Warnings of the block in other words, wherever they are shown or collected.
+
+    Args:
+        reword: takes the text of a warning, or of another message on standard error, and gives the one to show.
+    """
+
+    def change(record: logging.LogRecord) -> bool:
+        record.msg, record.args = reword(record.getMessage()), ()
+        return True
+
+    _LOGGER.addFilter(change)
+    try:
+        yield
+    finally:
+        _LOGGER.removeFilter(change)

@@ -6,6 +6,7 @@ that report nothing move it with the time, up to what they are expected to take.
 
 from __future__ import annotations
 
+import io
 import sys
 import threading
 import time
@@ -156,6 +157,34 @@ class TrainingsLeft:
 
     def __str__(self) -> str:
         return _about(self.seconds)
+
+
+# A bar of tqdm without the bar.
+_LINE = "{desc}: {n_fmt} of {total_fmt} [{elapsed}, {remaining} left{postfix}]"
+
+
+def as_lines(style: str | None, say: Callable[[str], None]) -> dict[str, Any]:
+    """Options of tqdm that make a bar a line now and then, and none of what is over before, as in a log.
+
+    Args:
+        style: the format of the bar; None for that of tqdm.
+        say: takes the lines.
+    """
+    style = _LINE if style is None else style.replace("|{bar}|", "")
+    return {"bar_format": style, "mininterval": LINES, "delay": LINES, "leave": False, "file": _Lines(say)}
+
+
+class _Lines(io.TextIOBase):
+    """A file that has what a bar writes over itself said line by line."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self._say = say
+
+    def write(self, text: str) -> int:
+        if line := text.strip():
+            self._say(line)
+        return len(text)
 
 
 class Inside:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import sys
 
 import pytest
@@ -16,10 +17,12 @@ from hscd.system.messages import (
     error,
     progress,
     result,
+    reworded,
     show_messages,
     tell,
     warn,
 )
+from hscd.system.progress import TRAININGS
 
 
 @pytest.fixture(autouse=True)
@@ -52,11 +55,12 @@ def test_a_level_shows_what_is_of_it_and_above(capsys, level, lines):
     assert said.err.splitlines() == SAID[:lines]
 
 
-def test_quiet_hides_bars(capsys):
+def test_quiet_hides_bars(capsys, monkeypatch):
     show_messages(QUIET)
     assert list(progress([1, 2])) == [1, 2]
     assert capsys.readouterr().err == ""
     show_messages(NORMAL)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert list(progress([1, 2])) == [1, 2]
     assert "2/2" in capsys.readouterr().err
 
@@ -75,3 +79,29 @@ def test_in_a_log_a_bar_seldom_shows(monkeypatch, terminal, seconds):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     with progress(desc="search", total=2) as bar:
         assert (bar.mininterval, bar.miniters) == (seconds, 0)
+
+
+def test_in_a_log_a_bar_is_lines(monkeypatch, capsys):
+    show_messages(NORMAL)
+    bars = ({"desc": "search", "unit": "about 00:04 left", "bar_format": TRAININGS}, {"desc": "report"})
+    for options in bars:  # what is over before the first line is none
+        with progress(total=4, **options) as bar:
+            bar.update()
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("hscd.system.progress.LINES", 0)
+    for options in bars:
+        with progress(total=4, **options) as bar:
+            bar.update()
+    lines = capsys.readouterr().err.splitlines(keepends=True)
+    assert all(line.endswith("\n") and "\r" not in line and "|" not in line for line in lines)
+    assert any(re.fullmatch(r"search:  25% 1/4 \[\d\d:\d\d, about 00:04 left\]\n", line) for line in lines)
+    assert any(re.fullmatch(r"report: 1 of 4 \[\d\d:\d\d, .* left\]\n", line) for line in lines)
+
+
+def test_warnings_may_be_reworded_wherever_they_go(capsys):
+    show_messages(NORMAL)
+    with collected() as texts, reworded(str.upper):
+        warn("5 % of it is odd")
+    warn("later")
+    assert texts == ["5 % OF IT IS ODD"]
+    assert capsys.readouterr().err == "warning: 5 % OF IT IS ODD\nwarning: later\n"
