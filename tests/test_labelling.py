@@ -20,6 +20,8 @@ import sample
 from conftest import PROJECT, make_pair, until
 from hscd.records import PIXEL_GRID
 from hscd.reports import gis
+from hscd.reports.page.found import read_run
+from hscd.reports.page.render import sample_page
 from hscd.system.errors import InputError
 from pipeline import labelling, serving
 from pipeline.run_record import plain, state_of
@@ -61,10 +63,15 @@ def test_a_page_does_not_lead_who_labels_on_it(place: Path) -> None:
     data = json.loads(page.split('id="data">')[1].split("</script>")[0])
     assert (data["ids"], data["labels"]) == (list(range(1, 21)), {})
     assert 'data-sheet="map" hidden' in page
-    # A page is read in no folder of its own.
-    judged, downloads, serves = re.findall(r"<code>\S+ /\S+/(\w+\.py .*?)</code>", page)
-    assert judged == f"sample.py --labelled {place}/change_sample.gpkg"
-    assert (downloads, serves) == (f"{judged} --labels {data['csv']}", f"report.py {place} --serve")
+    # A page is sent to others, so it has names alone.
+    judged, downloads, serves = re.findall(r"<code>python Net/(\w+\.py .*?)</code>", page)
+    assert judged == "sample.py --labelled change_sample.gpkg"
+    assert (downloads, serves) == (f"{judged} --labels {data['csv']}", "report.py FOLDER --serve")
+    assert str(place.parent) not in page
+    record = read_run(place / "change_sample_run.json")
+    record.record["warnings"] = [f"{place}/before.npy: was changed since; see {place}/a.txt, and/or C:\\x\\y.tif"]
+    page = sample_page(record, "change_sample.gpkg", {}, ("", "", "")) or ""
+    assert "<summary>before.npy: was changed since; see a.txt, and/or y.tif</summary>" in page
     record = json.loads((place / "change_sample_run.json").read_text(encoding="utf-8"))
     assert record["files"] == {"change": {"view": "change_sample_view.json", "sample": "change_sample.gpkg"}}
     assert 'href="change_sample_run.html"' in (place / "report.html").read_text(encoding="utf-8")
@@ -255,6 +262,11 @@ def test_labels_of_a_page_from_the_disk_are_kept_and_downloaded(browser: Any, pl
     counts(browser, "3 of 20 labelled: 0 changed, 2 unchanged, 1 unsure")
     browser.execute_script("document.getElementById('reveal').click()")
     assert browser.find_element("css selector", "[data-sheet=map]").is_displayed()
+    told = "return document.getElementById('saved').textContent"
+    assert "1 label that this browser kept was dropped" in browser.execute_script(told)
+    browser.refresh()  # once
+    counts(browser, "3 of 20 labelled: 0 changed, 2 unchanged, 1 unsure")
+    assert "dropped" not in browser.execute_script(told)
     browser.execute_script("localStorage.clear()")
     assert browser.get_log("browser") == []
 

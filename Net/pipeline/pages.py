@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hscd.system import messages, storage
 from hscd.system.errors import brief
-from pipeline.commands import suggested
+from pipeline.commands import named
 
 if TYPE_CHECKING:
     from hscd.reports.page.found import Run
@@ -94,13 +94,9 @@ def _write_page(run: Run) -> None:
 
 
 def _commands(sample: Path) -> tuple[str, str, str]:
-    """As `sample_page` wants them: a page is read in no folder of its own."""
+    """As `sample_page` wants them: by names, as such a page is sent to whoever labels."""
     judge = ("sample", "--labelled", sample)
-    return (
-        suggested(*judge, anywhere=True),
-        suggested(*judge, "--labels", f"{sample.stem}.csv", anywhere=True),
-        suggested("report", sample.parent, "--serve", anywhere=True),
-    )
+    return named(*judge), named(*judge, "--labels", f"{sample.stem}.csv"), named("report", "FOLDER", "--serve")
 
 
 def _write_index(folder: Path, runs: list[Run], problems: list[str]) -> None:

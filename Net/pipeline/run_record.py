@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -23,9 +24,13 @@ from hscd.system.messages import collected
 from pair_finding import PairFiles
 from pipeline import pages
 from settings import Settings
+from settings.data_set import DataSet
+from settings.keys import fields_of
 
 # Of the layout of the file.
 _VERSION = 1
+# Files of a pair that are edited by hand.
+_LABELS = ("label", "changed_mask", "unchanged_mask")
 _PACKAGES = ("numpy", "scipy", "scikit-image", "scikit-learn", "tensorflow", "keras", "jax", "hyperopt", "rasterio")
 
 
@@ -78,7 +83,8 @@ class RunRecord:
     def add_files(self, pair: str, **files: Any) -> None:
         """Note files of a pair by what they are, as `add_inputs` does; what is no path is passed over."""
         paths = {name: value for name, value in files.items() if isinstance(value, Path)}
-        self._inputs.append({"pair": pair} | {name: state_of(path) for name, path in paths.items()})
+        states = {name: state_of(path) | (_digest(path) if name in _LABELS else {}) for name, path in paths.items()}
+        self._inputs.append({"pair": pair} | states)
 
     def add_result(self, name: str, figures: Mapping[str, Any]) -> None:
         """Note what came out for a pair, or for a search."""
@@ -179,11 +185,45 @@ def resolved(settings: Settings | Mapping[str, Any], data_sets: Sequence[str]) -
     return fields | {"data_sets": {name: settings.data_sets[name] for name in data_sets}}
 
 
+def told_otherwise(earlier: Mapping[str, Any], settings: Settings, among: Container[str]) -> list[str]:
+    """What an earlier run on one data set was told otherwise than this one, "with KEY=VALUE" or "without KEY" each.
+
+    Args:
+        earlier: its settings, as its record has them.
+        settings: those of this run.
+        among: the keys that count.
+    """
+    before, now = _by_key(earlier), _by_key(plain(resolved(settings, [settings.test_set])))
+    texts = dict(text.split("=", 1) for text in earlier.get("overrides") or [] if "=" in text)
+    return [
+        f"without {name}" if value is None else f"with {name}={texts.get(name, value)}"
+        for name, value in before.items()
+        if name in among and now.get(name, value) != value
+    ]
+
+
+def _by_key(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of settings of one data set, as a record has them, by the keys that say them."""
+    found = {key.name: told[name] for name, key in fields_of(Settings).items() if name in told}
+    found |= told.get("options") or {}
+    for section in (told.get("data_sets") or {}).values():
+        found |= {key.name: section[name] for name, key in fields_of(DataSet).items() if name in section}
+    return found
+
+
 def state_of(path: Path) -> dict[str, Any]:
     """What is noted of a file of the input, and tells later whether it is still the same: its size and time."""
     found = path.stat()
     changed = datetime.fromtimestamp(found.st_mtime, UTC).isoformat(timespec="seconds")
     return {"path": path, "bytes": None if path.is_dir() else found.st_size, "changed": changed}
+
+
+def _digest(path: Path) -> dict[str, str]:
+    """What tells labels that were edited, and kept their size, from those before; nothing of a folder."""
+    if not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        return {"digest": hashlib.file_digest(file, "blake2b").hexdigest()[:32]}
 
 
 def versions() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The record that a run leaves beside its results."""
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from conftest import Workspace
 from hscd.system.messages import warn
 from pair_finding import pair_files
-from pipeline.run_record import recorded
+from pipeline.run_record import recorded, told_otherwise
 from settings import read_settings
 
 
@@ -40,12 +41,27 @@ def test_settings_inputs_warnings_and_figures(workspace: Workspace) -> None:
     first = found["inputs"][0]
     assert first["before"]["path"] == str(pairs[0].before)
     assert first["before"]["bytes"] == pairs[0].before.stat().st_size
+    # Of labels, which are edited by hand, the content as well.
+    content = hashlib.blake2b(pairs[0].label.read_bytes()).hexdigest()
+    assert first["label"]["digest"] == content[:32]
+    assert "digest" not in first["before"]
     assert "changed_mask" not in first
     assert found["results"] == {"town": {"kappa": None, "pixels": 25, "threshold": 0.5}}
     assert found["model"] == {"trainable": 10}
     assert found["warnings"] == ["half of it is cloud"]
     assert found["versions"]["numpy"] == np.__version__
     assert found["seconds"] >= 0
+
+
+def test_what_an_earlier_run_was_told_otherwise(workspace: Workspace) -> None:
+    now = read_settings(workspace.file, ["settings.seed=7", "PLACE B.nodata=0", "settings.floor_p=0.5"])
+    earlier = {
+        "seed": 8, "overrides": ["floor_p=1e-1"], "report": False, "distance": now.distance, "other": 1,
+        "options": {"floor_p": 0.1, "pif_chance": 0.95}, "data_sets": {"PLACE B": {"nodata": None, "scale": None}},
+    }  # fmt: skip
+    keys = ("seed", "floor_p", "pif_chance", "nodata", "scale", "bands", "distance")
+    # As it was said where that is known; `report` does not count, and of `bands` and `other` one of both knows nothing.
+    assert told_otherwise(earlier, now, keys) == ["with seed=8", "with floor_p=1e-1", "without nodata"]
 
 
 def test_a_run_that_fails_leaves_no_record(workspace: Workspace) -> None:

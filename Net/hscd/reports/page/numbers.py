@@ -219,13 +219,15 @@ def _thumbnail(record: Mapping[str, Any], result: str) -> str:
 def _places(record: Mapping[str, Any], data: str, result: str) -> frozenset[tuple[Any, ...]]:
     """What tells the pair that a result is of, and the labels that judge it, from others of the same name.
 
-    Files are the same where their path and size are, or, for folders that were moved, name, size and time.
+    Files are the same where their path and size are, of labels, which may be edited in place, their digest too; or, for
+    folders that were moved, where name, size and time are.
     """
     of_pair = [of for of in record.get("inputs") or [] if isinstance(of, Mapping) and of.get("pair") == result]
     # Not those that only some runs read, such as pseudo-labels.
     files = [of[what] for of in of_pair for what in _JUDGED if isinstance(of.get(what), Mapping)]
     named = data, result, str(record["settings"].get("parts", ""))
-    found: set[tuple[Any, ...]] = {(*named, *((str(of.get("path")), str(of.get("bytes"))) for of in files))}
+    states = (tuple(str(of.get(name)) for name in ("path", "bytes", "digest")) for of in files)
+    found: set[tuple[Any, ...]] = {(*named, *states)}
     if files and all(of.get("changed") for of in files):
         moved = [(str(of.get("path")).replace("\\", "/").rpartition("/")[2], of) for of in files]
         found.add((*named, *((name, str(of.get("bytes")), str(of["changed"])) for name, of in moved)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,8 @@ _TEMPLATES = Path(__file__).with_name("templates")
 _MOST = 4_700_000
 # Where a server puts the link to TensorBoard, and what a page has to send with labels.
 SERVED, TOKEN = "<!--served-->", 'data-token=""'
+# The folders of a path from the root, which a page that is sent to others does not tell.
+_PLACE = re.compile(r"(?<![\w.:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s/\\:;,]+[/\\])+")
 _TITLES = {
     "test": "Test of a model", "training": "Training", "pseudo-labels": "Pseudo-labels", "detect": "Change detection",
     "compare": "Comparison of methods", "sample": "Sample of points", "maps by radii": "Maps by neighbourhood",
@@ -96,7 +99,8 @@ def sample_page(run: Run, sample: str, labels: Mapping[str, str], commands: tupl
     }  # fmt: skip
     return _template("sample.html").render(
         title=run.name, started=_date(record["started"]), points=points, map=Path(of_map).name, sample=sample, csv=csv,
-        advised=_advised(record), data=data, served=SERVED, token=TOKEN, commands=commands,
+        advised=[(_PLACE.sub("", line), told) for line, told in _advised(record)],
+        data=data, served=SERVED, token=TOKEN, commands=commands,
     )  # fmt: skip
 
 

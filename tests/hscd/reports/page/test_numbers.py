@@ -125,6 +125,13 @@ def test_a_pair_that_was_moved_has_one_best_map() -> None:
     # The last of old/7 is of the time "one", its first of "noon", as are both that were moved: four maps of one pair.
     found = numbers.rows([(str(number), run) for number, run in enumerate(runs)])
     assert [row.best_of for row in found] == [0, 0, 0, 4, 2, 0, 0, 0]
+    # Labels that were edited and kept their size judge otherwise: they are those of no other map.
+    for digest, run in zip("aabb", runs[:4], strict=True):
+        run["inputs"][0]["label"] |= {"digest": digest, "path": "label.tif", "changed": run["settings"] and digest}
+        for date in ("before", "after"):
+            run["inputs"][0][date] = {"path": f"{date}.tif", "bytes": 7, "changed": "noon"}
+    found = numbers.rows([(str(number), run) for number, run in enumerate(runs[:4])])
+    assert [row.best_of for row in found] == [0, 2, 0, 2]
 
 
 def test_a_result_goes_by_both_images_of_its_pair() -> None:

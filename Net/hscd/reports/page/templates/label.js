@@ -179,6 +179,7 @@
     else if (note) say("");
     const first = ids.findIndex((_, number) => label(number) === "");
     show(Math.max(0, first));
+    keep();  // without what was dropped, or each opening would tell of it again
   };
   if (served) post({}).then((found) => { data.labels = found; labels = { ...found }; }).catch((error) => say(`The server does not answer: ${error.message}`, true)).finally(start);
   else start();
