@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+import config
 import dataprocessing as dp
 from commandline import run
 from hscd.evaluation import doubts
@@ -25,10 +26,11 @@ from hscd.system.paths import require_names
 from image_pairs import require_labels
 from pair_finding import PairFiles, pair_files
 from pipeline import explaining, kinds, network, parts, pretraining, report, testing
-from pipeline.commands import suggested
+from pipeline.commands import suggested, tell_next
 from pipeline.pair_tasks import Job, spread_pairs
 from pipeline.plan import Plan
 from pipeline.run_record import RunRecord, recorded
+from predutils import pseudo_file
 from settings import Settings
 from settings.explaining import NONE
 
@@ -212,6 +214,20 @@ def _test_in_turn(settings: Settings, plan: Plan, record: RunRecord) -> tuple[li
 def dispatch(settings: Settings) -> None:
     """Train or test, as the settings say."""
     (train if settings.training else test)(settings)
+    _tell_next(settings)
+
+
+def _tell_next(settings: Settings) -> None:
+    """Tell what to do after a training or a test."""
+    section, tuned = settings[settings.test_set], settings.fine_tuning != config.NO_FINE_TUNING
+    if not settings.training:
+        if settings.report:
+            tell_next("to look at the maps", suggested("report", settings.stat_path, "--serve"))
+    elif tuned and not all(pseudo_file(section, files.name).exists() for files in pair_files(section)):
+        makes = suggested("pseudo-labels", settings=settings, sets=(f"settings.train_set={section.name}",))
+        tell_next(f"to make the pseudo-labels of {section.name} that the test fine-tunes on", makes)
+    else:
+        tell_next(f"to test the model on {section.name}", suggested("test", settings=settings))
 
 
 _KEPT = (

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import config
-from commandline import guarded, parse
+from commandline import guarded, kept_if_used, parse, tell_results
 from hscd.evaluation.sampling import LEAST
-from hscd.system import messages, parsing
+from hscd.system import parsing
 from hscd.system.errors import InputError
 from hscd.system.interrupts import ctrl_c_heeded
 from pipeline.sampling import Design, draw, estimate
@@ -29,7 +29,7 @@ def run(arguments: Sequence[str] | None) -> None:
     for path in (options.map, options.labelled, options.before, options.after, options.labels):
         if path is not None and not path.exists():
             raise InputError(f"{path}: no such file")
-    with ctrl_c_heeded():
+    with ctrl_c_heeded(), kept_if_used(*([] if options.out is None else [options.out])):
         if options.labelled is not None:
             folder = estimate(options.labelled, options.map, options.out, options.labels)
         else:
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str] | None) -> None:
             design = Design(options.standard_error, accuracies, options.minimum, options.size, options.seed)
             images = (options.before, options.after) if options.before else None
             folder = draw(options.map, options.out, design, images)
-    messages.result(f"results: {folder}")
+    tell_results(folder)
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

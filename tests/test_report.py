@@ -204,6 +204,7 @@ def test_ctrl_c_is_the_end_of_serving_and_no_interruption(
         r"^http://127\.0\.0\.1:\d+/[\w-]{32}/report\.html \(Ctrl-C ends it\)$", told.out, flags=re.MULTILINE
     )
     assert "interrupted" not in told.err
+    assert "TensorBoard" not in told.out + told.err  # there are no records for it
 
 
 # --- in a browser ----------------------------------------------------------------------------------------------------

@@ -67,6 +67,8 @@ def test_an_interrupted_search_goes_on_where_it_stopped(tmp_path, quick_trials, 
     assert (tmp_path / "cut/model/M.h5").is_file() == (call > 1)
     calls = interrupt(monkeypatch, 0)
     search(tmp_path / "cut", FIVE)
+    told = f"interrupted: {call - 1} of 5 trials are done; to start anew, remove {tmp_path}/cut/model/M_search.json\n"
+    assert (told in capsys.readouterr().err) == (call > 1)
     assert len(calls) == 5 - (call - 1)
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
     assert sorted(path.name for path in (tmp_path / "cut/model").iterdir()) == ["M.h5", "M_param.pickle"]

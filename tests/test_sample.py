@@ -277,6 +277,8 @@ def test_a_sample_finds_its_map_where_both_were_moved(place, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert "its map ../../change.tif does not exist; give it: " in line
     assert line.endswith(f"sample.py MAP --labelled {file}")
+    assert run("--labelled", file, "--out", place / "results") == 2
+    assert capsys.readouterr().err.endswith(f"sample.py MAP --labelled {file} --out {place}/results\n")
     assert run(place / "renamed.tif", "--labelled", file) == 0
 
 
@@ -390,7 +392,8 @@ def test_what_cannot_be_is_one_line(place, capsys, monkeypatch, arguments, said)
             transform=rasterio.Affine(*UTM.transform),
         ) as file:  # fmt: skip
             file.write(np.array(values, np.uint8), 1)
-    assert run(*arguments) == 2
+    assert run(*arguments, "--out", "new/folder") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert said in line
+    assert not (place / "new").exists()

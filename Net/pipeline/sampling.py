@@ -249,7 +249,7 @@ def estimate(path: Path, map_path: Path | None, folder: Path | None, labels: Pat
     if labels is not None:
         messages.tell(f"{labels}: {labelling.take_over(path, labels):,} labels saved in {path}")
     fields, told = gis.read_points(path)
-    map_path = map_path or _recorded_map(path, told)
+    map_path = map_path or _recorded_map(path, told, () if folder == path.parent else ("--out", folder))
     change_map = open_map(map_path)
     with recorded("sample", {"labelled": path, "map": map_path}, [], record_path) as record:
         record.add_files(name, sample=path, map=map_path)
@@ -274,8 +274,8 @@ def estimate(path: Path, map_path: Path | None, folder: Path | None, labels: Pat
     return folder
 
 
-def _recorded_map(path: Path, told: dict[str, str]) -> Path:
-    name, again = told.get(_MAP), suggested("sample", "MAP", "--labelled", path)
+def _recorded_map(path: Path, told: dict[str, str], more: tuple[str | Path, ...]) -> Path:
+    name, again = told.get(_MAP), suggested("sample", "MAP", "--labelled", path, *more)
     if not name:
         raise InputError(f"{path}: does not name its map; give it: {again}")
     found = (path.parent / name).resolve()  # GDAL would take ".." for the folder above a link

@@ -200,7 +200,7 @@ def tensorboard(logs: Path) -> Iterator[list[str]]:
     """TensorBoard on a folder of records during the block, if there are any; its address, as soon as it has one."""
     found: list[str] = []
     if not logs.is_dir() or not any(logs.rglob("events.out.tfevents.*")):
-        messages.tell(f"{logs}: no records for TensorBoard")
+        messages.detail(f"{logs}: no records of trainings, so no TensorBoard")
         yield found
         return
     context = multiprocessing.get_context("spawn")
@@ -213,7 +213,7 @@ def tensorboard(logs: Path) -> Iterator[list[str]]:
     def listen() -> None:
         try:
             found.append(told.recv())
-            messages.result(f"TensorBoard: {found[0]}")
+            messages.tell(f"TensorBoard, to which the pages link: {found[0]}")
         except (EOFError, OSError):
             messages.warn(f"{logs}: TensorBoard does not start")
 

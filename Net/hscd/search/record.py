@@ -46,6 +46,7 @@ class SearchRecord:
     """The trials of a search, in a file that is complete at any moment.
 
     Attributes:
+        path: of the file.
         finished: the trials by number.
         workers: how many processes ran them, on which depends what later trials try; None in a new record.
         discarded: why the record of the last search was not taken up; "" if it was, or if there was none.
@@ -61,7 +62,7 @@ class SearchRecord:
             depends_on: all that the result depends on, by name; values that are not plain count by their text.
             max_evals: number of trials; a search may be asked for more than when it was interrupted.
         """
-        self._path = path
+        self.path = path
         self._depends_on = json.loads(json.dumps(depends_on, default=_plain))
         self.finished: dict[int, Finished] = {}
         self.workers: int | None = None
@@ -108,7 +109,7 @@ class SearchRecord:
 
     def _kept_as(self, number: int) -> Path:
         """Where a discarded record lies."""
-        return self._path.with_name(f"{self._path.stem}_old{'' if number == 1 else number}{self._path.suffix}")
+        return self.path.with_name(f"{self.path.stem}_old{'' if number == 1 else number}{self.path.suffix}")
 
     def add(self, finished: Finished) -> None:
         """Record a trial; once this returns, it will not be repeated. One that was lost will."""
@@ -121,11 +122,11 @@ class SearchRecord:
             "workers": self.workers,
             "trials": [dataclasses.asdict(self.finished[number]) for number in sorted(self.finished)],
         }
-        storage.write_bytes(self._path, json.dumps(content, default=_plain, indent=1).encode())
+        storage.write_bytes(self.path, json.dumps(content, default=_plain, indent=1).encode())
 
     def remove(self) -> None:
         """Remove the record of a search whose report is written."""
-        self._path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

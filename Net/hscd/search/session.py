@@ -69,7 +69,7 @@ def run(
         messages.warn(f"{earlier}: is of an earlier training, with a pre-training, and stays as it is")
     with storage.exclusive(prefix):
         record = SearchRecord(prefix.with_name(f"{name}_search.json"), depends_on, max_evals)
-        _tell(record)
+        _tell(record, max_evals)
         record.workers = workers or record.workers or engine.worker_count(max_evals, search.pairs)
         try:
             trials = _run_trials(search, record, max_evals, _saved_trial(record, prefix), save, engine)
@@ -104,13 +104,16 @@ def _saver(
     return save_both
 
 
-def _tell(record: SearchRecord) -> None:
+def _tell(record: SearchRecord, max_evals: int) -> None:
     """Say what became of the record that was found."""
     if record.discarded:
         what = f"resuming the search of {record.found.name}" if record.found else "starting a new search"
         messages.warn(f"{record.kept}: this search record {record.discarded}; {what}")
-    elif record.found:
-        messages.tell(f"resuming the search recorded in {record.found}")
+    if record.finished:
+        messages.tell(
+            f"resuming a search that was interrupted: {len(record.finished)} of {max_evals} trials are done; to start "
+            f"anew, remove {record.path}"
+        )
 
 
 def _run_trials(

@@ -1,0 +1,63 @@
+"""What commands do around their work: folders that are made, and what is told at the end."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import main
+from commandline import kept_if_used, tell_results
+from conftest import Workspace
+from hscd.system.messages import show_messages
+from settings import read_settings
+
+
+def test_folders_of_a_run_that_fails_are_removed_if_they_are_new_and_empty(tmp_path: Path) -> None:
+    old, new, used = tmp_path / "old", tmp_path / "a/b/new", tmp_path / "used/stat"
+    old.mkdir()
+
+    def work(ends: bool) -> None:
+        with kept_if_used(old, new, used, tmp_path / "never"):
+            new.mkdir(parents=True, exist_ok=True)
+            used.mkdir(parents=True, exist_ok=True)
+            (used / "table.csv").touch()
+            if not ends:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work(False)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["old", "stat", "table.csv", "used"]
+    work(True)
+    assert new.is_dir()
+
+
+def test_results_are_told_from_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    tell_results(Path("stat"))
+    assert capsys.readouterr().out == f"results: {tmp_path}/stat\n"
+
+
+def test_what_comes_after_a_training_or_a_test(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    show_messages()
+    base = replace(read_settings(workspace.file), report=True)
+    steps = [
+        # Training is True in the file.
+        (replace(base, fine_tuning=-1), "to test the model on PLACE B", "main.py", "settings.training=False"),
+        (replace(base, fine_tuning=0), "to make the pseudo-labels of PLACE B that the test fine-tunes on",
+         "predutils.py", "'settings.train_set=PLACE B'"),
+        (replace(base, training=False), "to look at the maps", "report.py", f"{base.stat_path} --serve"),
+    ]  # fmt: skip
+    for settings, what, script, end in steps:
+        main._tell_next(settings)
+        line = capsys.readouterr().err
+        assert line.startswith(f"next, {what}: ")
+        assert f"/{script} " in line
+        assert line.endswith(f" {end}\n")
+    # With all pseudo-labels the test is next; without pages there is nothing to look at.
+    base["PLACE B"].pseudo_path.mkdir(parents=True)
+    for name in ("east", "west"):
+        (base["PLACE B"].pseudo_path / f"{name}.pickle").touch()
+    main._tell_next(replace(base, fine_tuning=0))
+    assert capsys.readouterr().err.startswith("next, to test the model on PLACE B: ")
+    main._tell_next(replace(base, training=False, report=False))
+    assert capsys.readouterr().err == ""
