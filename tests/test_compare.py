@@ -258,6 +258,11 @@ def test_two_images_without_labels_are_told_of_agreement_and_stability(tmp_path,
     names = {path.name for path in out.iterdir()}
     assert "old_maps.png" in names
     assert "old_curves.png" not in names
+    # One pair without labels has no ranking, and one table says all of it.
+    text = (out / "ranking.md").read_text(encoding="utf-8")
+    assert "No label judges here, so this is no ranking by accuracy." in text
+    assert "not ranked" not in text
+    assert "## By pair" not in text
     assert "differences.csv" not in names
 
 
@@ -273,8 +278,9 @@ def test_two_images_with_labels(tmp_path, capsys):
     )  # fmt: skip
     assert status == 0
     assert float(table(tmp_path / "out/ranking.csv")[0]["kappa"]) > 0.5
-    told = f"detect.py {tmp_path}/old.mat {tmp_path}/new.mat --set detector=ED --set threshold=otsu"
-    assert re.search(f"^To make its map of two images: .*{re.escape(told)}\n", capsys.readouterr().out, re.MULTILINE)
+    made = tmp_path / "out" / "ED+otsu_change"
+    told = f"detect.py {tmp_path}/old.mat {tmp_path}/new.mat --out {made} --set detector=ED --set threshold=otsu"
+    assert re.search(f"^To make its map of these images: .*{re.escape(told)}\n", capsys.readouterr().out, re.MULTILINE)
     assert told in (tmp_path / "out/ranking.md").read_text(encoding="utf-8")
 
 

@@ -108,7 +108,9 @@ def test_two_files_give_maps_polygons_and_a_summary(tmp_path, capsys):
     assert (
         f"\n{sure:.0f} % of the changed pixels differ beyond doubt (probability 0.9 or more); that is no " in said.out
     )
-    assert re.search(rf"^next: .*sample\.py {out}/change\.tif tells how right the map is\n\Z", said.err, re.MULTILINE)
+    assert re.search(
+        rf"^next, to learn how right the map is: .*sample\.py {out}/change\.tif\n\Z", said.err, re.MULTILINE
+    )
     assert said.out.endswith(f"results: {out}\n")
     record = json.loads((out / "run.json").read_text(encoding="utf-8"))
     assert record["command"] == "detect"
@@ -153,6 +155,9 @@ def test_results_of_other_images_and_samples_are_not_replaced_without_a_word(pai
     assert replaced("after.tif", "before.tif") == [
         f"warning: {out}: the results of {images} are replaced; {sampled}; {elsewhere}"
     ]
+    # Of other settings, also where that is what is used without a word; what a map does not depend on does not count.
+    run(folder / "before.tif", folder / "after.tif", "--out", out, "--set=threshold=otsu", "--set=memory_limit=2000")
+    assert f"{out}: the map made with --set detector=cva is replaced; {sampled}" in capsys.readouterr().err
 
 
 def test_labels_of_some_pixels_are_no_probability_sample(pair, capsys):
@@ -169,7 +174,7 @@ def test_labels_of_some_pixels_are_no_probability_sample(pair, capsys):
     told = capsys.readouterr()
     assert said in told.out
     assert re.search(rf"whole map is: .*sample\.py {folder}/out/change\.tif\n", told.out)
-    assert "next: " not in told.err
+    assert "next, " not in told.err
 
 
 def test_a_doubt_about_the_threshold_comes_with_the_commands_that_settle_it(pair, monkeypatch, capsys):
@@ -204,10 +209,10 @@ def test_progress_goes_through_the_parts_of_a_detection(pair, monkeypatch):
         (["before.tif", "nothing.tif"], "nothing.tif: no such file or folder"),
         (
             ["before.tif", "after.tif", "--set", "colour=red"],
-            "--set colour=red: expected KEY=VALUE with one of the keys ",
+            "--set colour=red: unknown key; --help lists the keys",
         ),
-        (["before.tif", "after.tif", "--set", "stat_path=x"], "--set stat_path=x: expected KEY=VALUE with one of "),
-        (["before.tif", "after.tif", "--set", "training=True"], "--set training=True: expected KEY=VALUE with one of "),
+        (["before.tif", "after.tif", "--set", "stat_path=x"], "--set stat_path=x: has no part in "),
+        (["before.tif", "after.tif", "--set", "training=True"], "--set training=True: has no part in "),
         (["before.tif", "after.tif", "--set", "detector=magic"], "detector: found 'magic'; expected "),
         (["before.tif", "before.tif"], "both are "),
     ],

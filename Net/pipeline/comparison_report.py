@@ -17,8 +17,10 @@ from hscd.reports import comparison as tables
 from hscd.reports import maps
 from hscd.system import messages, storage
 from pipeline.cells import Outcome, Pair, read_map
+from pipeline.commands import by_options
 from pipeline.methods import THESE_LABELS
 from pipeline.run_record import RunRecord
+from settings.two_images import IMAGES
 
 _TABLES = ("ranking.csv", "ranking.md", "runs.csv", "agreement.csv", "differences.csv", "run.json")
 # Maps in a row of the picture.
@@ -56,11 +58,13 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
         mapped = dict.fromkeys(cell.pair.name for cell, record in outcomes if not record["error"])
         pictures = [f"{name}_maps.png" for name in mapped]
         advice = recommendation.without_labels(rows, UNSUPERVISED["detector"], pictures)
-    advice.sentences.extend(_to_make(advice.method, outcomes))
+    sentences = [*advice.sentences, *_to_make(advice.method, outcomes)]
+    if IMAGES in outcomes[0].cell.settings.data_sets:
+        sentences = [by_options(sentence) for sentence in sentences]
     storage.write_csv(folder / "ranking.csv", tables.csv_rows(rows, advice.method, of_labels))
     _write_tables(folder, outcomes, list(sources), found.between, against)
     parts = _parts(rows, of_labels, list(sources), found.between, against)
-    storage.write_bytes(folder / "ranking.md", _text(parts, advice.sentences).encode())
+    storage.write_bytes(folder / "ranking.md", _text(parts, sentences).encode())
     for pair in {outcome.cell.pair.name: outcome.cell.pair for outcome in outcomes}.values():
         _draw(folder, [outcome for outcome in outcomes if outcome.cell.pair.name == pair.name], rows)
         record.add_outputs(pair.name, {what: folder / f"{pair.name}_{what}.png" for what in _PICTURES})
@@ -68,14 +72,15 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
     record.add_outputs("comparison", outputs)
     for row in rows:
         record.add_result(row.method, {"rank": row.rank, "seen": row.seen} | dict(row.means))
-    messages.result(tables.aligned(tables.ranking(rows, of_labels)) + "\n\n" + "\n".join(advice.sentences))
+    messages.result(tables.aligned(tables.ranking(rows, of_labels)) + "\n\n" + "\n".join(sentences))
 
 
 def _to_make(method: str | None, outcomes: Sequence[Outcome]) -> list[str]:
     """How to make the map of the method that is recommended, if detect.py can."""
     cell = next((cell for cell, _ in outcomes if cell.method.name == method), None)
     command = None if cell is None else cell.method.command(cell.settings)
-    return [] if command is None else [f"To make its map of two images: {command}"]
+    known = cell is not None and IMAGES in cell.settings.data_sets
+    return [] if command is None else [f"To make its map of {'these' if known else 'two'} images: {command}"]
 
 
 def _run(outcome: Outcome, seen: str) -> Run:
@@ -180,7 +185,7 @@ def _parts(
     against: Mapping[str, Difference],
 ) -> dict[str, tuple[str, tables.Table]]:  # fmt: skip
     """The parts of the text by title, each with what is said of it and its table."""
-    title, reading = ("Ranking", tables.READING) if of_labels else ("Methods", f"{tables.UNJUDGED} {tables.READING}")
+    title, reading = ("Ranking", tables.READING) if of_labels else ("Methods", tables.UNJUDGED)
     parts = {title: (reading, tables.ranking(rows, of_labels))}
     if against:
         best = next(row.method for row in rows if row.method not in against and row.comparable)
@@ -188,7 +193,8 @@ def _parts(
             tables.CHANCE,
             tables.chance(best, against, recommendation.LEVEL),
         )
-    parts["By pair"] = (tables.BY_PAIR, tables.by_pair(rows))
+    if of_labels or len(rows[0].shares) > 1:  # else the first table says the same
+        parts["By pair"] = (tables.BY_PAIR, tables.by_pair(rows))
     if len(names) > 1:
         parts["Agreement"] = ("Kappa between the maps of each two methods.", tables.agreements(names, between))
     if any(row.failed for row in rows):

@@ -22,17 +22,20 @@ from hscd.system.errors import InputError
 from hscd.system.paths import require_names
 from pair_finding import PairFiles, pair_files
 from pipeline import kinds, objects, pages, report
-from pipeline.commands import suggested
+from pipeline.commands import suggested, tell_next
 from pipeline.ensemble import ensembled
 from pipeline.plan import Plan
-from pipeline.run_record import recorded
+from pipeline.run_record import recorded, told_otherwise
 from settings import Settings
-from settings.two_images import IMAGES
+from settings.keys import LABEL_KEYS, MASK_KEYS
+from settings.two_images import IMAGES, places
 
 _FILES = (
     "change.tif", "score.tif", "changes.gpkg", "change.png", "score.png", "view.json", "run.json", "run.html",
     pages.INDEX,
 )  # fmt: skip
+# Keys that a map does not depend on.
+_OF_NO_MAP = {*LABEL_KEYS, *MASK_KEYS, "matLabelTruth", "memory_limit", "report"}
 # What sample.py draws from the change map.
 _SAMPLE = "change_sample.gpkg"
 # Beside them: of a detector that looks at channels; of an ensemble; where there are labels.
@@ -75,7 +78,7 @@ def detect(settings: Settings) -> None:
     pairs = pair_files(section)
     if len(pairs) != 1:
         raise InputError(f"found {len(pairs)} pairs of images; name one image of each date")
-    _warn_of_replaced(folder, pairs[0])
+    _warn_of_replaced(settings, pairs[0])
     with recorded("detect", settings, [settings.test_set], folder / "run.json") as record:
         record.add_inputs(pairs)
         parts = {
@@ -107,7 +110,7 @@ def detect(settings: Settings) -> None:
         commands = [f"\n  {_with_choice(settings, choice)}" for choice in outcome.choices]
         messages.tell(f"for the maps of both, in folders of their own, run{''.join(commands)}")
     if calibration is None:
-        messages.tell(f"next: {suggested('sample', folder / 'change.tif')} tells how right the map is")
+        tell_next("to learn how right the map is", suggested("sample", folder / "change.tif"))
 
 
 def _with_choice(settings: Settings, choice: str) -> str:
@@ -119,16 +122,20 @@ def _with_choice(settings: Settings, choice: str) -> str:
     return suggested("detect", *images, *labels, "--out", beside, sets=(*settings.overrides, choice))
 
 
-def _warn_of_replaced(folder: Path, files: PairFiles) -> None:
-    """Warn, before anything is written, that results of other images or a sample of points lose their map."""
-    lost = []
+def _warn_of_replaced(settings: Settings, files: PairFiles) -> None:
+    """Warn, before anything is written, that results of other images or settings, or a sample, lose their map."""
+    folder, lost = settings.stat_path, []
     try:
-        (earlier,) = read_run(folder / "run.json").record["inputs"]
+        record = read_run(folder / "run.json").record
+        (earlier,) = record["inputs"]
         images = [earlier[date]["path"] for date in ("before", "after")]
     except (InputError, KeyError, TypeError, ValueError):  # there is none, or it is not of a pair
-        images = None
-    if images not in (None, [str(files.before), str(files.after)]):
-        lost.append(f"the results of {' and '.join(map(str, images))} are replaced")
+        pass
+    else:
+        if images != [str(files.before), str(files.after)]:
+            lost.append(f"the results of {' and '.join(map(str, images))} are replaced")
+        elif other := told_otherwise(record["settings"], settings, set(places()) - _OF_NO_MAP):
+            lost.append(f"the map made {', '.join(other)} is replaced")
     sample = folder / _SAMPLE
     if sample.exists():
         lost.append(f"{sample.name} was drawn from the map that is replaced and no longer fits the new one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -35,6 +36,8 @@ THESE_LABELS = "labels of this scene"
 
 _SYNTAX = "DETECTOR[/DETECTOR …][+THRESHOLD[+CORRECTION]][:KEY=VALUE …]"
 _NORMALISATION, _RESCALING, _ENSEMBLE = "normalisation", "apply_rescaling", "ensemble"
+# Characters of the name of a method that a folder is called by.
+_LONGEST = 80
 # Keys of a model that is fine-tuned: which pseudo-labels, whether their detector gets rescaled values, which of them.
 _PSEUDO, _PSEUDO_RESCALING = "pseudo_labels", "pseudo_rescaling"
 _TUNING = {"fine_tuning": 0, "pseudo_natural_ratio": False, "pseudo_limit": None}
@@ -92,6 +95,8 @@ class Method:
     def command(self, base: Settings) -> str | None:
         """The command that makes its map of the two images, or of others; None of a model, which detect.py cannot use.
 
+        It works in every folder, as it is read in a file, and writes beside the comparison of two images.
+
         Args:
             base: settings of the run. Of two images it takes what the command line said, but for their labels.
         """
@@ -112,9 +117,11 @@ class Method:
         } | {option.name: str(option.default) for option in self._options}  # fmt: skip
         sets = tuple(f"{key}={value}" for key, value in keys.items() if value != usual.get(key))
         named = base.data_sets.get(IMAGES)
-        images = (None, None) if named is None else (named.img_a_path, named.img_b_path)
-        words = (path or word for path, word in zip(images, ("BEFORE", "AFTER"), strict=True))
-        return suggested("detect", *words, sets=sets)
+        words: list[str | Path] = ["BEFORE", "AFTER"]
+        if named is not None and named.img_a_path is not None and named.img_b_path is not None:
+            folder = re.sub(r"[^-+.=,\w]+", "_", self.name)[:_LONGEST]
+            words = [named.img_a_path, named.img_b_path, "--out", base.stat_path / f"{folder}_change"]
+        return suggested("detect", *words, sets=sets, anywhere=True)
 
     @property
     def _options(self) -> list[Option]:

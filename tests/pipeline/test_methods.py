@@ -1,6 +1,7 @@
 """Methods of a comparison, from their texts."""
 
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,18 +55,20 @@ def test_a_text_names_threshold_correction_and_options(base):
 
 
 @pytest.mark.parametrize(
-    ("text", "said", "command"),
+    ("text", "said", "folder", "command"),
     [
-        ("irmad+kmeans", [], "--set detector=irmad --set threshold=kmeans"),
+        ("irmad+kmeans", [], "irmad+kmeans_change", "--set detector=irmad --set threshold=kmeans"),
         # What was said of the images stays, but for labels; the method's own parts count more than what was said.
         ("irmad+kmeans", ["nodata=0", "changedLabel=1", "correction=majority", "floor_p=0.3"],
+         "irmad+kmeans_change",
          "--set nodata=0 --set floor_p=0.3 --set detector=irmad --set threshold=kmeans"),
         ("mad/cva+otsu+majority:normalisation=pif:pif_chance=0.5:ensemble=2:apply_rescaling=True", ["settings.seed=1"],
+         "mad_cva+otsu+majority_normalisation=pif_pif_chance=0.5_ensemble=2_apply_rescalin_change",
          "--set detector=mad --set threshold=otsu --set correction=majority --set normalisation=pif "
          "--set apply_rescaling=True --set ensemble=2 --set 'ensemble_detectors=mad, cva' --set pif_chance=0.5"),
     ],
 )  # fmt: skip
-def test_a_command_makes_the_map_of_a_method(tmp_path, monkeypatch, text, said, command):
+def test_a_command_makes_the_map_of_a_method(tmp_path, monkeypatch, text, said, folder, command):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(config, "NET_PATH", Path("/program"))
     images = Path("a.npy"), Path("b.npy"), None, tmp_path
@@ -73,10 +76,12 @@ def test_a_command_makes_the_map_of_a_method(tmp_path, monkeypatch, text, said, 
     (method,) = methods_of([text], base)
     told = method.command(base)
     words = shlex.split(told)
-    assert words[1:4] == ["/program/detect.py", "a.npy", "b.npy"]
-    assert told.endswith(f" a.npy b.npy {command}")
+    # It is read in a file of the comparison, in whatever folder, and writes to one of its own there.
+    out = ["--out", str(tmp_path / folder)]
+    assert words[:6] == [sys.executable, "/program/detect.py", str(tmp_path / "a.npy"), str(tmp_path / "b.npy"), *out]
+    assert told.endswith(f" {tmp_path / folder} {command}")
     assert " BEFORE AFTER --set " in method.command(replace(base, data_sets={}))
-    again = settings_for(*images, words[5::2])
+    again = settings_for(*images, words[7::2])
     assert method.settings(base, again.seed).members == again.members
     for field in ("detector", "threshold", "correction", "normalisation", "apply_rescaling", "nodata"):
         assert getattr(method.settings(base, 0), field, None) == getattr(again, field, None)

@@ -101,19 +101,26 @@ def without_labels(rows: Sequence[Ranked], default: str, pictures: Sequence[str]
     if chosen is None:
         sentences.append("No method can be recommended.")
     else:
+        why = "of the methods whose maps are neither implausible nor unstable here, its maps are the most consistent"
         if chosen.source == default:
             why = "it has the default detector, which does best on the labelled scenes that it was developed on "
-            why += "(res/accuracy.md), and nothing here speaks against it"
-        else:
-            why = "of the methods that nothing here speaks against, its maps are the most consistent"
-        sentences += [f"Take {chosen.method}: {why}.", f"It calls {_share(chosen)} changed{_facts(chosen)}."]
+            why += "(res/accuracy.md), and its maps are neither implausible nor unstable here"
+        sentences.append(f"Take {chosen.method}: {why}.")
+        if chosen is not rows[0]:
+            sentences.append(
+                "That counts more than its place in the table, whose order is that of consistency: maps may be alike "
+                "and wrong."
+            )
+        sentences.append(f"It calls {_share(chosen)} changed{_facts(chosen)}.")
     for reason in dict.fromkeys(reason for reason, _ in against.values()):
         which = [f"{name}{detail}" for name, (of, detail) in against.items() if of == reason]
         sentences.append(f"Doubtful here, {reason}: {_listed(which)}.")
     if chosen is not None:
         if chosen.agreement < STABLE:
             shown = _listed(pictures) if len(pictures) <= _NAMED else f"{pictures[0]} and the others like it"
-            sentences.append(f"The methods disagree with each other, so look at {shown} before you trust any.")
+            sentences.append(
+                f"Its maps agree little with those of the others, so look at {shown} before you trust them."
+            )
         sentences += _doubts(chosen)
     return Advice(None if chosen is None else chosen.method, sentences)
 

@@ -20,18 +20,21 @@ _TITLES = {
 }  # fmt: skip
 Table = tuple[list[str], list[list[str]]]
 
-UNJUDGED = """\
-No label judges here: methods that something speaks against come after the others, else the most consistent come first.
-Consistent maps may be wrong together."""
+_COLUMNS = """\
+*share* is that of pixels called changed, *agreement* the mean kappa with the maps of the methods that have another
+detector, *seeds* that between maps of different seeds, *halves*, of pairs without labels, that between the map and the
+one that both halves of the pair give by themselves. Seconds are those of normalisation, scores, threshold and correction on one core; memory is
+the most that the process took, the program and the images included."""
 
-READING = """\
+UNJUDGED = f"""\
+No label judges here, so this is no ranking by accuracy. Methods whose maps are implausible or unstable come last; the
+others are in the order of the mean of *agreement*, *seeds* and *halves*, which tells how alike maps are: all may be
+wrong. Figures are means over pairs. *seen* is what the method was told of change. {_COLUMNS}"""
+
+READING = f"""\
 Figures are means over pairs; ± is the standard deviation over seeds of that mean. *seen* is what the method was
 told of change; figures of labels that it was trained on are given, but not ranked. *AP* is the average precision, the
-area below the precision–recall curve of the scores, *AUROC* the area below their ROC curve. *share* is that of
-pixels called changed, *agreement* the mean kappa with the maps of the methods that have another detector, *seeds* that
-between maps of different seeds, *halves*, of pairs without labels, that between the map and the one that both halves of
-the pair give by themselves. Seconds are those of normalisation, scores, threshold and correction on one core; memory is
-the most that the process took, the program and the images included."""
+area below the precision–recall curve of the scores, *AUROC* the area below their ROC curve. {_COLUMNS}"""
 
 BY_PAIR = "Kappa, or where there are no labels the share called changed; *trained on* marks what says nothing."
 

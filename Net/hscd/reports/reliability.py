@@ -32,7 +32,10 @@ def line(calibration: Calibration, called: Calibration | None) -> str:
     if called is None:
         return figures
     promised, kept = 100 * called.mean_predicted, 100 * called.mean_observed
-    return f"{figures}; {promised:.0f} % of what is called changed should have changed, {kept:.0f} % did"
+    return (
+        f"{figures}; of the pixels called changed, {kept:.0f} % are changed by the labels, {promised:.0f} % would be "
+        "by their probability"
+    )
 
 
 def write_diagram(path: Path, calibration: Calibration, title: str) -> None:
