@@ -156,8 +156,9 @@ def test_results_of_other_images_and_samples_are_not_replaced_without_a_word(pai
         f"warning: {out}: the results of {images} are replaced; {sampled}; {elsewhere}"
     ]
     # Of other settings, also where that is what is used without a word; what a map does not depend on does not count.
-    run(folder / "before.tif", folder / "after.tif", "--out", out, "--set=threshold=otsu", "--set=memory_limit=2000")
-    assert f"{out}: the map made with --set detector=cva is replaced; {sampled}" in capsys.readouterr().err
+    run(folder / "before.tif", folder / "after.tif", "--out", out, "--set=memory_limit=2000")
+    made = "with --set detector=cva, with --set threshold=otsu"
+    assert f"{out}: the map made {made} is replaced; {sampled}" in capsys.readouterr().err
 
 
 def test_labels_of_some_pixels_are_no_probability_sample(pair, capsys):

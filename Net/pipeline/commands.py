@@ -168,7 +168,7 @@ def by_options(text: str) -> str:
     text = text.removeprefix("command line: ")
     text = re.sub(rf"\[({IMAGES}|{SETTINGS_SECTION})\] (?=\w)", "", text)
     text = re.sub(rf"(?<!--set )\b({'|'.join(_ARGUMENTS)})\b", lambda key: _ARGUMENTS[key[0]], text)
-    value = r"[\w.+-]+(?:, [\w.+-]+(?: nm)?)*"
+    value = r"[\w.+-]+(?:, (?:\d[\w.-]*(?: nm)?|file|water))*"  # other commas go on with the sentence
     return re.sub(rf"(?<!--set )(?<!--set ')\b({'|'.join(places())}) ?= ?({value})(?<!\.)", _option, text)
 
 

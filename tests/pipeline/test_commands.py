@@ -90,6 +90,8 @@ def test_what_may_be_next_ends_with_its_command(capsys):
     [
         ("shifted (register = True moves it back)", "shifted (--set register=True moves it back)"),
         ("normalisation = pif or detector = cva helps", "--set normalisation=pif or --set detector=cva helps"),
+        ("made with detector=cva, with seed=3, is", "made with --set detector=cva, with --set seed=3, is"),
+        ("set bad_bands = file, water, 900-910 nm", "set --set 'bad_bands=file, water, 900-910 nm'"),
         ("leave them out with bad_bands = 1, 4-6", "leave them out with --set 'bad_bands=1, 4-6'"),
         ("is missing: --set nodata=0", "is missing: --set nodata=0"),
         ("--set 'bands=1, 2' is odd.", "--set 'bands=1, 2' is odd."),
