@@ -23,8 +23,8 @@ Table = tuple[list[str], list[list[str]]]
 _COLUMNS = """\
 *share* is that of pixels called changed, *agreement* the mean kappa with the maps of the methods that have another
 detector, *seeds* that between maps of different seeds, *halves*, of pairs without labels, that between the map and the
-one that both halves of the pair give by themselves. Seconds are those of normalisation, scores, threshold and correction on one core; memory is
-the most that the process took, the program and the images included."""
+one that both halves of the pair give by themselves. Seconds are those of normalisation, scores, threshold and
+correction on one core; memory is the most that the process took, the program and the images included."""
 
 UNJUDGED = f"""\
 No label judges here, so this is no ranking by accuracy. Methods whose maps are implausible or unstable come last; the
