@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
-from hscd.detection import UNSUPERVISED
 from hscd.detectors import DETECTORS
 from hscd.normalisation import NORMALISATIONS
 from hscd.reports.page.found import read_run
@@ -50,12 +50,15 @@ def described(source: Recorded | None) -> str:
 def doubt(source: Recorded | None, settings: Settings) -> str:
     """What to say where other scores made pseudo-labels than those of the settings; "" where nothing tells.
 
-    The detector of `preset = unsupervised`, which messages suggest, is none that is doubted unless another is named.
+    Settings that name no detector, as those of a test need not, only count where they name something else.
     """
-    if source is None or (_names(source) == [UNSUPERVISED["detector"]] and not names_detector(settings)):
+    if source is None:
         return ""
     made, asked = (_scored_by(of) for of in (source, plain(resolved(settings, []))))
-    differ = [key for key in asked | made if key in asked and key in made and asked[key] != made[key]]
+    if not names_detector(settings):
+        defaults = {field.name: field.default for field in fields(settings)}
+        asked = {key: asked[key] for key in _KEYS if asked[key] != defaults[key]}
+    differ = [key for key in asked if key in made and asked[key] != made[key]]
     if not differ:
         return ""
     texts = [", ".join(f"{key} = {of[key]}" for key in differ) for of in (made, asked)]
@@ -80,8 +83,8 @@ def _scored_by(source: Recorded) -> dict[str, Any]:
     """What the scores of settings depend on, by key; an earlier record may lack some."""
     given, names = source.get("options"), _names(source)
     options = [option for name in names if name in DETECTORS for option in DETECTORS.options(name)]
-    if source.get("normalisation") in NORMALISATIONS:
-        options += NORMALISATIONS.options(str(source["normalisation"]))
+    if (normalisation := str(source.get("normalisation"))) in NORMALISATIONS:
+        options += NORMALISATIONS.options(normalisation)
     found = {"detector": "/".join(names)} | {key: source[key] for key in _KEYS if key in source}
     values = given if isinstance(given, dict) else {}
     return found | {option.name: values[option.name] for option in options if option.name in values}

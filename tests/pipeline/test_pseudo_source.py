@@ -48,7 +48,8 @@ def test_another_detector_than_the_configured_one_is_told(asked):
     # The scale and the threshold of a test are those of its model.
     for same in (("distance=SAM",), ("detector=SAM", "threshold=triangle")):
         assert told(asked(*same)) == ("", "SAM (otsu, not rescaled)")
-    warning, source = told(asked())
+    assert told(asked()) == ("", "SAM (otsu, not rescaled)")  # the distance is that of the network
+    warning, source = told(asked("detector=ED"))
     assert warning.endswith(
         "town.pickle: these pseudo-labels were made with detector = SAM, and the settings say detector = ED, which is "
         "not used; set what made them if they are meant, or make them again"
@@ -75,6 +76,8 @@ def test_options_and_ensembles_count_and_the_recommended_detector_is_doubted_onl
     assert source == "ED/SAM (otsu, rescaled)"
     make(asked("preset=unsupervised"), 0.5)
     assert told(asked()) == ("", "context_regression (empirical_null, rescaled)")
+    for key, value in (("normalisation", "pif"), ("ensemble", 3), ("shift_tolerance", "one_way")):
+        assert f"and the settings say {key} = {value}, which is not used" in told(asked(f"{key}={value}"))[0]
     assert "detector = context_regression, and the settings say detector = SAM" in told(asked("detector=SAM"))[0]
 
 
@@ -87,9 +90,13 @@ def test_nothing_is_made_up_where_no_record_tells(asked):
     for record in asked().stat_path.glob("*_run.json"):
         record.write_text("{", encoding="utf-8")
     assert told(asked()) == unknown
-    damaged = '{"command": "pseudo-labels", "started": "2026", "settings": {"ensemble_detectors": 3}, '
-    record.write_text(damaged + '"results": {"town": {"threshold": 0.3}}, "warnings": []}', encoding="utf-8")
-    assert told(asked()) == unknown
+    for damage, source in (
+        ('"ensemble_detectors": 3', unknown[1]),
+        ('"detector": "SAM", "normalisation": ["x"]', "SAM (None, not rescaled)"),
+    ):  # fmt: skip
+        damaged = f'{{"command": "pseudo-labels", "started": "2026", "settings": {{{damage}}}, '
+        record.write_text(damaged + '"results": {"town": {"threshold": 0.3}}, "warnings": []}', encoding="utf-8")
+        assert told(asked()) == ("", source)
 
 
 def test_the_command_that_is_suggested_makes_the_better_pseudo_labels(asked):
