@@ -20,6 +20,8 @@ _LONGEST, _STEPS = 0.3, (5, 2, 1)
 _INK = "0.25"
 # A map in which the width of a pixel changes by more has no scale bar; pixels are square that are so but for this.
 _SAME_SCALE = 0.02
+# Height of a pixel as a multiple of its width, or the other way round, that is drawn.
+_MOST_ASPECT = 10
 
 
 class Furniture(NamedTuple):
@@ -77,7 +79,8 @@ def of_grid(path: Path, grid: Grid, shape: tuple[int, ...]) -> Furniture | None:
     if not (np.isfinite(widths).all() and np.isfinite(determinant) and determinant and widths.all()):
         return None
     aspect = float(np.hypot(east[1, middle], north[1, middle]) / widths[middle])
-    aspect = 1.0 if abs(aspect - 1) <= _SAME_SCALE else aspect
+    # Beside a pole a map would be a line.
+    aspect = 1.0 if abs(aspect - 1) <= _SAME_SCALE or not 1 / _MOST_ASPECT <= aspect <= _MOST_ASPECT else aspect
     column, row = -east[1, middle] / determinant, aspect * east[0, middle] / determinant
     size = math.hypot(column, row)
     same = widths.max() - widths.min() <= _SAME_SCALE * widths.max()

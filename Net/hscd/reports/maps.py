@@ -169,7 +169,7 @@ def fit(title: Text, figure: Figure, beside: float = 0.0) -> None:
 
     given = title.get_text().split("\n")
     lines = "\n".join(re.sub(" (?=→ |by )", "\n", line) if width(line) > most else line for line in given).split("\n")
-    title.set_fontsize(max(_LEAST_FONT, float(title.get_fontsize()) * min(1, most / max(map(width, lines)))))
+    title.set_fontsize(max(_LEAST_FONT, float(title.get_fontsize()) * min(1, most / max(1, *map(width, lines)))))
     # Smaller letters are not exactly as much narrower, so some are left over.
     lines = [
         part for line in lines

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # Fewer letters that two names have in common are no stem that need not be told twice.
 _STEM = 4
 # Where a name may be parted: between words, numbers and what is between them, never within a date.
-_PARTS = re.compile(r"[^\W\d_]+|\d+|[\W_]+")
+_PARTS = re.compile(r"[^\W\d_]+|(?<!\d)\d{4}([-_.])\d\d\1\d\d(?!\d)|\d+|[\W_]+")
 # Folders of a data set whose names tell nothing about its images.
 _USUAL = {"before", "after", "a", "b"}
 
@@ -49,7 +49,7 @@ def pair_title(name: str, before: PurePath, after: PurePath) -> str:
 
 def _new(first: str, second: str) -> str:
     """What of the second name the first one does not tell; all of it where they have little in common."""
-    parts, others = _PARTS.findall(second), _PARTS.findall(first)
+    parts, others = ([part.group() for part in _PARTS.finditer(name)] for name in (second, first))
     least = min(len(parts), len(others)) - 1  # of each name, a part stays
     start = next((at for at in range(least) if parts[at] != others[at]), least)
     end = next((at for at in range(least - start) if parts[-1 - at] != others[-1 - at]), least - start)

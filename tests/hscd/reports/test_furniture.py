@@ -57,6 +57,8 @@ def test_pixels_of_degrees():
     assert beside(UTM, 10, 0, 5e5, 0, -30, 4e6).aspect == pytest.approx(3, rel=5e-3)
     assert aspect_of(Path("map.png"), Grid((1e-4, 0, 10, 0, -1e-4, 60), DEGREES), SHAPE) == found.aspect
     assert aspect_of(Path("map.png"), PIXEL_GRID, SHAPE) == 1
+    # 1 / cos 85° is 11.5, 1 / cos 84° 9.6.
+    assert [round(beside(DEGREES, 1e-4, 0, 10, 0, -1e-4, north).aspect, 1) for north in (84, 85)] == [9.6, 1]
 
 
 # Rows run to the north-east of pixels of 1e-4°, 11.12 m high and 5.56 m wide: as drawn, 2 up for 1 to the right.

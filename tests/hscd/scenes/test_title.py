@@ -26,6 +26,8 @@ from hscd.scenes.title import pair_title
     ("arrays", "array", "array", "arrays"),
     # A name from a list of pairs, and a folder of bands, whose dots end no name.
     ("site 7", "d/x_2000.tif", "d/x_2003.tif", "site 7: x_2000 → x_2003"),
+    ("img_2019-05-01", "d/img_2019-05-01.tif", "d/img_2019-06-01.tif", "img_2019-05-01 → 2019-06-01"),
+    ("S2_2019_05_01_T33", "d/S2_2019_05_01_T33.tif", "d/S2_2020_05_01_T33.tif", "S2_2019_05_01_T33 → 2020_05_01"),
     ("city", "d/city_2000.tif", "d/city_2003.tif", "city: city_2000 → 2003"),
     ("pair1", "d/pair1_a", "d/pair1_b", "pair1: pair1_a → b"),
     ("bercy.2016.01", "d/bercy.2016.01", "d/bercy.2017.02", "bercy.2016.01 → 2017.02"),

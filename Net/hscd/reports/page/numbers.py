@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
@@ -28,13 +27,8 @@ _SECONDS = {
 }  # fmt: skip
 
 
-# Groups of settings, what pages call them, names of methods, settings whose values are names that users gave, and yes
-# and no.
+# Groups of settings, what pages call them, and yes and no.
 _GROUPS = {"data_sets": "Data set", "searches": "Search with the distance"}
-_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
-_AS_GIVEN = (
-    "name", "path", "file", "set", "sets", "label", "from", "pairs", "mask", "map", "parts", "split", "data", "classes",
-)  # fmt: skip
 _YES = {"True": "yes", "False": "no"}
 # How a picture begins that can be trusted to be a data URI.
 URI = ("data:image/png;base64,", "data:image/webp;base64,")
@@ -130,8 +124,8 @@ def grouped(settings: Mapping[str, str]) -> list[Group]:
         parts, title = key.split("."), ""
         if parts[0] in _GROUPS and len(parts) > 2:
             title = f"{_GROUPS[parts[0]]} {'.'.join(parts[1:-1]).removesuffix('.options')}"
-        shown = value if parts[-1].endswith(_AS_GIVEN) or not _NAME.fullmatch(value) else value.replace("_", " ")
-        found.setdefault(title, []).append((parts[-1].replace("_", " "), _YES.get(shown, shown), key))
+        # Values stay as net.conf takes them, yes and no apart.
+        found.setdefault(title, []).append((parts[-1].replace("_", " "), _YES.get(value, value), key))
     return [Group(title, rows) for title, rows in found.items()]
 
 

@@ -202,9 +202,18 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 def _overridden(overrides: Sequence[str], settings: Mapping[str, str]) -> set[str]:
     """The names in a record of the settings that --set gave, which say SECTION.KEY=VALUE or KEY=VALUE."""
-    ends = {text.partition("=")[0].strip().rpartition(".")[2].lower() for text in overrides}
-    return {key for key in settings if key.rpartition(".")[2].lower().replace("_", "") in
-            {end.replace("_", "") for end in ends}}  # fmt: skip
+    given = {tuple(_plain(part) for part in text.partition("=")[0].rpartition(".")[::2]) for text in overrides}
+    found = set()
+    for name in settings:
+        *within, key = name.removeprefix("options.").replace(".options.", ".").split(".")
+        sections = {".".join(within[1:]), f"hyperas settings {within[-1]}"} if within else {"settings", "setting"}
+        if given & {(_plain(section), _plain(key)) for section in (*sections, "")}:
+            found.add(name)
+    return found
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("_", "")
 
 
 def _date(started: str) -> str:

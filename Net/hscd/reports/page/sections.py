@@ -250,16 +250,15 @@ def selections(run: Run) -> list[Told]:
     rows = []
     for result, row in run.record["results"].items():
         chosen, total = row.get("pixels"), numbers.number(row.get("total_pixels"))
+        threshold = numbers.number(row.get("threshold"))
+        cut = {} if threshold is None else {"threshold of the distances": charts.text(threshold)}
         for by, count in chosen.items() if isinstance(chosen, dict) else ():
             if (pixels := numbers.number(count)) is not None:
                 share = {} if not total else {"share of all pixels": f"{100 * pixels / total:.1f} %"}
                 rows.append(
-                    {"pair": numbers.titled(run.record, result), column: by, "pixels": f"{pixels:,.0f}"} | share
+                    {"pair": numbers.titled(run.record, result), column: by, "pixels": f"{pixels:,.0f}"} | share | cut
                 )
-    thresholds = (numbers.number(row.get("threshold")) for row in run.record["results"].values())
-    told = ", ".join(charts.text(value) for value in thresholds if value is not None)
-    about = "Pixels that are kept." + (f" Threshold of the distances: {told}." if told else "")
-    return [Told("Selected pseudo-labels", about, rows)]
+    return [Told("Selected pseudo-labels", "Pixels that are kept.", rows)]
 
 
 def strata(row: dict[str, Any]) -> list[Told]:

@@ -50,7 +50,7 @@ def test_settings_in_words_by_what_they_are_for() -> None:
     }  # fmt: skip
     found = numbers.grouped(numbers.flat(settings))
     assert [(group.title, [row[:2] for row in group.rows]) for group in found] == [
-        ("", [("seed", "0"), ("report", "yes"), ("detector", "context regression"), ("model name", "my_model"),
+        ("", [("seed", "0"), ("report", "yes"), ("detector", "context_regression"), ("model name", "my_model"),
               ("pca variance", "0.123457")]),
         ("Data set A.B", [("img a path", "/data/my_images"), ("changed label", "1, 2.5")]),
         ("Search with the distance ED", [("max evals", "8"), ("max dropout", "0.5")]),

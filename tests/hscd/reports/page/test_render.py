@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from hscd.reports.page.found import Run
-from hscd.reports.page.render import index_page, run_page
+from hscd.reports.page.render import _overridden, index_page, run_page
 
 
 def run_of(folder, command, results, **more) -> Run:
@@ -61,3 +61,19 @@ def test_a_sample_a_model_and_settings_are_in_words(tmp_path) -> None:
 def test_names_of_runs_may_be_broken_at_underscores_alone(tmp_path) -> None:
     page = index_page(tmp_path, [run_of(tmp_path, "test", {"town": {}})], [])
     assert ">M_<wbr>&lt;b&gt;</a>" in page
+
+
+def test_only_the_settings_that_were_given_are_marked() -> None:
+    names = (
+        "seed", "max_evals", "options.pca_variance", "data_sets.A.B.changed_label", "data_sets.C.changed_label",
+        "searches.ED.max_evals", "searches.SAM.max_evals", "searches.ED.options.imagenet_layer",
+    )  # fmt: skip
+    settings = dict.fromkeys(names, "1")
+    for given, marked in (
+        ("hyperas settings ED.max_evals=1", "searches.ED.max_evals"), ("settings.max_evals=1", "max_evals"),
+        ("A.B.changedLabel=1", "data_sets.A.B.changed_label"), ("setting.pca_variance = 1", "options.pca_variance"),
+        ("hyperas settings ED.imagenet_layer=a.b", "searches.ED.options.imagenet_layer"),
+    ):  # fmt: skip
+        assert _overridden([given], settings) == {marked}
+    # detect.py takes keys without a section.
+    assert _overridden(["changedLabel=1", "seed=2"], settings) == {names[0], names[3], names[4]}

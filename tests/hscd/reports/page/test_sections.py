@@ -61,15 +61,16 @@ def test_selected_pseudo_labels_have_a_table_and_their_pictures(tmp_path, monkey
     }  # fmt: skip
     run = Run(tmp_path / "M_run.json", record)
     (table,) = sections.tables(run)
-    assert [list(row.values()) for row in table.rows] == [["a", "2", "4", "50.0 %"], ["a", "3", "2", "25.0 %"]]
-    assert table.about.endswith(" 0.1235.")
+    assert [list(row.values()) for row in table.rows] == [
+        ["a", "2", "4", "50.0 %", "0.1235"], ["a", "3", "2", "25.0 %", "0.1235"]
+    ]  # fmt: skip
     found, missing = sections.pictures(run)
     assert ([name for name, _ in found], missing) == (["a: radius 2", "a: radius 3"], 0)
     monkeypatch.setattr(sections, "_BYTES", len(found[0][1]))
     assert [name for name, _ in sections.pictures(run)[0]] == ["a: radius 2"]
     assert sections.pictures(run)[1] == 1
     del record["results"]["a"]["total_pixels"]
-    assert list(sections.tables(run)[0].rows[0]) == ["pair", "radius", "pixels"]
+    assert list(sections.tables(run)[0].rows[0]) == ["pair", "radius", "pixels", "threshold of the distances"]
 
 
 def test_one_trial_is_one_and_no_axis_of_losses_ends_below_0(tmp_path) -> None:
