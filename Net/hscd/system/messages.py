@@ -6,11 +6,16 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from hscd.system import progress as progress_of_whole
 
 _LOGGER = logging.getLogger("hscd")
+
+# Of the thread that says something, whatever else runs beside it: where warnings are collected, and how reworded.
+_COLLECTIONS: ContextVar[tuple[list[str], ...]] = ContextVar("collections", default=())
+_REWORDINGS: ContextVar[tuple[Callable[[str], str], ...]] = ContextVar("rewordings", default=())
 
 # Levels of what is shown: errors and warnings; what is done as well; details of it as well.
 QUIET, NORMAL, VERBOSE = logging.WARNING, logging.INFO, logging.DEBUG
@@ -29,27 +34,37 @@ def result(text: str) -> None:
 
 def warn(text: str) -> None:
     """Tell the user what the program guesses, doubts or passes over: one line, `warning: TEXT`."""
-    _LOGGER.warning("%s", text)
+    _say(logging.WARNING, text)
 
 
 def error(text: str) -> None:
     """Say why the program ends without its results: one line, `error: TEXT`."""
-    _LOGGER.error("%s", text)
+    _say(logging.ERROR, text)
 
 
 def ended(text: str) -> None:
     """Tell how the program ended where that is no error of its own: one line, which --quiet shows too."""
-    _LOGGER.critical("%s", text)
+    _say(logging.CRITICAL, text)
 
 
 def tell(text: str) -> None:
     """Tell what is being done."""
-    _LOGGER.info("%s", text)
+    _say(logging.INFO, text)
 
 
 def detail(text: str) -> None:
     """Tell what only --verbose shows."""
-    _LOGGER.debug("%s", text)
+    _say(logging.DEBUG, text)
+
+
+def _say(level: int, text: str) -> None:
+    """Hand a text to the logger, and collect it if it is a warning or more, whatever the logger shows of it."""
+    for reword in reversed(_REWORDINGS.get()):
+        text = reword(text)
+    if level >= logging.WARNING:
+        for texts in _COLLECTIONS.get():
+            texts.append(text)
+    _LOGGER.log(level, "%s", text)
 
 
 def tells() -> bool:
@@ -103,26 +118,15 @@ def show_messages(level: int = NORMAL) -> None:
     _LOGGER.setLevel(level)
 
 
-class _Collector(logging.Handler):
-    """Keeps the texts of warnings."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
-
-
 @contextmanager
 def collected() -> Iterator[list[str]]:
-    """The warnings that are given during the block, beside being shown."""
-    collector = _Collector()
-    _LOGGER.addHandler(collector)
+    """The warnings that are given during the block, by its thread and `parallel.over_blocks`, beside being shown."""
+    texts: list[str] = []
+    before = _COLLECTIONS.set((*_COLLECTIONS.get(), texts))
     try:
-        yield collector.texts
+        yield texts
     finally:
-        _LOGGER.removeHandler(collector)
+        _COLLECTIONS.reset(before)
 
 
 @contextmanager
@@ -132,13 +136,8 @@ def reworded(reword: Callable[[str], str]) -> Iterator[None]:
     Args:
         reword: takes the text of a warning, or of another message on standard error, and gives the one to show.
     """
-
-    def change(record: logging.LogRecord) -> bool:
-        record.msg, record.args = reword(record.getMessage()), ()
-        return True
-
-    _LOGGER.addFilter(change)
+    before = _REWORDINGS.set((*_REWORDINGS.get(), reword))
     try:
         yield
     finally:
-        _LOGGER.removeFilter(change)
+        _REWORDINGS.reset(before)

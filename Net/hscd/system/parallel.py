@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 from hscd.system.hardware import threads
@@ -22,8 +23,9 @@ def over_blocks(work: Callable[[slice], Result], length: int, size: int) -> list
     used = min(free, len(blocks))
     if used <= 1:
         return [work(block) for block in blocks]
+    here = copy_context()  # what is warned of in the blocks belongs to this call
     with ThreadPoolExecutor(used, initializer=_share, initargs=(free // used,)) as pool:
-        return list(pool.map(work, blocks))
+        return list(pool.map(lambda block: here.copy().run(work, block), blocks))
 
 
 def _share(count: int) -> None:

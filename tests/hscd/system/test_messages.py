@@ -4,6 +4,8 @@ import io
 import logging
 import re
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -22,6 +24,7 @@ from hscd.system.messages import (
     tell,
     warn,
 )
+from hscd.system.parallel import over_blocks
 from hscd.system.progress import TRAININGS
 
 
@@ -71,6 +74,47 @@ def test_warnings_alone_are_collected(capsys):
         say_all()
     warn("later")
     assert texts == ["interrupted", "no such file", "5 % of it is odd"]
+
+
+def test_warnings_are_collected_whatever_logging_shows():
+    logging.getLogger("hscd").setLevel(logging.CRITICAL)
+    logging.disable()
+    try:
+        with collected() as outer, collected() as texts:
+            warn("odd")
+    finally:
+        logging.disable(logging.NOTSET)
+    assert outer == texts == ["odd"]
+
+
+def test_warnings_are_shown_where_no_logging_is_set_up(capsys, monkeypatch):
+    for name in ("hscd", "root"):
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
+    monkeypatch.setattr(logging.getLogger("hscd"), "propagate", True)
+    with collected():
+        warn("odd")
+    assert capsys.readouterr().err == "odd\n"  # by `logging.lastResort`
+
+
+def test_each_thread_collects_its_own_warnings():
+    together = threading.Barrier(2, timeout=10)
+
+    def collect(text):
+        with reworded(lambda said: f"{text}: {said}"), collected() as texts:
+            together.wait()
+            warn("odd")
+            together.wait()
+        return texts
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(collect, "ab")) == [["a: odd"], ["b: odd"]]
+
+
+def test_what_is_warned_of_in_blocks_is_collected(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    with collected() as texts:
+        over_blocks(lambda block: warn(f"{block.start} is odd"), 2, 1)
+    assert sorted(texts) == ["0 is odd", "1 is odd"]
 
 
 @pytest.mark.parametrize(("terminal", "seconds"), [(True, 0.1), (False, 30)])
