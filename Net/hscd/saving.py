@@ -27,14 +27,15 @@ def write_map(
         mean probability and its standard deviation) and PREFIX_changes.gpkg. Styles for QGIS lie beside them.
 
     Raises:
-        InputError: if the prefix is a folder alone, or the coordinate system is not one.
+        InputError: if the prefix is a folder alone, there or not, or the coordinate system is not one.
         OSError: if a file cannot be written; what was there before stays.
     """
     from hscd.reports import gis
 
     path, grid, members = Path(prefix), found.score_map.grid, found.members
-    if path.name in ("", ".."):
-        raise InputError(f"{prefix}: a folder and the start of file names expected, {path / 'map'} for example")
+    # A letter more tells "out/", whose end a path forgets, from "out".
+    if Path(f"{prefix}x").name in ("x", ".x", "..x") or path.is_dir():
+        raise InputError(f"{str(prefix)!r}: a folder and the start of file names expected, {path / 'map'} for example")
     score_map, cut = found.shown
     endings = "_change.tif", "_uncorrected.tif", "_score.tif", "_changes.gpkg"
     written = [path.with_name(path.name + ending) for ending in endings]

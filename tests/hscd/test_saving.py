@@ -43,6 +43,17 @@ def test_a_prefix_without_a_name_is_refused(prefix: str) -> None:
         hscd.write_map(prefix, found)
 
 
+def test_a_prefix_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    before, after, _ = make_pair(1, 6, 8, bands=2)
+    found = hscd.detect(before, after, detector="cva", threshold="otsu")
+    (tmp_path / "out").mkdir()
+    for prefix in (f"{tmp_path}/new/", f"{tmp_path}/new/.", f"{tmp_path}/new/..", tmp_path / "out", f"{tmp_path}/out"):
+        with pytest.raises(hscd.InputError) as caught:
+            hscd.write_map(prefix, found)
+        assert str(caught.value).startswith(f"'{prefix}': a folder and the start of file names expected, ")
+    assert [path.name for path in tmp_path.rglob("*")] == ["out"]
+
+
 def test_the_folder_of_a_map_is_made(tmp_path: Path) -> None:
     before, after, _ = make_pair(1, 6, 8, bands=2)
     written = hscd.write_map(tmp_path / "new/town", hscd.detect(before, after, detector="cva", threshold="otsu"))
