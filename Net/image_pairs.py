@@ -21,7 +21,6 @@ from hscd.system.hardware import available_memory
 from hscd.system.messages import warn
 from pair_finding import PairFiles, pair_files
 from settings import DataSet, Settings
-from settings.two_images import IMAGES
 
 _MEBIBYTE = 2**20
 
@@ -148,9 +147,8 @@ def _values(section: DataSet) -> tuple[tuple[float, ...], tuple[float, ...], tup
 
 def relabel(labels: np.ndarray, section: DataSet, source: Path | None = None, *, colours: bool = False) -> np.ndarray:
     """A label map in the program's labels; an error names the file it comes from, or else the section."""
-    key = "--set unknownLabel" if section.name == IMAGES else "unknownLabel"
     try:
-        return remap(labels, *_values(section), colours=colours, key=key)
+        return remap(labels, *_values(section), colours=colours)
     except InputError as error:
         where = f"{source} ([{section.name}])" if source else f"[{section.name}]"
         raise InputError(f"{where}: {error}") from error

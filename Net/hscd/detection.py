@@ -26,9 +26,9 @@ from hscd.evaluation import map_doubts
 from hscd.evaluation.doubts import of_registration
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
 from hscd.evaluation.result import MapResult, mapped
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
+from hscd.labels import ARGUMENTS, CHANGED, UNCHANGED, UNKNOWN, remap
 from hscd.normalisation import NORMALISATIONS, normalised
-from hscd.opening import of_arrays, open_pair
+from hscd.opening import label_values, of_arrays, open_pair
 from hscd.scenes.registration import registration
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
@@ -41,6 +41,9 @@ from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 UNSUPERVISED = {"detector": "context_regression", "threshold": "empirical_null", "correction": "none"}
 
 _RADIUS = 3
+_REMEDY = "hscd.open_pair(…, register=True) moves the after image of two files back; shift_tolerance allows for it"
+# What a detector has before it is fitted.
+_PARTS = ("name", "unit", "halo", "scale", "fit")
 
 
 def natural_threshold(detector: str | Detector) -> str:
@@ -73,7 +76,7 @@ def detect(
     truth: np.ndarray | None = None,
     changed_label: float | Sequence[float] = CHANGED,
     unchanged_label: float | Sequence[float] = UNCHANGED,
-    unknown_label: float | Sequence[float] = UNKNOWN,
+    unknown_label: float | Sequence[float] | None = UNKNOWN,
     seed: int = 0,
     ensemble: int = 1,
     ensemble_detectors: Sequence[str] = (),
@@ -91,8 +94,9 @@ def detect(
         shift_tolerance: one of `hscd.detectors.shifts.TOLERANCES`, for images that are misregistered.
         nodata: value of pixels without data; NaN and infinite pixels are masked in any case.
         rescale: scale each band to [0, 1], as `hscd.open_pair` does; None: as a trained network says that it was.
-        truth: (rows, columns) labels to count against; None for those of the scene.
-        changed_label: value of `truth` for changed, or several; `unchanged_label`, `unknown_label` likewise.
+        truth: (rows, columns) labels to count against, numbers or booleans; None for those of the scene.
+        changed_label: value of `truth` for changed, or several; `unchanged_label`, `unknown_label` likewise, None where
+            no pixel is unknown. No value may stand for two of them.
         seed: of the samples that detectors are fitted to.
         ensemble: maps by each detector, from other seeds; of several maps the majority counts.
         ensemble_detectors: names of detectors that make them, in place of `detector`.
@@ -103,15 +107,17 @@ def detect(
         what is doubtful; of an ensemble also `members`: mean `probability` of change, its `spread`, `uncertain` pixels.
 
     Raises:
-        ValueError: if the shapes are not those of one pair, an option or a label is none, or no map is to be made.
+        ValueError: if the shapes are not those of one pair, an option, a detector or a label is none, label values
+            are given without `truth` or stand for two classes, or no map is to be made.
         KeyError: if there is no such method.
         InputError: if no pixel is valid, or no threshold can be found, as all pixels are the same.
     """
     chosen = correction, normalisation, shift_tolerance
     methods = _Methods(detector, ensemble_detectors, ensemble, threshold, *chosen, options or {}, seed)
+    values = label_values((changed_label, unchanged_label, unknown_label), "truth", truth)
     with collected() as told:
         scene = _scene(before, after, nodata, rescale, methods.trained_rescaled)
-        scene = _judged(scene, truth, (changed_label, unchanged_label, unknown_label))
+        scene = _judged(scene, truth, values)
         found, doubts = methods.map(scene)
     return replace(found, warnings=(*told, *doubts))
 
@@ -158,7 +164,7 @@ class _Methods:
             result = mapped(seen.name, found.score_map, found.cut, correct, seen.truth)
             result = replace(result, members=found.sums, first=(found.first, found.first_cut))
             doubts += found.doubts if self._alone else []
-        return result, doubts + map_doubts.of_result(result) + of_registration(registration(scene))
+        return result, doubts + map_doubts.of_result(result) + of_registration(registration(scene), _REMEDY)
 
     def _member(self, scene: Scene, doubts: list[str], name: str, number: int) -> tuple[ScoreMap, Cut]:
         """Scores and threshold of a member; what makes the first one of a detector doubtful is added to `doubts`."""
@@ -181,6 +187,11 @@ def _named(detector: str | Detector, several: Sequence[str]) -> tuple[Detector |
     """The detector that is given as such, None if none is; the names of all."""
     if several or isinstance(detector, str):
         return None, tuple(dict.fromkeys(several)) or (str(detector),)
+    if missing := [part for part in _PARTS if not hasattr(detector, part)]:
+        raise ValueError(
+            f"the name of a detector, or a detector, expected, received {type(detector).__name__}, which has no "
+            f"{', '.join(missing)}; a network of hscd.load_model becomes one by hscd.TrainedNetwork(name, model)"
+        )
     return detector, (detector.name,)
 
 
@@ -243,20 +254,23 @@ def _scene(
     return of_arrays(before, after, nodata, rescale)
 
 
-def _judged(scene: Scene, truth: np.ndarray | None, values: Sequence[float | Sequence[float]]) -> Scene:
+def _judged(scene: Scene, truth: np.ndarray | None, values: Sequence[Sequence[float]]) -> Scene:
     """The scene with labels to count against, whose values stand for changed, unchanged and unknown."""
     if truth is None:
         return scene
     given, shape = np.ma.asarray(truth), scene.truth.shape
-    expected = f"truth of shape {shape} with the labels {values[0]}, {values[1]} and {values[2]} expected"
+    shown = [", ".join(map(str, own)) or "none" for own in values]
+    expected = f"truth of shape {shape} with the labels {shown[0]}, {shown[1]} and {shown[2]} expected"
     if given.shape != shape:
         raise ValueError(f"{expected}, received the shape {given.shape}")
-    if given.dtype.kind == "b" and not isinstance(values[0], bool | np.bool_):
+    if given.dtype.kind not in "biuf":
+        raise ValueError(f"{expected}, received the type {given.dtype}; labels are numbers or booleans")
+    if given.dtype.kind == "b" and not all(isinstance(value, bool | np.bool_) for value in values[0]):
         raise ValueError(
             f"{expected}, received True and False; if True is changed: changed_label=True, unchanged_label=False"
         )
     try:
-        known = remap(given, *values)
+        known = remap(given, *values, names=ARGUMENTS)
     except InputError as error:
-        raise ValueError(f"{expected} (changed_label, unchanged_label, unknown_label); {error}") from error
+        raise ValueError(f"{expected} ({', '.join(ARGUMENTS)}); {error}") from error
     return replace(scene, truth=known if scene.valid is None else np.where(scene.valid, known, np.uint8(UNKNOWN)))

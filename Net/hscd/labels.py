@@ -6,7 +6,8 @@ Positive class = changed. Every score or distance grows with change.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from hscd.system.parsing import Colour as Colour
 CHANGED = 0
 UNCHANGED = 1
 UNKNOWN = 2
+
+# What users call the values of changed, unchanged and unknown: in a configuration file, and in calls of the library.
+KEYS = ("changedLabel", "unchangedLabel", "unknownLabel")
+ARGUMENTS = ("changed_label", "unchanged_label", "unknown_label")
 
 _UNMAPPED = 255
 _VALUES_SHOWN = 10
@@ -29,7 +34,7 @@ def remap(
     unknown: float | Sequence[float] | None = None,
     *,
     colours: bool = False,
-    key: str = "unknownLabel",
+    names: Sequence[str] = KEYS,
 ) -> np.ndarray:
     """Translate a label map from the values of its file to 0 changed, 1 unchanged, 2 unknown.
 
@@ -40,25 +45,26 @@ def remap(
         unchanged: value of unchanged pixels, or several.
         unknown: value of pixels without ground truth, or several, NaN among them; None where every pixel has one.
         colours: the values are colours, and an error writes them as such.
-        key: what an error calls the key of `unknown`.
+        names: what an error calls the values of changed, unchanged and unknown.
 
     Returns:
         uint8 array of the same shape.
 
     Raises:
         InputError: if a value that is none of the given ones occurs.
+        ValueError: as `by_name`.
     """
+    classes = by_name((changed, unchanged, unknown), names)
     values = np.ma.getdata(labels)
     remapped = np.full(values.shape, _UNMAPPED, dtype=np.uint8)
-    classes = {"unknown": listed(unknown), "changed": listed(changed), "unchanged": listed(unchanged)}
     # Each test reads the untouched input, so a value that is both a source and a target is never translated twice.
-    for name, label in (("unknown", UNKNOWN), ("changed", CHANGED), ("unchanged", UNCHANGED)):
-        for value in classes[name]:
+    for label, of_class in zip((CHANGED, UNCHANGED, UNKNOWN), classes.values(), strict=True):
+        for value in of_class:
             remapped[np.isnan(values) if math.isnan(value) else values == value] = label
     remapped[np.ma.getmaskarray(labels)] = UNKNOWN
     unmapped = remapped == _UNMAPPED
     if unmapped.any():
-        _refuse(np.unique(values), np.unique(values[unmapped]), classes, colours, key)
+        _refuse(np.unique(values), np.unique(values[unmapped]), classes, colours)
     return remapped
 
 
@@ -79,31 +85,55 @@ def classes_of(labels: np.ndarray, changed: Sequence[float]) -> np.ndarray | Non
     return classes if found > 1 else None
 
 
-def listed(values: float | Sequence[float] | None) -> Sequence[float]:
-    """Label values as a sequence, be they one, several or None."""
+def listed(values: float | Sequence[float] | np.ndarray | None) -> Sequence[float]:
+    """Label values as a sequence, be they one, several, an array or None."""
     if values is None:
         return ()
-    return values if isinstance(values, Sequence) else (values,)
+    if isinstance(values, np.ndarray):
+        return tuple(values.ravel().tolist())
+    return values if isinstance(values, Sequence) and not isinstance(values, str) else (values,)
 
 
-def _refuse(
-    found: np.ndarray, unmapped: np.ndarray, classes: dict[str, Sequence[float]], colours: bool, key: str
-) -> None:
-    """Raise the error of a label map that holds values of no class, `unmapped` of those that are `found`."""
+def by_name(
+    values: Iterable[float | Sequence[float] | None], names: Sequence[str] = KEYS
+) -> dict[str, Sequence[float]]:
+    """The values of changed, unchanged and unknown, by what the user calls them.
 
-    def is_colour(value: float) -> bool:
-        return isinstance(value, Colour) or (colours and value > _LARGEST_GREY)
+    Raises:
+        ValueError: if one is no number, or is given twice, so that it is not clear what it stands for.
+    """
+    classes = dict(zip(names, map(listed, values), strict=True))
+    for name, of_class in classes.items():
+        for value in of_class:
+            if not isinstance(value, Real | np.bool_):
+                raise ValueError(f"{name}: a number or several expected, received {value!r}")
+    # NaN differs from itself.
+    every = ["nan" if math.isnan(value) else value for of_class in classes.values() for value in of_class]
+    if len(set(every)) < len(every):
+        raise ValueError(f"found {_written(classes)}; expected different values")
+    return classes
 
-    as_colours = any(is_colour(value) for values in classes.values() for value in values)
-    expected = ", ".join(
-        f"{name}Label={', '.join(_text(value, is_colour(value)) for value in classes[name])}"
-        for name in ("changed", "unchanged", "unknown")
-        if classes[name]
+
+def _written(classes: dict[str, Sequence[float]], colours: bool = False) -> str:
+    """Values as the user gives them; what no grey level can be is a colour where there are `colours`."""
+    return ", ".join(
+        f"{name}={', '.join(_text(value, _is_colour(value, colours)) for value in of_class)}"
+        for name, of_class in classes.items()
+        if of_class
     )
-    advice = ""
+
+
+def _is_colour(value: float, colours: bool) -> bool:
+    return isinstance(value, Colour) or (colours and value > _LARGEST_GREY)
+
+
+def _refuse(found: np.ndarray, unmapped: np.ndarray, classes: dict[str, Sequence[float]], colours: bool) -> None:
+    """Raise the error of a label map that holds values of no class, `unmapped` of those that are `found`."""
+    as_colours = any(_is_colour(value, colours) for of_class in classes.values() for value in of_class)
+    advice, key = "", list(classes)[2]
     if np.isnan(unmapped).any():
         advice = f"; if NaN stands for pixels without ground truth: {key}=nan"
-    elif unmapped.size == 1 and not classes["unknown"] and colours == as_colours:
+    elif unmapped.size == 1 and not classes[key] and colours == as_colours:
         value = _text(unmapped[0], colours)
         advice = f"; if {value} stands for pixels without ground truth: {key}={value}"
     if colours and not as_colours:
@@ -111,8 +141,13 @@ def _refuse(
     elif as_colours and not colours:
         advice += "; the file holds numbers (grey values or palette indices), not colours"
     shown = ", ".join(_text(value, colours) for value in found[:_VALUES_SHOWN])
-    raise InputError(f"label map holds values that are not configured: found {shown}; configured {expected}{advice}")
+    raise InputError(
+        f"label map holds values that are not configured: found {shown}; "
+        f"configured {_written(classes, colours)}{advice}"
+    )
 
 
 def _text(value: float, colours: bool) -> str:
+    if isinstance(value, bool | np.bool_):
+        return str(value)
     return f"0x{int(value):06x}" if colours and not math.isnan(value) else f"{value:.15g}"

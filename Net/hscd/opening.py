@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hscd import readers
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, classes_of, listed, remap
+from hscd.labels import ARGUMENTS, CHANGED, UNCHANGED, UNKNOWN, by_name, classes_of, remap
 from hscd.scenes import band_choice
 from hscd.scenes.grids import same_grid
 from hscd.scenes.image import Image, in_memory, physical
@@ -20,6 +20,8 @@ from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
 from hscd.system.messages import warn
 
+_OWN = (CHANGED, UNCHANGED, UNKNOWN)
+
 
 def open_pair(
     before: str | Path,
@@ -28,7 +30,7 @@ def open_pair(
     labels: str | Path | None = None,
     changed_label: float | Sequence[float] = CHANGED,
     unchanged_label: float | Sequence[float] = UNCHANGED,
-    unknown_label: float | Sequence[float] = UNKNOWN,
+    unknown_label: float | Sequence[float] | None = UNKNOWN,
     bands: str | None = None,
     bad_bands: str | None = None,
     nodata: float | None = None,
@@ -40,8 +42,7 @@ def open_pair(
     """Open two image files of one place, of any format of `hscd.readers`.
 
     The after image is resampled onto the grid of the before image where both are georeferenced, and moved onto that
-    where that is asked for. Images are read by
-    windows unless both fit into half of the memory that is available.
+    where that is asked for. Images are read by windows unless both fit into half of the memory that is available.
 
     Args:
         before: the earlier image: a file, a .SAFE folder or a folder of bands.
@@ -49,7 +50,7 @@ def open_pair(
         labels: a label map of the before image's shape; None without.
         changed_label: its value that stands for changed, or several.
         unchanged_label: for unchanged.
-        unknown_label: for pixels without ground truth.
+        unknown_label: for pixels without ground truth; None where every pixel has one. No value may stand for two.
         bands: bands to use, as the key of net.conf: "1-50, 60", "430-900 nm" or "common"; None for all.
         bad_bands: bands not to use, "file, water" for example.
         nodata: value of pixels without data, also NaN; None for what the files declare.
@@ -60,7 +61,7 @@ def open_pair(
             was trained with `apply_rescaling`.
 
     Raises:
-        ValueError: if `bands` or `bad_bands` are none.
+        ValueError: if `bands` or `bad_bands` are none, a label value stands for two classes, or `labels` are missing.
         InputError: if a file is missing or unreadable, the images do not go together, or no pixel is valid.
 
     Example:
@@ -76,11 +77,26 @@ def open_pair(
         None if bands is None else band_choice.parse_bands(bands, (band_choice.COMMON,)),
         None if bad_bands is None else band_choice.parse_bands(bad_bands, (band_choice.FILE, band_choice.WATER)),
     )
+    values = label_values((changed_label, unchanged_label, unknown_label), "labels", labels)
     variables = variable if isinstance(variable, tuple) else (variable, variable)
     reading = Reading(*choices, nodata, scale, variables, register=register)
     images = _in_memory(open_images(*paths, reading, limit), limit)
-    truth, classes = _label_map(labels, images[0], (changed_label, unchanged_label, unknown_label), limit)
+    truth, classes = _label_map(labels, images[0], values, limit)
     return _scene(paths, images, truth, classes, rescale)
+
+
+def label_values(
+    values: Sequence[float | Sequence[float] | None], of: str, labels: object
+) -> Sequence[Sequence[float]]:
+    """The values of changed, unchanged and unknown in `labels`, an argument that is called `of`; None: not given.
+
+    Raises:
+        ValueError: as `hscd.labels.by_name`; also if there are values other than the program's own, and no labels.
+    """
+    found = list(by_name(values, ARGUMENTS).values())
+    if labels is None and any(list(own) != [label] for own, label in zip(found, _OWN, strict=True)):
+        raise ValueError(f"{', '.join(ARGUMENTS)} go with {of}, received none")
+    return found
 
 
 def of_arrays(before: np.ndarray, after: np.ndarray, nodata: float | None, rescale: bool) -> Scene:
@@ -137,7 +153,7 @@ def _in_memory(images: tuple[Image, Image], limit: int) -> tuple[Image, Image]:
 def _label_map(
     labels: str | Path | None,
     before: Image,
-    values: Sequence[float | Sequence[float]],
+    values: Sequence[Sequence[float]],
     limit: int,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The labels of a file, unknown without one, and its classes of change, as `Scene` has them."""
@@ -152,10 +168,10 @@ def _label_map(
         raise InputError(f"{path}: label map of shape {image.shape[:2]}, images of {before.shape[:2]}{hint}")
     if image.grid is not None and before.grid is not None and not same_grid(image, before):
         raise InputError(f"{path}: not on the grid of {before.path}; resample it onto that grid (nearest neighbour)")
-    changed, unchanged, unknown = map(listed, values)
+    changed, unchanged, unknown = values
     stored, colours = readers.label_map_of(image, (*changed, *unchanged), unknown, limit)
     try:
-        return remap(stored, changed, unchanged, unknown, colours=colours), classes_of(stored, changed)
+        return remap(stored, *values, colours=colours, names=ARGUMENTS), classes_of(stored, changed)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hscd.branches import BRANCHES
+from hscd.labels import by_name
 from hscd.system.errors import printable
 from hscd.system.paths import misplaced
 from settings.data_set import DataSet
@@ -29,11 +30,10 @@ class Checks:
         if any(character in name for character in "/\\"):
             self.problem(f"[{name}]: the name of a data set is part of file names and cannot hold / or \\")
         self.check_places(name, {key for key, value in values.items() if value is not None}, values)
-        given = [key for key in LABEL_KEYS if values.get(key) is not None]
-        every = [value for key in given for value in values[key]]
-        if len(set(every)) < len(every):
-            found = ", ".join(f"{key}={', '.join(f'{value:.15g}' for value in values[key])}" for key in given)
-            self.problem(f"[{name}]: found {found}; expected different values")
+        try:
+            by_name(values.get(key) for key in LABEL_KEYS)
+        except ValueError as error:
+            self.problem(f"[{name}]: {error}")
 
     def check_places(self, name: str, given: set[str], values: dict[str, Any]) -> None:
         """Which keys that say where a data set lies go together, and with those that say what its labels mean."""

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from hscd import labels
 from hscd.registry import Option
 from settings.comparison import CompareSettings
 from settings.data_set import DataSet
@@ -16,7 +17,7 @@ from settings.learning import LearningSettings
 from settings.records import Settings
 from settings.search import SearchSettings
 
-LABEL_KEYS = ("changedLabel", "unchangedLabel", "unknownLabel")
+LABEL_KEYS = labels.KEYS
 MASK_KEYS = ("changedMask", "unchangedMask")
 
 

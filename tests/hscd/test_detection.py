@@ -25,6 +25,9 @@ def test_the_doubts_of_detect_py_are_in_the_result():
     found = hscd.detect(before, np.roll(before, 2, 0) + 2, **WANTED)
     for said in ("3 of 3 bands shift between the dates", "the images seem to be shifted by 2.0 rows and 0.0 columns"):
         assert sum(said in warning for warning in found.warnings) == 1
+    # What a caller can do, who has no key of net.conf.
+    assert any("hscd.open_pair(…, register=True)" in warning for warning in found.warnings)
+    assert not any("register = True" in warning for warning in found.warnings)
     # Noise, cut by Otsu: no label confirms that more than a fifth of it changed.
     noise = np.random.default_rng(1).random((2, 30, 30, 3))
     assert any("are called changed, which is rare" in warning for warning in hscd.detect(*noise, **WANTED).warnings)
@@ -88,6 +91,67 @@ def test_labels_in_other_values_are_mapped_or_refused():
         hscd.detect(before, after, truth=np.ones((3, 3)))
     unknown = np.ma.masked_array(np.where(changed, 0, 1), stored == 0)
     assert hscd.detect(before, after, **WANTED, truth=unknown).counts.total == 40
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        # Defaults count: 1 is unchanged, 2 is unknown.
+        (
+            {"changed_label": [1, 2], "unknown_label": 0},
+            "changed_label=1, 2, unchanged_label=1, unknown_label=0; .* diff",
+        ),
+        ({"changed_label": 1, "unchanged_label": 2}, "unchanged_label=2, unknown_label=2; expected different values"),
+        ({"changed_label": True}, "found changed_label=True, unchanged_label=1, unknown_label=2; "),
+        ({"changed_label": [3, 3]}, "changed_label=3, 3, "),
+        ({"changed_label": "12"}, "changed_label: a number or several expected, received '12'"),
+        ({"changed_label": 5, "unchanged_label": 6}, "configured changed_label=5, unchanged_label=6, unknown_label=2$"),
+        ({"changed_label": 5, "unchanged_label": 2, "unknown_label": None}, "; if 1 stands for .*: unknown_label=1$"),
+    ],
+)
+def test_label_values_are_told_by_the_arguments(values, said):
+    before, after, changed = pair()
+    with pytest.raises(ValueError, match=said):
+        hscd.detect(before, after, truth=np.where(changed, 1, 2), **values)
+
+
+def test_label_values_may_be_arrays_and_booleans():
+    before, after, changed = pair()
+    several = np.where(changed, 1, 3)
+    several[1] *= 2  # 2 and 6: 3 of the 6 changed pixels, and 5 unchanged ones
+    mapped = {"changed_label": np.array([1, 2]), "unchanged_label": np.array([3, 6]), "unknown_label": None}
+    flags = {"changed_label": [True], "unchanged_label": np.array([False])}
+    for truth, values in (
+        (several, mapped),
+        (changed, flags),
+        (several > 2, {"changed_label": [False], "unchanged_label": True}),
+    ):
+        assert hscd.detect(before, after, **WANTED, truth=truth, **values).counts.true_positives == 6
+    with pytest.raises(ValueError, match="received True and False"):
+        hscd.detect(before, after, truth=changed, changed_label=[1], unchanged_label=0)
+    with pytest.raises(ValueError, match="received the type <U1; labels are numbers or booleans"):
+        hscd.detect(before, after, truth=changed.astype(int).astype("U1"))
+
+
+def test_label_values_without_labels_are_refused():
+    before, after, _ = pair()
+    for images in ((before, after), (scene_of(before, after),)):
+        with pytest.raises(
+            ValueError, match="changed_label, unchanged_label, unknown_label go with truth, received none"
+        ):
+            hscd.detect(*images, changed_label=7)
+
+
+def test_a_model_is_no_detector():
+    class Functional:  # has what a Keras model has
+        name = "ED"
+
+        def fit(self, pairs, labels):
+            raise NotImplementedError
+
+    said = r"received Functional, which has no unit, halo, scale; .* hscd\.TrainedNetwork\(name, model\)"
+    with pytest.raises(ValueError, match=said):
+        hscd.detect(*pair()[:2], detector=Functional())
 
 
 def test_what_is_printed_is_short():

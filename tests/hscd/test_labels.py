@@ -182,3 +182,9 @@ def test_any_map_and_any_values(labels, values):
         with pytest.raises(InputError, match="not configured"):
             remap(labels, *values)
     np.testing.assert_array_equal(labels, before)
+
+
+@pytest.mark.parametrize("values", [([1, 2], 1, 0), (1, 2, [0, 2.0]), ([1, 1], 2, 0), (1, 2, (math.nan, float("nan")))])
+def test_a_value_stands_for_one_class(values):
+    with pytest.raises(ValueError, match=r"found changedLabel=1.*; expected different values"):
+        remap(np.array([1, 2]), *values)

@@ -63,8 +63,16 @@ def test_what_cannot_be_a_pair_is_refused(pair, tmp_path):
     with pytest.raises(hscd.InputError, match=r"labels\.npy: label map of shape \(8, 6\), images of \(6, 8\); .* swap"):
         hscd.open_pair(*pair, labels=tmp_path / "labels.npy")
     np.save(tmp_path / "labels.npy", np.full((6, 8), 4, np.uint8))
-    with pytest.raises(hscd.InputError, match=r"labels\.npy: label map holds values that are not configured: found 4"):
+    with pytest.raises(
+        hscd.InputError, match=r"labels\.npy: label map .* not configured: found 4; configured changed_label=0"
+    ):
         hscd.open_pair(*pair, labels=tmp_path / "labels.npy")
+    with pytest.raises(
+        ValueError, match="found changed_label=1, unchanged_label=1, unknown_label=2; expected different"
+    ):
+        hscd.open_pair(*pair, labels=tmp_path / "labels.npy", changed_label=1)
+    with pytest.raises(ValueError, match="unknown_label go with labels, received none"):
+        hscd.open_pair(*pair, changed_label=7)
     with pytest.raises(hscd.InputError, match=r"no\.npy: no such file"):
         hscd.open_pair(pair[0], tmp_path / "no.npy")
     with pytest.raises(hscd.InputError, match="band 9"):

@@ -285,11 +285,14 @@ def verdict_of_registration(found: Registration) -> str:
     return "small enough" if found.far < _REGISTER else "register = True may help"
 
 
-def of_registration(found: Registration | None) -> list[str]:
+def of_registration(
+    found: Registration | None, remedy: str = "register = True moves the after image back"
+) -> list[str]:
     """Doubts about two images that are shifted against each other, or not everywhere by the same.
 
     Args:
         found: how far; None where that is not known.
+        remedy: what the user can do about a shift.
     """
     if found is None:
         return []
@@ -298,7 +301,7 @@ def of_registration(found: Registration | None) -> list[str]:
         down, right = abs(found.down), abs(found.right)
         doubts.append(
             f"the images seem to be shifted by {down:.1f} rows and {right:.1f} columns against each other, which makes "
-            "edges look changed (register = True moves the after image back)"
+            f"edges look changed ({remedy})"
         )
     if found.blocks >= _SEVERAL and found.spread > _SPREAD:
         doubts.append(
