@@ -84,7 +84,7 @@ def test_images_without_wavelengths_have_no_common_ones(tmp_path, capsys):
     images = [str(tmp_path / name) for name in ("fine.tif", "broad.npy")]
     status = detect.main([*images, "--out", str(tmp_path / "out"), "--set", "bands=common"])
     assert status == 2
-    said = f"error: [images] bands = common: the wavelengths of {tmp_path / 'broad.npy'} are not known\n"
+    said = f"error: --set bands=common: the wavelengths of {tmp_path / 'broad.npy'} are not known\n"
     assert capsys.readouterr().err.endswith(said)
 
 
@@ -94,7 +94,7 @@ def test_bands_without_data_are_told_to_be_left_out(tmp_path, capsys):
     write(tmp_path / "fine.tif", image, FINE, nodata=-1)
     write(tmp_path / "broad.tif", image, FINE, nodata=-1)
     assert run(tmp_path) == 2
-    assert "can be left out by wavelength: bad_bands = file, water, 900-910 nm\n" in capsys.readouterr().err
+    assert "can be left out by wavelength: --set 'bad_bands=file, water, 900-910 nm'\n" in capsys.readouterr().err
     assert run(tmp_path, "bad_bands=805-815 nm") == 0
 
 

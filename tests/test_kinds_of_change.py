@@ -125,7 +125,7 @@ def test_learned_classes_are_applied_and_judged(pair, capsys):
         assert raster.tags()["CLASS_2"] == "class 7, 62 % of the change"
     assert "kinds of change by classes: 4: 1.2 ha, 7: 2 ha\n" in capsys.readouterr().out
     assert run(pair, "kinds=classes") == 2
-    assert "kinds = classes: " in capsys.readouterr().err
+    assert "--set kinds=classes: " in capsys.readouterr().err
 
 
 def test_a_training_on_several_classes_saves_them(tmp_path, capsys):
