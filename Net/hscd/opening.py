@@ -45,9 +45,9 @@ def open_pair(
     where that is asked for. Images are read by windows unless both fit into half of the memory that is available.
 
     Args:
-        before: the earlier image: a file, a .SAFE folder or a folder of bands.
+        before: the earlier image: a file, a .SAFE folder, a folder of bands or one of a single image.
         after: the later image.
-        labels: a label map of the before image's shape; None without.
+        labels: a label map of the before image's shape, or the folder of one; None without.
         changed_label: its value that stands for changed, or several.
         unchanged_label: for unchanged.
         unknown_label: for pixels without ground truth; None where every pixel has one. No value may stand for two.
@@ -72,7 +72,7 @@ def open_pair(
         (20, 30, 3)
     """
     limit = available_memory()
-    paths = Path(before), Path(after)
+    paths = readers.image_of(Path(before)), readers.image_of(Path(after))
     choices = (
         None if bands is None else band_choice.parse_bands(bands, (band_choice.COMMON,)),
         None if bad_bands is None else band_choice.parse_bands(bad_bands, (band_choice.FILE, band_choice.WATER)),
@@ -159,7 +159,7 @@ def _label_map(
     """The labels of a file, unknown without one, and its classes of change, as `Scene` has them."""
     if labels is None:
         return np.full(before.shape[:2], UNKNOWN, np.uint8), None
-    path = Path(labels)
+    path = readers.image_of(Path(labels))
     image = readers.open_label_map(path, None, limit)
     for note in image.notes:
         warn(f"{path}: {note}")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from hscd.readers import image_of
 from hscd.system.errors import InputError
 from settings.explaining import ExplainSettings
 from settings.families import names, options_after
@@ -43,9 +44,9 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
     """The checked settings of an unsupervised detection.
 
     Args:
-        before: an image, or a folder of its bands.
+        before: an image, a folder of its bands or one of a single image.
         after: the same.
-        labels: a label map; None without.
+        labels: a label map, or the folder of one; None without.
         out: folder of the results.
         overrides: `KEY=VALUE` texts, keys of [settings] or of a data set that have a part in a detection.
 
@@ -59,9 +60,9 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
         "training": "False", "fine_tuning": "-1", "pseudo_percentage": "0.4", "pseudo_radius": "3",
         "preset": "unsupervised", "model_path": str(out), "stat_path": str(out),
     }  # fmt: skip
-    parser[IMAGES] = {"imgAPath": str(before.resolve()), "imgBPath": str(after.resolve()), "pseudoPath": str(out)}
+    parser[IMAGES] = {"imgAPath": _image(before), "imgBPath": _image(after), "pseudoPath": str(out)}
     if labels is not None:
-        parser[IMAGES]["labelPath"] = str(labels.resolve())
+        parser[IMAGES]["labelPath"] = _image(labels)
     overrides, keys = tuple(overrides), places()
     for override in overrides:
         name, value = _parsed(override, keys)
@@ -72,6 +73,10 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
             "--set changedLabel=1 --set unchangedLabel=2"
         )
     return replace(parser_settings(parser, "command line"), overrides=overrides)
+
+
+def _image(path: Path) -> str:
+    return str(image_of(path).resolve())
 
 
 def _parsed(override: str, keys: Iterable[str]) -> tuple[str, str]:

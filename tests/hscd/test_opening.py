@@ -45,6 +45,17 @@ def test_labels_are_those_of_the_program_and_unknown_where_masked(pair, tmp_path
     assert hscd.detect(scene, truth=1 - stored // 7, detector="ED", threshold="otsu").counts.total == 47
 
 
+def test_folders_of_one_image_are_opened(pair, tmp_path):
+    labels = tmp_path / "labels.npy"
+    np.save(labels, np.zeros((6, 8), np.uint8))
+    folders = [tmp_path / f"of_{path.stem}" for path in (*pair, labels)]
+    for path, folder in zip((*pair, labels), folders, strict=True):
+        folder.mkdir()
+        path.rename(folder / path.name)
+    scene = hscd.open_pair(str(folders[0]), folders[1], labels=folders[2])
+    assert (scene.name, scene.before.shape, int(scene.truth.sum())) == ("before", (6, 8, 3), 0)
+
+
 def test_bands_and_scales_are_as_asked_for(pair):
     before = np.load(pair[0])
     scene = hscd.open_pair(*pair, bands="1-2", bad_bands="2", scale=2)

@@ -44,6 +44,16 @@ def test_labels_need_the_values_of_both_classes(tmp_path):
     assert (both.changed_label, both.unchanged_label) == ((2,), (1,))
 
 
+def test_a_folder_of_one_image_stands_for_it(tmp_path):
+    folders = [tmp_path / name for name in ("a", "b", "labels")]
+    for number, folder in enumerate(folders):
+        folder.mkdir()
+        (folder / f"{number}.npy").touch()
+    found = settings_for(*folders, tmp_path / "out", ["changedLabel=1", "unchangedLabel=2"])["images"]
+    images = (found.img_a_path, found.img_b_path, found.label_path)
+    assert images == (tmp_path / "a/0.npy", tmp_path / "b/1.npy", tmp_path / "labels/2.npy")
+
+
 @pytest.mark.parametrize(
     ("keys", "threshold"),
     [

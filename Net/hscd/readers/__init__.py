@@ -21,6 +21,7 @@ from hscd.system.paths import require_regular
 __all__ = [
     "READERS",
     "checked",
+    "image_of",
     "is_folder_of_bands",
     "is_image",
     "label_map_of",
@@ -52,6 +53,23 @@ def is_image(path: Path) -> bool:
 def names_one_image(path: Path) -> bool:
     """Whether a path of the configuration names an image itself, not a folder of images."""
     return path.is_file() or path.suffix.lower() in READERS or safe.is_product(path)
+
+
+def image_of(path: Path) -> Path:
+    """The image that a path names: itself, or the only one in a folder of images.
+
+    A folder of bands, or of several images, is returned as it is.
+
+    Raises:
+        InputError: if it is a folder without an image.
+    """
+    if names_one_image(path) or not path.is_dir():
+        return path
+    images, of_bands = [entry for entry in path.iterdir() if is_image(entry)], bands.band_files(path)
+    if not images and not of_bands:
+        raise InputError(f"{path}: holds no image of a known format ({', '.join(READERS)})")
+    # A picture beside bands is a preview of them.
+    return images[0] if len(images) == 1 and of_bands in ([], images) else path
 
 
 def _reader_without_suffix(path: Path) -> Reader | None:

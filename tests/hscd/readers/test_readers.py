@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from conftest import SHARED, needs_shared, write_bands, write_mat
-from hscd.readers import checked, open_image, read_image, read_label_map
+from hscd.readers import checked, image_of, open_image, read_image, read_label_map
 from hscd.system.errors import InputError
 from image_files import mat_5, random_array, read_within, refuses, tiff
 
@@ -175,3 +175,31 @@ def test_onera_native_bands_are_those_of_the_data_set_that_was_resampled():
         # The last digit where a band is interpolated; B02, B03, B04 and B08 are as they were.
         assert np.abs(native - resampled).max() <= 1
         assert (native == resampled)[:, :, [1, 2, 3, 7]].all()
+
+
+# --- folders ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "image"),
+    [
+        (["t2000.npy"], "t2000.npy"),
+        (["t2000.npy", "notes.txt", ".hidden.npy"], "t2000.npy"),
+        (["scene.tif"], "scene.tif"),  # one band or several: a file says that better than its folder
+        (["a.npy", "b.npy"], ""),
+        (["B02.tif", "B03.tif"], ""),
+        (["B02.jp2", "preview.png"], ""),
+    ],
+)
+def test_a_folder_of_one_image_stands_for_it(tmp_path, names, image):
+    for name in names:
+        (tmp_path / name).touch()
+    assert image_of(tmp_path) == tmp_path / image
+    assert image_of(tmp_path / names[0]) == tmp_path / names[0]
+
+
+def test_a_folder_without_an_image_is_refused(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InputError, match=rf"^{tmp_path}: holds no image of a known format \(\.bmp, "):
+        image_of(tmp_path)
+    assert image_of(tmp_path / "missing") == tmp_path / "missing"
