@@ -10,9 +10,10 @@ from pathlib import Path
 from commandline import carry_out, guarded, parse
 from hscd.readers import name_of
 from hscd.system.errors import InputError
+from hscd.system.messages import warn
 from pipeline.commands import told_by_options
 from pipeline.detection import detect
-from settings.two_images import places, settings_for
+from settings.two_images import places, settings_for, unused
 
 
 def run(arguments: Sequence[str] | None) -> None:
@@ -41,7 +42,10 @@ def run(arguments: Sequence[str] | None) -> None:
     name = name_of(options.before)
     out = options.out or Path(f"{name}_{name_of(options.after)}_change")
     with told_by_options():
-        carry_out(settings_for(options.before, options.after, options.labels, out, options.overrides), detect)
+        settings = settings_for(options.before, options.after, options.labels, out, options.overrides)
+        for option in unused(settings):
+            warn(option)
+        carry_out(settings, detect)
 
 
 def _epilog() -> str:

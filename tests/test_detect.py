@@ -226,6 +226,16 @@ def test_what_cannot_be_is_one_line(pair, capsys, monkeypatch, arguments, said):
     assert said in line
 
 
+def test_an_option_without_effect_is_told(pair, monkeypatch, capsys):
+    monkeypatch.setattr(detect, "carry_out", lambda *_: None)
+    images = pair[0] / "before.tif", pair[0] / "after.tif"
+    assert run(*images, "--set", "detector=SAM", "--set", "change_amount=rare") == 0
+    assert capsys.readouterr().err == (
+        "warning: --set change_amount=rare: has no effect with --set threshold=otsu; it goes with "
+        "--set threshold=empirical_null\n"
+    )
+
+
 def test_an_error_of_the_threshold_names_the_pair(pair, capsys):
     images = pair[0] / "before.tif", pair[0] / "after.tif"
     asked = "--set", "detector=ED", "--set", "threshold=chi2"

@@ -10,7 +10,7 @@ from pathlib import Path
 from hscd.readers import image_of
 from hscd.system.errors import InputError
 from settings.explaining import ExplainSettings
-from settings.families import names, options_after
+from settings.families import FAMILIES, Family, names, options_after
 from settings.keys import LABEL_KEYS, data_set_keys, fields_of, settings_keys
 from settings.learning import LearningSettings
 from settings.reader import nearest, parser_settings
@@ -73,6 +73,31 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
             "--set changedLabel=1 --set unchangedLabel=2"
         )
     return replace(parser_settings(parser, "command line"), overrides=overrides)
+
+
+def unused(settings: Settings) -> list[str]:
+    """What to say of texts of --set that are options of methods which have no part in this detection."""
+    families, found = [family for family in FAMILIES if family.key not in _FAMILIES_NOT_HERE], []
+    for override in settings.overrides:
+        name, _ = _parsed(override, places())
+        having = {family.key: [of for of in family.registry if _has(family, of, name)] for family in families}
+        having = {key: members for key, members in having.items() if members}
+        if having and not any(set(_chosen(settings, key)) & set(members) for key, members in having.items()):
+            key, members = next(iter(having.items()))
+            found.append(
+                f"--set {override}: has no effect with {key} = {'/'.join(_chosen(settings, key))}; it goes with "
+                f"{' or '.join(f'{key} = {member}' for member in members)}"
+            )
+    return found
+
+
+def _has(family: Family, member: str, name: str) -> bool:
+    return name in names(family.registry.options(member))
+
+
+def _chosen(settings: Settings, key: str) -> list[str]:
+    """The members of a family that settings choose by a key."""
+    return list(dict(settings.members)) if key == "detector" else [getattr(settings, key)]
 
 
 def _image(path: Path) -> str:

@@ -5,7 +5,7 @@ import pytest
 from hscd.losses import LOSSES
 from hscd.registry import Option
 from hscd.system.errors import InputError
-from settings.two_images import settings_for
+from settings.two_images import settings_for, unused
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,28 @@ def test_a_threshold_that_is_not_named_is_that_of_the_detector(tmp_path, keys, t
 def test_an_option_of_a_method_is_a_key(tmp_path):
     found = settings_for(tmp_path / "a", tmp_path / "b", None, tmp_path / "out", ["pca_variance=0.5"])
     assert found.options["pca_variance"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (["change_amount=rare"], None),
+        (["detector=SAM", "seed=3"], None),
+        (["detector=SAM", "threshold=empirical_null", "Change_Amount=rare"], None),
+        (["ensemble_detectors=irmad, pca_cva", "pca_variance=0.5"], None),
+        (
+            ["detector=SAM", "change_amount=rare"],
+            "--set change_amount=rare: has no effect with threshold = otsu; it goes with threshold = empirical_null",
+        ),
+        (
+            ["ensemble_detectors=irmad, cva", "pca_variance=0.5"],
+            "--set pca_variance=0.5: has no effect with detector = irmad/cva; it goes with detector = pca_cva",
+        ),
+    ],
+)
+def test_an_option_of_a_method_that_is_not_chosen_is_told(tmp_path, keys, said):
+    settings = settings_for(tmp_path / "a", tmp_path / "b", None, tmp_path / "out", keys)
+    assert unused(settings) == ([] if said is None else [said])
 
 
 def test_a_misspelt_key_comes_with_the_nearest_one(tmp_path):
