@@ -63,10 +63,10 @@ def test_a_page_does_not_lead_who_labels_on_it(place: Path) -> None:
     data = json.loads(page.split('id="data">')[1].split("</script>")[0])
     assert (data["ids"], data["labels"]) == (list(range(1, 21)), {})
     assert 'data-sheet="map" hidden' in page
-    # A page is sent to others, so it has names alone.
+    # A page is sent to others, so it has names alone; FOLDER is that of the sample on their machine.
     judged, downloads, serves = re.findall(r"<code>python Net/(\w+\.py .*?)</code>", page)
-    assert judged == "sample.py --labelled change_sample.gpkg"
-    assert (downloads, serves) == (f"{judged} --labels {data['csv']}", "report.py FOLDER --serve")
+    assert judged == "sample.py --labelled FOLDER/change_sample.gpkg"
+    assert (downloads, serves) == (f"{judged} --labels FOLDER/{data['csv']}", "report.py FOLDER --serve")
     assert str(place.parent) not in page
     record = read_run(place / "change_sample_run.json")
     record.record["warnings"] = [f"{place}/before.npy: was changed since; see {place}/a.txt, and/or C:\\x\\y.tif"]

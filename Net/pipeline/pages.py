@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from settings import Settings
 
 INDEX = "report.html"
+# What commands on a page call the folder of a sample.
+_SAMPLES = "FOLDER"
 
 
 def keep(settings: Settings, record: RunRecord, scene: Scene, shown: Shown, path: Path) -> None:
@@ -94,9 +96,10 @@ def _write_page(run: Run) -> None:
 
 
 def _commands(sample: Path) -> tuple[str, str, str]:
-    """As `sample_page` wants them: by names, as such a page is sent to whoever labels."""
-    judge = ("sample", "--labelled", sample)
-    return named(*judge), named(*judge, "--labels", f"{sample.stem}.csv"), named("report", "FOLDER", "--serve")
+    """As `sample_page` wants them: by names, as such a page is sent to whoever labels; run in the program's folder."""
+    judge = ("sample", "--labelled", f"{_SAMPLES}/{sample.name}")
+    downloaded = ("--labels", f"{_SAMPLES}/{sample.stem}.csv")
+    return named(*judge), named(*judge, *downloaded), named("report", _SAMPLES, "--serve")
 
 
 def _write_index(folder: Path, runs: list[Run], problems: list[str]) -> None:
