@@ -58,13 +58,14 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
         mapped = dict.fromkeys(cell.pair.name for cell, record in outcomes if not record["error"])
         pictures = [f"{name}_maps.png" for name in mapped]
         advice = recommendation.without_labels(rows, UNSUPERVISED["detector"], pictures)
-    sentences = [*advice.sentences, *_to_make(advice.method, outcomes)]
+    # In a file as it works in every folder, and on the console as other commands tell theirs.
+    kept, told = ([*advice.sentences, *_to_make(advice.method, outcomes, anywhere)] for anywhere in (True, False))
     if IMAGES in outcomes[0].cell.settings.data_sets:
-        sentences = [by_options(sentence) for sentence in sentences]
+        kept, told = ([by_options(sentence) for sentence in sentences] for sentences in (kept, told))
     storage.write_csv(folder / "ranking.csv", tables.csv_rows(rows, advice.method, of_labels))
     _write_tables(folder, outcomes, list(sources), found.between, against)
     parts = _parts(rows, of_labels, list(sources), found.between, against)
-    storage.write_bytes(folder / "ranking.md", _text(parts, sentences).encode())
+    storage.write_bytes(folder / "ranking.md", _text(parts, kept).encode())
     for pair in {outcome.cell.pair.name: outcome.cell.pair for outcome in outcomes}.values():
         _draw(folder, [outcome for outcome in outcomes if outcome.cell.pair.name == pair.name], rows)
         record.add_outputs(pair.name, {what: folder / f"{pair.name}_{what}.png" for what in _PICTURES})
@@ -72,13 +73,13 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
     record.add_outputs("comparison", outputs)
     for row in rows:
         record.add_result(row.method, {"rank": row.rank, "seen": row.seen} | dict(row.means))
-    messages.result(tables.aligned(tables.ranking(rows, of_labels)) + "\n\n" + "\n".join(sentences))
+    messages.result(tables.aligned(tables.ranking(rows, of_labels)) + "\n\n" + "\n".join(told))
 
 
-def _to_make(method: str | None, outcomes: Sequence[Outcome]) -> list[str]:
+def _to_make(method: str | None, outcomes: Sequence[Outcome], anywhere: bool) -> list[str]:
     """How to make the map of the method that is recommended, if detect.py can."""
     cell = next((cell for cell, _ in outcomes if cell.method.name == method), None)
-    command = None if cell is None else cell.method.command(cell.settings)
+    command = None if cell is None else cell.method.command(cell.settings, anywhere=anywhere)
     known = cell is not None and IMAGES in cell.settings.data_sets
     return [] if command is None else [f"To make its map of {'these' if known else 'two'} images: {command}"]
 

@@ -92,13 +92,14 @@ class Method:
         assert self.pseudo is not None
         return replace(self.pseudo.settings(base, seed), **self.selection)
 
-    def command(self, base: Settings) -> str | None:
+    def command(self, base: Settings, *, anywhere: bool = True) -> str | None:
         """The command that makes its map of the two images, or of others; None of a model, which detect.py cannot use.
 
-        It works in every folder, as it is read in a file, and writes beside the comparison of two images.
+        It writes beside the comparison of two images.
 
         Args:
             base: settings of the run. Of two images it takes what the command line said, but for their labels.
+            anywhere: whether it shall work in every folder, as it is read in a file.
         """
         if self.model is not None:
             return None
@@ -121,7 +122,7 @@ class Method:
         if named is not None and named.img_a_path is not None and named.img_b_path is not None:
             folder = re.sub(r"[^-+.=,\w]+", "_", self.name)[:_LONGEST]
             words = [named.img_a_path, named.img_b_path, "--out", base.stat_path / f"{folder}_change"]
-        return suggested("detect", *words, sets=sets, anywhere=True)
+        return suggested("detect", *words, sets=sets, anywhere=anywhere)
 
     @property
     def _options(self) -> list[Option]:

@@ -80,6 +80,9 @@ def test_a_command_makes_the_map_of_a_method(tmp_path, monkeypatch, text, said, 
     out = ["--out", str(tmp_path / folder)]
     assert words[:6] == [sys.executable, "/program/detect.py", str(tmp_path / "a.npy"), str(tmp_path / "b.npy"), *out]
     assert told.endswith(f" {tmp_path / folder} {command}")
+    # On the console, from here: /program is not in the current folder, the images and results are.
+    here = shlex.split(method.command(base, anywhere=False))
+    assert here[1:6] == ["/program/detect.py", "a.npy", "b.npy", "--out", folder]
     assert " BEFORE AFTER --set " in method.command(replace(base, data_sets={}))
     again = settings_for(*images, words[7::2])
     assert method.settings(base, again.seed).members == again.members
