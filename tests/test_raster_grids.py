@@ -3,13 +3,18 @@
 Oracles: the same scene cut, and values linear in the coordinates, which bilinear interpolation does not change.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import rasterio
 from rasterio.transform import Affine
 from rasterio.warp import transform as transformed
 
+import hscd
 from conftest import Workspace, make_pair
+from hscd.system.errors import InputError
+from hscd.system.messages import show_messages
 from raster_scenes import (
     PLAIN,
     UNLABELLED,
@@ -178,6 +183,18 @@ def test_images_of_different_places(space: Workspace) -> None:
     for far in (moved(UTM["transform"], 0, 31), moved(UTM["transform"], 40_000, 0)):
         write_pair(space, before, after, **UTM, after_transform=far)
         assert "after/town.tif: does not overlap" in space.fails("predutils")
+
+
+# Each has a band that the other lacks, which would be told of two images that can be compared.
+def test_of_different_places_nothing_else_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, after, _ = make_pair(1)
+    for name, image, to_right, last in (("a", before, 0, 1600), ("b", after, 31, 2200)):
+        options = UTM | {"transform": moved(UTM["transform"], 0, to_right)}
+        write_raster(tmp_path / f"{name}.tif", image, tags={"wavelength": [450, 550, 650, 850, last]}, **options)
+    show_messages()
+    with pytest.raises(InputError, match=r"b\.tif: does not overlap .*a\.tif; they are"):
+        hscd.open_pair(tmp_path / "a.tif", tmp_path / "b.tif")
+    assert capsys.readouterr().err == ""
 
 
 def test_labels_of_another_place_are_refused(space: Workspace) -> None:

@@ -165,7 +165,7 @@ def told_by_options() -> Iterator[None]:
 
 def by_options(text: str) -> str:
     """What a message says of keys of a configuration file, by the arguments and options of a command on two images."""
-    text = text.removeprefix("command line: ")
+    text = text.removeprefix("command line: ").replace(f" ([{IMAGES}])", "")
     text = re.sub(rf"\[({IMAGES}|{SETTINGS_SECTION})\] (?=\w)", "", text)
     text = re.sub(rf"(?<!--set )\b({'|'.join(_ARGUMENTS)})\b", lambda key: _ARGUMENTS[key[0]], text)
     value = r"[\w.+-]+(?:, (?:\d[\w.-]*(?: nm)?|file|water))*"  # other commas go on with the sentence

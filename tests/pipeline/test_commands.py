@@ -100,6 +100,7 @@ def test_what_may_be_next_ends_with_its_command(capsys):
         ("command line: [images] imgAPath, imgBPath: both are a", "BEFORE, AFTER: both are a"),
         ("command line: [settings] stat_path: among images", "--out: among images"),
         ("[images] labelPath: odd", "--labels: odd"),
+        ("a.png ([images]): odd values", "a.png: odd values"),
         ("--set stat_path=x: has no part in it", "--set stat_path=x: has no part in it"),
     ],
 )

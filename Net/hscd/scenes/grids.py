@@ -61,11 +61,18 @@ def covers(image: Image, other: Image) -> bool:
 
 
 def overlaps(image: Image, other: Image) -> bool:
-    """Whether any part of an image lies in another."""
+    """Whether any part of an image lies in another.
+
+    Raises:
+        InputError: if coordinates cannot be transformed from one to the other.
+    """
     assert image.grid is not None
     assert other.grid is not None
     border = _border(slice(0, other.shape[0]), slice(0, other.shape[1]))
-    return _needed(border, other.grid, image.grid, image.shape[:2], 0) is not None
+    try:
+        return _needed(border, other.grid, image.grid, image.shape[:2], 0) is not None
+    except Exception as error:  # of several types, by rasterio and GDAL
+        raise _not_transformed(image, error) from error
 
 
 def onto(
@@ -135,12 +142,16 @@ def _usable_coarsening(image: Image, source_grid: Grid, grid: Grid, shape: tuple
     try:
         coarser = _coarsening(source_grid, image.shape[:2], grid, shape)
     except Exception as error:  # of several types, by rasterio and GDAL
-        raise InputError(
-            f"{image.path}: its coordinate system cannot be transformed into the one that is needed: {brief(error)}"
-        ) from error
+        raise _not_transformed(image, error) from error
     if min(coarser) < _SMALLEST_PART:
         raise InputError(f"{image.path}: its pixels are a million times larger than those of the grid it is put on")
     return coarser
+
+
+def _not_transformed(image: Image, error: Exception) -> InputError:
+    return InputError(
+        f"{image.path}: its coordinate system cannot be transformed into the one that is needed: {brief(error)}"
+    )
 
 
 def _of_tiles(tile: ReadPart, shape: tuple[int, int, int], dtype: Any) -> ReadPart:

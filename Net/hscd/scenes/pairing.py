@@ -67,6 +67,7 @@ def open_images(before_path: Path, after_path: Path, reading: Reading, limit: in
         opened_image(path, variable, reading, limit)
         for path, variable in zip((before_path, after_path), reading.variables, strict=True)
     )
+    _require_overlap(before, after)
     for image in (before, after):
         for note in image.notes:
             warn(f"{image.path}: {note}")
@@ -87,12 +88,7 @@ def open_images(before_path: Path, after_path: Path, reading: Reading, limit: in
             if after.block == after.shape[:2]:  # packed as a whole, and each tile would unpack it anew
                 after = in_memory(after)
             dtype = np.result_type(after.dtype, np.float32)
-            moved = onto(after, before.grid, before.shape[:2], dtype, math.nan)
-            if not overlaps(after, before):
-                raise InputError(
-                    f"{after_path}: does not overlap {before_path}; they are georeferenced to different places"
-                )
-            original, after = after, moved
+            original, after = after, onto(after, before.grid, before.shape[:2], dtype, math.nan)
     elif before.shape != after.shape:
         raise InputError(
             f"{after_path}: shape {after.shape} differs from {before.shape} of the before image (rows, columns, "
@@ -101,6 +97,14 @@ def open_images(before_path: Path, after_path: Path, reading: Reading, limit: in
     if reading.register:
         after = _registered(before, after, original)
     return readers.checked(before), readers.checked(after)
+
+
+def _require_overlap(before: Image, after: Image) -> None:
+    """Refuse images of different places, before anything else is said of them."""
+    if before.grid is None or after.grid is None or same_grid(before, after) or overlaps(after, before):
+        return
+    _tell_of_places(before, after)
+    raise InputError(f"{after.path}: does not overlap {before.path}; they are georeferenced to different places")
 
 
 def _registered(before: Image, after: Image, original: Image | None) -> Image:
