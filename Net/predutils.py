@@ -94,7 +94,7 @@ def load_pseudo_labels(
     """
     file = pseudo_file(section, pair_name)
     if not require_regular(file).is_file():
-        raise InputError(f"{file}: no such file; make it with `{_command(section, settings)}`")
+        raise InputError(f"{file}: no such file; make it with {_command(section, settings)}")
     content = storage.read_pickle(file)
     try:
         rows, columns = (int(length) for length in content["shape"])
@@ -123,7 +123,7 @@ def load_pseudo_labels(
     if shape is not None and loaded["shape"] != tuple(shape):
         raise InputError(
             f"{file}: made for an image of shape {loaded['shape']}, the pair has {tuple(shape)}; "
-            f"make them again with `{_command(section, settings)}`"
+            f"make them again with {_command(section, settings)}"
         )
     if settings is not None:
         source = pseudo_source.recorded_source(settings, section, pair_name, loaded["threshold"])
@@ -144,7 +144,7 @@ def saved_pairs(section: DataSet, settings: Settings | None = None) -> list[str]
         return [files.name for files in pair_files(section)]
     names = sorted(file.stem for file in section.pseudo_path.glob("*.pickle") if not file.name.startswith("."))
     if not names:
-        raise InputError(f"{section.pseudo_path}: no pseudo-labels; make them with `{_command(section, settings)}`")
+        raise InputError(f"{section.pseudo_path}: no pseudo-labels; make them with {_command(section, settings)}")
     return names
 
 
@@ -154,9 +154,12 @@ def _command(section: DataSet, settings: Settings | None) -> str:
     The distance of a network makes poorer ones than the preset, so this takes its place unless the settings name a
     detector.
     """
-    left_open = settings is not None and not pseudo_source.names_detector(settings)
-    preset = (f"settings.preset={RECOMMENDED}",) if left_open else ()
-    return suggested("pseudo-labels", settings=settings, sets=(*preset, f"settings.train_set={section.name}"))
+    preset, why = tuple[str, ...](), ""
+    if settings is not None and not pseudo_source.names_detector(settings):
+        preset = (f"settings.preset={RECOMMENDED}",)
+        why = f"; no detector is named, and {RECOMMENDED} makes better ones than the distance of the network"
+    makes = suggested("pseudo-labels", settings=settings, sets=(*preset, f"settings.train_set={section.name}"))
+    return f"`{makes}`{why}"
 
 
 def generate(settings: Settings) -> None:

@@ -18,6 +18,10 @@ import config
 from hscd.system import messages
 from hscd.system.errors import InputError
 from settings import Settings
+from settings.explaining import ExplainSettings
+from settings.families import names, options_after
+from settings.keys import fields_of
+from settings.learning import LearningSettings
 from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION
 from settings.two_images import IMAGES, places
 
@@ -97,7 +101,15 @@ def _overrides(command: Command, settings: Settings, sets: tuple[str, ...]) -> t
             given.pop(_key(text), None)
         elif command.script == COMMANDS["train"].script and not _holds(settings, text):
             given[_key(text)] = text
-    return tuple(given.values())
+    unread = _of_tests() if command is COMMANDS["pseudo-labels"] else set()
+    return tuple(text for key, text in given.items() if key not in unread)
+
+
+def _of_tests() -> set[str]:
+    """The keys, as `_key` has them, that say how a model is trained, tested or explained: pseudo-labels need none."""
+    records = [option.name for record in (ExplainSettings, LearningSettings) for option in fields_of(record).values()]
+    known = ["test_set", "fine_tuning", *names(options_after("fine_tuning")), *records]
+    return {f"{SETTINGS_SECTION}.{name}".lower() for name in known}
 
 
 def tell_next(what: str, command: str) -> None:
@@ -166,6 +178,7 @@ def told_by_options() -> Iterator[None]:
 def by_options(text: str) -> str:
     """What a message says of keys of a configuration file, by the arguments and options of a command on two images."""
     text = text.removeprefix("command line: ").replace(f" ([{IMAGES}])", "")
+    text = text.replace(f"--set {SETTINGS_SECTION}.", "--set ")
     text = re.sub(rf"\[({IMAGES}|{SETTINGS_SECTION})\] (?=\w)", "", text)
     text = re.sub(rf"(?<!--set )\b({'|'.join(_ARGUMENTS)})\b", lambda key: _ARGUMENTS[key[0]], text)
     value = r"[\w.+-]+(?:, (?:\d[\w.-]*(?: nm)?|file|water))*"  # other commas go on with the sentence

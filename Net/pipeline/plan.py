@@ -39,6 +39,7 @@ from hscd.selections.thinning import thinned
 from hscd.system.messages import detail, tell, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 from settings import Settings
+from settings.records import SETTINGS_SECTION
 
 if TYPE_CHECKING:
     from hscd.learn.transfer import Transfer
@@ -124,6 +125,8 @@ class Plan:
             return cut
         detail(f"{where}: threshold {cut.value:.6g}")
         for doubt in cut.warnings:
+            for choice in cut.choices:
+                doubt = doubt.replace(choice, f"--set {SETTINGS_SECTION}.{choice}")
             warn(f"{where}: {doubt}")
         return cut
 

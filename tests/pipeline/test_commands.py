@@ -101,6 +101,7 @@ def test_what_may_be_next_ends_with_its_command(capsys):
         ("command line: [settings] stat_path: among images", "--out: among images"),
         ("[images] labelPath: odd", "--labels: odd"),
         ("a.png ([images]): odd values", "a.png: odd values"),
+        ("between (--set settings.change_amount=rare decides)", "between (--set change_amount=rare decides)"),
         ("--set stat_path=x: has no part in it", "--set stat_path=x: has no part in it"),
     ],
 )
@@ -129,6 +130,11 @@ def test_a_configuration_goes_with_it(space, monkeypatch):
     # Of two values of a key the one that is suggested counts; the place of --config is that below the current folder.
     said = ["--config", space.file.name, "--set", "settings.seed=3", "--set", "settings.train_set=PLACE A"]
     assert told[2:] == said
+    # What only a test reads is left out of a command that tests nothing.
+    of_test = ("fine_tuning=0", "test_set=PLACE B", "FT_epochs=3", "pseudo_radius=2")
+    tested = read_settings(space.file, ["settings.seed=3", *(f"settings.{text}" for text in of_test)])
+    assert shlex.split(suggested("pseudo-labels", settings=tested))[2:] == said[:4]
+    assert shlex.split(suggested("test", settings=tested))[6:-2:2] == ["--set"] * 4
     # main.py has two commands, and the file says training = True.
     assert shlex.split(suggested("test", settings=settings))[-1] == "settings.training=False"
     assert shlex.split(suggested("train", settings=settings))[-1] == "settings.train_set=PLACE B"

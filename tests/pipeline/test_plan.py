@@ -159,3 +159,12 @@ def test_the_engine_of_a_search_is_told_its_options(plan, monkeypatch):
     assert plan().engine_options == {}
     add(monkeypatch, ENGINES, object())
     assert plan("engine=new", "shift=2").engine_options == {"shift": 2}
+
+
+def test_what_settles_a_doubt_about_the_threshold_can_be_pasted(plan, monkeypatch):
+    found = Cut(1.0, ("between (amount=rare or amount=plentiful decides)",), ("amount=rare", "amount=plentiful"))
+    monkeypatch.setattr("pipeline.plan.cut_scores", lambda *_: found)
+    scene = scene_of(*np.zeros((2, 3, 4, 2), np.float32))
+    with collected() as told:
+        plan().cut(ScoreMap(np.zeros((3, 4), np.float32), PIXEL_GRID, "ED"), scene, "there")
+    assert told == ["there: between (--set settings.amount=rare or --set settings.amount=plentiful decides)"]

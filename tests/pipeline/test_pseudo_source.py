@@ -107,6 +107,7 @@ def test_the_command_that_is_suggested_makes_the_better_pseudo_labels(asked):
         added = "--set settings.preset=unsupervised --set 'settings.train_set=PLACE A'`"
         assert (added in str(caught.value)) == (preset or "preset=unsupervised" in keys)
         assert str(caught.value).count("preset") == (added in str(caught.value))
+        assert ("; no detector is named, and unsupervised makes better ones" in str(caught.value)) == preset
 
 
 def test_a_test_tells_it_and_its_page_shows_it(asked, caplog):
