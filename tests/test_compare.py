@@ -267,7 +267,8 @@ def test_two_images_without_labels_are_told_of_agreement_and_stability(tmp_path,
 
 
 @pytest.mark.usefixtures("begun")
-def test_two_images_with_labels(tmp_path, capsys):
+def test_two_images_with_labels(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(PROJECT)
     before, after, changed = make_pair(1)
     for name, image in (("old", before), ("new", after)):
         savemat(tmp_path / f"{name}.mat", {"cube": image})
@@ -280,8 +281,9 @@ def test_two_images_with_labels(tmp_path, capsys):
     assert float(table(tmp_path / "out/ranking.csv")[0]["kappa"]) > 0.5
     made = tmp_path / "out" / "ED+otsu_change"
     told = f"detect.py {tmp_path}/old.mat {tmp_path}/new.mat --out {made} --set detector=ED --set threshold=otsu"
-    assert re.search(f"^To make its map of these images: .*{re.escape(told)}\n", capsys.readouterr().out, re.MULTILINE)
-    assert told in (tmp_path / "out/ranking.md").read_text(encoding="utf-8")
+    said = capsys.readouterr().out
+    assert re.search(f"^To make its map of these images: .* Net/{re.escape(told)}\n", said, re.MULTILINE)
+    assert f"{PROJECT / 'Net'}/{told}" in (tmp_path / "out/ranking.md").read_text(encoding="utf-8")
 
 
 def test_a_model_says_that_it_has_seen_the_scene(tmp_path):
