@@ -218,6 +218,7 @@ def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene,
     areas, unit = gis.changed_areas(path, labels, scene.grid)
     shown = [tables.area(area, unit) for area in areas[:_LARGEST]]
     lines = [f"changed: {100 * share:.2f} % of {pixels:,} pixels, {tables.total(areas, unit)}"]
+    figures = report.extent(result, areas, unit)
     if shown:
         sure = float(np.mean(outcome.probability[changed] >= _SURE))
         lines.append(f"largest areas: {', '.join(shown)}")
@@ -225,7 +226,7 @@ def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene,
             f"{100 * sure:.0f} % of the changed pixels differ beyond doubt (probability {_SURE:g} or more); "
             "that is no measure of accuracy"
         )
-    figures = report.extent(result, areas, unit)
+        figures |= {"largest_areas": areas[:_LARGEST].tolist(), "sure_share": sure}
     if outcome.ensemble is not None:
         certainty, more = _certainty(outcome.ensemble, pixels)
         lines.append(certainty)

@@ -38,8 +38,10 @@ from hscd.selections import SELECTIONS, Selected, by_code, corrected_labels
 from hscd.selections.thinning import thinned
 from hscd.system.messages import detail, tell, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
+from pipeline.commands import by_options
 from settings import Settings
 from settings.records import SETTINGS_SECTION
+from settings.two_images import IMAGES
 
 if TYPE_CHECKING:
     from hscd.learn.transfer import Transfer
@@ -139,16 +141,14 @@ class Plan:
     def registration(self, scene: Scene, where: str) -> dict[str, Any]:
         """Tell how far the images of a scene are shifted against each other, of `where`; the figures of it."""
         found = registration(scene)
-        if found is not None:
-            down, right = (round(part, 2) + 0.0 for part in (found.down, found.right))
-            tell(
-                f"{where}: the after image lies {abs(down):.2f} rows {'higher' if down < 0 else 'lower'} and "
-                f"{abs(right):.2f} columns further {'left' if right < 0 else 'right'}, ± {found.spread:.2f} "
-                f"({found.blocks} blocks); {doubts.verdict_of_registration(found)}"
-            )
+        if found is None:
+            return {}
+        verdict = doubts.verdict_of_registration(found)
+        tell(f"{where}: the after image lies {found.told}; {verdict}")
         for doubt in doubts.of_registration(found):
             warn(f"{where}: {doubt}")
-        return {} if found is None else {f"shift_{name}": value for name, value in found._asdict().items()}
+        verdict = by_options(verdict) if self._settings.test_set == IMAGES else verdict
+        return {f"shift_{name}": value for name, value in found._asdict().items()} | {"shift_verdict": verdict}
 
     def domain_shift(self, scene: Scene, where: str) -> float | None:
         """How far a scene is from the spectra that the model was trained on, if they are known; a doubt, of `where`."""

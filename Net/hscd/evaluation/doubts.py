@@ -282,7 +282,7 @@ def of_borders(scores: np.ndarray, threshold: float) -> list[str]:
 
 def verdict_of_registration(found: Registration) -> str:
     """Whether a shift between two images matters, in a few words."""
-    return "small enough" if found.far < _REGISTER else "register = True may help"
+    return "too small to need registration" if found.far < _REGISTER else "register = True may help"
 
 
 def of_registration(

@@ -121,7 +121,10 @@ def _registered(before: Image, after: Image, original: Image | None) -> Image:
         return after
     if found.far < max(_WORTH_WHILE, _SURELY * found.spread / math.sqrt(found.blocks)):
         return after
-    tell(f"{after.path}: moved by {-found.down:+.2f} rows and {-found.right:+.2f} columns onto {before.path}")
+    tell(
+        f"{after.path}: moved {abs(found.down):.2f} rows {'down' if found.down < 0 else 'up'} and "
+        f"{abs(found.right):.2f} columns {'right' if found.right < 0 else 'left'} onto {before.path}"
+    )
     return registered(after, found, original)
 
 

@@ -52,6 +52,16 @@ class Registration(NamedTuple):
         """Pixels, the larger one of rows and columns."""
         return max(abs(self.down), abs(self.right))
 
+    @property
+    def told(self) -> str:
+        """Where the after image lies, in words; one block has no spread."""
+        down, right = (round(part, 2) + 0.0 for part in (self.down, self.right))
+        spread = f", ± {self.spread:.2f}" if self.blocks > 1 else ""
+        return (
+            f"{abs(down):.2f} rows {'higher' if down < 0 else 'lower'} and {abs(right):.2f} columns further "
+            f"{'left' if right < 0 else 'right'}{spread} ({self.blocks} block{'' if self.blocks == 1 else 's'})"
+        )
+
 
 def registration(scene: Scene) -> Registration | None:
     """The shift between two images, the median over blocks; None where they are too small or too different to tell.

@@ -179,6 +179,8 @@ def test_a_shift_of_pixels_is_told_and_one_that_is_not_the_same_everywhere(found
     assert [expected in text for expected, text in zip(said, told, strict=True)] == [True] * len(said)
 
 
-@pytest.mark.parametrize(("right", "said"), [(-0.33, "small enough"), (-0.34, "register = True may help")])
+@pytest.mark.parametrize(
+    ("right", "said"), [(-0.33, "too small to need registration"), (-0.34, "register = True may help")]
+)
 def test_a_shift_of_a_third_of_a_pixel_is_worth_registering(right, said):
     assert doubts.verdict_of_registration(Registration(0.1, right, 0.1, 9)) == said

@@ -20,6 +20,7 @@ from hscd.reports.page.charts import Chart, text
 from hscd.reports.page.found import Run
 from hscd.reports.page.images import AGREEMENT
 from hscd.reports.page.tuning import Tuning
+from hscd.scenes.registration import Registration
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -172,10 +173,7 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     if numbers.number(row.get("trials")):
         found.append(("Best trial", str(row.get("trial_id")), f"of {row['trials']}"))
         found.append(("Validation loss", text(numbers.number(row.get("val_loss")) or 0), ""))
-    share, area = numbers.number(row.get("changed_share")), numbers.number(row.get("changed_area"))
-    if share is not None:
-        below = "" if area is None else f"{words.area(area, str(row.get('unit')))} in {row.get('areas')} areas"
-        found.append(("Changed", f"{100 * share:.2f} %", below))
+    found += _of_map(row)
     shown = {"kappa": "Kappa", "f1": "F1 of change"}
     if isinstance(row.get("estimates"), list):
         shown["overall_accuracy"] = "Overall accuracy"
@@ -197,6 +195,30 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         found.append(("Domain shift", f"{distance:.2f}", "of 2: how unlike the training place"))
     if row.get("seen_in_training") in ("part", "yes"):
         found.append(("Seen in training", str(row["seen_in_training"]), "the figures are too good"))
+    return found
+
+
+def _of_map(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """How much changed, as `_facts`, how sure that is, and how far the images are shifted."""
+    found, unit = [], str(row.get("unit"))
+    share, area = numbers.number(row.get("changed_share")), numbers.number(row.get("changed_area"))
+    if share is not None:
+        areas = row.get("areas")
+        below = "" if area is None else f"{words.area(area, unit)} in {areas} {'area' if areas == 1 else 'areas'}"
+        found.append(("Changed", f"{100 * share:.2f} %", below))
+    largest = row.get("largest_areas")
+    if isinstance(largest, list) and largest and None not in map(numbers.number, largest):
+        first, *others = (words.area(value, unit) for value in largest)
+        found.append(("Largest area", first, f"then {', '.join(others)}" if others else ""))
+    sure = numbers.number(row.get("sure_share"))
+    if sure is not None:
+        found.append(("Beyond doubt", f"{100 * sure:.0f} %", "of the changed pixels; no measure of accuracy"))
+    shift = [numbers.number(row.get(f"shift_{name}")) for name in Registration._fields]
+    if None not in shift:
+        down, right, spread, blocks = (value or 0.0 for value in shift)
+        of = Registration(down, right, spread, int(blocks))
+        verdict = f"; {row['shift_verdict']}" if isinstance(row.get("shift_verdict"), str) else ""
+        found.append(("Shift", f"{of.far:.2f} pixels", f"the after image lies {of.told}{verdict}"))
     return found
 
 

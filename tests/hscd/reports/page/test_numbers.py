@@ -33,6 +33,24 @@ def test_pixels_are_of_known_label_where_any_is() -> None:
     assert pixels(0) == pixels(None) == [("Pixels", "1,200", "")]
 
 
+def test_what_a_map_says_comes_first_with_the_shift_in_words() -> None:
+    row = {"changed_share": 0.25, "changed_area": 3e6, "unit": "m²", "areas": 2, "largest_areas": [2e6, 1e6],
+           "sure_share": 0.342, "shift_down": -0.321, "shift_right": 0.5, "shift_spread": 0.1, "shift_blocks": 9,
+           "shift_verdict": "why"}  # fmt: skip
+    assert _facts(row) == [
+        ("Changed", "25.00 %", "3 km² in 2 areas"), ("Largest area", "2 km²", "then 1 km²"),
+        ("Beyond doubt", "34 %", "of the changed pixels; no measure of accuracy"),
+        ("Shift", "0.50 pixels", "the after image lies 0.32 rows higher and 0.50 columns further right, ± 0.10 "
+         "(9 blocks); why"),
+    ]  # fmt: skip
+    alone = {"shift_down": -0.001, "shift_right": -0.001, "shift_spread": 0.0, "shift_blocks": 1}
+    told = "the after image lies 0.00 rows lower and 0.00 columns further right (1 block)"
+    assert _facts(alone) == [("Shift", "0.00 pixels", told)]
+    assert _facts({"changed_share": 0.1, "changed_area": 900, "unit": "m²", "areas": 1, "largest_areas": []}) == [
+        ("Changed", "10.00 %", "900 m² in 1 area")
+    ]
+
+
 def test_a_confusion_matrix() -> None:
     row = {f"{name}_num": count for name, count in
            {"true_positives": 1, "false_negatives": 2, "false_positives": 3, "true_negatives": 4}.items()}  # fmt: skip
