@@ -85,6 +85,34 @@ def best_figure(row: Mapping[str, Any], name: str) -> Value | None:
     return value_of(row, name, "_correction") or value_of(row, name)
 
 
+def estimated(row: Mapping[str, Any], measure: str, name: str = "changed") -> tuple[Value, str] | None:
+    """What a labelled sample says of a true class, "area" or "area_share", with its unit; None of other results."""
+    rows: Any = row.get("estimates")
+    for of in rows if _are_mappings(rows) else ():
+        if (of.get("measure"), of.get("class")) == (measure, name):
+            value, low, high = (number(of.get(end)) for end in ("estimate", "lower", "upper"))
+            return None if value is None else (Value(value, low, high), str(of.get("unit")))
+    return None
+
+
+def mapped_share(row: Mapping[str, Any]) -> float | None:
+    """Share of the pixels that the map of a labelled sample calls changed; None of other results."""
+    rows: Any = row.get("error_matrix")
+    found = {of.get("map_class"): number(of.get("pixels")) for of in rows} if _are_mappings(rows) else {}
+    changed, unchanged = (found.get(name) for name in ("changed", "unchanged"))
+    return changed / (changed + unchanged) if changed is not None and unchanged else None
+
+
+def _are_mappings(rows: Any) -> bool:
+    return isinstance(rows, list) and all(isinstance(of, Mapping) for of in rows)
+
+
+def _changed_share(row: Mapping[str, Any]) -> float | None:
+    """Share of change in [0, 1]: of a labelled sample, what it estimates."""
+    share = estimated(row, "area_share")
+    return number(row.get("changed_share")) if share is None else share[0].value
+
+
 def flat(value: Any, name: str = "") -> dict[str, str]:
     """Nested settings as texts by dotted names; what is empty or None is left out."""
     if isinstance(value, Mapping):
@@ -183,7 +211,7 @@ def rows(records: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Row]:
             found.append(
                 Row(
                     position, record["command"], name, titled(record, result, data),
-                    record["started"], number(record.get("seconds")), number(figures.get("changed_share")),
+                    record["started"], number(record.get("seconds")), _changed_share(figures),
                     {key: best_figure(figures, key) for key in ("kappa", "f1", "overall_accuracy")},
                     len(record["warnings"]), figures.get(_SEEN) in ("part", "yes"), record["command"] in _OF_MAPS,
                     _places(record, data, result), _thumbnail(record, result),

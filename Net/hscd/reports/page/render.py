@@ -174,6 +174,7 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         found.append(("Best trial", str(row.get("trial_id")), f"of {row['trials']}"))
         found.append(("Validation loss", text(numbers.number(row.get("val_loss")) or 0), ""))
     found += _of_map(row)
+    found += _of_sample(row)
     shown = {"kappa": "Kappa", "f1": "F1 of change"}
     if isinstance(row.get("estimates"), list):
         shown["overall_accuracy"] = "Overall accuracy"
@@ -219,6 +220,22 @@ def _of_map(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         of = Registration(down, right, spread, int(blocks))
         verdict = f"; {row['shift_verdict']}" if isinstance(row.get("shift_verdict"), str) else ""
         found.append(("Shift", f"{of.far:.2f} pixels", f"the after image lies {of.told}{verdict}"))
+    return found
+
+
+def _of_sample(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """How much changed by a labelled sample, as `_facts`, beside what its map calls changed."""
+    area, rest = (numbers.estimated(row, "area", name) for name in ("changed", "unchanged"))
+    mapped = numbers.mapped_share(row)
+    if area is None:
+        return []
+    value, unit = area
+    low, high = value.low, value.high
+    below = "" if low is None or high is None else f"95 %: {words.area(low, unit)} to {words.area(high, unit)}"
+    found = [("Changed area", words.area(value.value, unit), below)]
+    if rest is not None and mapped is not None:
+        on_map = mapped * (value.value + rest[0].value)  # both classes together are the whole map
+        found.append(("On the map", words.area(on_map, unit), "called changed, rightly or not"))
     return found
 
 

@@ -51,6 +51,23 @@ def test_what_a_map_says_comes_first_with_the_shift_in_words() -> None:
     ]
 
 
+def test_a_labelled_sample_tells_the_area_of_change_beside_that_of_its_map() -> None:
+    areas = {"changed": (24.3e6, 12.2e6, 36.5e6), "unchanged": (75.7e6, 63.5e6, 87.8e6)}
+    names = "estimate", "lower", "upper"
+    rows = [{"measure": "area", "class": of, "unit": "m²"} | dict(zip(names, found, strict=True))
+            for of, found in areas.items()]  # fmt: skip
+    rows.append({"measure": "area_share", "class": "changed", "unit": "share", "estimate": 0.243})
+    # 300 of 2,000 pixels are 15 % of 24.3 + 75.7 km².
+    matrix = [{"map_class": "changed", "pixels": 300}, {"map_class": "unchanged", "pixels": 1700}]
+    row = {"estimates": rows, "error_matrix": matrix}
+    area = ("Changed area", "24.3 km²", "95 %: 12.2 km² to 36.5 km²")
+    assert _facts(row) == [area, ("On the map", "15 km²", "called changed, rightly or not")]
+    assert _facts(row | {"error_matrix": "damaged"}) == [area]
+    assert _facts(row | {"estimates": [3]}) == []
+    (shown,) = numbers.rows([("s", record("sample", {"points": row}))])
+    assert shown.share == 0.243
+
+
 def test_a_confusion_matrix() -> None:
     row = {f"{name}_num": count for name, count in
            {"true_positives": 1, "false_negatives": 2, "false_positives": 3, "true_negatives": 4}.items()}  # fmt: skip
