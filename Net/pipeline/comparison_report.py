@@ -58,14 +58,15 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
         mapped = dict.fromkeys(cell.pair.name for cell, record in outcomes if not record["error"])
         pictures = [f"{name}_maps.png" for name in mapped]
         advice = recommendation.without_labels(rows, UNSUPERVISED["detector"], pictures)
+    sentences = advice.sentences
     # In a file as it works in every folder, and on the console as other commands tell theirs.
-    kept, told = ([*advice.sentences, *_to_make(advice.method, outcomes, anywhere)] for anywhere in (True, False))
+    (lead, kept), (_, told) = (_to_make(advice.method, outcomes, anywhere) for anywhere in (True, False))
     if IMAGES in outcomes[0].cell.settings.data_sets:
-        kept, told = ([by_options(sentence) for sentence in sentences] for sentences in (kept, told))
+        sentences = [by_options(sentence) for sentence in sentences]
     storage.write_csv(folder / "ranking.csv", tables.csv_rows(rows, advice.method, of_labels))
     _write_tables(folder, outcomes, list(sources), found.between, against)
     parts = _parts(rows, of_labels, list(sources), found.between, against)
-    storage.write_bytes(folder / "ranking.md", _text(parts, kept).encode())
+    storage.write_bytes(folder / "ranking.md", _text(parts, sentences, lead, kept).encode())
     for pair in {outcome.cell.pair.name: outcome.cell.pair for outcome in outcomes}.values():
         _draw(folder, [outcome for outcome in outcomes if outcome.cell.pair.name == pair.name], rows)
         record.add_outputs(pair.name, {what: folder / f"{pair.name}_{what}.png" for what in _PICTURES})
@@ -73,15 +74,16 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
     record.add_outputs("comparison", outputs)
     for row in rows:
         record.add_result(row.method, {"rank": row.rank, "seen": row.seen} | dict(row.means))
-    messages.result(tables.aligned(tables.ranking(rows, of_labels)) + "\n\n" + "\n".join(told))
+    lines = [*sentences, *([f"{lead} {told}"] if told else [])]
+    messages.result(tables.aligned(tables.ranking(rows, of_labels)) + "\n\n" + "\n".join(lines))
 
 
-def _to_make(method: str | None, outcomes: Sequence[Outcome], anywhere: bool) -> list[str]:
-    """How to make the map of the method that is recommended, if detect.py can."""
+def _to_make(method: str | None, outcomes: Sequence[Outcome], anywhere: bool) -> tuple[str, str]:
+    """What introduces the command that makes the map of the recommended method, and the command; "" if none does."""
     cell = next((cell for cell, _ in outcomes if cell.method.name == method), None)
     command = None if cell is None else cell.method.command(cell.settings, anywhere=anywhere)
     known = cell is not None and IMAGES in cell.settings.data_sets
-    return [] if command is None else [f"To make its map of {'these' if known else 'two'} images: {command}"]
+    return f"To make its map of {'these' if known else 'two'} images:", command or ""
 
 
 def _run(outcome: Outcome, seen: str) -> Run:
@@ -203,9 +205,10 @@ def _parts(
     return parts
 
 
-def _text(parts: Mapping[str, tuple[str, tables.Table]], sentences: Sequence[str]) -> str:
+def _text(parts: Mapping[str, tuple[str, tables.Table]], sentences: Sequence[str], lead: str, command: str) -> str:
     """The whole report in Markdown."""
-    lines = ["# Comparison of methods", "", " ".join(sentences), ""]
+    lines = ["# Comparison of methods", "", *(f"- {sentence}" for sentence in sentences), ""]
+    lines += [lead, "", "```sh", command, "```", ""] if command else []
     for title, (about, table) in parts.items():
         lines += [f"## {title}", "", *([about, ""] if about else []), tables.markdown(table)]
     return "\n".join(lines)

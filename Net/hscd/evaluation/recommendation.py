@@ -14,7 +14,7 @@ from hscd.evaluation.ranking import STABLE, Ranked
 
 # Corrected p from which on a difference may be chance.
 LEVEL = 0.05
-# Pictures that are named each.
+# Pictures, and methods, that are named each.
 _NAMED = 3
 
 
@@ -67,7 +67,7 @@ def by_labels(rows: Sequence[Ranked], differences: Mapping[str, Difference], pai
 def _differing(rows: Sequence[Ranked], best: Ranked, differences: Mapping[str, Difference]) -> list[str]:
     """Which methods the best one is told apart from."""
     alike = [name for name, of in differences.items() if of.p >= LEVEL]
-    rest = len(differences) - len(alike)
+    worse = [name for name in differences if name not in alike]
     sentences = []
     if alike:
         sentences.append(
@@ -79,8 +79,8 @@ def _differing(rows: Sequence[Ranked], best: Ranked, differences: Mapping[str, D
         )
         if fastest is not best:
             sentences.append(f"Of these, {fastest.method} is the fastest, {fastest.means['seconds']:.1f} s.")
-    if rest:
-        others = f"the other {rest}" if rest > 1 else "the other one"
+    if worse:
+        others = _listed(worse) if len(worse) <= _NAMED else f"the other {len(worse)}"
         sentences.append(f"It is better than {others} by more than chance, on this ground.")
     return sentences
 

@@ -132,11 +132,11 @@ def runs(rows: Sequence[Mapping[str, str]]) -> Table:
     """All runs as people read them, from the rows of their CSV file; a column without a value is left out."""
     shown = {"data_set": "data set", "pair": "pair", "method": "method", "seed": "seed"} | _TITLES | {
         "share": "share", "threshold": "threshold", "seconds": "seconds", "memory": "MiB", "halves": "halves",
-        "doubts": "doubts", "error": "error",
+        "error": "error",
     }  # fmt: skip
     names = [name for name in shown if any(row.get(name) for row in rows)]
     formats: dict[str, Callable[[float], str]] = dict.fromkeys((*METRICS, "halves"), _number) | {
-        "share": _percent, "threshold": "{:.4g}".format,
+        "share": _percent, "threshold": lambda value: f"{value:,.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.4g}",
         "seconds": partial(_number, digits=1), "memory": partial(_number, digits=0),
     }  # fmt: skip
 
@@ -148,6 +148,16 @@ def runs(rows: Sequence[Mapping[str, str]]) -> Table:
             return value
 
     return [shown[name] for name in names], [[cell(row, name) for name in names] for row in rows]
+
+
+def doubts(rows: Sequence[Mapping[str, str]]) -> Table:
+    """What was doubted of the maps of all runs, from the rows of their CSV file, once for all runs of one doubt."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.get("doubts"):
+            of_run = (row.get("pair"), row.get("method"), f"seed {row['seed']}" if row.get("seed") else "")
+            found.setdefault(row["doubts"], []).append(" ".join(filter(None, of_run)))
+    return ["doubt", "maps"], [[doubt, ", ".join(names)] for doubt, names in found.items()]
 
 
 def markdown(table: Table) -> str:

@@ -69,7 +69,7 @@ def test_labels_recommend_the_best_and_name_what_is_not_told_apart():
     assert "Take a+x: it has the highest mean kappa, 0.800, on 1 labelled pair." in said
     assert "b+x is not distinguishable from it" in said
     assert "Of these, b+x is the fastest, 2.0 s." in said
-    assert "better than the other one by more than chance" in said
+    assert "better than c+x by more than chance" in said
     assert "says nothing about other scenes" in said
     assert "m+x was trained on what it is judged by here and has no part" in said
 

@@ -19,6 +19,7 @@ from hscd.reports.page.advice import Advice, advice
 from hscd.reports.page.charts import Chart, text
 from hscd.reports.page.found import Run
 from hscd.reports.page.images import AGREEMENT
+from hscd.reports.page.recommended import recommendation
 from hscd.reports.page.tuning import Tuning
 from hscd.scenes.registration import Registration
 
@@ -73,7 +74,8 @@ def run_page(run: Run) -> str:
         advised=_advised(record),
         settings=numbers.grouped({key: value for key, value in settings.items() if key != "overrides"}),
         overrides=overrides, overridden=_overridden(overrides, settings),
-        stages=sections.stage_bars(run), recommendation=sections.recommendation(run), tables=_tables(run),
+        stages=sections.stage_bars(run), recommended=recommendation(run), tables=_tables(run),
+        doubted=sections.doubted(run),
         pictures=pictures, missing=missing, started=_date(record["started"]), served=SERVED,
     )  # fmt: skip
 

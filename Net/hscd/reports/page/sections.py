@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from hscd.reports import comparison
 from hscd.reports import tables as words
 from hscd.reports.maps import COLOURS
-from hscd.reports.page import charts, images, numbers, searches
+from hscd.reports.page import charts, images, numbers, recommended, searches
 from hscd.reports.page.charts import Chart
 from hscd.reports.page.found import Run
 
@@ -306,13 +306,22 @@ def _column(key: str, of: dict[str, Any]) -> str:
 
 
 def tables(run: Run) -> list[Told]:
-    """The tables of a comparison: those of its text, and one of all runs."""
-    found = [_told(part) for part in _text(run).split("\n## ")[1:]]
+    """The tables of a comparison: those of its text, one of all runs, and what was doubted of their maps."""
+    found = [_told(part) for part in recommended.text(run).split("\n## ")[1:]]
     rows = run.table("comparison", "runs")
     if rows:
         head, cells = comparison.runs(rows)
         found.append(Told("All runs", "", [dict(zip(head, line, strict=True)) for line in cells]))
+        head, cells = comparison.doubts(rows)
+        found.append(Told("Doubts about maps", "", [dict(zip(head, line, strict=True)) for line in cells]))
     return [table for table in found + selections(run) if table.rows]
+
+
+def doubted(run: Run) -> str:
+    """How many maps of a comparison were doubted, in words; "" for none, and of other runs."""
+    rows = run.table("comparison", "runs")
+    count = sum(bool(row.get("doubts")) for row in rows)
+    return f"doubts about {count} of {charts.counted(len(rows), 'map')}" if count else ""
 
 
 def _told(part: str) -> Told:
@@ -322,14 +331,6 @@ def _told(part: str) -> Told:
         [cell.strip().replace("\\|", "|") for cell in _BAR.split(line)[1:-1]] for line in lines if line.startswith("|")
     ]
     about = " ".join(line for line in lines if not line.startswith("|")).strip()
-    return Told(title, about, [dict(zip(cells[0], row, strict=False)) for row in cells[2:]])
-
-
-def recommendation(run: Run) -> str:
-    """What a comparison recommends: the paragraph below the title of its text."""
-    return next((line for line in _text(run).splitlines() if line and not line.startswith("#")), "")
-
-
-def _text(run: Run) -> str:
-    path = run.output("comparison", "text")
-    return "" if path is None else path.read_text(encoding="utf-8", errors="replace")
+    rows = [dict(zip(cells[0], row, strict=False)) for row in cells[2:]]
+    used = [column for column in (rows[0] if rows else ()) if any(row.get(column) for row in rows)]
+    return Told(title, about, [{column: row.get(column, "") for column in used} for row in rows])

@@ -10,6 +10,8 @@ from hscd.reports import comparison
 from hscd.reports.maps import CALM, COLOURS
 from hscd.reports.page import sections
 from hscd.reports.page.found import Run
+from hscd.reports.page.recommended import recommendation
+from hscd.reports.page.render import run_page
 
 
 def run_of(folder: Path, **tables: str) -> Run:
@@ -118,11 +120,32 @@ def test_tables_of_a_comparison_are_those_of_its_text(tmp_path) -> None:
         ]),
         ("All runs", "", [{"method": "c", "kappa": "0.874"}]),
     ]  # fmt: skip
-    assert sections.recommendation(run) == "Take c."
+    assert recommendation(run) == (["Take c."], "", "")  # as earlier versions wrote it
+    assert sections.doubted(run) == ""
     damaged = "## Ranking\n| a\n## Agreement\n| a | b |\n| --- |\n| 1 | 2 | 3 |\n"
     (tmp_path / "ranking.md").write_text(damaged, encoding="utf-8")
     (tmp_path / "runs.csv").unlink()
     assert sections.tables(run) == [("Agreement", "", [{"a": "1", "b": "2"}])]
+
+
+def test_a_comparison_tells_sentences_its_command_and_the_doubts_of_its_maps(tmp_path) -> None:
+    table = "| a | b |\n| --- | --- |\n| 1 |  |\n"
+    text = f"# C\n\n- Take c.\n- Look.\n\nTo make it:\n\n```sh\ndetect.py x\n```\n\n## Ranking\n\n{table}"
+    (tmp_path / "ranking.md").write_text(text, encoding="utf-8")
+    runs = "pair,method,seed,threshold,doubts\np,a,0,18540.3,soft\np,b,0,0.5,\np,c,1,2,soft\n"
+    (tmp_path / "runs.csv").write_text(runs, encoding="utf-8")
+    record = {"command": "compare", "started": "", "settings": {}, "results": {}, "warnings": [],
+              "files": {"comparison": {"text": "ranking.md", "runs": "runs.csv"}}}  # fmt: skip
+    run = Run(tmp_path / "run.json", record)
+    assert recommendation(run) == (["Take c.", "Look."], "To make it:", "detect.py x")
+    ranking, of_runs, doubts = sections.tables(run)
+    assert ranking == ("Ranking", "", [{"a": "1"}])
+    assert [row["threshold"] for row in of_runs.rows] == ["18,540", "0.5", "2"]
+    assert doubts.rows == [{"doubt": "soft", "maps": "p a seed 0, p c seed 1"}]
+    page = run_page(run)
+    assert "0 warnings, doubts about 2 of 3 maps" in page
+    assert "<li>Look.</li></ul>" in page
+    assert "<pre><code>detect.py x</code></pre>" in page
 
 
 @pytest.mark.parametrize("changes", [{"side": "61"}, {"places": []}, {"sheets": {"map": "https://elsewhere.example"}}])
