@@ -108,6 +108,14 @@ def text(value: float) -> str:
     return f"{value:.4g}"
 
 
+def plain(value: float, largest: float) -> str:
+    """A number with as many decimals as give the `largest` of its kind four digits."""
+    if not 1e-4 <= abs(largest) < 1e9:
+        return text(value)
+    decimals = max(0, 3 - math.floor(math.log10(abs(largest))))
+    return f"{value:,.{decimals}f}"
+
+
 def polyline(xs: Sequence[float], ys: Sequence[float], x: Scale, y: Scale) -> str:
     """A path through points."""
     return "M" + "L".join(f"{x(one):g} {y(other):g}" for one, other in zip(xs, ys, strict=True))

@@ -82,13 +82,21 @@ def score_chart(found: dict[str, Any] | None) -> Chart | None:
     if sum(bins["changed"]) + sum(bins["unchanged"]):
         counts |= {"unchanged (ground truth)": (bins["unchanged"], "unchanged"),
                    "changed (ground truth)": (bins["changed"], "changed")}  # fmt: skip
-    above = sum(count for low, count in zip(bins["edges"], bins["all"], strict=False) if low >= threshold)
+    first, last = bins["edges"][0], bins["edges"][-1]
+    written = [charts.plain(value, max(abs(first), abs(last))) for value in (first, last, threshold)]
+    above = f"{bins['above']:,}" if isinstance(bins.get("above"), int) else _above(bins, threshold)
+    corrected = any(of.get("key") == "raw" for of in (found or {}).get("layers", []))
     told = (
-        f"Scores from {charts.text(bins['edges'][0])} to {charts.text(bins['edges'][-1])}; about {above:,} of "
-        f"{sum(bins['all']):,} pixels shown are above the threshold {charts.text(threshold)}. "
-        "What is beyond the last bar counts in it."
+        f"Scores from {written[0]} to {written[1]}; {above} of {sum(bins['all']):,} pixels shown are above the "
+        f"threshold {written[2]}{', before spatial correction' if corrected else ''}. What is beyond the last bar "
+        "counts in it."
     )
     return charts.histogram("How the scores are spread", told, "score", bins["edges"], counts, threshold)
+
+
+def _above(bins: dict[str, Any], threshold: float) -> str:
+    """How many pixels are above a threshold by the bars alone, which is all that runs of earlier versions tell."""
+    return f"about {sum(count for low, count in zip(bins['edges'], bins['all'], strict=False) if low >= threshold):,}"
 
 
 def stage_bars(run: Run) -> list[tuple[str, float, float]]:

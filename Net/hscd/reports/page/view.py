@@ -59,9 +59,8 @@ def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any
 
     Returns:
         `rows`, `columns` and `step` (every so manieth pixel is shown), `aspect` (the height of a pixel as a multiple of
-        its width), `layers` (pictures as data URIs), the `colours` of class maps, `histogram`,
-        `spectra` (None of single bands), `bands` of the pictures, and a `thumbnail`, a data
-        URI.
+        its width), `layers` (pictures as data URIs), the `colours` of class maps, whether any pixel is `unknown`,
+        `histogram`, `spectra` (None of single bands), `bands` of the pictures, and a `thumbnail`, a data URI.
     """
     rows, columns = shown.corrected.shape
     step = max(1, math.ceil(max(rows, columns) / _SIDE), math.ceil(math.sqrt(rows * columns * pairs / _AREA)))
@@ -82,6 +81,7 @@ def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any
         "bands": bands,
         "layers": pictures + _maps(thin),
         "colours": list(CALM),
+        "unknown": _any_unknown(thin),
         "ramp": images.score_colours().tolist(),
         "histogram": histogram(thin.scores, thin.truth, thin.threshold),
         "spectra": _spectra(scene, shown.corrected, _SPECTRA // pairs, seed),
@@ -121,6 +121,12 @@ def _pictures(scene: Scene, step: int) -> tuple[list[str], Sequence[np.ndarray]]
     if valid is not None and not valid.any():
         return [], []
     return names_of(scene.before, bands), quicklook.stretched((dates[0], dates[1]), valid)
+
+
+def _any_unknown(shown: Shown) -> bool:
+    """Whether a map that is shown has pixels that are unknown or masked; a truth that is nowhere known is not shown."""
+    truths = [shown.truth] if (shown.truth != UNKNOWN).any() else []
+    return any(bool((of == UNKNOWN).any()) for of in (shown.labels, shown.corrected, *truths))
 
 
 def _maps(shown: Shown) -> list[dict[str, Any]]:
@@ -165,21 +171,22 @@ def quantised(scores: np.ndarray, threshold: float) -> tuple[np.ndarray, float, 
     return np.where(known, levels, 0).astype(np.uint8), low, high
 
 
-def histogram(scores: np.ndarray, truth: np.ndarray, threshold: float) -> dict[str, list[float]]:
+def histogram(scores: np.ndarray, truth: np.ndarray, threshold: float) -> dict[str, Any]:
     """How many pixels have which score: `edges`, and counts of `all`, and of `changed` and `unchanged` by the truth.
 
-    What is beyond the last edge counts in the last bin.
+    `above` is how many are above the threshold. What is beyond the last edge counts in the last bin.
     """
     known = np.isfinite(scores)
     values, labels = scores[known].astype(np.float64), truth[known]
     if not values.size:
-        return {"edges": [], "all": [], "changed": [], "unchanged": []}
+        return {"edges": [], "all": [], "changed": [], "unchanged": [], "above": 0}
     low = min(float(values.min()), threshold)
     top = max(float(np.percentile(values, _TOP)), threshold)
     edges = np.linspace(low, top if top > low else low + 1, _BINS + 1)
+    above = int(np.count_nonzero(values > threshold))
     values = np.minimum(values, edges[-1])
     groups = {"all": slice(None), "changed": labels == CHANGED, "unchanged": labels == UNCHANGED}
-    return {"edges": edges.tolist()} | {
+    return {"edges": edges.tolist(), "above": above} | {
         name: np.histogram(values[of], edges)[0].tolist() for name, of in groups.items()
     }
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hscd.reports.page import charts
-from hscd.reports.page.charts import Scale, Tick
+from hscd.reports.page.charts import Scale, Tick, plain
 
 
 def test_values_to_places() -> None:
@@ -35,6 +35,12 @@ def test_ticks_of_a_logarithmic_axis() -> None:
 )
 def test_numbers_as_text(value, expected) -> None:
     assert charts.text(value) == expected
+
+
+def test_numbers_of_one_kind_have_the_same_decimals() -> None:
+    assert [plain(value, 0.6664) for value in (3.16e-4, 0.6664)] == ["0.0003", "0.6664"]
+    assert [plain(value, 18540.3) for value in (0.2, 18540.3)] == ["0", "18,540"]
+    assert plain(2e-7, 3e-7) == "2e-7"
 
 
 def test_curves_and_dots() -> None:

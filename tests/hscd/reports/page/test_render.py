@@ -1,6 +1,7 @@
 """What stands on pages, of records made by hand."""
 
 import html
+import json
 import re
 
 import pytest
@@ -27,7 +28,7 @@ def test_a_test_tells_what_its_fine_tuning_changed(tmp_path) -> None:
     effect = {"pixels": 1234, "before": {"kappa": 0.5}, "after": {"kappa": 0.75}}
     row = {"kappa": 0.75, "ft_epochs": 3, "pseudo_qty": 2000, "ft_effect": effect}
     read = words_of(run_page(run_of(tmp_path, "test", {"town": row})))
-    assert "Before and after fine-tuning Metric Before After Cohen's kappa 0.500 0.750" in read
+    assert "Before and after fine-tuning Metric Before fine-tuning After fine-tuning Cohen's kappa 0.500 0.750" in read
     assert "of 1,234 pixels of known label" in read
     assert "Pseudo-labels learned from 2,000 Epochs 3" in read
     assert "fine-tuning" not in words_of(run_page(run_of(tmp_path, "test", {"town": {"kappa": 0.75}})))
@@ -56,6 +57,15 @@ def test_a_sample_a_model_and_settings_are_in_words(tmp_path) -> None:
     for said in ("Points 200 expected standard error 0.019", "changed 6,577 75", "standard error 0.123457",
                  "accuracies 0.7", "trainable weights 72,064"):  # fmt: skip
         assert said in read, said
+
+
+@pytest.mark.parametrize(("noted", "told"), [({"unknown": False}, False), ({"unknown": True}, True), ({}, True)])
+def test_a_legend_names_what_is_masked_where_anything_is(noted, told, tmp_path) -> None:
+    layer = {"key": "map", "title": "Change map", "kind": "labels", "image": "data:image/png;base64,"}
+    view = {"rows": 2, "columns": 2, "step": 1, "bands": [], "spectra": None, "layers": [layer]} | noted
+    (tmp_path / "view.json").write_text(json.dumps(view), encoding="utf-8")
+    page = run_page(run_of(tmp_path, "detect", {"town": {}}, files={"town": {"view": "view.json"}}))
+    assert ("unchanged unknown or masked" in words_of(page)) == told
 
 
 def test_names_of_runs_may_be_broken_at_underscores_alone(tmp_path) -> None:

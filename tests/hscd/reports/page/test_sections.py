@@ -85,6 +85,19 @@ def test_one_trial_is_one_and_no_axis_of_losses_ends_below_0(tmp_path) -> None:
     assert max(tick.at for tick in training.y) == training.box[3]  # 0 at the very bottom
 
 
+def test_scores_are_told_with_the_exact_count_where_it_is_known() -> None:
+    bins = {"edges": [3.16e-4, 0.3, 0.6664], "all": [7, 3], "changed": [0, 0], "unchanged": [0, 0]}
+    scores = {"kind": "scores", "threshold": 0.25}
+    told = "Scores from 0.0003 to 0.6664; {} of 10 pixels shown are above the threshold 0.2500{}. What is beyond the "
+    for more, layers, count, when in (
+        ({}, [scores], "about 3", ""), ({"above": 4}, [scores], "4", ""),
+        ({"above": 4}, [scores, {"key": "raw"}], "4", ", before spatial correction"),
+    ):  # fmt: skip
+        chart = sections.score_chart({"histogram": bins | more, "layers": layers})
+        assert chart is not None
+        assert chart.told.startswith(told.format(count, when))
+
+
 def test_estimates_are_written_in_four_digits() -> None:
     row = {"estimates": [{"measure": "area_share", "estimate": 0.123456, "unit": "share"}], "error_matrix": "damaged"}
     (found,) = sections.estimates(row)

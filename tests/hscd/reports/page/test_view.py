@@ -46,6 +46,10 @@ def test_maps_are_read_back_from_their_colours() -> None:
     found = view(pair, of, 1)
     json.dumps(found, allow_nan=False)
     assert found["aspect"] == 1
+    assert found["unknown"] is False
+    some = of.truth.copy()
+    some[0, 0] = UNKNOWN
+    assert view(pair, of._replace(truth=some), 1)["unknown"] is True
     degrees = Grid((1e-4, 0, 10, 0, -1e-4, 60), CRS.from_epsg(4326).to_wkt())
     assert view(replace(pair, before=replace(pair.before, grid=degrees)), of, 1)["aspect"] == pytest.approx(
         2, rel=1e-3
@@ -70,7 +74,11 @@ def test_layers_without_labels_and_with_a_correction() -> None:
     of = shown(6, 8, labelled=False)
     corrected = of.corrected.copy()
     corrected[0, 0] = CHANGED
-    keys = [layer["key"] for layer in view(pair, of._replace(corrected=corrected), 1)["layers"]]
+    found = view(pair, of._replace(corrected=corrected), 1)
+    assert found["unknown"] is False  # no truth is shown
+    masked = of._replace(corrected=np.where(corrected == CHANGED, np.uint8(UNKNOWN), corrected))
+    assert view(pair, masked, 1)["unknown"] is True
+    keys = [layer["key"] for layer in found["layers"]]
     assert keys == ["before", "after", "map", "raw", "scores"]
 
 
@@ -161,6 +169,8 @@ def test_a_histogram_by_labels() -> None:
     labels = np.array([UNCHANGED, UNCHANGED, CHANGED, CHANGED, UNKNOWN])
     # 64 bins from 0 to the 99.5th percentile, or to the threshold, which is higher here: bins of 1.
     found = histogram(scores, labels, 64.0)
+    assert found["above"] == 0  # a score at the threshold is not above it
+    assert histogram(scores, labels, 0.5)["above"] == 3
     assert found["edges"][:3] == [0, 1, 2]
     assert (found["all"][0], found["all"][1], found["all"][-1]) == (1, 2, 1)
     assert (sum(found["changed"]), found["changed"][-1], sum(found["unchanged"])) == (1, 1, 2)
