@@ -18,6 +18,7 @@ from hscd.losses import LOSSES
 from hscd.normalisation import NORMALISATIONS
 from hscd.records import PIXEL_GRID
 from hscd.registry import Option
+from hscd.scenes.registration import Registration
 from hscd.scores import Cut, ScoreMap
 from hscd.search.engines import ENGINES
 from hscd.system import parsing
@@ -26,6 +27,7 @@ from hscd.system.messages import collected
 from hscd.thresholds import THRESHOLDS
 from pipeline.plan import Plan
 from settings import read_settings
+from settings.two_images import IMAGES
 
 SHIFT = Option("shift", lambda text: parsing.number(text), "a number", 1.0, "what is added")
 
@@ -60,6 +62,17 @@ def test_soft_borders_of_a_statistic_and_change_of_next_to_nothing_are_told(plan
         plan().doubt(DETECTORS["cva"](), score_map, Cut(16.0), scene_of(before, before + np.float32(0.005)), "there")
     assert ("there: the borders of change are soft" in "\n".join(told)) == soft
     assert "there: what counts as changed differs between the dates by 0.5 %" in "\n".join(told)
+
+
+def test_the_verdict_on_a_shift_is_recorded_as_the_command_takes_it(plan, monkeypatch):
+    monkeypatch.setattr("pipeline.plan.registration", lambda scene: Registration(0.5, 0.0, 0.1, 9))
+    settings = plan()._settings
+    for test_set, said in ((settings.test_set, "register = True"), (IMAGES, "--set register=True")):
+        found = Plan(replace(settings, test_set=test_set)).registration(None, "town")
+        assert found == {
+            "shift_down": 0.5, "shift_right": 0.0, "shift_spread": 0.1, "shift_blocks": 9,
+            "shift_verdict": f"{said} may help",
+        }  # fmt: skip
 
 
 def test_a_map_goes_by_both_images_of_its_scene(plan):
