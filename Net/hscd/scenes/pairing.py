@@ -121,9 +121,10 @@ def _registered(before: Image, after: Image, original: Image | None) -> Image:
         return after
     if found.far < max(_WORTH_WHILE, _SURELY * found.spread / math.sqrt(found.blocks)):
         return after
+    down, right = (round(-part, 2) + 0.0 for part in (found.down, found.right))
     tell(
-        f"{after.path}: moved {abs(found.down):.2f} rows {'down' if found.down < 0 else 'up'} and "
-        f"{abs(found.right):.2f} columns {'right' if found.right < 0 else 'left'} onto {before.path}"
+        f"{after.path}: moved {abs(down):.2f} rows {'up' if down < 0 else 'down'} and "
+        f"{abs(right):.2f} columns {'left' if right < 0 else 'right'} onto {before.path}"
     )
     return registered(after, found, original)
 
