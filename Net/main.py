@@ -25,17 +25,14 @@ from hscd.system.messages import result, warn
 from hscd.system.paths import require_names
 from image_pairs import require_labels
 from pair_finding import PairFiles, pair_files
-from pipeline import explaining, kinds, network, parts, pretraining, report, testing
+from pipeline import explaining, kinds, network, parts, pretraining, replaced, report, testing
 from pipeline.commands import suggested, tell_next
 from pipeline.pair_tasks import Job, spread_pairs
 from pipeline.plan import Plan
-from pipeline.run_record import RunRecord, recorded
+from pipeline.run_record import BEST, RunRecord, recorded
 from predutils import pseudo_file
 from settings import Settings
 from settings.explaining import NONE
-
-# How a record calls what came out of a search.
-BEST = "best trial"
 
 
 def train(settings: Settings) -> None:
@@ -58,6 +55,7 @@ def train(settings: Settings) -> None:
     with recorded("training", settings, every, run_file) as record:
         for name in every:
             record.add_inputs(pair_files(settings[name]))
+        replaced.warn_of_model(settings, every, record.part["inputs"], run_file)
         with record.stage("reading"):
             learned = dp.labelled_pixels(settings.train_set, settings)
             divided = settings[settings.train_set].parts is not None or settings.validation != parts.RANDOM
@@ -138,8 +136,7 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen:
 def test(settings: Settings) -> None:
     """Test a saved model on every pair of `test_set`, with or without fine-tuning."""
     plan = Plan(settings)
-    name = f"{settings.test_set}_on_{settings.model_name}_{plan.selection_label}_run.json"
-    run_file = settings.stat_path / name
+    run_file = testing.run_file(settings, plan)
     pairs = pair_files(settings[settings.test_set])
     for files in pairs:
         results, logs = testing.writes(settings, plan, files.name), testing.log_folder(settings, plan, files.name)

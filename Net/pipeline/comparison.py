@@ -20,7 +20,7 @@ from hscd.system import messages, storage
 from hscd.system.errors import InputError
 from hscd.system.paths import require_names
 from image_pairs import Alone, label_map, open_pairs, relabel
-from pipeline import comparison_report, parts, spread
+from pipeline import comparison_report, parts, replaced, spread
 from pipeline.cells import Cell, Outcome, Pair, cell_of
 from pipeline.methods import methods_of
 from pipeline.pair_tasks import spread_ranges
@@ -61,6 +61,7 @@ def compare(settings: Settings, request: Request) -> None:
                 pairs = _with_ranges(pairs, settings, told)
         require_names([folder / name for name in comparison_report.files(pairs)])
         record.add_inputs([pair.files for pair in pairs])
+        replaced.warn_of_comparison(folder, [method.name for method in methods], [pair.files for pair in pairs])
         engine, workers, base = spread.shared(settings, len(pairs) * len(methods) * request.seeds)
         # All methods with the first seed come first, so that a run that is cut short has all of them.
         cells = [

@@ -13,31 +13,25 @@ from hscd.evaluation.ensemble import SURELY_CHANGED, SURELY_UNCHANGED, Ensemble,
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.reports import furniture, gis, maps, reliability, tables
-from hscd.reports.page.found import read_run
 from hscd.reports.page.view import Shown
 from hscd.scenes.scene import Scene
 from hscd.scores import ScoreMap
 from hscd.system import messages, progress, storage
 from hscd.system.errors import InputError
 from hscd.system.paths import require_names
-from pair_finding import PairFiles, pair_files
-from pipeline import kinds, objects, pages, report
+from pair_finding import pair_files
+from pipeline import kinds, objects, pages, replaced, report
 from pipeline.commands import suggested, tell_next
 from pipeline.ensemble import ensembled
 from pipeline.plan import Plan
-from pipeline.run_record import recorded, told_otherwise
+from pipeline.run_record import recorded
 from settings import Settings
-from settings.keys import LABEL_KEYS, MASK_KEYS
-from settings.two_images import IMAGES, places
+from settings.two_images import IMAGES
 
 _FILES = (
     "change.tif", "score.tif", "changes.gpkg", "change.png", "score.png", "view.json", "run.json", "run.html",
     pages.INDEX,
 )  # fmt: skip
-# Keys that a map does not depend on.
-_OF_NO_MAP = {*LABEL_KEYS, *MASK_KEYS, "matLabelTruth", "memory_limit", "report"}
-# What sample.py draws from the change map.
-_SAMPLE = "change_sample.gpkg"
 # Beside them: of a detector that looks at channels; of an ensemble; where there are labels.
 _FEATURES = "features.png"
 _UNCERTAIN, _CALIBRATION = "uncertain.png", ("calibration.csv", "calibration.png")
@@ -78,7 +72,7 @@ def detect(settings: Settings) -> None:
     pairs = pair_files(section)
     if len(pairs) != 1:
         raise InputError(f"found {len(pairs)} pairs of images; name one image of each date")
-    _warn_of_replaced(settings, pairs[0])
+    replaced.warn_of_map(settings, pairs[0])
     with recorded("detect", settings, [settings.test_set], folder / "run.json") as record:
         record.add_inputs(pairs)
         parts = {
@@ -120,27 +114,6 @@ def _with_choice(settings: Settings, choice: str) -> str:
     images = [path for path in (section.img_a_path, section.img_b_path) if path is not None]
     beside = out.with_name(f"{out.name}_{choice.partition('=')[2]}")
     return suggested("detect", *images, *labels, "--out", beside, sets=(*settings.overrides, choice))
-
-
-def _warn_of_replaced(settings: Settings, files: PairFiles) -> None:
-    """Warn, before anything is written, that results of other images or settings, or a sample, lose their map."""
-    folder, lost = settings.stat_path, []
-    try:
-        record = read_run(folder / "run.json").record
-        (earlier,) = record["inputs"]
-        images = [earlier[date]["path"] for date in ("before", "after")]
-    except (InputError, KeyError, TypeError, ValueError):  # there is none, or it is not of a pair
-        pass
-    else:
-        if images != [str(files.before), str(files.after)]:
-            lost.append(f"the results of {' and '.join(map(str, images))} are replaced")
-        elif other := told_otherwise(record["settings"], settings, set(places()) - _OF_NO_MAP):
-            lost.append(f"the map made {', '.join(other)} is replaced")
-    sample = folder / _SAMPLE
-    if sample.exists():
-        lost.append(f"{sample.name} was drawn from the map that is replaced and no longer fits the new one")
-    if lost:
-        messages.warn(f"{folder}: {'; '.join(lost)}; --out FOLDER writes elsewhere")
 
 
 def _mapped(plan: Plan, scene: Scene) -> _Outcome:

@@ -26,9 +26,12 @@ from pipeline import pages
 from settings import Settings
 from settings.data_set import DataSet
 from settings.keys import fields_of
+from settings.two_images import IMAGES
 
 # Of the layout of the file.
 _VERSION = 1
+# How it calls what came out of a search.
+BEST = "best trial"
 # Files of a pair that are edited by hand.
 _LABELS = ("label", "changed_mask", "unchanged_mask")
 _PACKAGES = ("numpy", "scipy", "scikit-image", "scikit-learn", "tensorflow", "keras", "jax", "hyperopt", "rasterio")
@@ -188,18 +191,32 @@ def resolved(settings: Settings | Mapping[str, Any], data_sets: Sequence[str]) -
 def told_otherwise(earlier: Mapping[str, Any], settings: Settings, among: Container[str]) -> list[str]:
     """What an earlier run on one data set was told otherwise than this one, "with KEY=VALUE" or "without KEY" each.
 
+    On two images all is told by --set: a default that took its place there was told by nobody, and what only follows
+    from another difference goes without saying.
+
     Args:
         earlier: its settings, as its record has them.
         settings: those of this run.
         among: the keys that count.
     """
     before, now = _by_key(earlier), _by_key(plain(resolved(settings, [settings.test_set])))
-    texts = dict(text.split("=", 1) for text in earlier.get("overrides") or [] if "=" in text)
-    return [
-        f"without {name}" if value is None else f"with {name}={texts.get(name, value)}"
-        for name, value in before.items()
-        if name in among and now.get(name, value) != value
-    ]
+    texts, new = _texts(earlier.get("overrides") or []), _texts(settings.overrides)
+    told, followed = [], []
+    for name, value in before.items():
+        if name not in among or now.get(name, value) == value:
+            continue
+        if settings.test_set != IMAGES or name in texts:
+            told.append(f"without {name}" if value is None else f"with {name}={texts.get(name, value)}")
+        elif name in new:
+            told.append(f"without {name}={new[name]}")
+        else:
+            followed.append(f"without {name}" if value is None else f"with {name}={value}")
+    return told or followed
+
+
+def _texts(overrides: Sequence[str]) -> dict[str, str]:
+    """The texts of --set by key."""
+    return dict(text.split("=", 1) for text in overrides if "=" in text)
 
 
 def _by_key(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from hscd.scenes.scene import Scene
 from hscd.selections import corrected_labels
 from hscd.system.messages import tell, warn
 from image_pairs import Alone
-from pipeline import explaining, kinds, objects, pages, parts, report, tuning
+from pipeline import explaining, kinds, objects, pages, parts, replaced, report, tuning
 from pipeline.explaining import Seen
 from pipeline.plan import Plan, classes_file
 from pipeline.pseudo_source import described, recorded_source
@@ -58,7 +58,11 @@ def test_scene(
         for doubt in doubts.of_shared_pairs(int(seen in (PART, YES)), 1):
             warn(f"[{settings.test_set}] {scene.name}, model {settings.model_name}: {doubt}")
     shift = plan.domain_shift(scene, f"[{settings.test_set}] {scene.name}")
-    source = {} if pseudo is None else {"pseudo_source": _tell_source(settings, scene, pseudo)}
+    source = {}
+    if pseudo is not None:
+        source["pseudo_source"] = made_by = _tell_source(settings, scene, pseudo)
+        where = f"[{settings.test_set}] {scene.name}, model {settings.model_name}"
+        replaced.warn_of_test(where, run_file(settings, plan), scene.name, made_by)
     row = _test_pair(settings, plan, scene, pseudo, record, seen)
     record.add_result(scene.name, row | {"domain_shift": shift} | source)
     return row
@@ -176,6 +180,11 @@ def _test_pair(
     pages.keep(settings, record, scene, Shown.of(result), results.view)
     prefix, logs = results.prefix.name, log_folder(settings, plan, scene.name)
     return row | explaining.report(Seen(settings, rounds.model, scene, result, reference, prefix, logs), record)
+
+
+def run_file(settings: Settings, plan: Plan) -> Path:
+    """File of the record of a test."""
+    return settings.stat_path / f"{settings.test_set}_on_{settings.model_name}_{plan.selection_label}_run.json"
 
 
 def log_folder(settings: Settings, plan: Plan, pair_name: str) -> Path:

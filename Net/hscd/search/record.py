@@ -42,6 +42,11 @@ class Finished:
 _Parsed = tuple[dict[str, Any], int | None, dict[int, Finished]]
 
 
+def file_of(prefix: Path) -> Path:
+    """The record of a search that is not finished, beside the model that it saves."""
+    return prefix.with_name(f"{prefix.name}_search.json")
+
+
 class SearchRecord:
     """The trials of a search, in a file that is complete at any moment.
 

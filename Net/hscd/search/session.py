@@ -18,7 +18,7 @@ from hscd.reports import tables
 from hscd.scenes.domain_shift import statistics
 from hscd.scenes.patches import Patches
 from hscd.search.engines import Engine, Task, best_trial
-from hscd.search.record import Finished, SearchRecord, digest
+from hscd.search.record import Finished, SearchRecord, digest, file_of
 from hscd.search.trials import Trials
 from hscd.system import messages, storage
 from hscd.system.errors import InputError
@@ -68,7 +68,7 @@ def run(
     if search.data.get("unlabelled") is None and earlier.exists():
         messages.warn(f"{earlier}: is of an earlier training, with a pre-training, and stays as it is")
     with storage.exclusive(prefix):
-        record = SearchRecord(prefix.with_name(f"{name}_search.json"), depends_on, max_evals)
+        record = SearchRecord(file_of(prefix), depends_on, max_evals)
         _tell(record, max_evals)
         record.workers = workers or record.workers or engine.worker_count(max_evals, search.pairs)
         try:

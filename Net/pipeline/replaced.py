@@ -1,0 +1,113 @@
+"""Stage: warnings before a run replaces what an earlier one left under the same name, and would be missed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hscd.models.saved import model_files
+from hscd.reports.page.found import read_run
+from hscd.search.record import file_of
+from hscd.system import messages
+from hscd.system.errors import InputError, brief
+from pair_finding import PairFiles
+from pipeline.run_record import BEST, plain, resolved, told_otherwise
+from settings import Settings
+from settings.keys import LABEL_KEYS, MASK_KEYS
+from settings.two_images import places
+
+# Keys that a map does not depend on.
+_OF_NO_MAP = {*LABEL_KEYS, *MASK_KEYS, "matLabelTruth", "memory_limit", "report"}
+# What sample.py draws from the change map.
+_SAMPLE = "change_sample.gpkg"
+_ELSEWHERE = "--out FOLDER writes elsewhere"
+
+
+def warn_of_map(settings: Settings, files: PairFiles) -> None:
+    """Warn that the map of other images or settings is replaced, or a sample loses the map that it was drawn from."""
+    folder, lost = settings.stat_path, []
+    record = _earlier(folder / "run.json")
+    images = _images(record)
+    if len(images) == 1 and images[0] != (str(files.before), str(files.after)):
+        lost.append(f"the results of {' and '.join(images[0])} are replaced")
+    elif len(images) == 1 and (other := told_otherwise(record["settings"], settings, set(places()) - _OF_NO_MAP)):
+        lost.append(f"the map made {', '.join(other)} is replaced")
+    sample = folder / _SAMPLE
+    if sample.exists():
+        lost.append(f"{sample.name} was drawn from the map that is replaced and no longer fits the new one")
+    _warn(str(folder), lost, _ELSEWHERE)
+
+
+def warn_of_model(settings: Settings, data_sets: Sequence[str], inputs: Sequence[Any], path: Path) -> None:
+    """Warn that a saved model is replaced, unless a search goes on or the same training is repeated.
+
+    Args:
+        settings: of the training, as its record will have them.
+        data_sets: names of those that it reads.
+        inputs: its files, as its record will have them.
+        path: of the record.
+    """
+    prefix = settings.model_path / settings.model_name
+    weights = model_files(prefix)[0]
+    if not weights.exists() or file_of(prefix).exists():
+        return
+    record, told = _earlier(path), "the saved model"
+    if record.get("command") == "training":
+        if [record["settings"], record.get("inputs")] == plain([resolved(settings, data_sets), inputs]):
+            return
+        loss = record["results"].get(BEST, {}).get("val_loss")
+        of_loss = f", validation loss {loss:.5f}" if isinstance(loss, float) else ""
+        told = brief(f"{told} of {record['started']} (train_set {record['settings'].get('train_set')}{of_loss})")
+    _warn(str(weights), [f"{told} is replaced"], "another model_name keeps both")
+
+
+def warn_of_test(where: str, path: Path, pair_name: str, source: str) -> None:
+    """Warn that the test of a pair is replaced that was fine-tuned on pseudo-labels of another source.
+
+    Args:
+        where: what the message begins with.
+        path: of the record of the run.
+        pair_name: the pair.
+        source: what made the pseudo-labels of this run.
+    """
+    earlier = _earlier(path).get("results", {}).get(pair_name, {}).get("pseudo_source")
+    if isinstance(earlier, str) and earlier != source:
+        lost = f"the results of the test that was fine-tuned on pseudo-labels by {brief(earlier)} are replaced"
+        _warn(where, [lost], "another stat_path keeps both")
+
+
+def warn_of_comparison(folder: Path, methods: Sequence[str], pairs: Sequence[PairFiles]) -> None:
+    """Warn that tables of a comparison are replaced which have methods, or pairs of images, that the new ones lack."""
+    record = _earlier(folder / "run.json")
+    if record.get("command") != "compare":
+        return
+    lost = []
+    if missing := [name for name in record["results"] if name not in methods]:
+        lost.append(f"the tables with {', '.join(missing)} are replaced")
+    now = {(str(files.before), str(files.after)) for files in pairs}
+    if others := [images for images in _images(record) if images not in now]:
+        more = f" and {len(others) - 1} more pairs" if len(others) > 1 else ""
+        lost.append(f"the tables of {' and '.join(others[0])}{more} are replaced")
+    _warn(str(folder), [brief(text, 300) for text in lost], _ELSEWHERE)
+
+
+def _earlier(path: Path) -> dict[str, Any]:
+    """The record of the earlier run; empty where there is none that can be read."""
+    try:
+        return read_run(path).record
+    except InputError:
+        return {}
+
+
+def _images(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The two images of each pair of a record; none of a record that is damaged."""
+    try:
+        return [(str(pair["before"]["path"]), str(pair["after"]["path"])) for pair in record["inputs"]]
+    except (KeyError, TypeError):
+        return []
+
+
+def _warn(where: str, lost: Sequence[str], remedy: str) -> None:
+    if lost:
+        messages.warn(f"{where}: {'; '.join(lost)}; {remedy}")
