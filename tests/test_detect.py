@@ -22,9 +22,12 @@ from detector_scenes import changed_pair
 from hscd.labels import CHANGED
 from hscd.normalisation import NORMALISATIONS
 from hscd.system.errors import InputError
+from hscd.system.messages import show_messages
 from hscd.system.progress import Whole
+from pipeline import detection
 from pipeline.plan import Plan
 from raster_scenes import opened
+from settings.two_images import settings_for
 
 FILES = [
     "change.png", "change.qml", "change.tif", "changes.gpkg", "report.html", "run.html", "run.json", "score.png",
@@ -198,6 +201,27 @@ def test_a_doubt_about_the_threshold_comes_with_the_commands_that_settle_it(pair
     assert [settings.overrides for settings in found] == [("detector=ED", choice) for choice in asked]
     assert [settings.stat_path.name for settings in found] == ["my out_rare", "my out_plentiful"]
     assert {settings["images"].img_b_path for settings in found} == {folder / "after.tif"}
+
+
+def test_a_shift_comes_with_the_command_that_removes_it(pair, monkeypatch, capsys):
+    show_messages()
+    folder, found = pair[0], []
+    images, out = (folder / "before.tif", folder / "after.tif"), folder / "my out"
+
+    def told(right, *overrides):
+        settings = settings_for(*images, None, out, overrides)
+        shift = {"shift_down": 0.1, "shift_right": right, "shift_spread": 0.1, "shift_blocks": 9}
+        detection._tell_others(settings, (), shift)
+        return capsys.readouterr().err
+
+    # A third of a pixel is worth it; one that was moved is not moved again.
+    assert told(-0.33) == told(0.5, "register=True") == ""
+    said, command = told(-0.34, "detector=ED").splitlines()
+    assert said == "for a map with the after image moved back, in a folder of its own, run"
+    monkeypatch.setattr(detect, "carry_out", lambda settings, stage: found.append(settings))
+    assert run(*shlex.split(command)[2:]) == 0  # as it is when pasted
+    assert found[0].overrides == ("detector=ED", "register=True")
+    assert found[0].stat_path.name == "my out_registered"
 
 
 def test_progress_goes_through_the_parts_of_a_detection(pair, monkeypatch):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hscd.evaluation.calibration import Calibration, calibrated
 from hscd.evaluation.confusion import changed_share
+from hscd.evaluation.doubts import worth_registering
 from hscd.evaluation.ensemble import SURELY_CHANGED, SURELY_UNCHANGED, Ensemble, member_probability, turns
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.reports import furniture, gis, maps, reliability, tables
 from hscd.reports.page.view import Shown
+from hscd.scenes.registration import Registration
 from hscd.scenes.scene import Scene
 from hscd.scores import ScoreMap
 from hscd.system import messages, progress, storage
@@ -23,7 +27,7 @@ from pair_finding import pair_files
 from pipeline import kinds, objects, pages, replaced, report
 from pipeline.commands import suggested, tell_next
 from pipeline.ensemble import ensembled
-from pipeline.plan import Plan
+from pipeline.plan import SHIFT, Plan
 from pipeline.run_record import recorded
 from settings import Settings
 from settings.two_images import IMAGES
@@ -98,21 +102,32 @@ def detect(settings: Settings) -> None:
             pages.keep(settings, record, scene, shown, folder / "view.json")
         figures = _summarise(outcome, calibration, scene, folder / "changes.gpkg")
         figures |= kinds.report(settings, plan, section, scene, result, "kinds")
-        figures |= plan.registration(scene, scene.name)
+        shift = plan.registration(scene, scene.name)
+        figures |= shift
         record.add_result(result.name, figures | objects.report(settings, of_objects, result, "objects"))
-    if section.name == IMAGES and outcome.choices:
-        commands = [f"\n  {_with_choice(settings, choice)}" for choice in outcome.choices]
-        messages.tell(f"for the maps of both, in folders of their own, run{''.join(commands)}")
+    if section.name == IMAGES:
+        _tell_others(settings, outcome.choices, shift)
     if calibration is None:
         tell_next("to learn how right the map is", suggested("sample", folder / "change.tif"))
 
 
-def _with_choice(settings: Settings, choice: str) -> str:
-    """The command of this run with a doubt about the threshold settled, into a folder beside this one."""
+def _tell_others(settings: Settings, choices: Sequence[str], shift: Mapping[str, Any]) -> None:
+    """Tell the commands of other maps of the two images: with a doubt settled by `choices`, or the `shift` removed."""
+    if choices:
+        commands = [f"\n  {_with_choice(settings, choice, choice.partition('=')[2])}" for choice in choices]
+        messages.tell(f"for the maps of both, in folders of their own, run{''.join(commands)}")
+    found = Registration(*(shift[f"{SHIFT}{name}"] for name in Registration._fields)) if shift else None
+    if found is not None and not settings[IMAGES].register and worth_registering(found):
+        command = _with_choice(settings, "register=True", "registered")
+        messages.tell(f"for a map with the after image moved back, in a folder of its own, run\n  {command}")
+
+
+def _with_choice(settings: Settings, choice: str, name: str) -> str:
+    """The command of this run with one more setting, into a folder of that name beside this one."""
     section, out = settings[IMAGES], settings.stat_path
     labels = () if section.label_path is None else ("--labels", section.label_path)
     images = [path for path in (section.img_a_path, section.img_b_path) if path is not None]
-    beside = out.with_name(f"{out.name}_{choice.partition('=')[2]}")
+    beside = out.with_name(f"{out.name}_{name}")
     return suggested("detect", *images, *labels, "--out", beside, sets=(*settings.overrides, choice))
 
 

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 # Threshold of a network's distances where the configured one cannot be.
 OF_NETWORKS = "otsu"
+# How the names of figures of a shift between two images begin.
+SHIFT = "shift_"
 
 
 def classes_file(settings: Settings) -> Path:
@@ -148,7 +150,7 @@ class Plan:
         for doubt in doubts.of_registration(found):
             warn(f"{where}: {doubt}")
         verdict = by_options(verdict) if self._settings.test_set == IMAGES else verdict
-        return {f"shift_{name}": value for name, value in found._asdict().items()} | {"shift_verdict": verdict}
+        return {f"{SHIFT}{name}": value for name, value in found._asdict().items()} | {f"{SHIFT}verdict": verdict}
 
     def domain_shift(self, scene: Scene, where: str) -> float | None:
         """How far a scene is from the spectra that the model was trained on, if they are known; a doubt, of `where`."""

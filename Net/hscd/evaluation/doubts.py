@@ -280,9 +280,14 @@ def of_borders(scores: np.ndarray, threshold: float) -> list[str]:
     ]
 
 
+def worth_registering(found: Registration) -> bool:
+    """Whether a shift between two images is so large that moving one back may help."""
+    return found.far >= _REGISTER
+
+
 def verdict_of_registration(found: Registration) -> str:
     """Whether a shift between two images matters, in a few words."""
-    return "too small to need registration" if found.far < _REGISTER else "register = True may help"
+    return "register = True may help" if worth_registering(found) else "too small to need registration"
 
 
 def of_registration(
