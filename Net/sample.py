@@ -14,7 +14,11 @@ from hscd.evaluation.sampling import LEAST
 from hscd.system import parsing
 from hscd.system.errors import InputError
 from hscd.system.interrupts import ctrl_c_heeded
+from hscd.system.messages import tell
 from pipeline.sampling import Design, draw, estimate
+
+# How the change map of a run is called, or ends, and the scores beside it.
+_CHANGE, _SCORE = "change.tif", "score.tif"
 
 
 def run(arguments: Sequence[str] | None) -> None:
@@ -30,6 +34,8 @@ def run(arguments: Sequence[str] | None) -> None:
         if path is not None and not path.exists():
             raise InputError(f"{path}: no such file")
     with ctrl_c_heeded(), kept_if_used(*([] if options.out is None else [options.out])):
+        if options.map is not None:
+            options.map = _change_map(options.map)
         if options.labelled is not None:
             folder = estimate(options.labelled, options.map, options.out, options.labels)
         else:
@@ -40,6 +46,21 @@ def run(arguments: Sequence[str] | None) -> None:
     tell_results(folder)
 
 
+def _change_map(path: Path) -> Path:
+    """The change map that is meant: of a folder of results the one in it.
+
+    Raises:
+        InputError: if the scores are named that lie beside a change map.
+    """
+    if path.is_dir() and (inside := path / _CHANGE).is_file():
+        tell(f"{path}: a folder; its change map is {inside}")
+        return inside
+    beside = path.with_name(path.name.removesuffix(_SCORE) + _CHANGE)
+    if path.name.endswith(_SCORE) and beside.is_file():
+        raise InputError(f"{path}: holds the scores; expected the change map, which is {beside}")
+    return path
+
+
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Draw random points among the changed and unchanged pixels of a change map, to be labelled in "
@@ -47,7 +68,8 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         epilog="Labels that were not drawn at random, such as a mask of known pixels, show how right the map is there, "
         "not how right it is as a whole or how much changed.",
     )
-    parser.add_argument("map", type=Path, nargs="?", help="change map: 1 changed, 0 unchanged, 255 no data")
+    of_map = "change map: 1 changed, 0 unchanged, 255 no data; or a folder with change.tif"
+    parser.add_argument("map", type=Path, nargs="?", help=of_map)
     parser.add_argument(
         "--labelled", type=Path, metavar="FILE", help="the sample with its column class filled in: estimate from it"
     )

@@ -136,7 +136,9 @@ def test_a_sample_with_labels_is_never_drawn_anew(place, capsys):
     assert run(place / "change.tif", "--size", 50) == 0
     before = (place / "change_sample.gpkg").read_bytes()
     assert run(place / "change.tif", "--size", 50) == 2
-    assert "change_sample.gpkg: already exists, and a new sample would discard its labels" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "change_sample.gpkg: already exists, and a new sample would discard its labels" in said
+    assert said.endswith(f"sample.py --labelled {place}/change_sample.gpkg\n")
     assert (place / "change_sample.gpkg").read_bytes() == before
 
 
@@ -280,6 +282,22 @@ def test_a_sample_finds_its_map_where_both_were_moved(place, capsys):
     assert run("--labelled", file, "--out", place / "results") == 2
     assert capsys.readouterr().err.endswith(f"sample.py MAP --labelled {file} --out {place}/results\n")
     assert run(place / "renamed.tif", "--labelled", file) == 0
+
+
+def test_the_change_map_is_found_in_a_folder_and_beside_the_scores(place, capsys):
+    assert run(place, "--size", 50) == 0
+    assert f"{place}: a folder; its change map is {place}/change.tif\n" in capsys.readouterr().err
+    assert points(place / "change_sample.gpkg")[1]["MAP"] == "change.tif"
+    for name in ("score.tif", "TOWN_score.tif"):
+        (place / name).write_bytes(b"scores")
+    for scores, said in (
+        ("score.tif", f"score.tif: holds the scores; expected the change map, which is {place}/change.tif\n"),
+        ("TOWN_score.tif", "TOWN_score.tif: "),  # there is no TOWN_change.tif
+    ):
+        assert run(place / scores) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert ("holds the scores" in error) == (scores == "score.tif")
 
 
 def test_a_folder_of_results_may_be_a_link(place):

@@ -115,8 +115,8 @@ def draw(path: Path, folder: Path | None, design: Design, images: tuple[Path, Pa
     )
     if target.exists():
         raise InputError(
-            f"{target}: already exists, and a new sample would discard its labels; choose another folder with --out, "
-            "or remove it"
+            f"{target}: already exists, and a new sample would discard its labels; remove it, choose another folder "
+            f"(--out), or estimate from its labels: {suggested('sample', '--labelled', target)}"
         )
     storage.require_folder(folder)
     require_names([target, record_path, shown])
