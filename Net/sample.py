@@ -34,15 +34,13 @@ def run(arguments: Sequence[str] | None) -> None:
         if path is not None and not path.exists():
             raise InputError(f"{path}: no such file")
     with ctrl_c_heeded(), kept_if_used(*([] if options.out is None else [options.out])):
-        if options.map is not None:
-            options.map = _change_map(options.map)
         if options.labelled is not None:
-            folder = estimate(options.labelled, options.map, options.out, options.labels)
+            folder = estimate(options.labelled, options.map and _change_map(options.map), options.out, options.labels)
         else:
             accuracies = options.changed_accuracy, options.unchanged_accuracy
             design = Design(options.standard_error, accuracies, options.minimum, options.size, options.seed)
             images = (options.before, options.after) if options.before else None
-            folder = draw(options.map, options.out, design, images)
+            folder = draw(_change_map(options.map), options.out, design, images)
     tell_results(folder)
 
 
