@@ -120,7 +120,7 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen:
         | {report.SEEN: dict(zip(judged.names, seen.tolist(), strict=True))},
     )
     result(
-        f"{settings.model_name}: best trial {best.trial_id} of {len(trials)}, validation loss "
+        f"{settings.model_name}: best trial {best.trial_id} (of {len(trials)}, counted from 0), validation loss "
         f"{best.report['loss']:.5f}; on {where}: {tables.summary(counts)} "
         "(thresholded on the labelled pixels alone; a test may differ)"
     )

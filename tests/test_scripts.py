@@ -336,7 +336,8 @@ def test_training_writes_the_model_and_the_report(trained: Runs) -> None:
         "model/M.h5", "model/M_param.pickle", "stat/M_curves.csv", "stat/M_run.json", "stat/M_stats.csv",
     ]  # fmt: skip
     (said,) = (line for line in trained.said["main", *TRAIN].stdout.splitlines() if "best trial" in line)
-    assert re.match(r"M: best trial [012] of 3, validation loss .*; on PLACE B: overall accuracy ", said)
+    best = r"M: best trial [012] \(of 3, counted from 0\), validation loss "
+    assert re.match(best + r".*; on PLACE B: overall accuracy ", said)
     assert said.endswith(" (thresholded on the labelled pixels alone; a test may differ)")
 
 
