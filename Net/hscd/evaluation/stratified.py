@@ -46,6 +46,11 @@ class Estimate:
         return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
     @property
+    def beyond(self) -> np.ndarray:
+        """Where the margins reach beyond 0 or 1, and the interval ends there."""
+        return (self.value - self.margin < 0) | (self.value + self.margin > 1)
+
+    @property
     def widened(self) -> np.ndarray:
         """Where no point met an error that there may be, and the interval is wider than its margins."""
         return (self.below > 0) | (self.above > 0)

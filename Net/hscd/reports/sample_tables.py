@@ -51,7 +51,8 @@ def lines(
 ) -> str:
     """The tables for the terminal: the error matrix, then accuracies and areas with half of their 95 % intervals.
 
-    Where the points of a class all tell the same, which is no certainty, the interval itself stands in brackets.
+    Where the points of a class all tell the same, which is no certainty, or a margin reaches beyond 0 or 1, the
+    interval itself stands in brackets.
 
     Args:
         names: of the classes.
@@ -74,7 +75,7 @@ def lines(
             _figure(accuracy.area, number, lambda share: area(share * total, unit)),
             area(weights[number] * total, unit),
         ])  # fmt: skip
-    told = [f"overall accuracy: {_figure(accuracy.overall, ())}", *_columns(figures), "± is half of the 95 % interval"]
+    told = [f"overall accuracy: {_figure(accuracy.overall, ())}", *_columns(figures), _explained(accuracy)]
     parts = []
     for says, value in (("agree", 1), ("disagree with the map", 0)):
         rows = np.flatnonzero(accuracy.users.widened & (accuracy.users.value == value)).tolist()
@@ -89,11 +90,19 @@ def lines(
     return "\n".join([*_columns(matrix), *told])
 
 
+def _explained(accuracy: Accuracy) -> str:
+    """What ± is, and (a … b) where a margin reaches too far."""
+    every = (accuracy.overall, accuracy.users, accuracy.producers, accuracy.area)
+    capped = any((estimate.beyond & ~estimate.widened).any() for estimate in every)
+    return "± is half of the 95 % interval" + ("; (a … b) is all of it, where ± would leave 0 to 1" if capped else "")
+
+
 def _figure(estimate: Estimate, index: int | tuple[()], of: Callable[[float], str] = "{:.3f}".format) -> str:
     value, margin, low, high = (float(part[index]) for part in (estimate.value, estimate.margin, *estimate.interval))
     if math.isnan(value):
         return "undefined"
-    return of(value) + (f" ({of(low)} … {of(high)})" if estimate.widened[index] else f" ± {of(margin)}")
+    ends = estimate.widened[index] or estimate.beyond[index]
+    return of(value) + (f" ({of(low)} … {of(high)})" if ends else f" ± {of(margin)}")
 
 
 def _columns(cells: list[list[str]]) -> list[str]:

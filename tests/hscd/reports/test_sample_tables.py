@@ -14,15 +14,16 @@ FOUND = estimated(COUNTS, PIXELS)
 def test_lines_for_the_terminal():
     # 0.02·66/75 = 0.0176, 0.98·3/490 = 0.006; together 0.0236 of 9,000 km².
     # ± 1.96·√(0.02²·0.88·0.12/74 + 0.98²·(3/490)(487/490)/489) = 1.96·0.0035386 = 0.0069356, of 9,000 km² 62.4.
+    # Of what is unchanged in the map .99388 ± 1.96·√(.00612·.99388/489) = .00691 is right, which would end at 1.0008.
     assert lines(NAMES, COUNTS, PIXELS, FOUND, 9e9, "m²").splitlines() == [
         "shares of the area    really changed  really unchanged  points",
         "changed in the map            0.0176            0.0024      75",
         "unchanged in the map          0.0060            0.9740     490",
         "overall accuracy: 0.992 ± 0.007",
-        "           user's accuracy  producer's accuracy                  area  area in the map",
-        "changed      0.880 ± 0.074        0.746 ± 0.215    212 km² ± 62.4 km²          180 km²",
-        "unchanged    0.994 ± 0.007        0.998 ± 0.002  8,788 km² ± 62.4 km²        8,820 km²",
-        "± is half of the 95 % interval",
+        "                 user's accuracy  producer's accuracy                  area  area in the map",
+        "changed            0.880 ± 0.074        0.746 ± 0.215    212 km² ± 62.4 km²          180 km²",
+        "unchanged  0.994 (0.987 … 1.000)        0.998 ± 0.002  8,788 km² ± 62.4 km²        8,820 km²",
+        "± is half of the 95 % interval; (a … b) is all of it, where ± would leave 0 to 1",
     ]
 
 
@@ -51,6 +52,19 @@ def test_where_all_points_agree_the_interval_is_no_nothing():
     )
     overall = accuracy_rows(NAMES, found, 10_000, "pixels")[0]
     assert (overall["standard_error"], overall["lower"], overall["upper"]) == (0, pytest.approx(0.9475), 1)
+
+
+def test_an_interval_does_not_leave_0_to_1():
+    # Of 9 points on changed pixels 8 are right: .889 ± 1.96·√(8/9·1/9/8) = .218, beyond 1; of 3 on unchanged ones 1 is,
+    # .333 ± 1.96·√(1/3·2/3/2) = .653, below 0. Of 120 pixels 90·8/9 + 30·2/3 = 100 really changed,
+    # ± 1.96·√(90²·.0123457 + 30²·.1111111) = 27.7, beyond 120; of the 20 others, below 0.
+    counts, pixels = np.array([[8, 1], [2, 1]]), np.array([90, 30])
+    told = lines(NAMES, counts, pixels, estimated(counts, pixels), 120, "pixels").splitlines()
+    assert told[5].startswith("changed    0.889 (0.671 … 1.000)  ")
+    assert told[6].startswith("unchanged  0.333 (0.000 … 0.987)  ")
+    assert "  100 pixels (72 pixels … 120 pixels)  " in told[5]
+    assert "     20 pixels (0 pixels … 48 pixels)  " in told[6]
+    assert told[7:] == ["± is half of the 95 % interval; (a … b) is all of it, where ± would leave 0 to 1"]
 
 
 def test_rows_of_estimates():
