@@ -6,14 +6,17 @@ Run as a script, it saves the pseudo-labels of every pair of `train_set`, with t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+import config
 from commandline import run
 from hscd.corrections.spatial import spatial_correction
 from hscd.detectors.spectral import pixel_distances
+from hscd.models.saved import model_files
 from hscd.records import PseudoLabels
 from hscd.scenes.scene import same_and_varied
 from hscd.scores import classify
@@ -28,12 +31,15 @@ from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
 from pipeline import pseudo as making
 from pipeline import pseudo_source
-from pipeline.commands import suggested
+from pipeline.commands import key_of, suggested, tell_next
 from pipeline.pair_tasks import Job, spread_pairs
 from pipeline.pseudo import pseudo_file
 from pipeline.run_record import recorded
 from settings import DataSet, Settings
 from settings.presets import RECOMMENDED
+
+# Keys that a model has its own of: distance, scale, and where it is trained.
+_OF_MODEL = {"settings.distance", "settings.apply_rescaling", "settings.train_set"}
 
 __all__ = [
     "labels_by_neighborhood",
@@ -191,6 +197,23 @@ def generate(settings: Settings) -> None:
         raise InputError(f"{failed[0]} {of_all}")
 
 
+def dispatch(settings: Settings) -> None:
+    """Make the pseudo-labels, and tell what they are for."""
+    generate(settings)
+    section, model = settings[settings.train_set], settings.model_name
+    kept = (text for text in settings.overrides if key_of(text) not in _OF_MODEL)
+    settings = replace(settings, overrides=tuple(kept))
+    sets = [f"settings.test_set={section.name}"]
+    if settings.fine_tuning == config.NO_FINE_TUNING:
+        sets.append(f"settings.fine_tuning={config.ALL_PSEUDO_LABELS}")
+    if model_files(settings.model_path / model)[0].exists():
+        fine_tunes = suggested("test", settings=settings, sets=tuple(sets))
+        tell_next(f"to test {model} on {section.name}, fine-tuned on these pseudo-labels", fine_tunes)
+    else:
+        trains = suggested("train", settings=settings)
+        tell_next(f"to train a model ({model} is not there yet) that can be fine-tuned on them", trains)
+
+
 def _failed(section: DataSet, name: str, error: str) -> str:
     """What to say of a pair whose pseudo-labels could not be made."""
     where, file = f"[{section.name}] {name}: ", pseudo_file(section, name)
@@ -205,7 +228,7 @@ _KEPT = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    return run("Make the pseudo-labels of every pair of train_set.", generate, arguments, kept=_KEPT)
+    return run("Make the pseudo-labels of every pair of train_set.", dispatch, arguments, kept=_KEPT)
 
 
 if __name__ == "__main__":

@@ -94,19 +94,19 @@ def named(name: str, *words: str | Path) -> str:
 
 def _overrides(command: Command, settings: Settings, sets: tuple[str, ...]) -> tuple[str, ...]:
     """What a command has to be told with --set so that it goes by settings and by `sets`."""
-    given = {_key(text): text for text in (*settings.overrides, *sets)}
+    given = {key_of(text): text for text in (*settings.overrides, *sets)}
     for text in command.overrides:
         # What `hscd` forces itself is left to it. Of two commands that share a script, that has to be told which.
         if config.INSTALLED:
-            given.pop(_key(text), None)
+            given.pop(key_of(text), None)
         elif command.script == COMMANDS["train"].script and not _holds(settings, text):
-            given[_key(text)] = text
+            given[key_of(text)] = text
     unread = _of_tests() if command is COMMANDS["pseudo-labels"] else set()
     return tuple(text for key, text in given.items() if key not in unread)
 
 
 def _of_tests() -> set[str]:
-    """The keys, as `_key` has them, that say how a model is trained, tested or explained: pseudo-labels need none."""
+    """The keys, as `key_of` has them, that say how a model is trained, tested or explained: pseudo-labels need none."""
     records = [option.name for record in (ExplainSettings, LearningSettings) for option in fields_of(record).values()]
     known = ["test_set", "fine_tuning", *names(options_after("fine_tuning")), *records]
     return {f"{SETTINGS_SECTION}.{name}".lower() for name in known}
@@ -122,7 +122,8 @@ def quoted(words: Sequence[str]) -> str:
     return subprocess.list2cmdline(words) if _WINDOWS else shlex.join(words)
 
 
-def _key(text: str) -> str:
+def key_of(text: str) -> str:
+    """The key that a `SECTION.KEY=VALUE` text names, as `SECTION.KEY` in small letters."""
     section, dot, key = text.partition("=")[0].strip().lower().rpartition(".")
     return f"{SETTINGS_SECTION if section == SETTINGS_ALIAS else section}{dot}{key}"
 

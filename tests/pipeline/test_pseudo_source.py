@@ -10,7 +10,7 @@ import predutils as pu
 from conftest import CONFIGURATION
 from hscd.reports.page.tuning import tuning
 from hscd.system.errors import InputError
-from hscd.system.messages import collected
+from hscd.system.messages import collected, show_messages
 from pipeline import pseudo_source, testing
 from pipeline.run_record import recorded
 from settings import read_settings
@@ -108,6 +108,28 @@ def test_the_command_that_is_suggested_makes_the_better_pseudo_labels(asked):
         assert (added in str(caught.value)) == (preset or "preset=unsupervised" in keys)
         assert str(caught.value).count("preset") == (added in str(caught.value))
         assert ("; no detector is named, and unsupervised makes better ones" in str(caught.value)) == preset
+
+
+def test_what_they_are_for_is_told(asked, monkeypatch, capsys):
+    monkeypatch.setattr(pu, "generate", lambda _: None)
+    show_messages()
+    keys = ("train_set=PLACE B", "distance=SAM", "apply_rescaling=False", "detector=SAM", "fine_tuning=-1")
+
+    def told():
+        pu.dispatch(asked(*keys))
+        return capsys.readouterr().err
+
+    # Distance, scale and place are those of the model: net.conf has them.
+    said = told()
+    assert said.startswith("next, to train a model (M is not there yet) that can be fine-tuned on them: ")
+    assert said.endswith("net.conf --set settings.detector=SAM --set settings.fine_tuning=-1\n")
+    (asked().model_path).mkdir(exist_ok=True)
+    (asked().model_path / "M.h5").touch()
+    said = told()
+    assert said.startswith("next, to test M on PLACE B, fine-tuned on these pseudo-labels: ")
+    assert " --set settings.detector=SAM --set settings.fine_tuning=0 " in said
+    assert " --set 'settings.test_set=PLACE B'" in said
+    assert not any(key in said for key in ("distance", "rescaling", "train_set"))
 
 
 def test_a_test_tells_it_and_its_page_shows_it(asked, caplog):
