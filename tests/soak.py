@@ -83,7 +83,8 @@ class Work:
 def _script(script: str, *overrides: str) -> Callable[[Workspace], list[str]]:
     def arguments(space: Workspace) -> list[str]:
         options = [part for override in overrides for part in ("--set", override)]
-        return [str(PROJECT / f"Net/{script}.py"), "--config", str(space.file), *options]
+        # Without --verbose a log has no line of a search before its first trial is through.
+        return [str(PROJECT / f"Net/{script}.py"), "--config", str(space.file), "--verbose", *options]
 
     return arguments
 
@@ -95,9 +96,9 @@ def _printed(text: str) -> Callable[[Path, str], bool]:
 WORKS = {
     work.name: work
     for work in (
-        Work("search", _script("main", *SEARCH, "settings.workers=1"), _printed("search:"), 25, resumes=True),
+        Work("search", _script("main", *SEARCH, "settings.workers=1"), _printed("search: "), 25, resumes=True),
         Work(
-            "search, 2 workers", _script("main", *SEARCH, "settings.workers=2"), _printed("search:"), 15, resumes=True
+            "search, 2 workers", _script("main", *SEARCH, "settings.workers=2"), _printed("search: "), 15, resumes=True
         ),
         Work("fine-tuning", _script("main", *TEST, "settings.fine_tuning=0"), _printed("fine-tuning on"), 15),
         Work("pseudo-labels", _script("predutils"), lambda folder, _: (folder / "data/a/pseudo").is_dir(), 25),

@@ -134,6 +134,7 @@ def _run_trials(
     """
     finished = dict(record.finished)
     left = TrainingsLeft(max_evals - len(finished), search.pairs, record.workers or 1)
+    messages.detail(f"search: {max_evals - len(record.finished)} trials to run")
     with messages.progress(total=max_evals, desc="search", unit=str(left), bar_format=TRAININGS) as bar:
         on_epoch = partial(_show_epoch, bar, left)
 
