@@ -20,6 +20,9 @@ from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
 from hscd.system.messages import warn
 
+# Rows of an array are rather its bands, where it has so many times as many columns and bands.
+_BANDS_FIRST = 4
+
 _OWN = (CHANGED, UNCHANGED, UNKNOWN)
 
 
@@ -118,6 +121,12 @@ def of_arrays(before: np.ndarray, after: np.ndarray, nodata: float | None, resca
         raise ValueError(f"two arrays of one (rows, columns, bands) expected, received {shapes[0]} and {shapes[1]}")
     if any(array.dtype.kind not in "biuf" for array in arrays):
         raise ValueError(f"arrays of real numbers expected, received {arrays[0].dtype} and {arrays[1].dtype}")
+    rows, columns, bands = shapes[0]
+    if _BANDS_FIRST * rows <= min(columns, bands):
+        warn(
+            f"the arrays are taken for {rows:,} rows, {columns:,} columns and {bands:,} bands; arrays of (bands, rows, "
+            "columns), as rasterio reads them, need np.moveaxis(array, 0, -1)"
+        )
     paths = Path("before array"), Path("after array")
     first, second = (_of_array(path, array, nodata) for path, array in zip(paths, arrays, strict=True))
     truth = np.full(shapes[0][:2], UNKNOWN, np.uint8)

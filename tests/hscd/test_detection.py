@@ -37,6 +37,14 @@ def test_the_doubts_of_detect_py_are_in_the_result():
     assert same == ("the two images are the same in every valid pixel: nothing changed",)
 
 
+# A scene of 2 rows has at most 7 columns or bands before its rows are doubted.
+def test_arrays_whose_first_axis_is_short_are_doubted():
+    said = "are taken for 2 rows, 8 columns and 9 bands; arrays of (bands, rows, columns)"
+    for shape, doubted in (((2, 8, 9), True), ((2, 7, 9), False), ((2, 9, 7), False)):
+        arrays = np.random.default_rng(0).random((2, *shape))
+        assert any(said in warning for warning in hscd.detect(*arrays, **WANTED).warnings) == doubted
+
+
 def test_doubts_of_an_ensemble_name_the_detector():
     before, after, _ = changed_pair(0)
     found = hscd.detect(before, after, threshold="otsu", ensemble=2, ensemble_detectors=["ED", "SAM"])

@@ -268,7 +268,7 @@ def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:
     """Rebuild a saved model from its two files.
 
     Args:
-        path: common prefix of the files, `model/NAME`.
+        path: common prefix of the files, `model/NAME`, or the first of them, `model/NAME.h5`.
         seed: of the dropout, should the model be trained further.
 
     Raises:
@@ -276,12 +276,13 @@ def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:
     """
     from hscd.networks.siamese import build_net
 
-    found = _read(Path(path))
+    path = Path(path).with_suffix("") if Path(path).is_file() else Path(path)
+    found = _read(path)
     parameters = found.parameters
     try:
         model = build_net((found.bands,), {**parameters.stand_ins, **parameters}, seed=seed)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{model_files(Path(path))[1]}: unusable parameters: {error}") from error
+        raise InputError(f"{model_files(path)[1]}: unusable parameters: {error}") from error
     assign_weights(model, found.arrays)
     model.refusal = parameters.refusal
     model.rescaled, model.spectra = found.rescaled, found.spectra  # for `hscd.detectors.network`

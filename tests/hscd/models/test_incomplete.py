@@ -67,7 +67,8 @@ def test_a_fourth_layer_follows_from_the_weights(tmp_path, warnings):
         tmp_path / "M_param.pickle", {name: value for name, value in parameters.items() if name not in SIZES}
     )
     assert models.read_parameters(tmp_path / "M") == parameters
-    np.testing.assert_array_equal(models.load_model(tmp_path / "M")(PAIRS), model(PAIRS))
+    for path in (tmp_path / "M", tmp_path / "M.h5"):
+        np.testing.assert_array_equal(models.load_model(path)(PAIRS), model(PAIRS))
     assert len(warnings) == 1
 
 
