@@ -193,7 +193,8 @@ def some_changed(scene: Scene, scores: np.ndarray, threshold: float, rng: np.ran
         places = [np.flatnonzero(of) for of in (part > threshold, np.isfinite(part))]
         if not len(places[0]):
             continue
-        chosen = [rng.choice(of, min(len(of), _SAMPLE), replace=False) for of in places]
+        # All windows are held at once, of hundreds of bands too.
+        chosen = [rng.choice(of, min(len(of), _SAMPLE // _LOOKED_AT), replace=False) for of in places]
         down, right = np.divmod(np.concatenate(chosen), part.shape[1])
         pairs = scene.take((rows.start + down) * scores.shape[1] + columns.start + right).astype(float)
         samples.append((pairs[: len(chosen[0])], pairs[len(chosen[0]) :]))

@@ -133,6 +133,13 @@ def test_what_is_brighter_only_is_doubted():
     assert changed_by(lambda pixels: pixels) == []  # nor do pixels that are the same
 
 
+def test_samples_of_changed_pixels_are_small(monkeypatch):
+    monkeypatch.setattr(doubts, "_SAMPLE", 40)  # of four windows
+    scores = np.full((40, 30), 9, np.float32)
+    ((marked, every),) = doubts.some_changed(scene_of(noise(), noise(seed=1)), scores, 4, np.random.default_rng(0))
+    assert marked.shape == every.shape == (10, 2, 6)
+
+
 def test_bands_without_values_have_no_part_in_brightness():
     before, scores = np.zeros((40, 30, 6)), np.full((40, 30), 9, np.float32)
     samples = doubts.some_changed(scene_of(before, before + 1), scores, 4, np.random.default_rng(0))
