@@ -18,11 +18,13 @@ from hscd.thresholds.otsu import separability
 
 # Limits of a band: these quantiles, moved apart by this share of their span.
 _CLIP, _WIDEN = 0.001, 0.3
-_COMPONENTS = (3, 5, 8)
+_COMPONENTS = (3, 6, 12)
 _PCA_PIXELS = 200_000
 _FIT_PIXELS = 40_000
 # Fourier features, and the pixels of the sample that each feature of a regression needs to tell noise from a rule.
 _FOURIER, _PIXELS_EACH = 150, 20
+# Pixels that each linear one needs, or there are fewer components: what is not shrunk follows noise sooner.
+_PIXELS_LINEAR = 40
 # Length of the Fourier features, standard deviations of a component.
 _FOURIER_SCALE = 3.0
 # What the root of the statistic may be smoothed by, pixels, and how separable the two classes have to be then, as a
@@ -166,7 +168,9 @@ def _principal(sample: np.ndarray) -> _Components:
             scaled = scaling.apply(sample[start : start + CHUNK, date]).astype(np.float64)
             covariance += scaled.T @ scaled
     values, vectors = np.linalg.eigh(covariance)
-    count = min(_COMPONENTS[-1], max(1, int((values > _LEAST_VARIANCE * values[-1]).sum())))
+    enough = min(len(sample), _FIT_PIXELS) // (_PIXELS_LINEAR * (1 + context_features.DERIVATIVES))
+    most = min(_COMPONENTS[-1], max(_COMPONENTS[0], enough))
+    count = min(most, max(1, int((values > _LEAST_VARIANCE * values[-1]).sum())))
     return _Components((first, second), vectors[:, ::-1][:, :count].T)
 
 

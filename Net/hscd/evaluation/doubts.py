@@ -29,7 +29,7 @@ _TELLING, _LEFT, _DARK = 0.5, 0.15, 0.001
 # Step of the root of the scores, as a logarithm, from pixel to pixel across the borders of change, below which they are
 # too soft for change: four real scenes have .15 to .21, gains and haze that differ from place to place .11 at most.
 # Pairs of pixels, and the share of change, from which on that tells.
-_SOFT, _PAIRS, _SHARE = 0.13, 20, 0.01
+_SOFT, _PAIRS, _SHARE = 0.13, 20, 0.009
 # Kappa between the maps of a model before and after its fine-tuning, from which on they agree.
 _AGREEMENT = 0.5
 # Shift of a band between the dates, in its standard deviations; of the median pixel, as change moves the mean too.
