@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from hscd import arguments
 from hscd.corrections import CORRECTIONS, corrector
 from hscd.detectors import DETECTORS, Detector, scored
 from hscd.detectors.network import TrainedNetwork
-from hscd.detectors.shifts import NONE, tolerant
+from hscd.detectors.shifts import NONE, require_tolerance, tolerant
 from hscd.evaluation import map_doubts
 from hscd.evaluation.doubts import of_registration
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
@@ -107,19 +108,18 @@ def detect(
         what is doubtful; of an ensemble also `members`: mean `probability` of change, its `spread`, `uncertain` pixels.
 
     Raises:
-        ValueError: if the shapes are not those of one pair, an option, a detector or a label is none, label values
-            are given without `truth` or stand for two classes, or no map is to be made.
-        KeyError: if there is no such method.
-        InputError: if no pixel is valid, or no threshold can be found, as all pixels are the same.
+        InputError: if there is no such method or option, the shapes are not those of one pair, label values are given
+            without `truth` or stand for two classes, no pixel is valid, or no threshold can be found, as all pixels are
+            the same.
     """
     chosen = correction, normalisation, shift_tolerance
-    methods = _Methods(detector, ensemble_detectors, ensemble, threshold, *chosen, options or {}, seed)
+    methods = _Methods(detector, ensemble_detectors, ensemble, threshold, *chosen, options, seed)
     values = label_values((changed_label, unchanged_label, unknown_label), "truth", truth)
-    with collected() as told:
+    with collected() as told, arguments.told_by_arguments():
         scene = _scene(before, after, nodata, rescale, methods.trained_rescaled)
         scene = _judged(scene, truth, values)
         found, doubts = methods.map(scene)
-    return replace(found, warnings=(*told, *doubts))
+    return replace(found, warnings=(*told, *map(arguments.by_arguments, doubts)))
 
 
 class _Methods:
@@ -134,16 +134,22 @@ class _Methods:
         correction: str,
         normalisation: str,
         shift_tolerance: str,
-        options: Mapping[str, Any],
+        options: Mapping[str, Any] | None,
         seed: int,
     ) -> None:
         self._given, names = _named(detector, several)
-        self._members = _members(names, ensemble)
-        self._threshold = threshold or natural_threshold(self._given or names[0])
-        self._correction, self._normalisation, self._tolerance = correction, normalisation, shift_tolerance
+        self._members = [
+            (name, number) for name in names for number in range(arguments.integer("ensemble", ensemble, 1))
+        ]
+        wanted = natural_threshold(self._given or names[0]) if threshold is None else threshold
+        self._threshold = arguments.member(THRESHOLDS, "threshold", wanted)
+        self._correction = arguments.member(CORRECTIONS, "correction", correction)
+        self._normalisation = arguments.member(NORMALISATIONS, "normalisation", normalisation)
+        self._tolerance = shift_tolerance
+        require_tolerance(shift_tolerance)
         chosen = (THRESHOLDS, self._threshold), (CORRECTIONS, correction), (NORMALISATIONS, normalisation)
         self._made = _Makers([*((DETECTORS, name) for name in names if self._given is None), *chosen], options)
-        self._alone, self._seed = len(names) == 1, seed
+        self._alone, self._seed = len(names) == 1, arguments.integer("seed", seed, 0)
 
     @property
     def trained_rescaled(self) -> bool:
@@ -185,21 +191,22 @@ class _Methods:
 
 def _named(detector: str | Detector, several: Sequence[str]) -> tuple[Detector | None, tuple[str, ...]]:
     """The detector that is given as such, None if none is; the names of all."""
-    if several or isinstance(detector, str):
-        return None, tuple(dict.fromkeys(several)) or (str(detector),)
+    if isinstance(several, str) or not isinstance(several, Iterable):
+        raise InputError(f"ensemble_detectors: a list of names expected, received {several!r:.80}")
+    if names := list(several):
+        return None, tuple(dict.fromkeys(arguments.member(DETECTORS, "ensemble_detectors", name) for name in names))
+    if isinstance(detector, str):
+        return None, (arguments.member(DETECTORS, "detector", detector),)
+    if isinstance(detector, type):
+        raise InputError(
+            f"detector: a name or an instance expected, received the class {detector.__name__}; make an instance of it"
+        )
     if missing := [part for part in _PARTS if not hasattr(detector, part)]:
-        raise ValueError(
-            f"the name of a detector, or a detector, expected, received {type(detector).__name__}, which has no "
+        raise InputError(
+            f"detector: a name or an instance expected, received {type(detector).__name__}, which has no "
             f"{', '.join(missing)}; a network of hscd.load_model becomes one by hscd.TrainedNetwork(name, model)"
         )
     return detector, (detector.name,)
-
-
-def _members(names: Sequence[str], ensemble: int) -> list[tuple[str, int]]:
-    """A detector and the number of its seed for each map."""
-    if ensemble < 1:
-        raise ValueError(f"an ensemble of 1 or more expected, received {ensemble}")
-    return [(name, number) for name in names for number in range(ensemble)]
 
 
 def _rng(seed: int, number: int) -> np.random.Generator:
@@ -221,11 +228,8 @@ def _cut(score_map: ScoreMap, threshold: Callable[..., Cut], scene: Scene, *, al
 class _Makers:
     """Members of families with those of some options that are theirs."""
 
-    def __init__(self, chosen: Sequence[tuple[Any, str]], options: Mapping[str, Any]) -> None:
-        known = {option.name for family, name in chosen for option in family.options(name)}
-        if unknown := set(options) - known:
-            raise ValueError(f"unknown options {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
-        self._options = options
+    def __init__(self, chosen: Sequence[tuple[Any, str]], options: Mapping[str, Any] | None) -> None:
+        self._options = arguments.options_of(chosen, options)
 
     def __call__(self, family: Any, name: str, what: Callable[..., Any] | None = None) -> Callable[..., Any]:
         """A member, or `what` takes its options, with them."""
@@ -240,17 +244,17 @@ def _scene(
     """The scene of two arrays or files, or the one that is given; where `rescale` is None, `as_trained` counts."""
     if isinstance(before, Scene):
         if after is not None or nodata is not None or rescale is not None:
-            raise ValueError("after, nodata and rescale go with two images, received a scene")
+            raise InputError("after, nodata and rescale go with two images, received a scene")
         return before
     if after is None:
-        raise ValueError("an after image expected, beside a before image that is no scene")
+        raise InputError("after: missing; expected hscd.detect(before, after), or a scene of hscd.open_pair alone")
     rescale = as_trained if rescale is None else rescale
     files = [isinstance(image, str | Path) for image in (before, after)]
     if all(files):
         return open_pair(before, after, nodata=nodata, rescale=rescale)
     if any(files) or isinstance(after, Scene):
         kinds = " and ".join(type(image).__name__ for image in (before, after))
-        raise ValueError(f"two files, two arrays or one scene expected, received {kinds}")
+        raise InputError(f"two files, two arrays or one scene expected, received {kinds}")
     return of_arrays(before, after, nodata, rescale)
 
 
@@ -262,15 +266,15 @@ def _judged(scene: Scene, truth: np.ndarray | None, values: Sequence[Sequence[fl
     shown = [", ".join(map(str, own)) or "none" for own in values]
     expected = f"truth of shape {shape} with the labels {shown[0]}, {shown[1]} and {shown[2]} expected"
     if given.shape != shape:
-        raise ValueError(f"{expected}, received the shape {given.shape}")
+        raise InputError(f"{expected}, received the shape {given.shape}")
     if given.dtype.kind not in "biuf":
-        raise ValueError(f"{expected}, received the type {given.dtype}; labels are numbers or booleans")
+        raise InputError(f"{expected}, received the type {given.dtype}; labels are numbers or booleans")
     if given.dtype.kind == "b" and not all(isinstance(value, bool | np.bool_) for value in values[0]):
-        raise ValueError(
+        raise InputError(
             f"{expected}, received True and False; if True is changed: changed_label=True, unchanged_label=False"
         )
     try:
         known = remap(given, *values, names=ARGUMENTS)
     except InputError as error:
-        raise ValueError(f"{expected} ({', '.join(ARGUMENTS)}); {error}") from error
+        raise InputError(f"{expected} ({', '.join(ARGUMENTS)}); {error}") from error
     return replace(scene, truth=known if scene.valid is None else np.where(scene.valid, known, np.uint8(UNKNOWN)))

@@ -51,8 +51,7 @@ def remap(
         uint8 array of the same shape.
 
     Raises:
-        InputError: if a value that is none of the given ones occurs.
-        ValueError: as `by_name`.
+        InputError: if a value that is none of the given ones occurs, or as `by_name`.
     """
     classes = by_name((changed, unchanged, unknown), names)
     values = np.ma.getdata(labels)
@@ -100,17 +99,17 @@ def by_name(
     """The values of changed, unchanged and unknown, by what the user calls them.
 
     Raises:
-        ValueError: if one is no number, or is given twice, so that it is not clear what it stands for.
+        InputError: if one is no number, or is given twice, so that it is not clear what it stands for.
     """
     classes = dict(zip(names, map(listed, values), strict=True))
     for name, of_class in classes.items():
         for value in of_class:
             if not isinstance(value, Real | np.bool_):
-                raise ValueError(f"{name}: a number or several expected, received {value!r}")
+                raise InputError(f"{name}: a number or several expected, received {value!r}")
     # NaN differs from itself.
     every = ["nan" if math.isnan(value) else value for of_class in classes.values() for value in of_class]
     if len(set(every)) < len(every):
-        raise ValueError(f"found {_written(classes)}; expected different values")
+        raise InputError(f"found {_written(classes)}; expected different values")
     return classes
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hscd import readers
+from hscd import arguments, readers
 from hscd.labels import ARGUMENTS, CHANGED, UNCHANGED, UNKNOWN, by_name, classes_of, remap
 from hscd.scenes import band_choice
 from hscd.scenes.grids import same_grid
@@ -64,8 +64,8 @@ def open_pair(
             was trained with `apply_rescaling`.
 
     Raises:
-        ValueError: if `bands` or `bad_bands` are none, a label value stands for two classes, or `labels` are missing.
-        InputError: if a file is missing or unreadable, the images do not go together, or no pixel is valid.
+        InputError: if a file is missing or unreadable, the images do not go together, no pixel is valid, a label value
+            stands for two classes, or an argument is something else.
 
     Example:
         >>> import hscd
@@ -74,18 +74,29 @@ def open_pair(
         >>> hscd.open_pair("before.npy", "after.npy", bands="1-3").before.shape
         (20, 30, 3)
     """
-    limit = available_memory()
-    paths = readers.image_of(Path(before)), readers.image_of(Path(after))
-    choices = (
-        None if bands is None else band_choice.parse_bands(bands, (band_choice.COMMON,)),
-        None if bad_bands is None else band_choice.parse_bands(bad_bands, (band_choice.FILE, band_choice.WATER)),
-    )
+    first, second = arguments.path("before", before), arguments.path("after", after)
+    arguments.require_numbers(nodata=nodata, scale=scale)
+    used = _bands("bands", bands, (band_choice.COMMON,))
+    left_out = _bands("bad_bands", bad_bands, (band_choice.FILE, band_choice.WATER))
     values = label_values((changed_label, unchanged_label, unknown_label), "labels", labels)
     variables = variable if isinstance(variable, tuple) else (variable, variable)
-    reading = Reading(*choices, nodata, scale, variables, register=register)
-    images = _in_memory(open_images(*paths, reading, limit), limit)
-    truth, classes = _label_map(labels, images[0], values, limit)
-    return _scene(paths, images, truth, classes, rescale)
+    reading, limit = Reading(used, left_out, nodata, scale, variables, register=register), available_memory()
+    with arguments.told_by_arguments():
+        paths = readers.image_of(first), readers.image_of(second)
+        images = _in_memory(open_images(*paths, reading, limit), limit)
+        truth, classes = _label_map(labels, images[0], values, limit)
+        return _scene(paths, images, truth, classes, rescale)
+
+
+def _bands(argument: str, text: str | None, words: Sequence[str]) -> band_choice.Choice | None:
+    """The bands that an argument names, where it names any."""
+    try:
+        return None if text is None else band_choice.parse_bands(text, words)
+    except (AttributeError, ValueError):  # no text; none of bands
+        raise InputError(
+            f'{argument}: numbers from 1, ranges or {" or ".join(words)} expected, for example "1-50, 60, 430-900 nm", '
+            f"received {text!r:.80}"
+        ) from None
 
 
 def label_values(
@@ -94,11 +105,11 @@ def label_values(
     """The values of changed, unchanged and unknown in `labels`, an argument that is called `of`; None: not given.
 
     Raises:
-        ValueError: as `hscd.labels.by_name`; also if there are values other than the program's own, and no labels.
+        InputError: as `hscd.labels.by_name`; also if there are values other than the program's own, and no labels.
     """
     found = list(by_name(values, ARGUMENTS).values())
     if labels is None and any(list(own) != [label] for own, label in zip(found, _OWN, strict=True)):
-        raise ValueError(f"{', '.join(ARGUMENTS)} go with {of}, received none")
+        raise InputError(f"{', '.join(ARGUMENTS)} go with {of}, received none")
     return found
 
 
@@ -112,15 +123,16 @@ def of_arrays(before: np.ndarray, after: np.ndarray, nodata: float | None, resca
         rescale: as of `open_pair`.
 
     Raises:
-        ValueError: if they are not two arrays of one such shape, of numbers.
-        InputError: if no pixel is valid, or a value cannot have been measured.
+        InputError: if they are not two arrays of one such shape, of numbers, no pixel is valid, or a value cannot have
+            been measured.
     """
+    arguments.require_numbers(nodata=nodata)
     arrays = [_filled(array) for array in (before, after)]
     shapes = [array.shape for array in arrays]
     if len(shapes[0]) != 3 or min(shapes[0]) < 1 or shapes[0] != shapes[1]:
-        raise ValueError(f"two arrays of one (rows, columns, bands) expected, received {shapes[0]} and {shapes[1]}")
+        raise InputError(f"two arrays of one (rows, columns, bands) expected, received {shapes[0]} and {shapes[1]}")
     if any(array.dtype.kind not in "biuf" for array in arrays):
-        raise ValueError(f"arrays of real numbers expected, received {arrays[0].dtype} and {arrays[1].dtype}")
+        raise InputError(f"arrays of real numbers expected, received {arrays[0].dtype} and {arrays[1].dtype}")
     rows, columns, bands = shapes[0]
     if _BANDS_FIRST * rows <= min(columns, bands):
         warn(
@@ -136,7 +148,10 @@ def of_arrays(before: np.ndarray, after: np.ndarray, nodata: float | None, resca
 def _filled(array: np.ndarray) -> np.ndarray:
     """The array, NaN where it is masked."""
     if not np.ma.isMaskedArray(array):
-        return np.asarray(array)
+        try:
+            return np.asarray(array)
+        except ValueError:  # rows of several lengths
+            raise InputError("an array (rows, columns, bands) expected, received lists of several lengths") from None
     return np.ma.filled(array.astype(np.result_type(array.dtype, np.float32)), np.nan)
 
 

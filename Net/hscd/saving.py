@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from hscd import arguments
 from hscd.evaluation.ensemble import member_probability
 from hscd.evaluation.result import MapResult
 from hscd.system.errors import InputError
+
+# How names of files end that nobody means as the start of one.
+_FILES = (".tif", ".tiff", ".gpkg", ".png")
 
 
 def write_map(
@@ -27,15 +31,24 @@ def write_map(
         mean probability and its standard deviation) and PREFIX_changes.gpkg. Styles for QGIS lie beside them.
 
     Raises:
-        InputError: if the prefix is a folder alone, there or not, or the coordinate system is not one.
+        InputError: if there is no map, the prefix is a folder alone, there or not, or the name of one file,
+            `min_area` is no number, or the coordinate system is not one.
         OSError: if a file cannot be written; what was there before stays.
     """
+    if not isinstance(found, MapResult):
+        raise InputError(f"found: a map of hscd.detect expected, received {type(found).__name__}")
     from hscd.reports import gis
 
-    path, grid, members = Path(prefix), found.score_map.grid, found.members
+    path, grid, members = arguments.path("prefix", prefix), found.score_map.grid, found.members
     # A letter more tells "out/", whose end a path forgets, from "out".
     if Path(f"{prefix}x").name in ("x", ".x", "..x") or path.is_dir():
         raise InputError(f"{str(prefix)!r}: a folder and the start of file names expected, {path / 'map'} for example")
+    if path.suffix.lower() in _FILES:
+        raise InputError(
+            f"{str(prefix)!r}: the start of file names expected, not one file; {str(path.with_suffix(''))!r} gives "
+            f"{path.stem}_change.tif and others"
+        )
+    arguments.require_numbers(min_area=min_area)
     score_map, cut = found.shown
     endings = "_change.tif", "_uncorrected.tif", "_score.tif", "_changes.gpkg"
     written = [path.with_name(path.name + ending) for ending in endings]

@@ -27,7 +27,6 @@ from hscd.scenes.scene import Scene, Window
 from hscd.scores import Cut, ScoreMap, pseudo_labels_of
 from hscd.search.record import digest
 from hscd.system import storage
-from hscd.system.errors import InputError
 from hscd.system.hardware import peak_memory
 from image_pairs import Alone
 from pair_finding import PairFiles
@@ -283,7 +282,7 @@ def _warm_up(method: _Run, scene: Scene) -> None:
     middle = [
         slice(max(0, (length - _WARM_UP) // 2), min(length, (length + _WARM_UP) // 2)) for length in scene.truth.shape
     ]
-    with suppress(InputError, ValueError):  # it may be masked, or all the same
+    with suppress(ValueError):  # it may be masked, or all the same
         method.mapped(scene.crop(Window(*middle)))
 
 
@@ -302,6 +301,6 @@ def _halves(method: _Run, scene: Scene, labels: np.ndarray) -> float | None:
     try:
         for window in halves:
             joined[window] = method.mapped(scene.crop(window))[0].corrected
-    except (InputError, ValueError):
+    except ValueError:
         return None
     return agreement(joined, labels)

@@ -211,6 +211,8 @@ def take_over(path: Path, labels: Path) -> int:
             raise InputError(f"{labels}: too large for labels from a page")
         with labels.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{labels}: cannot be read: {error.strerror}") from error
     except (ValueError, csv.Error) as error:

@@ -58,3 +58,12 @@ def test_the_folder_of_a_map_is_made(tmp_path: Path) -> None:
     before, after, _ = make_pair(1, 6, 8, bands=2)
     written = hscd.write_map(tmp_path / "new/town", hscd.detect(before, after, detector="cva", threshold="otsu"))
     assert all(path.parent == tmp_path / "new" and path.is_file() for path in written)
+
+
+@pytest.mark.parametrize("name", ["town.tif", "town.TIFF", "town.gpkg"])
+def test_a_prefix_that_is_the_name_of_one_file_is_refused(tmp_path: Path, name: str) -> None:
+    before, after, _ = make_pair(1, 6, 8, bands=2)
+    found = hscd.detect(before, after, detector="cva", threshold="otsu")
+    with pytest.raises(hscd.InputError, match=r"not one file; '.*/town' gives town_change\.tif and others"):
+        hscd.write_map(tmp_path / name, found)
+    assert not list(tmp_path.iterdir())

@@ -26,6 +26,9 @@ class TrainedNetwork:
     Args:
         name: what to call it.
         model: of `hscd.load_model`; one that sees neighbours goes over whole windows at once.
+
+    Raises:
+        InputError: if it is no model.
     """
 
     unit = "prediction"
@@ -33,6 +36,7 @@ class TrainedNetwork:
     degrees: float | None = None
 
     def __init__(self, name: str, model: keras.Model) -> None:
+        _require_model(model)
         from hscd.networks.siamese import reach
 
         self.name = name
@@ -89,8 +93,9 @@ def predict(model: keras.Model, pairs: Pairs, positions: np.ndarray | None = Non
         (n,) or (m,) float32, which grow with change.
 
     Raises:
-        InputError: if the pairs have another shape or number of bands.
+        InputError: if the pairs have another shape or number of bands, or there is no model.
     """
+    _require_model(model)
     pairs = pairs if hasattr(pairs, "shape") else np.asarray(pairs)
     if isinstance(pairs, np.ndarray):
         bands = model.input_shape[-1]
@@ -107,6 +112,11 @@ def predict(model: keras.Model, pairs: Pairs, positions: np.ndarray | None = Non
     return distances(model, pairs, positions)
 
 
+def _require_model(model: object) -> None:
+    if not hasattr(model, "input_shape"):
+        raise InputError(f"model: a model of hscd.load_model expected, received {type(model).__name__}")
+
+
 def _doubts(model: keras.Model, sample: np.ndarray, rescaled: bool | None) -> list[str]:
     """Doubts about a model that was loaded, at a sample of pixel pairs; other models know nothing of their training."""
     sample = sample[np.isfinite(sample).all(axis=(1, 2))]
@@ -117,6 +127,6 @@ def _doubts(model: keras.Model, sample: np.ndarray, rescaled: bool | None) -> li
     spectra = from_text(getattr(model, "spectra", ""))
     if scale or spectra is None or spectra.mean.shape[1] != sample.shape[2]:
         return scale
-    remedy = "; if its bands are not rescaled to [0, 1], as they were in its training: rescale=True"
+    remedy = f"; if its bands are not rescaled to [0, 1], as they were in its training: {doubts.RESCALES}"
     found = doubts.of_domain_shift(domain_shift(spectra, statistics(sample)))
     return [doubt + remedy if trained and not rescaled else doubt for doubt in found]

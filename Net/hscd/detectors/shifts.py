@@ -8,6 +8,7 @@ import numpy as np
 
 from hscd.detectors import Detector, Scorer, step_of
 from hscd.scenes.scene import Block, Scene, Window
+from hscd.system.errors import InputError
 
 NONE, ONE_WAY, BOTH_WAYS = "none", "one_way", "both_ways"
 TOLERANCES = (NONE, ONE_WAY, BOTH_WAYS)
@@ -17,14 +18,19 @@ _REACHED = range(-_REACH, _REACH + 1)
 _SHIFTS = tuple(product(_REACHED, _REACHED))
 
 
+def require_tolerance(tolerance: str) -> None:
+    """Raise `InputError` where a tolerance is none of `TOLERANCES`."""
+    if tolerance not in TOLERANCES:
+        raise InputError(f"shift_tolerance: one of {', '.join(TOLERANCES)} expected, received {tolerance!r}")
+
+
 def tolerant(detector: Detector, tolerance: str) -> Detector:
     """A detector whose scores are the least over shifts of one image against the other; the same one for `NONE`.
 
     Raises:
-        ValueError: if the tolerance is none of `TOLERANCES`.
+        InputError: if the tolerance is none of `TOLERANCES`.
     """
-    if tolerance not in TOLERANCES:
-        raise ValueError(f"a shift tolerance among {', '.join(TOLERANCES)} expected, received {tolerance!r}")
+    require_tolerance(tolerance)
     return detector if tolerance == NONE else ShiftTolerant(detector, both=tolerance == BOTH_WAYS)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED
+from hscd.system.errors import InputError
 
 # A greater share of changed pixels is doubted where no label can confirm it: of the field's data sets with ground truth
 # few reach it, and Otsu's threshold always finds two classes, also where nothing changed.
@@ -102,13 +103,17 @@ def confusion(prediction: np.ndarray, truth: np.ndarray) -> Confusion:
         prediction: labels of any shape, 0 changed, 1 unchanged; pixels of other values are left out.
         truth: labels of the same shape; the same.
 
+    Raises:
+        InputError: if the shapes differ.
+
     Example:
         >>> counts = confusion(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 2]))
         >>> counts.true_positives, counts.false_positives, counts.true_negatives, counts.total
         (1, 1, 1, 3)
     """
+    prediction, truth = np.asarray(prediction), np.asarray(truth)
     if prediction.shape != truth.shape:
-        raise ValueError(f"maps of one shape expected, received {prediction.shape} and {truth.shape}")
+        raise InputError(f"maps of one shape expected, received {prediction.shape} and {truth.shape}")
 
     def count(predicted: int, actual: int) -> int:
         return int(np.count_nonzero((prediction == predicted) & (truth == actual)))

@@ -40,6 +40,8 @@ _SHIFT = 0.5
 DOMAIN_SHIFT = 0.3
 # How far values may lie beyond [0, 1] and still be rescaled ones, by the ranges of other images.
 _BEYOND = 0.5
+# What brings the values of a model to the scale of its training.
+RESCALES = "rescale=True of hscd.detect or hscd.open_pair rescales them"
 # Pixels of misregistration that no detector takes up (at one pixel a fifth of the kappa of context regression is left,
 # at half a pixel nearly all of it: res/registration.md); pixels by which a shift may differ from place to place, and
 # blocks that tell this.
@@ -115,7 +117,7 @@ def of_rescaling(trained: bool | None, rescaled: bool | None, lowest: float, hig
     if trained and not rescaled and not -_BEYOND <= lowest <= highest <= 1 + _BEYOND:
         return [
             f"the model was trained on bands rescaled to [0, 1], and these values go from {lowest:.5g} to "
-            f"{highest:.5g}; rescale=True of hscd.detect or hscd.open_pair rescales them"
+            f"{highest:.5g}; {RESCALES}"
         ]
     if trained is False and rescaled:
         return [

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from hscd import arguments
 from hscd.branches import branch_of
 from hscd.heads import HEADS
 from hscd.models import schema, weights
@@ -272,19 +273,18 @@ def load_model(path: str | Path, *, seed: int | None = None) -> keras.Model:
         seed: of the dropout, should the model be trained further.
 
     Raises:
-        InputError: as `read_parameters`; also if weights and parameters do not fit together.
+        InputError: as `read_parameters`; also if `path` is no path, or weights and parameters do not fit together.
     """
     from hscd.networks.siamese import build_net
 
-    path = Path(path).with_suffix("") if Path(path).is_file() else Path(path)
+    path = given.with_suffix("") if (given := arguments.path("path", path)).is_file() else given
     found = _read(path)
-    parameters = found.parameters
     try:
-        model = build_net((found.bands,), {**parameters.stand_ins, **parameters}, seed=seed)
+        model = build_net((found.bands,), {**found.parameters.stand_ins, **found.parameters}, seed=seed)
     except (TypeError, ValueError) as error:
         raise InputError(f"{model_files(path)[1]}: unusable parameters: {error}") from error
     assign_weights(model, found.arrays)
-    model.refusal = parameters.refusal
+    model.refusal = found.parameters.refusal
     model.rescaled, model.spectra = found.rescaled, found.spectra  # for `hscd.detectors.network`
     return model
 

@@ -182,7 +182,7 @@ def checked(image: Image) -> Image:
         if valid is not None:
             raise InputError(
                 f"{image.path}: {np.count_nonzero(~valid)} pixels hold NaN or infinite values; fill them, or mask them "
-                "with `nodata = nan` (nodata=math.nan in Python)"
+                "with `nodata = nan`"
             )
         return pixels
 

@@ -22,6 +22,8 @@ def root_of(path: Path) -> ElementTree.Element:
         if require_regular(path).stat().st_size > _LARGEST_BYTES:
             raise InputError(f"{path}: too large to be a metadata file")
         return ElementTree.parse(path).getroot()
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (ElementTree.ParseError, ValueError, LookupError) as error:

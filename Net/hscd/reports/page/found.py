@@ -84,6 +84,8 @@ def read_run(path: Path) -> Run:
         if require_regular(path).stat().st_size > _MOST:
             raise InputError(f"{path}: not a record of a run: it is larger than {_MOST >> 20} MiB")
         record = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -43,6 +43,8 @@ def opened(path: Path, what: str) -> Iterator[File]:
     """
     try:
         yield File(path)
+    except InputError:
+        raise
     except (OSError, ValueError, LookupError, ArithmeticError) as error:
         raise InputError(f"{path}: unreadable or truncated {what}: {brief(error)}") from error
 

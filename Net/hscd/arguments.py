@@ -1,0 +1,144 @@
+"""What functions of the library are given: checked, and named as its callers name it.
+
+Messages name a key as a configuration file has it, `register = True`. Callers of the library have no such file: here it
+becomes the argument, or the option, of a call.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+from hscd.corrections import CORRECTIONS
+from hscd.detectors import DETECTORS
+from hscd.normalisation import NORMALISATIONS
+from hscd.registry import Option, Registry
+from hscd.system import messages
+from hscd.system.errors import InputError
+from hscd.thresholds import THRESHOLDS
+
+_FAMILIES: tuple[Registry[Any], ...] = (DETECTORS, THRESHOLDS, CORRECTIONS, NORMALISATIONS)
+# Arguments of `hscd.detect` and `hscd.open_pair` that are called as the keys are, and one that is not.
+_NAMED_ALIKE = (
+    "detector", "threshold", "correction", "normalisation", "shift_tolerance", "nodata", "scale", "bands", "bad_bands",
+    "register", "rescale",
+)  # fmt: skip
+_ARGUMENTS = {name: name for name in _NAMED_ALIKE} | {"matLabel": "variable"}
+
+
+@contextmanager
+def told_by_arguments() -> Iterator[None]:
+    """Have warnings and errors of the block name arguments in place of keys of a configuration file."""
+    with messages.reworded(by_arguments):
+        try:
+            yield
+        except InputError as error:
+            error.args = (by_arguments(str(error)),)
+            raise
+
+
+def by_arguments(text: str) -> str:
+    """What a message says of keys of a configuration file, by the arguments of a call."""
+    return _pattern().sub(_argument, text).replace("(matLabel)", "(variable)")
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    names = (*_ARGUMENTS, *_options())
+    value = r"[\w.+-]+(?:, (?:\d[\w.-]*(?: nm)?|file|water))*"  # other commas go on with the sentence
+    return re.compile(rf"\b({'|'.join(names)}) ?= ?({value})(?<!\.)")
+
+
+@cache
+def _options() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(option.name for family in _FAMILIES for option in family.all_options()))
+
+
+def _argument(found: re.Match[str]) -> str:
+    name, text = found[1], found[2]
+    is_text = name in ("bands", "bad_bands") or not re.fullmatch(r"True|False|None|[+-]?\d[\d.]*(e[+-]?\d+)?", text)
+    value = f"math.{text}" if text in ("nan", "inf") else f'"{text}"' if is_text else text
+    if name in _ARGUMENTS:
+        return f"{_ARGUMENTS[name]}={value}"
+    return f'options={{"{name}": {value}}}'
+
+
+# --- checks ----------------------------------------------------------------------------------------------------------
+
+
+def member(family: Registry[Any], argument: str, name: object) -> str:
+    """A name that `argument` gave of a method of a family.
+
+    Raises:
+        InputError: if there is no such method.
+    """
+    if not (isinstance(name, str) and name in family):
+        raise InputError(f"{argument}: no {family.family} {name!r}; known: {', '.join(family)}")
+    return name
+
+
+def options_of(chosen: Sequence[tuple[Registry[Any], str]], given: object) -> dict[str, Any]:
+    """The options that were given of some methods, read as their texts in a configuration file would be.
+
+    Args:
+        chosen: the methods, each by its family and its name.
+        given: values by name, None for none.
+
+    Raises:
+        InputError: if none of the methods has one of them, or a value is not allowed.
+    """
+    if not isinstance(given, Mapping | None):
+        raise InputError(f'options: values by name expected, as {{"change_amount": "rare"}}, received {given!r:.80}')
+    known = {option.name: option for family, name in chosen for option in family.options(name)}
+    if unknown := [name for name in given or {} if name not in known]:
+        raise InputError(_no_such(unknown[0], chosen, list(known)))
+    return {name: _read(known[name], value) for name, value in (given or {}).items()}
+
+
+def _no_such(option: object, chosen: Iterable[tuple[Registry[Any], str]], known: Sequence[str]) -> str:
+    """What to say of an option that no method has which is in use."""
+    methods = dict.fromkeys(f"{family.family} {name}" for family, name in chosen)
+    having = [f"{family.family} {name}" for family in _FAMILIES for name in family if _has(family, name, option)]
+    others = f"; it goes with {' or '.join(having)}" if having else ""
+    theirs = f"their options are {', '.join(known)}" if known else "they have no options"
+    return f"options: {option!r} is no option of {', '.join(methods)}: {theirs}{others}"
+
+
+def _has(family: Registry[Any], name: str, option: object) -> bool:
+    return any(known.name == option for known in family.options(name))
+
+
+def _read(option: Option, value: Any) -> Any:
+    if value is option.default:
+        return value
+    try:
+        return option.parse(str(value))
+    except (ValueError, OverflowError):
+        raise InputError(f"options: {option.name}: {option.allowed} expected, received {value!r:.80}") from None
+
+
+def integer(argument: str, value: object, least: int) -> int:
+    """An integer that is no less than `least`; else an `InputError`."""
+    if not (isinstance(value, Integral) and int(value) >= least):
+        raise InputError(f"{argument}: an integer >= {least} expected, received {value!r:.80}")
+    return int(value)
+
+
+def require_numbers(**given: object) -> None:
+    """Raise `InputError` where an argument is no number, NaN and infinity among them, nor None."""
+    for argument, value in given.items():
+        if not isinstance(value, Real | None):
+            raise InputError(f"{argument}: a number expected, received {value!r:.80}")
+
+
+def path(argument: str, value: object) -> Path:
+    """The path that a text or a path is; else an `InputError`."""
+    if not isinstance(value, str | os.PathLike):
+        raise InputError(f"{argument}: a path expected, received {type(value).__name__}")
+    return Path(value)

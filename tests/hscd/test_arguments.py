@@ -1,0 +1,113 @@
+"""What the library says of its arguments: one line by their names, always an `InputError`."""
+
+import numpy as np
+import pytest
+
+import hscd
+from hscd.arguments import by_arguments, told_by_arguments
+from hscd.system.messages import collected, warn
+
+IMAGES = np.zeros((4, 4, 2)), np.ones((4, 4, 2))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("between (change_amount=rare or change_amount=plentiful decides)",
+         'between (options={"change_amount": "rare"} or options={"change_amount": "plentiful"} decides)'),
+        ("chi2_p = 0.01 is more", 'options={"chi2_p": 0.01} is more'),
+        ("normalisation = pif or detector = cva", 'normalisation="pif" or detector="cva"'),
+        ("no data: nodata = -9999.5", "no data: nodata=-9999.5"),
+        ("mask them with `nodata = nan`", "mask them with `nodata=math.nan`"),
+        ("the first 4 bands: bands = 1-4", 'the first 4 bands: bands="1-4"'),
+        ("band 4: bands = 4", 'band 4: bands="4"'),
+        ("register = True may help", "register=True may help"),
+        ("rescale=True of hscd.detect", "rescale=True of hscd.detect"),
+        ("no variable 'x' (matLabel); it holds y", "no variable 'x' (variable); it holds y"),
+        # No key of the library.
+        ("memory_limit = 5 is too little", "memory_limit = 5 is too little"),
+    ],
+)  # fmt: skip
+def test_keys_are_named_as_arguments(text, said):
+    assert by_arguments(text) == said
+
+
+def test_warnings_and_errors_of_a_block_name_arguments():
+    def fail() -> None:
+        with told_by_arguments():
+            warn("scale = 2")
+            raise hscd.InputError("nodata = 1")
+
+    with collected() as told, pytest.raises(hscd.InputError, match=r"^nodata=1$"):
+        fail()
+    assert told == ["scale=2"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"detector": "x"}, "detector: no detector 'x'; known: COS, "),
+        ({"threshold": 3}, "threshold: no threshold 3; known: chi2, "),
+        ({"correction": "x"}, "correction: no correction 'x'; known: majority, "),
+        ({"normalisation": "x"}, "normalisation: no normalisation 'x'; known: histogram, "),
+        ({"shift_tolerance": "x"}, "shift_tolerance: one of none, one_way, both_ways expected, received 'x'"),
+        ({"detector": hscd.DETECTORS["cva"]}, "detector: a name or an instance expected, received the class Cva; "),
+        ({"detector": None}, "detector: a name or an instance expected, received NoneType, which has no name, "),
+        ({"ensemble_detectors": "ED"}, "ensemble_detectors: a list of names expected, received 'ED'"),
+        ({"ensemble_detectors": ["ED", "x"]}, "ensemble_detectors: no detector 'x'; "),
+        ({"ensemble": 0}, "ensemble: an integer >= 1 expected, received 0"),
+        ({"ensemble": "2"}, "ensemble: an integer >= 1 expected, received '2'"),
+        ({"seed": -1}, "seed: an integer >= 0 expected, received -1"),
+        ({"nodata": "x"}, "nodata: a number expected, received 'x'"),
+        ({"options": "change_amount"}, "options: values by name expected, as "),
+        ({"options": {"change_amount": "seldom"}}, "options: change_amount: auto, rare or plentiful expected, "),
+        ({"detector": "ED", "options": {"change_amount": "rare"}},
+         "options: 'change_amount' is no option of detector ED, threshold otsu, correction none, normalisation none: "
+         "they have no options; it goes with threshold empirical_null"),
+        ({"options": {"x": 1}}, "options: 'x' is no option of detector context_regression, threshold empirical_null, "
+         "correction none, normalisation none: their options are change_amount"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_for_is_refused_in_one_line(given, said):
+    with pytest.raises(hscd.InputError) as caught:
+        hscd.detect(*IMAGES, **given)
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: hscd.detect(IMAGES[0]), "after: missing; "),
+        (
+            lambda: hscd.detect([[1, [2]]], IMAGES[0]),
+            "an array (rows, columns, bands) expected, received lists of several",
+        ),
+        (lambda: hscd.open_pair(*IMAGES), "before: a path expected, received ndarray"),
+        (lambda: hscd.open_pair("a", "b", bands="two"), "bands: numbers from 1, ranges or common expected, "),
+        (
+            lambda: hscd.open_pair("a", "b", bad_bands=3),
+            "bad_bands: numbers from 1, ranges or file or water expected, ",
+        ),
+        (lambda: hscd.open_pair("a", "b", scale="x"), "scale: a number expected, received 'x'"),
+        (lambda: hscd.load_model(3), "path: a path expected, received int"),
+        (lambda: hscd.TrainedNetwork("a", 3), "model: a model of hscd.load_model expected, received int"),
+        (lambda: hscd.predict(3, IMAGES[0]), "model: a model of hscd.load_model expected, received int"),
+        (lambda: hscd.confusion([0], [0, 1]), "maps of one shape expected, received (1,) and (2,)"),
+        (lambda: hscd.write_map("x", IMAGES[0]), "found: a map of hscd.detect expected, received ndarray"),
+    ],
+)
+def test_other_calls_say_which_argument_is_wrong(call, said):
+    with pytest.raises(hscd.InputError) as caught:
+        call()
+    assert str(caught.value).startswith(said)
+
+
+def test_options_are_read_as_the_texts_of_a_configuration_file():
+    before = np.random.default_rng(0).uniform(1, 2, (12, 12, 3))
+    after = before + np.random.default_rng(1).normal(0, 0.1, before.shape)
+    wanted = {"detector": "cva", "threshold": "otsu", "correction": "median"}
+    maps = [hscd.detect(before, after, **wanted, options={"median_radius": radius}).corrected for radius in (1, "3", 3)]
+    assert (maps[1] == maps[2]).all()
+    assert (maps[0] != maps[1]).any()  # a window of one pixel changes nothing, one of 5 × 5 does
