@@ -90,8 +90,8 @@ def carry_out(settings: Settings, stage: Callable[[Settings], None]) -> None:
     choose_backend(settings.backend)
     ENGINES[settings.engine].require()
     require_apart(settings)
-    folders = settings.model_path, settings.stat_path
-    with kept_if_used(*folders, settings[settings.train_set].pseudo_path):
+    folders, pseudo = (settings.model_path, settings.stat_path), settings[settings.train_set].pseudo_path
+    with kept_if_used(*folders, *(() if pseudo is None else (pseudo,))):
         for folder in folders:
             storage.require_folder(folder)  # where that fails, no work should be lost
         with ctrl_c_heeded():

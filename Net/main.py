@@ -30,6 +30,7 @@ from pipeline.commands import suggested, tell_next
 from pipeline.pair_tasks import Job, spread_pairs
 from pipeline.plan import Plan
 from pipeline.run_record import BEST, RunRecord, recorded
+from predutils import command as makes_pseudo_labels
 from predutils import pseudo_file
 from settings import Settings
 from settings.explaining import NONE
@@ -136,6 +137,8 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen:
 def test(settings: Settings) -> None:
     """Test a saved model on every pair of `test_set`, with or without fine-tuning."""
     plan = Plan(settings)
+    if plan.selection is not None:
+        settings[settings.test_set].pseudo_folder()  # said before anything is read
     run_file = testing.run_file(settings, plan)
     pairs = pair_files(settings[settings.test_set])
     for files in pairs:
@@ -220,9 +223,12 @@ def _tell_next(settings: Settings) -> None:
     if not settings.training:
         if settings.report:
             tell_next("to look at the maps", suggested("report", settings.stat_path, "--serve"))
+    elif tuned and section.pseudo_path is None:
+        warn(f"[{section.name}] pseudoPath: missing; a test with fine_tuning = {settings.fine_tuning} needs it")
     elif tuned and not all(pseudo_file(section, files.name).exists() for files in pair_files(section)):
-        makes = suggested("pseudo-labels", settings=settings, sets=(f"settings.train_set={section.name}",))
-        tell_next(f"to make the pseudo-labels of {section.name} that the test fine-tunes on", makes)
+        makes, why = makes_pseudo_labels(section, settings)
+        what = f"to make the pseudo-labels of {section.name} that the test fine-tunes on"
+        tell_next(f"{what}{why and f' ({why})'}", makes)
     else:
         tell_next(f"to test the model on {section.name}", suggested("test", settings=settings))
 

@@ -148,14 +148,20 @@ def saved_pairs(section: DataSet, settings: Settings | None = None) -> list[str]
 
     if is_there(section):
         return [files.name for files in pair_files(section)]
-    names = sorted(file.stem for file in section.pseudo_path.glob("*.pickle") if not file.name.startswith("."))
+    names = sorted(file.stem for file in section.pseudo_folder().glob("*.pickle") if not file.name.startswith("."))
     if not names:
-        raise InputError(f"{section.pseudo_path}: no pseudo-labels; make them with {_command(section, settings)}")
+        raise InputError(f"{section.pseudo_folder()}: no pseudo-labels; make them with {_command(section, settings)}")
     return names
 
 
 def _command(section: DataSet, settings: Settings | None) -> str:
-    """What makes the pseudo-labels of a data set, for messages.
+    """What makes the pseudo-labels of a data set, and why so, for errors."""
+    makes, why = command(section, settings)
+    return f"`{makes}`{why and f'; {why}'}"
+
+
+def command(section: DataSet, settings: Settings | None) -> tuple[str, str]:
+    """The command that makes the pseudo-labels of a data set, and why it says more than that; "" where it does not.
 
     The distance of a network makes poorer ones than the preset, so this takes its place unless the settings name a
     detector.
@@ -163,9 +169,8 @@ def _command(section: DataSet, settings: Settings | None) -> str:
     preset, why = tuple[str, ...](), ""
     if settings is not None and not pseudo_source.names_detector(settings):
         preset = (f"settings.preset={RECOMMENDED}",)
-        why = f"; no detector is named, and {RECOMMENDED} makes better ones than the distance of the network"
-    makes = suggested("pseudo-labels", settings=settings, sets=(*preset, f"settings.train_set={section.name}"))
-    return f"`{makes}`{why}"
+        why = f"no detector is named, and {RECOMMENDED} makes better ones than the distance of the network"
+    return suggested("pseudo-labels", settings=settings, sets=(*preset, f"settings.train_set={section.name}")), why
 
 
 def generate(settings: Settings) -> None:
@@ -173,7 +178,7 @@ def generate(settings: Settings) -> None:
     from image_pairs import pair_files
 
     section = settings[settings.train_set]
-    storage.require_folder(section.pseudo_path)  # where that fails, no work should be lost
+    storage.require_folder(section.pseudo_folder())  # where that fails, no work should be lost
     kind = making.kind(settings)
     run_file = settings.stat_path / f"{section.name}_{kind}_run.json"
     pairs = pair_files(section)

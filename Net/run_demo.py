@@ -69,7 +69,7 @@ def run_all(settings: Settings) -> None:
     started = time.time()
     searches = {name: replace(search, max_evals=TRIALS) for name, search in settings.searches.items()}
     settings = replace(settings, searches=searches)
-    folders = [settings.stat_path, settings.model_path, settings["DEMO B"].pseudo_path]
+    folders = [settings.stat_path, settings.model_path, settings["DEMO B"].pseudo_folder()]
     written: list[Path] = []
     accuracies: list[str] = []
     for number, (title, stage, changes) in enumerate(STEPS, start=1):

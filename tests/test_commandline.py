@@ -1,5 +1,6 @@
 """What commands do around their work: folders that are made, and what is told at the end."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import main
 from commandline import kept_if_used, tell_results
 from conftest import Workspace
+from hscd.system.errors import InputError
 from hscd.system.messages import show_messages
 from settings import read_settings
 
@@ -43,8 +45,9 @@ def test_what_comes_after_a_training_or_a_test(workspace: Workspace, capsys: pyt
     steps = [
         # Training is True in the file.
         (replace(base, fine_tuning=-1), "to test the model on PLACE B", "main.py", "settings.training=False"),
-        (replace(base, fine_tuning=0), "to make the pseudo-labels of PLACE B that the test fine-tunes on",
-         "predutils.py", "'settings.train_set=PLACE B'"),
+        (replace(base, fine_tuning=0), "to make the pseudo-labels of PLACE B that the test fine-tunes on "
+         "(no detector is named, and unsupervised makes better ones than the distance of the network)",
+         "predutils.py", "settings.preset=unsupervised --set 'settings.train_set=PLACE B'"),
         (replace(base, training=False), "to look at the maps", "report.py", f"{base.stat_path} --serve"),
     ]  # fmt: skip
     for settings, what, script, end in steps:
@@ -61,3 +64,11 @@ def test_what_comes_after_a_training_or_a_test(workspace: Workspace, capsys: pyt
     assert capsys.readouterr().err.startswith("next, to test the model on PLACE B: ")
     main._tell_next(replace(base, training=False, report=False))
     assert capsys.readouterr().err == ""
+    # A place for pseudo-labels is asked for where they are used.
+    without = dict(base.data_sets) | {"PLACE B": replace(base["PLACE B"], pseudo_path=None)}
+    main._tell_next(replace(base, fine_tuning=0, data_sets=without))
+    said = "[PLACE B] pseudoPath: missing; "
+    assert capsys.readouterr().err == f"warning: {said}a test with fine_tuning = 0 needs it\n"
+    tested = replace(base, fine_tuning=0, training=False, data_sets=without)
+    with pytest.raises(InputError, match=re.escape(said)):
+        main.test(tested)

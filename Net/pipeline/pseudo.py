@@ -44,7 +44,7 @@ class _Made(NamedTuple):
 
 def pseudo_file(section: DataSet, pair_name: str) -> Path:
     """File of the pseudo-labels of a pair."""
-    return section.pseudo_path / f"{pair_name}.pickle"
+    return section.pseudo_folder() / f"{pair_name}.pickle"
 
 
 def make_all(settings: Settings, section: str, record: RunRecord) -> None:

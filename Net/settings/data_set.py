@@ -8,6 +8,7 @@ from typing import Any
 
 from hscd.scenes import band_choice
 from hscd.system import parsing
+from hscd.system.errors import InputError
 from settings.declared import key
 
 _BANDS = "numbers from 1, and ranges of them or of wavelengths, for example 1-50, 60, 430-900 nm"
@@ -89,11 +90,12 @@ class DataSet:
             "a tenth of the shorter side of the image",
         ),
     )  # fmt: skip
-    pseudo_path: Path = field(
+    pseudo_path: Path | None = field(
         metadata=key(
-            "pseudoPath", parsing.path, "a folder", says="where the pseudo-labels lie, which predutils.py writes"
+            "pseudoPath", parsing.path, "a folder", None,
+            "where the pseudo-labels lie, which predutils.py writes (needed by that and by a fine-tuning)",
         )
-    )
+    )  # fmt: skip
     mat_label: str | None = field(
         metadata=_variable("matLabel", "variable that holds the data in .mat and .nc files (needed where several fit)")
     )
@@ -162,6 +164,12 @@ class DataSet:
             "True: after images are moved onto the before images, where they are shifted by a tenth of a pixel or more",
         ),
     )  # fmt: skip
+
+    def pseudo_folder(self) -> Path:
+        """Where the pseudo-labels lie; `InputError` if the section does not say."""
+        if self.pseudo_path is None:
+            raise InputError(f"[{self.name}] pseudoPath: missing; expected a folder, for the pseudo-labels")
+        return self.pseudo_path
 
     @property
     def variables(self) -> tuple[str | None, str | None, str | None]:

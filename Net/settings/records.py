@@ -346,4 +346,5 @@ def search_section(distance: str) -> str:
 def results_of(section: str, general: dict[str, Any], data_sets: dict[str, DataSet]) -> list[tuple[str, Path]]:
     """The folders of results, each after the key that names it."""
     results = [(f"[{section}] {key}", general[key]) for key in ("model_path", "stat_path")]
-    return results + [(f"[{name}] pseudoPath", data_set.pseudo_path) for name, data_set in data_sets.items()]
+    of_data = [(f"[{name}] pseudoPath", data_set.pseudo_path) for name, data_set in data_sets.items()]
+    return results + [(key, folder) for key, folder in of_data if folder is not None]

@@ -142,6 +142,7 @@ EXPLAIN = vars(ExplainSettings())
 # The values of the keys that may be left out; paths are relative to the file.
 DEFAULTS = {
     "shift_tolerance": "none",
+    "pseudoPath": None,
     "register": False,
     "pseudo_natural_ratio": False,
     "report": True,

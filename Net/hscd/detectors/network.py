@@ -36,12 +36,14 @@ class TrainedNetwork:
     degrees: float | None = None
 
     def __init__(self, name: str, model: keras.Model) -> None:
-        _require_model(model)
         from hscd.networks.siamese import reach
 
         self.name = name
         self.model = model
-        self._reach = reach(model)
+        try:
+            self._reach = reach(model)
+        except AttributeError:
+            raise _no_model(model) from None
         self.halo = halo(self._reach)
 
     @property
@@ -95,7 +97,8 @@ def predict(model: keras.Model, pairs: Pairs, positions: np.ndarray | None = Non
     Raises:
         InputError: if the pairs have another shape or number of bands, or there is no model.
     """
-    _require_model(model)
+    if not hasattr(model, "input_shape"):
+        raise _no_model(model)
     pairs = pairs if hasattr(pairs, "shape") else np.asarray(pairs)
     if isinstance(pairs, np.ndarray):
         bands = model.input_shape[-1]
@@ -112,9 +115,8 @@ def predict(model: keras.Model, pairs: Pairs, positions: np.ndarray | None = Non
     return distances(model, pairs, positions)
 
 
-def _require_model(model: object) -> None:
-    if not hasattr(model, "input_shape"):
-        raise InputError(f"model: a model of hscd.load_model expected, received {type(model).__name__}")
+def _no_model(found: object) -> InputError:
+    return InputError(f"model: a model of hscd.load_model expected, received {type(found).__name__}")
 
 
 def _doubts(model: keras.Model, sample: np.ndarray, rescaled: bool | None) -> list[str]:
