@@ -22,11 +22,12 @@ from hscd.scenes.inspection import PairSummary, best_bands, listed, named, summa
 from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.pairing import opened_image
 from hscd.scenes.scene import thinned, windows_of
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, counted
 from hscd.system.messages import result, whole
 from hscd.system.paths import require_names
 from image_pairs import label_map, memory_limit, nothing_left, open_pair, reading_of, relabel
 from pair_finding import PairFiles, is_there, pair_files
+from pipeline.commands import shown, suggested, tell_next
 from settings import DataSet, Settings
 
 # Seconds that a data set takes, as long as none has said anything else.
@@ -46,6 +47,18 @@ def inspect(settings: Settings) -> None:
             errors += _inspect(section, settings)
     if errors:
         raise InputError("\n".join(errors))
+    _tell_next(settings)
+
+
+def _tell_next(settings: Settings) -> None:
+    """Tell what a data set is good for once it looks right."""
+    name = settings.train_set
+    if not is_there(settings[name]):
+        return
+    if settings.training and any(files.has_labels for files in pair_files(settings[name])):
+        tell_next(f"to train a model on {name}", suggested("train", settings=settings))
+    else:
+        tell_next(f"to make pseudo-labels of {name}", suggested("pseudo-labels", settings=settings))
 
 
 def _inspect(section: DataSet, settings: Settings) -> list[str]:
@@ -59,7 +72,7 @@ def _inspect(section: DataSet, settings: Settings) -> list[str]:
     except InputError as error:
         result(f"[{name}] cannot be used: {error}")
         return [str(error)]
-    result(f"[{name}] {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} in {_place(section)}")
+    result(f"[{name}] {counted(len(pairs), 'pair')} in {_place(section)}")
     for files in pairs:
         try:
             require_names([_picture(settings, section, files, what) for what in ("quicklook", "examples")])
@@ -80,19 +93,21 @@ def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> list[
     if valid is not None and not valid.any():
         raise InputError(nothing_left(files, section, settings))
     labels = relabel(label_map(files, images[0], section, settings), section)
-    shown = labels[::step, ::step].copy()
+    truth = labels[::step, ::step].copy()
     if valid is not None:
-        shown[~valid] = UNKNOWN
+        truth[~valid] = UNKNOWN
         if step == 1:
-            labels = shown
+            labels = truth
     picture = _picture(settings, section, files, "quicklook")
     grid, bands = images[0].grid, best_bands(before, images[0].wavelengths, images[0].names)
     aspect = 1.0 if grid is None else aspect_of(picture, grid, labels.shape)
-    quicklook.write(picture, (before, after), bands, valid, shown, aspect)
-    _draw_examples(files, section, settings, images[0], (before, after), shown)
+    quicklook.write(picture, (before, after), bands, valid, truth, aspect)
+    example = _draw_examples(files, section, settings, images[0], (before, after), truth)
     found = summarise((before, after), valid, labels, has_labels=files.has_labels)
     sampled = [] if step == 1 else [f"    images larger than memory: every {step} rows and columns looked at"]
-    return _lines(files, images, found) + sampled + _declared(files, section, settings)
+    drawn = [picture, *([] if example is None else [example])]
+    pictures = [f"    pictures: {', '.join(map(shown, drawn))}"]
+    return _lines(files, images, found) + sampled + _declared(files, section, settings) + pictures
 
 
 def _draw_examples(
@@ -102,10 +117,10 @@ def _draw_examples(
     image: Image,
     pixels: tuple[np.ndarray, np.ndarray],
     labels: np.ndarray,
-) -> None:
-    """Draw some labelled pairs of pixels and triplets of them; nothing where there are no labels."""
+) -> Path | None:
+    """Draw some labelled pairs of pixels and triplets of them, in a file; None where there are no labels."""
     if (labels == UNKNOWN).all():
-        return
+        return None
     negatives = settings.options[NEGATIVES.name]
     found = examples(
         pixels, labels, HEADS[settings.distance], count=example_pictures.COUNT, rescaled=settings.apply_rescaling,
@@ -113,6 +128,7 @@ def _draw_examples(
     )  # fmt: skip
     picture, title = _picture(settings, section, files, "examples"), f"{section.name}, {files.name}"
     example_pictures.write(picture, found, image.band_numbers, image.wavelengths, negatives, title)
+    return picture
 
 
 def _picture(settings: Settings, section: DataSet, files: PairFiles, what: str) -> Path:
@@ -122,7 +138,7 @@ def _picture(settings: Settings, section: DataSet, files: PairFiles, what: str) 
 def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) -> list[str]:
     """The numbers of a pair in words."""
     rows, columns, bands = images[0].shape
-    lines = [f"  {files.name}: {rows} × {columns} pixels, {bands} {'band' if bands == 1 else 'bands'}"]
+    lines = [f"  {files.name}: {rows} × {columns} pixels, {counted(bands, 'band')}"]
     for name, image, kind, (low, high) in zip(("before", "after"), images, found.types, found.ranges, strict=True):
         lines.append(f"    {name}: {named(image)}, {image.format}, {kind}, {low:g} … {high:g}")
     wavelengths = images[0].wavelengths

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import config
 import dataprocessing as dp
 import predutils as pu
 from commandline import run
 from hscd.reports import maps
 from hscd.system.errors import InputError
-from hscd.system.messages import progress
+from hscd.system.messages import progress, tell
 from hscd.system.paths import require_names
+from pipeline.commands import shown
 from pipeline.plan import Plan
 from pipeline.run_record import recorded
 from settings import Settings
@@ -57,10 +59,17 @@ def generate(settings: Settings) -> None:
                 bar.update()
                 chosen[str(radius)] = len(positions)
             record.add_outputs(name, drawn)
+            tell(f"{name}: maps in {', '.join(shown(path) for path in drawn.values())}")
             record.add_result(
                 name,
                 {"threshold": pseudo["threshold"], "total_pixels": len(pseudo["distances"]), "pixels": chosen},
             )
+
+
+def dispatch(settings: Settings) -> None:
+    """Draw the maps, and tell what the selection is for."""
+    generate(settings)
+    pu.tell_use(settings, config.BY_NEIGHBORHOOD)
 
 
 def _picture(settings: Settings, name: str, radius: int) -> Path:
@@ -71,7 +80,7 @@ _KEPT = "files that were written are kept; the same command makes all of them ag
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    return run("Draw maps of neighbourhood-selected pseudo-labels of train_set.", generate, arguments, kept=_KEPT)
+    return run("Draw maps of neighbourhood-selected pseudo-labels of train_set.", dispatch, arguments, kept=_KEPT)
 
 
 if __name__ == "__main__":

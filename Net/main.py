@@ -20,7 +20,7 @@ from hscd.reports import tables
 from hscd.scenes.fingerprint import NO, seen_in_training
 from hscd.search.engines import ENGINES
 from hscd.system import storage
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, counted
 from hscd.system.messages import result, warn
 from hscd.system.paths import require_names
 from image_pairs import require_labels
@@ -123,7 +123,7 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen:
     result(
         f"{settings.model_name}: best trial {best.trial_id} (of {len(trials)}, counted from 0), validation loss "
         f"{best.report['loss']:.5f}; on {where}: {tables.summary(counts)} "
-        "(thresholded on the labelled pixels alone; a test may differ)"
+        "(with a threshold found on the labelled pixels alone; a test finds its own on all pixels)"
     )
     new = seen == NO
     if new.any() and not new.all():
@@ -148,7 +148,7 @@ def test(settings: Settings) -> None:
         record.add_inputs(pairs)
         failed = _test_all(settings, plan, pairs, record)
     if failed:  # only now, so that there is a record of the others
-        raise InputError(f"{failed[0]} (of {len(pairs)} pairs, {len(pairs) - len(failed)} were mapped)")
+        raise InputError(f"{failed[0]} (of {counted(len(pairs), 'pair')}, {len(pairs) - len(failed)} mapped)")
 
 
 def _test_all(settings: Settings, plan: Plan, pairs: Sequence[PairFiles], record: RunRecord) -> list[str]:

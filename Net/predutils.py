@@ -24,7 +24,7 @@ from hscd.search.engines import ENGINES
 from hscd.selections.neighborhood import labels_by_neighborhood
 from hscd.selections.percentage import labels_by_percentage
 from hscd.system import storage
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, counted
 from hscd.system.messages import warn
 from hscd.system.paths import require_names, require_regular
 from hscd.thresholds import cut_scores
@@ -195,7 +195,7 @@ def generate(settings: Settings) -> None:
                 warn(failure)
         else:
             making.make_all(settings, section.name, record)
-        of_all = f"(of {len(pairs)} pairs, {len(pairs) - len(failed)} have pseudo-labels)"
+        of_all = f"(of {counted(len(pairs), 'pair')}, {len(pairs) - len(failed)} with pseudo-labels)"
         if len(failed) == len(pairs):
             raise InputError(f"{failed[0]} {of_all}")
     if failed:  # only now, so that there is a record of the others
@@ -205,12 +205,18 @@ def generate(settings: Settings) -> None:
 def dispatch(settings: Settings) -> None:
     """Make the pseudo-labels, and tell what they are for."""
     generate(settings)
+    chosen = settings.fine_tuning != config.NO_FINE_TUNING
+    tell_use(settings, settings.fine_tuning if chosen else config.ALL_PSEUDO_LABELS)
+
+
+def tell_use(settings: Settings, fine_tuning: int) -> None:
+    """Tell the command that uses the pseudo-labels of `train_set`, with a value of `fine_tuning`."""
     section, model = settings[settings.train_set], settings.model_name
     kept = (text for text in settings.overrides if key_of(text) not in _OF_MODEL)
-    settings = replace(settings, overrides=tuple(kept))
     sets = [f"settings.test_set={section.name}"]
-    if settings.fine_tuning == config.NO_FINE_TUNING:
-        sets.append(f"settings.fine_tuning={config.ALL_PSEUDO_LABELS}")
+    if settings.fine_tuning != fine_tuning:
+        sets.append(f"settings.fine_tuning={fine_tuning}")
+    settings = replace(settings, overrides=tuple(kept))
     if model_files(settings.model_path / model)[0].exists():
         fine_tunes = suggested("test", settings=settings, sets=tuple(sets))
         tell_next(f"to test {model} on {section.name}, fine-tuned on these pseudo-labels", fine_tunes)

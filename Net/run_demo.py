@@ -21,6 +21,7 @@ import main as main_script
 import predutils
 from commandline import run
 from hscd.system import storage
+from hscd.system.errors import counted
 from hscd.system.messages import result
 from pipeline import detection
 from settings import Settings
@@ -79,7 +80,7 @@ def run_all(settings: Settings) -> None:
         files = [file for folder in folders for file in _files_since(folder, step_started)]
         accuracies += [_accuracy_line(title, file) for file in files if _holds_accuracy(file)]
         written += [file for file in files if file not in written]
-    result(f"\n{len(written)} files written:")
+    result(f"\n{counted(len(written), 'file')} written:")
     for file in written:
         result(f"  {os.path.relpath(file)}")
     result(f"\n{'overall accuracy / kappa / F1 on DEMO B':<52}  {'raw':^22}   after correction")

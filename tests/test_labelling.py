@@ -146,7 +146,7 @@ def test_downloaded_labels_are_saved_and_judged_by(place: Path, capsys: pytest.C
     assert given(place) == {1: "1", 2: "0", 3: "unsure"} | dict.fromkeys(range(4, 21), "0")
     told = capsys.readouterr()
     assert (
-        "change_sample.gpkg: 1 of 20 points are marked unsure, which counts as no label; the estimates hold" in told.err
+        "change_sample.gpkg: 1 of 20 points is marked unsure, which counts as no label; the estimates hold" in told.err
     )
     assert "overall accuracy" in told.out
     assert '"3": "unsure"' in (place / PAGE).read_text(encoding="utf-8")
@@ -157,7 +157,10 @@ def test_downloaded_labels_are_saved_and_judged_by(place: Path, capsys: pytest.C
         assert reason in capsys.readouterr().err
     file.write_bytes(b"id,row\n1,2\n")
     assert sample.main(["--labelled", gpkg, "--labels", str(file)]) == 2
-    assert "expected the labels of a page" in capsys.readouterr().err
+    assert (
+        "expected the labels of a page, with the columns id, row, column, class; missing: column, class"
+        in capsys.readouterr().err
+    )
 
 
 def test_rows_may_be_left_out_and_say_their_labels_in_words(place: Path) -> None:

@@ -332,14 +332,14 @@ def test_a_sample_says_nothing_of_another_map(place, capsys):
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ('UPDATE sample SET "class" = NULL', "0 of the points on changed pixels are labelled, at least 2 are needed"),
+        ('UPDATE sample SET "class" = NULL', "0 labelled points on changed pixels, at least 2 are needed"),
         (
             'UPDATE sample SET "class" = NULL '
             "WHERE stratum = 0 AND id > (SELECT MIN(id) FROM sample WHERE stratum = 0)",
-            "1 of the points on unchanged pixels are labelled, at least 2 are needed",
+            "1 labelled point on unchanged pixels, at least 2 are needed",
         ),
-        ('UPDATE sample SET "class" = 2 WHERE id < 4', "3 points have a class that is unknown: 2"),
-        ("UPDATE sample SET \"class\" = 'cloud' WHERE id = 4", "1 points have a class that is unknown: cloud"),
+        ('UPDATE sample SET "class" = 2 WHERE id < 4', "3 points with an unknown class: 2"),
+        ("UPDATE sample SET \"class\" = 'cloud' WHERE id = 4", "1 point with an unknown class: cloud"),
         ('UPDATE sample SET "row" = NULL WHERE id = 4', "expected a whole number in each row"),
         ("UPDATE sample SET stratum = 1 - stratum WHERE id = 4", "1 of 120 points of "),
         ('UPDATE sample SET "row" = -1 WHERE id = 4', "1 of 120 points of "),

@@ -338,7 +338,7 @@ def test_training_writes_the_model_and_the_report(trained: Runs) -> None:
     (said,) = (line for line in trained.said["main", *TRAIN].stdout.splitlines() if "best trial" in line)
     best = r"M: best trial [012] \(of 3, counted from 0\), validation loss "
     assert re.match(best + r".*; on PLACE B: overall accuracy ", said)
-    assert said.endswith(" (thresholded on the labelled pixels alone; a test may differ)")
+    assert said.endswith(" (with a threshold found on the labelled pixels alone; a test finds its own on all pixels)")
 
 
 def test_the_report_has_a_row_a_trial(trained: Runs) -> None:

@@ -42,7 +42,10 @@ from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 UNSUPERVISED = {"detector": "context_regression", "threshold": "empirical_null", "correction": "none"}
 
 _RADIUS = 3
-_REMEDY = "hscd.open_pair(…, register=True) moves the after image of two files back; shift_tolerance allows for it"
+_REMEDY = (
+    "hscd.open_pair(…, register=True), if that was not done, moves the after image of two files back; shift_tolerance "
+    "allows for it"
+)
 # What a detector has before it is fitted.
 _PARTS = ("name", "unit", "halo", "scale", "fit")
 

@@ -16,7 +16,7 @@ from hscd.scenes.image import Image, in_memory, physical
 from hscd.scenes.nodata import unmeasured
 from hscd.scenes.pairing import Reading, if_swapped, open_images
 from hscd.scenes.scene import Scene, survey, windows_of
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, counted
 from hscd.system.hardware import available_memory
 from hscd.system.messages import warn
 
@@ -136,8 +136,8 @@ def of_arrays(before: np.ndarray, after: np.ndarray, nodata: float | None, resca
     rows, columns, bands = shapes[0]
     if _BANDS_FIRST * rows <= min(columns, bands):
         warn(
-            f"the arrays are taken for {rows:,} rows, {columns:,} columns and {bands:,} bands; arrays of (bands, rows, "
-            "columns), as rasterio reads them, need np.moveaxis(array, 0, -1)"
+            f"the arrays are taken for {counted(rows, 'row')}, {columns:,} columns and {bands:,} bands; arrays of "
+            "(bands, rows, columns), as rasterio reads them, need np.moveaxis(array, 0, -1)"
         )
     paths = Path("before array"), Path("after array")
     first, second = (_of_array(path, array, nodata) for path, array in zip(paths, arrays, strict=True))

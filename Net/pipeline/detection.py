@@ -21,19 +21,20 @@ from hscd.scenes.registration import Registration
 from hscd.scenes.scene import Scene
 from hscd.scores import ScoreMap
 from hscd.system import messages, progress, storage
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, counted
 from hscd.system.paths import require_names
 from pair_finding import pair_files
 from pipeline import kinds, objects, pages, replaced, report
-from pipeline.commands import suggested, tell_next
+from pipeline.commands import shown, suggested, tell_next
 from pipeline.ensemble import ensembled
 from pipeline.plan import SHIFT, Plan
 from pipeline.run_record import recorded
 from settings import Settings
 from settings.two_images import IMAGES
 
+_PAGE = "run.html"
 _FILES = (
-    "change.tif", "score.tif", "changes.gpkg", "change.png", "score.png", "view.json", "run.json", "run.html",
+    "change.tif", "score.tif", "changes.gpkg", "change.png", "score.png", "view.json", "run.json", _PAGE,
     pages.INDEX,
 )  # fmt: skip
 # Beside them: of a detector that looks at channels; of an ensemble; where there are labels.
@@ -75,7 +76,7 @@ def detect(settings: Settings) -> None:
     require_names([*names, *kinds.files(settings, "kinds"), *objects.files(settings, "objects")])
     pairs = pair_files(section)
     if len(pairs) != 1:
-        raise InputError(f"found {len(pairs)} pairs of images; name one image of each date")
+        raise InputError(f"found {counted(len(pairs), 'pair')} of images; name one image of each date")
     replaced.warn_of_map(settings, pairs[0])
     with recorded("detect", settings, [settings.test_set], folder / "run.json") as record:
         record.add_inputs(pairs)
@@ -98,8 +99,8 @@ def detect(settings: Settings) -> None:
             with record.stage("maps and tables"):
                 of_objects = objects.found(settings, result, outcome.probability)
                 _write(settings, outcome, calibration, of_objects)
-            shown = Shown(result.labels, result.corrected, result.truth, outcome.scores.scores, outcome.threshold)
-            pages.keep(settings, record, scene, shown, folder / "view.json")
+            view = Shown(result.labels, result.corrected, result.truth, outcome.scores.scores, outcome.threshold)
+            pages.keep(settings, record, scene, view, folder / "view.json")
         figures = _summarise(outcome, calibration, scene, folder / "changes.gpkg")
         figures |= kinds.report(settings, plan, section, scene, result, "kinds")
         shift = plan.registration(scene, scene.name)
@@ -107,6 +108,8 @@ def detect(settings: Settings) -> None:
         record.add_result(result.name, figures | objects.report(settings, of_objects, result, "objects"))
     if section.name == IMAGES:
         _tell_others(settings, outcome.choices, shift)
+    if (page := folder / _PAGE).is_file():
+        messages.tell(f"to look at it, open {shown(page)}")
     if calibration is None:
         tell_next("to learn how right the map is", suggested("sample", folder / "change.tif"))
 
@@ -204,12 +207,12 @@ def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene,
     changed = labels == CHANGED
     pixels, share = int(np.count_nonzero(labels != UNKNOWN)), changed_share(labels)
     areas, unit = gis.changed_areas(path, labels, scene.grid)
-    shown = [tables.area(area, unit) for area in areas[:_LARGEST]]
+    largest = [tables.area(area, unit) for area in areas[:_LARGEST]]
     lines = [f"changed: {100 * share:.2f} % of {pixels:,} pixels, {tables.total(areas, unit)}"]
     figures = report.extent(result, areas, unit)
-    if shown:
+    if largest:
         sure = float(np.mean(outcome.probability[changed] >= _SURE))
-        lines.append(f"largest areas: {', '.join(shown)}")
+        lines.append(f"largest areas: {', '.join(largest)}")
         lines.append(
             f"{100 * sure:.0f} % of the changed pixels differ beyond doubt (probability {_SURE:g} or more); "
             "that is no measure of accuracy"

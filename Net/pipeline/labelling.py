@@ -19,7 +19,7 @@ from hscd.scenes.band_choice import BandRange, Choice
 from hscd.scenes.image import Image
 from hscd.scenes.pairing import Reading, open_images
 from hscd.system import messages, storage
-from hscd.system.errors import InputError, brief
+from hscd.system.errors import InputError, brief, counted
 from hscd.system.hardware import available_memory
 from hscd.system.paths import require_regular
 from pipeline.run_record import state_of
@@ -57,7 +57,7 @@ def labels_given(path: Path, values: np.ndarray) -> tuple[np.ndarray, int]:
     if wrong:
         shown = ", ".join(brief(text, 20) for text in sorted(set(wrong))[:10])
         raise InputError(
-            f"{path}: {len(wrong)} points have a {gis.CLASS} that is unknown: {shown}; expected 1 or changed, 0 or "
+            f"{path}: {counted(len(wrong), 'point')} with an unknown {gis.CLASS}: {shown}; expected 1 or changed, 0 or "
             "unchanged, unsure, or nothing"
         )
     return labels, unsure
@@ -217,12 +217,15 @@ def take_over(path: Path, labels: Path) -> int:
         raise InputError(f"{labels}: cannot be read: {error.strerror}") from error
     except (ValueError, csv.Error) as error:
         raise InputError(f"{labels}: not a file of labels: {brief(error)}") from error
+    expected = f"expected the labels of a page, with the columns {', '.join(columns)}"
+    if absent := [name for name in columns if rows and name not in rows[0]]:
+        raise InputError(f"{labels}: {expected}; missing: {', '.join(absent)}")
     if not rows or not all(isinstance(row.get(name), str) for row in rows for name in columns):
-        raise InputError(f"{labels}: expected the labels of a page, with the columns {', '.join(columns)}")
+        raise InputError(f"{labels}: {expected}; found {'a row that is too short' if rows else 'no row'}")
     fields, _ = gis.read_points(path)
     missing = [name for name in columns if name not in fields]
     if missing:
-        raise InputError(f"{path}: expected the columns {', '.join(columns)}, {', '.join(missing)} is missing")
+        raise InputError(f"{path}: expected the columns {', '.join(columns)}; missing: {', '.join(missing)}")
     known = {tuple(str(int(value)) for value in of) for of in zip(*(fields[name] for name in columns[:3]), strict=True)}
     strange = [row for row in rows if tuple(row[name].strip() for name in columns[:3]) not in known]
     if strange:

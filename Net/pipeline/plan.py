@@ -140,14 +140,23 @@ class Plan:
         for doubt in map_doubts.of_scores(detector, score_map, cut, scene, rng):
             warn(f"{where}: {doubt}")
 
-    def registration(self, scene: Scene, where: str) -> dict[str, Any]:
-        """Tell how far the images of a scene are shifted against each other, of `where`; the figures of it."""
+    def registration(self, scene: Scene, where: str, data_set: str | None = None) -> dict[str, Any]:
+        """Tell how far the images of a scene are shifted against each other, of `where`; the figures of it.
+
+        Args:
+            scene: the pair.
+            where: what to call it.
+            data_set: that it is of; None for `test_set`.
+        """
         found = registration(scene)
         if found is None:
             return {}
-        verdict = doubts.verdict_of_registration(found)
+        section = self._settings.data_sets.get(data_set or self._settings.test_set)
+        registered = section is not None and section.register
+        remedy = ("register = True has moved the after image already",) if registered else ()
+        verdict = doubts.verdict_of_registration(found, registered)
         tell(f"{where}: the after image lies {found.told}; {verdict}")
-        for doubt in doubts.of_registration(found):
+        for doubt in doubts.of_registration(found, *remedy):
             warn(f"{where}: {doubt}")
         verdict = by_options(verdict) if self._settings.test_set == IMAGES else verdict
         return {f"{SHIFT}{name}": value for name, value in found._asdict().items()} | {f"{SHIFT}verdict": verdict}

@@ -92,7 +92,7 @@ def _keep(settings: Settings, plan: Plan, made: _Made, record: RunRecord) -> Non
     with record.stage("correction, maps and tables"):
         result = plan.map(made.score_map, made.cut, scene)
         figures = _report(settings, scene, result)
-    figures |= plan.registration(scene, f"[{settings.train_set}] {scene.name}")
+    figures |= plan.registration(scene, f"[{settings.train_set}] {scene.name}", settings.train_set)
     if made.channels is not None:
         aspect = aspect_of(results.features, scene.grid, scene.truth.shape)
         maps.write_channels(results.features, made.channels, aspect)

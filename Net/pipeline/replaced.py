@@ -10,7 +10,7 @@ from hscd.models.saved import model_files
 from hscd.reports.page.found import read_run
 from hscd.search.record import file_of
 from hscd.system import messages
-from hscd.system.errors import InputError, brief
+from hscd.system.errors import InputError, brief, counted
 from pair_finding import PairFiles
 from pipeline.run_record import BEST, plain, resolved, told_otherwise
 from settings import Settings
@@ -87,7 +87,7 @@ def warn_of_comparison(folder: Path, methods: Sequence[str], pairs: Sequence[Pai
         lost.append(f"the tables with {', '.join(missing)} are replaced")
     now = {(str(files.before), str(files.after)) for files in pairs}
     if others := [images for images in _images(record) if images not in now]:
-        more = f" and {len(others) - 1} more pairs" if len(others) > 1 else ""
+        more = f" and {counted(len(others) - 1, 'more pair')}" if len(others) > 1 else ""
         lost.append(f"the tables of {' and '.join(others[0])}{more} are replaced")
     _warn(str(folder), [brief(text, 300) for text in lost], _ELSEWHERE)
 

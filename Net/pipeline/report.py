@@ -16,6 +16,7 @@ from hscd.labels import UNKNOWN
 from hscd.reports import furniture, gis, maps, tables
 from hscd.scenes.fingerprint import NO, PART, YES
 from hscd.system import messages, storage
+from hscd.system.errors import counted
 
 # The column that says whether a model was trained on a pair.
 SEEN = "seen_in_training"
@@ -223,7 +224,7 @@ def tell_apart(where: str, rows: Sequence[tables.Row]) -> dict[str, tables.Row]:
             f"kappa {found[name]['kappa' + suffix]:.3f}, F1 {found[name]['f1' + suffix]:.3f}"
             for suffix in ("", "_correction")
         )
-        pairs = f"{len(of)} {'pair' if len(of) == 1 else 'pairs'} {'not ' if name == 'unseen' else ''}seen in training"
+        pairs = f"{counted(len(of), 'pair')} {'not ' if name == 'unseen' else ''}seen in training"
         messages.result(f"{where}: mean of the {pairs}: {'; corrected: '.join(dict.fromkeys(means))}")
     return found
 

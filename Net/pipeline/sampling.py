@@ -18,7 +18,7 @@ from hscd.reports.page.found import page_of
 from hscd.scenes.image import Image
 from hscd.scenes.pairing import Reading, open_images
 from hscd.system import messages, storage
-from hscd.system.errors import InputError, brief
+from hscd.system.errors import InputError, brief, counted
 from hscd.system.hardware import available_memory
 from hscd.system.paths import require_names
 from pipeline import labelling, pages
@@ -189,7 +189,7 @@ def _tell(change_map: ChangeMap, points: np.ndarray, design: Design, target: Pat
     total, unit = change_map.area()
     margin, share = stratified.Z * error, float(change_map.weights[CHANGED])
     messages.result(
-        f"{points.sum():,} points: {points[CHANGED]:,} of {change_map.pixels[CHANGED]:,} changed and "
+        f"{counted(int(points.sum()), 'point')}: {points[CHANGED]:,} of {change_map.pixels[CHANGED]:,} changed and "
         f"{points[UNCHANGED]:,} of {change_map.pixels[UNCHANGED]:,} unchanged pixels, in random order\n"
         f"expected precision, with user's accuracies of {design.accuracies[CHANGED]:g} and "
         f"{design.accuracies[UNCHANGED]:g}: overall accuracy to ± {margin:.3f}, area of change to ± "
@@ -302,12 +302,12 @@ def _counted(path: Path, fields: dict[str, np.ndarray], change_map: ChangeMap) -
         points, pixels = int(counts[label].sum()), int(change_map.pixels[label])
         if points < min(sampling.LEAST, pixels):
             raise InputError(
-                f"{path}: {points} of the points on {name} pixels are labelled, at least {sampling.LEAST} are needed; "
+                f"{path}: {counted(points, 'labelled point')} on {name} pixels, at least {sampling.LEAST} are needed; "
                 f"fill in the column {gis.CLASS}"
             )
     open_yet = int(np.count_nonzero(given == UNKNOWN)) - unsure
     reasons = (open_yet, "not labelled yet"), (unsure, "marked unsure, which counts as no label")
-    told = [f"{count} of {len(given)} points are {why}" for count, why in reasons if count]
+    told = [f"{count} of {len(given)} points {'is' if count == 1 else 'are'} {why}" for count, why in reasons if count]
     if told:
         messages.warn(
             f"{path}: {'; '.join(told)}; the estimates hold only if these are missing at random, not because they were "

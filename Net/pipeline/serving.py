@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from hscd.reports.page.found import read_run
 from hscd.reports.page.render import SERVED, TOKEN
 from hscd.system import messages
-from hscd.system.errors import InputError, brief
+from hscd.system.errors import InputError, brief, counted
 from hscd.system.processes import ctrl_c_held_back, die_with_parent
 from pipeline import labelling, pages
 
@@ -42,7 +42,7 @@ def publish(folder: Path) -> None:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     runs = pages.rebuild(folder)
-    messages.result(f"{len(runs)} run{'' if len(runs) == 1 else 's'}: {folder / pages.INDEX}")
+    messages.result(f"{counted(len(runs), 'run')}: {folder / pages.INDEX}")
 
 
 def serve(folder: Path, port: int) -> None:

@@ -73,7 +73,7 @@ def _tell_source(settings: Settings, scene: Scene, pseudo: PseudoLabels) -> str:
     section = settings[settings.test_set]
     file = pu.pseudo_file(section, scene.name)
     source = described(recorded_source(settings, section, scene.name, pseudo["threshold"]))
-    tell(f"{scene.name}: fine-tuning on {file}, made by {source}, cut at {pseudo['threshold']:.5g}")
+    tell(f"{scene.name}: fine-tuning on {file}, made by {source}, threshold {pseudo['threshold']:.5g}")
     return source
 
 

@@ -182,4 +182,4 @@ def test_what_is_printed_is_short():
     assert repr(image_of(before)) == "<Image a.npy: 6 × 8 pixels, 3 bands, float64>"
     members = Members((6, 8))
     members.add(np.where(changed, np.float32(0.5), np.float32(0)), 1 - changed)
-    assert repr(members) == "<Members: 1 maps of 6 × 8 pixels, 12.50 % uncertain>"
+    assert repr(members) == "<Members: 1 map of 6 × 8 pixels, 12.50 % uncertain>"

@@ -75,6 +75,18 @@ def test_the_verdict_on_a_shift_is_recorded_as_the_command_takes_it(plan, monkey
         }  # fmt: skip
 
 
+def test_images_that_were_registered_are_not_told_to_be(plan, monkeypatch):
+    monkeypatch.setattr("pipeline.plan.registration", lambda scene: Registration(0.9, 0.0, 0.1, 9))
+    settings = plan()._settings
+    moved = replace(settings[settings.test_set], register=True)
+    settings = replace(settings, data_sets={**settings.data_sets, settings.test_set: moved})
+    with collected() as told:
+        found = Plan(settings).registration(None, "town")
+    assert found["shift_verdict"] == "what registration left"
+    assert len(told) == 1
+    assert told[0].endswith("(register = True has moved the after image already)")
+
+
 def test_a_map_goes_by_both_images_of_its_scene(plan):
     scene = scene_of(*np.ones((2, 2, 3, 1), np.float32))
     images = [replace(scene.before, path=Path(f"town_{year}.tif")) for year in (2000, 2003)]

@@ -139,7 +139,7 @@ def test_a_test_tells_it_and_its_page_shows_it(asked, caplog):
     with caplog.at_level("INFO", "hscd"):
         source = testing._tell_source(settings, scene, {"threshold": 0.25})
     assert source == "SAM (otsu, rescaled)"
-    assert caplog.messages[-1].endswith("town.pickle, made by SAM (otsu, rescaled), cut at 0.25")
+    assert caplog.messages[-1].endswith("town.pickle, made by SAM (otsu, rescaled), threshold 0.25")
     assert tuning({"ft_epochs": 2, "pseudo_source": source}).facts == [
         ("Pseudo-labels made by", "SAM (otsu, rescaled)"), ("Epochs", "2"),
     ]  # fmt: skip

@@ -7,6 +7,7 @@ import numpy as np
 from hscd.detectors.tools.samples import sampled_pairs
 from hscd.scenes.registration import Registration
 from hscd.scenes.scene import Scene
+from hscd.system.errors import counted
 
 # Of a window each: pixels that count as changed, and any pixels, (pixels, 2, bands).
 Samples = list[tuple[np.ndarray, np.ndarray]]
@@ -167,14 +168,15 @@ def of_spectra(scene: Scene, rng: np.random.Generator) -> list[str]:
     if bands > 2 and energy.max() > _ONE_BAND * energy.sum():
         share = energy.max() / energy.sum()
         band = scene.before.band_numbers[int(energy.argmax())]
-        found.append(f"band {band} makes {100 * share:.0f} % of the squared distances of {bands} bands")
+        found.append(f"band {band} makes {100 * share:.0f} % of the squared distances of {counted(bands, 'band')}")
     shift = np.abs(np.median(pairs[:, 1] - pairs[:, 0], axis=0))
     spread = pairs.std(axis=0).mean(axis=0)
     shifted = int(np.count_nonzero(shift > _SHIFT * np.where(spread > 0, spread, np.inf)))
     if 2 * shifted > bands:
         found.append(
-            f"{shifted} of {bands} bands shift between the dates by more than {_SHIFT:g} standard deviations, "
-            "changed or not: light or season (normalisation = pif or detector = context_regression takes that out)"
+            f"{shifted} of {counted(bands, 'band')} shift between the dates by more than {_SHIFT:g} standard "
+            "deviations, changed or not: light or season (normalisation = pif or detector = context_regression takes "
+            "that out)"
         )
     return found
 
@@ -288,9 +290,11 @@ def worth_registering(found: Registration) -> bool:
     return found.far >= _REGISTER
 
 
-def verdict_of_registration(found: Registration) -> str:
-    """Whether a shift between two images matters, in a few words."""
-    return "register = True may help" if worth_registering(found) else "too small to need registration"
+def verdict_of_registration(found: Registration, registered: bool = False) -> str:
+    """Whether a shift between two images matters, in a few words; it is what is left of images that were registered."""
+    if not worth_registering(found):
+        return "too small to need registration"
+    return "what registration left" if registered else "register = True may help"
 
 
 def of_registration(
@@ -314,6 +318,6 @@ def of_registration(
     if found.blocks >= _SEVERAL and found.spread > _SPREAD:
         doubts.append(
             f"the shift between the images differs from place to place, by {found.spread:.1f} pixels (standard "
-            f"deviation of {found.blocks} blocks)"
+            f"deviation of {counted(found.blocks, 'block')})"
         )
     return doubts

@@ -21,6 +21,7 @@ from hscd.labels import CHANGED
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap, classify
 from hscd.system import progress
+from hscd.system.errors import counted
 from hscd.system.parallel import over_blocks
 
 # A probability between these is neither that of change nor that of none.
@@ -48,7 +49,7 @@ class Members:
     def __repr__(self) -> str:
         rows, columns = self._mean.shape
         share = f"{100 * self.uncertain.mean():.2f} % uncertain"
-        return f"<Members: {self.count} maps of {rows} × {columns} pixels, {share}>"
+        return f"<Members: {counted(self.count, 'map')} of {rows} × {columns} pixels, {share}>"
 
     def add(self, probability: np.ndarray, labels: np.ndarray, times: int = 1) -> None:
         """Add a member, or several that say the same.

@@ -11,6 +11,7 @@ import numpy as np
 from hscd.evaluation.comparison import LEAST_PAIRS, Difference
 from hscd.evaluation.confusion import CHANCE_KAPPA
 from hscd.evaluation.ranking import STABLE, Ranked
+from hscd.system.errors import counted
 
 # Corrected p from which on a difference may be chance.
 LEVEL = 0.05
@@ -149,7 +150,7 @@ def _facts(row: Ranked) -> str:
 
 
 def _pairs(count: int) -> str:
-    return f"{count} labelled {'pair' if count == 1 else 'pairs'}"
+    return f"{counted(count, 'labelled pair')}"
 
 
 def _listed(names: Sequence[str]) -> str:

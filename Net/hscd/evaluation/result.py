@@ -14,6 +14,7 @@ from hscd.evaluation.bootstrap import NONE_KNOWN, Interval, intervals
 from hscd.evaluation.confusion import Confusion, changed_share, confusion
 from hscd.evaluation.ensemble import Members
 from hscd.scores import Cut, ScoreMap, classify
+from hscd.system.errors import counted
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class MapResult:
         ]
         if self.corrected_counts.total:
             told.append(f"kappa {self.corrected_counts.kappa:.3f} of {self.corrected_counts.total:,} labelled pixels")
-        told.append(f"{len(self.warnings) or 'no'} warning{'' if len(self.warnings) == 1 else 's'}")
+        told.append(counted(len(self.warnings), "warning") if self.warnings else "no warnings")
         return f"<MapResult of {self.name}: {', '.join(told)}>"
 
     def __str__(self) -> str:

@@ -18,7 +18,7 @@ from hscd.networks.dropout import dropout_layers
 from hscd.networks.siamese import reach
 from hscd.scenes.patches import Patches
 from hscd.system.backend import keras
-from hscd.system.errors import InputError, brief
+from hscd.system.errors import InputError, brief, counted
 from hscd.system.interrupts import ctrl_c_heeded
 
 Reason = Literal["patience", "max_epochs", "stopped"]
@@ -304,7 +304,7 @@ def check_bands(model: keras.Model, pairs: Pairs) -> None:
     """Raise `InputError` where model and pixel pairs have different numbers of bands."""
     bands = model.input_shape[-1]
     if pairs.shape[-1] != bands:
-        raise InputError(f"the model was trained on {bands} bands, the images have {pairs.shape[-1]}")
+        raise InputError(f"the model was trained on {counted(bands, 'band')}, the images have {pairs.shape[-1]}")
 
 
 def predict(model: keras.Model, pairs: Pairs, positions: np.ndarray | None = None) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -70,9 +71,11 @@ def lines(
     ]
     figures = [["", "user's accuracy", "producer's accuracy", "area", "area in the map"]]
     for number, name in enumerate(names):
+        # One unit for the estimate and both ends of its interval.
+        in_unit = partial(_area, total=total, unit=unit, like=float(accuracy.area.value[number]) * total)
         figures.append([
             name, _figure(accuracy.users, number), _figure(accuracy.producers, number),
-            _figure(accuracy.area, number, lambda share: area(share * total, unit)),
+            _figure(accuracy.area, number, in_unit),
             area(weights[number] * total, unit),
         ])  # fmt: skip
     told = [f"overall accuracy: {_figure(accuracy.overall, ())}", *_columns(figures), _explained(accuracy)]
@@ -95,6 +98,10 @@ def _explained(accuracy: Accuracy) -> str:
     every = (accuracy.overall, accuracy.users, accuracy.producers, accuracy.area)
     capped = any((estimate.beyond & ~estimate.widened).any() for estimate in every)
     return "± is half of the 95 % interval" + ("; (a … b) is all of it, where ± would leave 0 to 1" if capped else "")
+
+
+def _area(share: float, total: float, unit: str, like: float) -> str:
+    return area(share * total, unit, like)
 
 
 def _figure(estimate: Estimate, index: int | tuple[()], of: Callable[[float], str] = "{:.3f}".format) -> str:

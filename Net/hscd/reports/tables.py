@@ -12,6 +12,7 @@ from hscd.evaluation.bootstrap import Interval
 from hscd.evaluation.confusion import Confusion, changed_share
 from hscd.labels import UNKNOWN
 from hscd.records import Trial
+from hscd.system.errors import counted
 
 Row = dict[str, Any]
 CURVES = ("trial_id", "epoch", "loss", "val_loss")
@@ -60,20 +61,19 @@ def summary(counts: Confusion, found: Mapping[str, Interval] | None = None) -> s
     return f"overall accuracy {100 * counts.overall_accuracy:.2f} %, kappa {kappa}, F1 {f1}"
 
 
-def area(value: float, unit: str) -> str:
-    """An area, in "m²" or "pixels", with three digits in the unit that reads best."""
+def area(value: float, unit: str, like: float | None = None) -> str:
+    """An area, in "m²" or "pixels", with three digits in the unit that reads best, or reads best of one `like` it."""
     if unit == "pixels":
         return f"{value:,.0f} pixels"
-    if value >= 1e9:
-        return f"{value / 1e6:,.0f} km²"
-    if value >= 1e5:
-        return f"{value / 1e6:,.3g} km²"
-    return f"{value / 1e4:,.3g} ha" if value >= 1e3 else f"{value:,.3g} m²"
+    size = value if like is None else like
+    factor, name = (1e6, "km²") if size >= 1e5 else (1e4, "ha") if size >= 1e3 else (1.0, "m²")
+    shown = value / factor
+    return f"{shown:,.0f} {name}" if shown >= 999.5 else f"{shown:,.3g} {name}"
 
 
 def total(areas: np.ndarray, unit: str) -> str:
     """How large changed regions are together, and how many they are."""
-    return f"{area(areas.sum(), unit)} in {len(areas):,} {'area' if len(areas) == 1 else 'areas'}"
+    return f"{area(areas.sum(), unit)} in {counted(len(areas), 'area')}"
 
 
 def outcome(

@@ -16,7 +16,7 @@ import numpy as np
 
 from hscd.records import Grid
 from hscd.scenes.nodata import as_stored
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, counted
 
 Window = Callable[[slice, slice], np.ndarray]
 # A window of the bands at some positions (from 0), None for all.
@@ -88,7 +88,7 @@ class Image:
 
     def __repr__(self) -> str:
         rows, columns, bands = self.shape
-        return f"<Image {self.path}: {rows} × {columns} pixels, {bands} bands, {self.dtype}>"
+        return f"<Image {self.path}: {rows} × {columns} pixels, {counted(bands, 'band')}, {self.dtype}>"
 
     @property
     def band_numbers(self) -> np.ndarray:

@@ -86,9 +86,8 @@ def _columns(file: Path, header: Sequence[str]) -> list[str]:
             raise InputError(f"{file}, line 1: unknown column {brief(name)!r}; known: {', '.join(_COLUMNS)}")
         if columns.count(name) > 1:
             raise InputError(f"{file}, line 1: the column {name} appears twice")
-    for name in _NEEDED:
-        if name not in columns:
-            raise InputError(f"{file}, line 1: no column {name}; expected {', '.join(_NEEDED)} at least")
+    if missing := [name for name in _NEEDED if name not in columns]:
+        raise InputError(f"{file}, line 1: no column {', '.join(missing)}; expected {', '.join(_NEEDED)} at least")
     return columns
 
 

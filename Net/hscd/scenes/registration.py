@@ -14,6 +14,7 @@ from hscd.records import Grid
 from hscd.scenes.grids import moved, onto
 from hscd.scenes.image import Image, in_memory
 from hscd.scenes.scene import Scene, Window, pair_bytes
+from hscd.system.errors import counted
 
 # Side of what is looked at for shifts of many pixels, and bytes that it may take.
 _SIDE, _BYTES = 1024, 2**26
@@ -59,7 +60,7 @@ class Registration(NamedTuple):
         spread = f", ± {self.spread:.2f}" if self.blocks > 1 else ""
         return (
             f"{abs(down):.2f} rows {'higher' if down < 0 else 'lower'} and {abs(right):.2f} columns further "
-            f"{'left' if right < 0 else 'right'}{spread} ({self.blocks} block{'' if self.blocks == 1 else 's'})"
+            f"{'left' if right < 0 else 'right'}{spread} ({counted(self.blocks, 'block')})"
         )
 
 

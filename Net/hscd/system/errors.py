@@ -14,6 +14,11 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
+def counted(count: int, what: str) -> str:
+    """How many there are, as "1 trial" and "3,000 trials"."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
 def brief(text: object, length: int = 200) -> str:
     """Text of another program or of a file, fit for a message: one line, printable, not long."""
     line = printable(" ".join(str(text).split()))

@@ -5,6 +5,8 @@ import pytest
 
 from hscd.evaluation.stratified import estimated
 from hscd.reports.sample_tables import accuracy_rows, lines, matrix_rows
+from hscd.reports.tables import area
+from hscd.system.errors import counted
 
 COUNTS, PIXELS = np.array([[66, 9], [3, 487]]), np.array([200_000, 9_800_000])
 NAMES = ("changed", "unchanged")
@@ -87,3 +89,19 @@ def test_rows_of_the_matrix():
         "map_class": "unchanged", "pixels": 9_800_000, "points": 490, "changed_num": 3, "unchanged_num": 487,
         "changed": 0.006, "unchanged": 0.974,
     })  # fmt: skip
+
+
+def test_both_ends_of_an_interval_have_the_unit_of_what_they_are_of():
+    # Of 250,000 m², .25 km², the end 40,000 m² would be 4 ha alone.
+    assert [area(value, "m²", 250_000) for value in (40_000, 250_000)] == ["0.04 km²", "0.25 km²"]
+    assert [area(value, "m²") for value in (40_000, 999.4e6, 999.6e6, 500)] == [
+        "4 ha",
+        "999 km²",
+        "1,000 km²",
+        "500 m²",
+    ]
+    # 5 % (4.5 % to 9.75 %, as above) of 2.1 km².
+    counts, pixels = np.array([[30, 0], [0, 60]]), np.array([500, 9500])
+    told = lines(NAMES, counts, pixels, estimated(counts, pixels), 2.1e6, "m²")
+    assert "0.105 km² (0.0945 km² … 0.205 km²)" in told
+    assert [counted(count, "point") for count in (0, 1, 2000)] == ["0 points", "1 point", "2,000 points"]

@@ -51,6 +51,7 @@ HEAD = "name,before,after,label,changed_mask,unchanged_mask\n"
     ("text", "said"),
     [
         ("", "line 1: no column name"),
+        ("name\n", "line 1: no column before, after; expected name, before, after at least"),
         ("name,before\n", "line 1: no column after; expected name, before, after at least"),
         ("name,before,after,sensor\n", "line 1: unknown column 'sensor'; known: name, before, after, label, "),
         ("name,before,after,name\n", "line 1: the column name appears twice"),

@@ -217,8 +217,3 @@ def _padded(low: float, high: float) -> tuple[float, float]:
     """Ends of an axis with a little room around the values; none below 0 where no value is."""
     room = 0.04 * (high - low) or 0.5
     return low - room if low < 0 else max(0.0, low - room), high + room
-
-
-def counted(count: int, what: str) -> str:
-    """How many there are, as "1 trial" and "3 trials"."""
-    return f"{count:,} {what}" + ("" if count == 1 else "s")

@@ -233,7 +233,8 @@ def _of_sample(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         return []
     value, unit = area
     low, high = value.low, value.high
-    below = "" if low is None or high is None else f"95 %: {words.area(low, unit)} to {words.area(high, unit)}"
+    ends = [words.area(end, unit, value.value) for end in (low, high) if end is not None]
+    below = f"95 %: {ends[0]} to {ends[1]}" if len(ends) > 1 else ""
     found = [("Changed area", words.area(value.value, unit), below)]
     if rest is not None and mapped is not None:
         on_map = mapped * (value.value + rest[0].value)  # both classes together are the whole map

@@ -11,6 +11,7 @@ from hscd.reports.maps import COLOURS
 from hscd.reports.page import charts, images, numbers, recommended, searches
 from hscd.reports.page.charts import Chart
 from hscd.reports.page.found import Run
+from hscd.system.errors import counted
 
 # Kinds of layers of a view.
 _KINDS = ("picture", "labels", "scores", "errors")
@@ -135,7 +136,7 @@ def _training(curves: dict[int, list[tuple[float, float]]], best: int) -> Chart:
     series["training loss"] = (epochs, [one for one, _ in curves[best]], "before")
     series["validation loss"] = (epochs, [two for _, two in curves[best]], "after")
     told = (
-        f"Best trial {best}: {charts.counted(len(epochs), 'epoch')}, validation loss falls to "
+        f"Best trial {best}: {counted(len(epochs), 'epoch')}, validation loss falls to "
         f"{charts.text(min(two for _, two in curves[best]))}."
     )
     if len(curves) > 1:
@@ -148,7 +149,7 @@ def _history(found: list[searches.Trial], best: searches.Trial) -> Chart:
     ordered = sorted(found, key=lambda trial: trial.number)
     xs = [trial.number for trial in ordered]
     lowest = [min(trial.loss for trial in ordered[: end + 1]) for end in range(len(ordered))]
-    count, loss = charts.counted(len(found), "trial"), charts.text(best.loss)
+    count, loss = counted(len(found), "trial"), charts.text(best.loss)
     told = f"{count}; trial {best.number} has the lowest validation loss, {loss}."
     series = {
         "lowest so far": (xs, lowest, "after"), "a trial": (xs, [trial.loss for trial in ordered], charts.DOTS),
@@ -171,7 +172,7 @@ def embedding_chart(run: Run, result: str) -> Chart | None:
     if not filled:
         return None
     told = (
-        ", ".join(f"{charts.counted(len(of), 'point')} {name}" for name, of in groups.items())
+        ", ".join(f"{counted(len(of), 'point')} {name}" for name, of in groups.items())
         + "; two points a pixel, one a date."
     )
     return charts.scatter("Embeddings", told, ("dimension 1", "dimension 2"), filled)  # type: ignore[arg-type]
@@ -329,7 +330,7 @@ def doubted(run: Run) -> str:
     """How many maps of a comparison were doubted, in words; "" for none, and of other runs."""
     rows = run.table("comparison", "runs")
     count = sum(bool(row.get("doubts")) for row in rows)
-    return f"doubts about {count} of {charts.counted(len(rows), 'map')}" if count else ""
+    return f"doubts about {count} of {counted(len(rows), 'map')}" if count else ""
 
 
 def _told(part: str) -> Told:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from hscd.reports.page import charts, numbers
 from hscd.reports.page.charts import Chart
+from hscd.system.errors import counted
 
 # Figures of a record, how pages call them, and how they are written.
 _FACTS = (
@@ -43,7 +44,7 @@ def chart(row: Mapping[str, Any]) -> Chart | None:
         return None
     epochs = list(range(1, len(curve["loss"]) + 1))
     best = min(curve["val_loss"])
-    told = f"{charts.counted(len(epochs), 'epoch')}; the validation loss falls to {charts.text(best)}."
+    told = f"{counted(len(epochs), 'epoch')}; the validation loss falls to {charts.text(best)}."
     series = {
         "training loss": (epochs, curve["loss"], "before"), "validation loss": (epochs, curve["val_loss"], "after"),
     }  # fmt: skip
