@@ -18,7 +18,7 @@ from hscd.reports import quicklook
 from hscd.reports.furniture import aspect_of
 from hscd.scenes import band_choice
 from hscd.scenes.image import Image
-from hscd.scenes.inspection import PairSummary, best_bands, listed, named, summarise
+from hscd.scenes.inspection import PairSummary, listed, named, names_of, picture_bands, summarise
 from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.pairing import opened_image
 from hscd.scenes.scene import thinned, windows_of
@@ -99,9 +99,10 @@ def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> list[
         if step == 1:
             labels = truth
     picture = _picture(settings, section, files, "quicklook")
-    grid, bands = images[0].grid, best_bands(before, images[0].wavelengths, images[0].names)
+    grid, bands = images[0].grid, picture_bands(images[0])
     aspect = 1.0 if grid is None else aspect_of(picture, grid, labels.shape)
-    quicklook.write(picture, (before, after), bands, valid, truth, aspect)
+    colours = quicklook.stretched((before[:, :, bands], after[:, :, bands]), valid)
+    quicklook.write(picture, colours, names_of(images[0], bands), truth, aspect)
     example = _draw_examples(files, section, settings, images[0], (before, after), truth)
     found = summarise((before, after), valid, labels, has_labels=files.has_labels)
     sampled = [] if step == 1 else [f"    images larger than memory: every {step} rows and columns looked at"]

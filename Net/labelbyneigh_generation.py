@@ -44,7 +44,7 @@ def generate(settings: Settings) -> None:
             scene = scenes.get(name)
             shape = None if scene is None else scene.truth.shape
             pseudo = pu.load_pseudo_labels(section, name, shape, settings=settings)
-            correct = plan.correct(scene)
+            correct, beside = plan.correct(scene), pu.beside_maps(section, name, pseudo["shape"], settings)
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
             chosen, drawn = {}, {}
             for radius in radii:
@@ -55,6 +55,7 @@ def generate(settings: Settings) -> None:
                     maps.selection_panels(positions, labels, pseudo["shape"]),
                     unknown="excluded",
                     heading=f"{settings.train_set}, {name}: pseudo-labels by neighbourhood of radius {radius}",
+                    beside=beside,
                 )
                 bar.update()
                 chosen[str(radius)] = len(positions)

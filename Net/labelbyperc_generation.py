@@ -31,6 +31,7 @@ def generate(settings: Settings) -> None:
     ):
         for name in names:
             pseudo = pu.load_pseudo_labels(section, name, settings=settings)
+            beside = pu.beside_maps(section, name, pseudo["shape"], settings)
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
             chosen, drawn = {}, {}
             for percentage in PERCENTAGES:
@@ -41,6 +42,7 @@ def generate(settings: Settings) -> None:
                     maps.selection_panels(positions, labels, pseudo["shape"]),
                     unknown="excluded",
                     heading=f"{settings.train_set}, {name}: the best {percentage} % of the pseudo-labels",
+                    beside=beside,
                 )
                 bar.update()
                 chosen[str(percentage)] = len(positions)

@@ -18,6 +18,8 @@ from hscd.corrections.spatial import spatial_correction
 from hscd.detectors.spectral import pixel_distances
 from hscd.models.saved import model_files
 from hscd.records import PseudoLabels
+from hscd.reports.furniture import Furniture, of_grid
+from hscd.scenes.pairing import opened_image
 from hscd.scenes.scene import same_and_varied
 from hscd.scores import classify
 from hscd.search.engines import ENGINES
@@ -42,6 +44,7 @@ from settings.presets import RECOMMENDED
 _OF_MODEL = {"settings.distance", "settings.apply_rescaling", "settings.train_set"}
 
 __all__ = [
+    "beside_maps",
     "labels_by_neighborhood",
     "labels_by_percentage",
     "load_pseudo_labels",
@@ -152,6 +155,32 @@ def saved_pairs(section: DataSet, settings: Settings | None = None) -> list[str]
     if not names:
         raise InputError(f"{section.pseudo_folder()}: no pseudo-labels; make them with {_command(section, settings)}")
     return names
+
+
+def beside_maps(section: DataSet, pair_name: str, shape: tuple[int, int], settings: Settings) -> Furniture | None:
+    """Scale bar, north arrow and the aspect of pixels for maps of the saved pseudo-labels of a pair.
+
+    Where its images are not at hand, cannot be read (a warning says so) or have no place on the ground, None.
+
+    Args:
+        section: the data set's section.
+        pair_name: the pair.
+        shape: (rows, columns) of its maps.
+        settings: those of the run.
+    """
+    from image_pairs import memory_limit, reading_of
+    from pair_finding import is_there, pair_files
+
+    files = next((of for of in pair_files(section) if of.name == pair_name), None) if is_there(section) else None
+    paths = () if files is None else (files.before, files.after)
+    try:
+        for path, variable in zip(paths, section.variables, strict=False):
+            grid = opened_image(path, variable, reading_of(section), memory_limit(settings)).grid
+            if grid is not None:
+                return of_grid(path, grid, shape)
+    except InputError as error:
+        warn(f"{error}; the maps of {pair_name} are drawn with square pixels")
+    return None
 
 
 def _command(section: DataSet, settings: Settings | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rasterio.transform import Affine
 from skimage.filters import threshold_otsu
 
 import dataprocessing as dp
@@ -20,6 +21,7 @@ from hscd.records import PseudoLabels
 from hscd.scenes.scene import same_and_varied
 from hscd.system.errors import InputError
 from pipeline.plan import Plan
+from raster_scenes import write_raster
 from settings import DataSet, Settings, read_settings
 
 EPSILON = 1e-7  # the floor under the root, spec section 6
@@ -392,3 +394,22 @@ def test_a_radius_beyond_the_image_is_the_whole_image(workspace: Workspace, radi
     settings = settings_of(workspace, "fine_tuning=2", f"pseudo_radius={radius}")
     positions, labels = Plan(settings).select(PSEUDO, None)
     assert positions.tolist() == labels.tolist() == []
+
+
+# Degrees at 60° north: a pixel is 2 times as high as wide, as in every other picture of the pair.
+def test_maps_of_saved_pseudo_labels_are_drawn_as_their_images_lie(workspace: Workspace, capsys) -> None:
+    settings = read_settings(workspace.file)
+    section, folder = settings["PLACE A"], workspace.folder / "data/a"
+    assert pu.beside_maps(section, "town", (20, 30), settings) is None  # .mat has no place
+    section = dataclasses.replace(section, img_a_path=folder / "tif/before", img_b_path=folder / "tif/after")
+    place = {"crs": "EPSG:4326", "transform": Affine(1e-4, 0, 10, 0, -1e-4, 60)}
+    for date in ("before", "after", "label"):
+        write_raster(folder / f"tif/{date}/town.tif", np.ones((20, 30, 1), np.uint8), **place)
+    section = dataclasses.replace(section, label_path=folder / "tif/label")
+    beside = pu.beside_maps(section, "town", (20, 30), settings)
+    assert beside is not None
+    assert round(beside.aspect, 1) == 2.0
+    assert pu.beside_maps(section, "village", (20, 30), settings) is None
+    (folder / "tif/before/town.tif").write_bytes(b"II*")
+    assert pu.beside_maps(section, "town", (20, 30), settings) is None
+    assert "the maps of town are drawn with square pixels" in capsys.readouterr().err

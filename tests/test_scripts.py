@@ -213,7 +213,7 @@ def red(p: np.ndarray) -> np.ndarray:
 
 
 def blue(p: np.ndarray) -> np.ndarray:
-    return (p[..., 0] < 90) & (p[..., 1] < 130) & (p[..., 2] > 150)
+    return (p[..., 0] == 0xC9) & (p[..., 1] == 0xD7) & (p[..., 2] == 0xEF)
 
 
 def yellow(p: np.ndarray) -> np.ndarray:

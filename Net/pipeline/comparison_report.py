@@ -236,9 +236,7 @@ def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked]) -> 
             false = figures["false_positives_num"], figures["true_negatives_num"]
             curve["points"].append((figures["recall"], figures["precision"], false[0] / sum(false)))
     if panels:
-        maps.write_classes(
-            folder / f"{pair.name}_maps.png", panels, across=_ACROSS, beside=pair.beside, colours=maps.CALM
-        )
+        maps.write_classes(folder / f"{pair.name}_maps.png", panels, across=_ACROSS, beside=pair.beside)
     if curves:
         chance = float((pair.truth[pair.truth != UNKNOWN] == CHANGED).mean())
         tables.write_curves(folder / f"{pair.name}_curves.png", curves, chance)

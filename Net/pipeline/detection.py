@@ -179,7 +179,7 @@ def _write(
     of_what = f"{result.title} by {result.score_map.source}"
     title = report.heading(f"Change of {of_what}", result.corrected, result.corrected_counts)
     panels = maps.prediction_panels(result.corrected, result.truth)
-    maps.write_classes(folder / "change.png", panels, heading=title, beside=beside, colours=maps.CALM)
+    maps.write_classes(folder / "change.png", panels, heading=title, beside=beside)
     title, scale = f"Scores of {result.title} by {outcome.scores.source}", outcome.scores.scale
     maps.write_heatmap(folder / "score.png", scores, threshold, title, "score", scale, beside)
     if outcome.channels is not None:
@@ -193,7 +193,6 @@ def _write(
             f"uncertain{masked}",
             heading=f"Change of {of_what}",
             beside=beside,
-            colours=maps.CALM,
         )
     if calibration is not None:
         storage.write_csv(folder / _CALIBRATION[0], reliability.rows(calibration))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
-from hscd.reports.maps import COLOURS, fit, new_figure
+from hscd.reports.maps import STRONG, fit, new_figure
 from hscd.reports.tables import Row
 from hscd.system import storage
 
@@ -107,7 +107,7 @@ def figure_of(sampled: Sampled, points: np.ndarray, title: str) -> tuple[Any, in
         The figure and its dots per inch.
     """
     names = [_LABELS[int(label)] for label in sampled.labels]
-    labels = {_LABELS[label]: COLOURS[label] for label in (UNCHANGED, CHANGED)}
+    labels = {_LABELS[label]: STRONG[label] for label in (UNCHANGED, CHANGED)}
     panels = {
         _BY[sampled.given]: (np.repeat(names, 2), labels),
         "by date": (np.tile(list(_DATES), len(names)), _DATES),
@@ -174,7 +174,7 @@ def write_histogram(path: Path, bins: list[Row], threshold: float, title: str, g
         counts = np.array([row[_LABELS[label]] for row in bins], float)
         if counts.sum():
             name = f"{_LABELS[label]} ({int(counts.sum()):,} pixels)"
-            axes.stairs(100 * counts / counts.sum(), edges, color=COLOURS[label], fill=True, alpha=0.45, label=name)
+            axes.stairs(100 * counts / counts.sum(), edges, color=STRONG[label], fill=True, alpha=0.45, label=name)
     axes.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.3g}")
     axes.set_xlabel("distance of the embeddings")
     axes.set_ylabel(f"% of the pixels of a class ({given})")

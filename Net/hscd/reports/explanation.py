@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED
-from hscd.reports.maps import COLOURS, fit, new_figure
+from hscd.reports.maps import STRONG, fit, new_figure
 from hscd.reports.spectra import FEW, along, axis_name, columns
 from hscd.reports.tables import Row
 from hscd.system import storage
@@ -123,8 +123,8 @@ def write_turning(path: Path, relative: np.ndarray, called: np.ndarray, wrong: n
         wrong: (pixels,) whether these are wrong; None where that is not known.
         title: of the picture.
     """
-    groups = {"called unchanged": (called == UNCHANGED, COLOURS[UNCHANGED]), "called changed": (called == CHANGED,
-              COLOURS[CHANGED])}  # fmt: skip
+    groups = {"called unchanged": (called == UNCHANGED, STRONG[UNCHANGED]), "called changed": (called == CHANGED,
+              STRONG[CHANGED])}  # fmt: skip
     panels = [groups]
     if wrong is not None:
         panels.append({"right label": (~wrong, "0.5"), "wrong label": (wrong, "#cc79a7")})

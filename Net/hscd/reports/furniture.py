@@ -18,6 +18,9 @@ _RADIUS = 6_371_008.8
 # The longest part of the width that a scale bar takes, and what its length is, times a power of ten.
 _LONGEST, _STEPS = 0.3, (5, 2, 1)
 _INK = "0.25"
+# In points, which keep it clear of a map of any size: the bar below the map; of the arrow, its middle below the map and
+# left of its right edge, and half its length.
+_BAR_BELOW, _ARROW_BELOW, _ARROW_LEFT, _ARROW = 10, 18, 14, 9
 # A map in which the width of a pixel changes by more has no scale bar; pixels are square that are so but for this.
 _SAME_SCALE = 0.02
 # Height of a pixel as a multiple of its width, or the other way round, that is drawn.
@@ -118,27 +121,36 @@ def draw(axes: Axes, furniture: Furniture, columns: int, drawn: int) -> None:
         columns: of the map.
         drawn: columns of the picture of it that the axes show.
     """
-    below = axes.get_xaxis_transform()  # columns to the right, the height of the map upwards
+    from matplotlib.transforms import ScaledTranslation, Transform
+
+    scale = axes.figure.dpi_scale_trans
+
+    def moved(start: Transform, right: float, up: float) -> Transform:
+        return start + ScaledTranslation(right / 72, up / 72, scale)
+
     bar = furniture.bar(columns)
     if bar is not None:
         length = bar[0] * drawn / columns
+        below = moved(axes.get_xaxis_transform(), 0, -_BAR_BELOW)  # columns to the right
         axes.plot(
             [-0.5, length - 0.5],
-            [-0.03, -0.03],
+            [0, 0],
             transform=below,
             linewidth=3,
             color=_INK,
             clip_on=False,
             solid_capstyle="butt",
         )
-        axes.text(length - 0.5, -0.03, f"  {bar[1]}", transform=below, va="center", ha="left", fontsize=8, color=_INK)
-    right, up = furniture.north
+        axes.text(length - 0.5, 0, f"  {bar[1]}", transform=below, va="center", ha="left", fontsize=8, color=_INK)
+    middle = moved(axes.transAxes, -_ARROW_LEFT, -_ARROW_BELOW)
+    right, up = (_ARROW * part for part in furniture.north)
+    # The letter stands at the head of the arrow.
     axes.annotate(
         "N",
-        xy=(0.97, -0.05),
-        xycoords="axes fraction",
-        xytext=(20 * right, 20 * up - 10),
-        textcoords="offset points",
+        xy=(1, 0),
+        xycoords=moved(middle, -right, -up),
+        xytext=(1, 0),
+        textcoords=moved(middle, right, up),
         arrowprops={"arrowstyle": "<|-", "color": _INK, "shrinkA": 0, "shrinkB": 0},
         ha="center",
         va="center",

@@ -1,6 +1,6 @@
 """Maps as PNG: class maps in three panels, and heat maps of distances.
 
-Colours: red changed, blue unchanged (pale on maps of `detect.py` and `compare.py`), yellow unknown, excluded or masked.
+Colours: red changed, pale blue unchanged, as that is most of a map, yellow unknown, excluded or masked.
 Panels are computed apart from the drawing.
 """
 
@@ -26,22 +26,13 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 # Indexed by label.
-COLOURS = ("#d7191c", "#2c5fbf", "#ffe34d")
-# The same, where no guide asks for these: what did not change, which is most of a map, is pale.
-CALM = (COLOURS[0], "#c9d7ef", COLOURS[2])
+COLOURS = ("#d7191c", "#c9d7ef", "#ffe34d")
+# The same, of points and curves and in styles for a GIS, where something lies below: pale blue would be lost.
+STRONG = (COLOURS[0], "#2c5fbf", COLOURS[2])
 # The same, for what something is drawn upon.
-PALE = ("#f19a9b", "#c9d7ef", "#fff3b0")
+PALE = ("#f19a9b", COLOURS[1], "#fff3b0")
 Panels = dict[str, np.ndarray]
 
-# What the panels of the guide's program are, in plain words.
-_PLAINLY = {
-    "Total prediction": "Change map",
-    "Comparable prediction": "Where labels are known",
-    "Ground truth": "Labels",
-    "C label": "Changed",
-    "N label": "Unchanged",
-    "NC label": "Both",
-}
 _PANEL_INCHES, _HEAT_INCHES = 4.5, 6.5
 _HEADING_INCHES, _BESIDE_INCHES, _BAR_INCHES = 0.75, 0.4, 0.6
 _MIN_DPI, _MAX_DPI = 110, 300
@@ -72,11 +63,11 @@ def prediction_panels(prediction: np.ndarray, truth: np.ndarray) -> Panels:
     Where the truth is known nowhere, the predicted map alone.
     """
     if (truth == UNKNOWN).all():
-        return {"Total prediction": prediction}
+        return {"Change map": prediction}
     return {
-        "Total prediction": prediction,
-        "Comparable prediction": np.where(truth == UNKNOWN, UNKNOWN, prediction),
-        "Ground truth": truth,
+        "Change map": prediction,
+        "Change map where labels are known": np.where(truth == UNKNOWN, UNKNOWN, prediction),
+        "Labels": truth,
     }
 
 
@@ -92,9 +83,9 @@ def selection_panels(positions: np.ndarray, labels: np.ndarray, shape: tuple[int
     selected[positions] = labels
     selected = selected.reshape(shape)
     return {
-        "C label": np.where(selected == CHANGED, selected, UNKNOWN),
-        "N label": np.where(selected == UNCHANGED, selected, UNKNOWN),
-        "NC label": selected,
+        "Changed": np.where(selected == CHANGED, selected, UNKNOWN),
+        "Unchanged": np.where(selected == UNCHANGED, selected, UNKNOWN),
+        "Both": selected,
     }
 
 
@@ -105,7 +96,6 @@ def write_classes(
     across: int | None = None,
     heading: str = "",
     beside: Furniture | None = None,
-    colours: Sequence[str] = COLOURS,
 ) -> None:
     """Draw class maps side by side.
 
@@ -116,7 +106,6 @@ def write_classes(
         across: how many stand in a row, then as smaller maps; None for all of them.
         heading: of all of them.
         beside: scale bar and north arrow of the first one, and the aspect of pixels; None for none.
-        colours: of changed, unchanged and unknown pixels.
     """
     from matplotlib.colors import ListedColormap
 
@@ -134,9 +123,8 @@ def write_classes(
     for axes in places[len(panels) :]:
         axes.set_axis_off()
     for axes, (title, labels) in zip(places, panels.items(), strict=False):
-        axes.imshow(labels, cmap=ListedColormap(colours), vmin=0, vmax=len(colours) - 1, aspect=aspect, **PIXELS)
-        plainly = _PLAINLY.get(title)
-        said = axes.set_title(f"{plainly}\n({title.lower()})" if plainly else title, parse_math=False)
+        axes.imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, aspect=aspect, **PIXELS)
+        said = axes.set_title(title, parse_math=False)
         said.set_fontsize(_FONT * min(1, _LETTERS / max(map(len, said.get_text().split("\n")))))
         axes.set_xticks([])
         axes.set_yticks([])
@@ -145,7 +133,7 @@ def write_classes(
     if heading:
         fit(figure.suptitle(heading, parse_math=False), figure)
     present = np.unique(np.concatenate([np.unique(labels) for labels in panels.values()]))
-    add_legend(figure, ("changed", "unchanged", unknown), colours, present)
+    add_legend(figure, ("changed", "unchanged", unknown), present=present)
     storage.write_figure(path, figure, dpi)
 
 
@@ -242,7 +230,10 @@ def write_heatmap(
         extendfrac=0.03,
     )
     bar.ax.axhline(threshold, color="white", linewidth=2)
-    bar.ax.text(-0.2, threshold, "cut", va="center", ha="right", transform=bar.ax.get_yaxis_transform(), fontsize=8)
+    bar.ax.annotate(
+        "threshold", (0, threshold), (-3, 0), xycoords=bar.ax.get_yaxis_transform(), textcoords="offset points",
+        va="center", ha="right", fontsize=8,
+    )  # fmt: skip
     if np.isnan(distances).any():
         figure.legend(
             handles=[Patch(facecolor=COLOURS[UNKNOWN], edgecolor="0.3", label="masked")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,14 +16,21 @@ from hscd.system import storage
 _LOW, _HIGH = 2, 98
 # Dark scenes are lightened until their middle has this brightness, by an exponent of no less than the other number.
 _MIDDLE, _LEAST_EXPONENT = 0.4, 0.5
+# Colours of no more than this chroma, the difference of the largest and the smallest of red, green and blue, at this
+# percentile: without wavelengths, bands far from each other would make pictures of pure blue and green.
+_MOST_CHROMA, _CHROMA_PERCENTILE = 0.6, 95
 
 
 class Stretch(NamedTuple):
-    """From values of three bands, (3,) each, to colours in [0, 1]: `low` becomes 0, `span` more than that becomes 1."""
+    """From values of three bands, (3,) each, to colours in [0, 1]: `low` becomes 0, `span` more than that becomes 1.
+
+    Then colours are moved towards the grey of their mean, which leaves `chroma` of them: 1 leaves them as they are.
+    """
 
     low: np.ndarray
     span: np.ndarray
     exponent: float
+    chroma: float
 
     @classmethod
     def of(cls, pixels: np.ndarray) -> Stretch:
@@ -32,14 +40,18 @@ class Stretch(NamedTuple):
         """
         low, high = np.percentile(pixels, (_LOW, _HIGH), axis=0)
         span = np.where(high > low, high - low, np.inf)
-        middle = float(np.median(np.clip((pixels - low) / span, 0, 1)))
+        shares = np.clip((pixels - low) / span, 0, 1)
+        middle = float(np.median(shares))
         exponent = max(_LEAST_EXPONENT, np.log(_MIDDLE) / np.log(middle)) if 0 < middle < _MIDDLE else 1.0
-        return cls(low, span, float(exponent))
+        chroma = float(np.percentile(np.ptp(shares**exponent, axis=1), _CHROMA_PERCENTILE))
+        return cls(low, span, float(exponent), min(1.0, _MOST_CHROMA / chroma) if chroma else 1.0)
 
     def colours(self, image: np.ndarray, valid: np.ndarray) -> np.ndarray:
         """(rows, columns, 3) values in colours; yellow, as unknown pixels, where `valid`, (rows, columns), is False."""
         found = np.empty(image.shape)
-        found[valid] = np.clip((image[valid] - self.low) / self.span, 0, 1) ** self.exponent
+        shown = np.clip((image[valid] - self.low) / self.span, 0, 1) ** self.exponent
+        grey = shown.mean(axis=1, keepdims=True)
+        found[valid] = grey + self.chroma * (shown - grey)
         found[~valid] = [int(COLOURS[UNKNOWN][start : start + 2], 16) / 255 for start in (1, 3, 5)]
         return found
 
@@ -61,9 +73,8 @@ def stretched(images: tuple[np.ndarray, np.ndarray], valid: np.ndarray | None) -
 
 def write(
     path: Path,
-    images: tuple[np.ndarray, np.ndarray],
-    bands: list[int],
-    valid: np.ndarray | None,
+    colours: tuple[np.ndarray, np.ndarray],
+    bands: Sequence[str],
     labels: np.ndarray,
     aspect: float = 1.0,
 ) -> None:
@@ -71,25 +82,23 @@ def write(
 
     Args:
         path: PNG file.
-        images: before and after image, (rows, columns, bands).
-        bands: of red, green and blue.
-        valid: as in `stretched`.
+        colours: before and after image, as `stretched` gives them.
+        bands: names of those that are red, green and blue.
         labels: (rows, columns) labels.
         aspect: height of a pixel as a multiple of its width.
     """
     from matplotlib.colors import ListedColormap
 
-    before, after = stretched((images[0][:, :, bands], images[1][:, :, bands]), valid)
-    shown = ", ".join(str(band + 1) for band in bands)
     has_labels = bool((labels != UNKNOWN).any())
     figure, dpi = new_figure(labels.shape, 3 if has_labels else 2, aspect=aspect)
     axes = figure.subplots(1, 3 if has_labels else 2)
-    for place, (title, colours) in zip(axes, ((f"before, bands {shown}", before), ("after", after)), strict=False):
-        place.imshow(colours, aspect=aspect, **PIXELS)
+    for place, title, image in zip(axes, ("Before", "After"), colours, strict=False):
+        place.imshow(image, aspect=aspect, **PIXELS)
         place.set_title(title)
+    axes[0].set_xlabel(f"red, green, blue: {', '.join(bands)}")
     if has_labels:
         axes[2].imshow(labels, cmap=ListedColormap(COLOURS), vmin=0, vmax=len(COLOURS) - 1, aspect=aspect, **PIXELS)
-        axes[2].set_title("labels")
+        axes[2].set_title("Labels")
         add_legend(figure, ("changed", "unchanged", "unknown"), present=np.unique(labels))
     for place in axes:
         place.set_xticks([])

@@ -17,8 +17,9 @@ from hscd.scenes.scaling import band_ranges
 _RED_GREEN_BLUE = np.array([650.0, 550.0, 480.0])
 _NEAR = 35
 _SENTINEL_2 = ("B04", "B03", "B02")
-# Rows looked at to choose bands for a picture.
+# Rows looked at to choose bands for a picture, and rows and columns in the middle of an image that are read for that.
 _ROWS_SAMPLED = 200
+_MIDDLE = (128, 512)
 
 
 @dataclass(frozen=True)
@@ -134,3 +135,24 @@ def best_bands(image: np.ndarray, wavelengths: np.ndarray | None = None, names: 
         quality = np.nan_to_num(np.nanvar(sample, axis=(0, 1)) / noise, nan=0.0, posinf=0.0)
     thirds = np.array_split(np.arange(bands), 3)
     return [int(third[quality[third].argmax()]) for third in reversed(thirds)]
+
+
+def picture_bands(before: Image) -> np.ndarray:
+    """The positions of the bands that all pictures of a pair show, (3,): `best_bands` of its before image.
+
+    Only the middle is read, so that large pairs are shown in the same bands by all commands.
+    """
+    middle = (
+        slice(max(0, (length - most) // 2), min(length, (length + most) // 2))
+        for length, most in zip(before.shape, _MIDDLE, strict=False)
+    )
+    return np.array(true_colour(before.wavelengths, before.names) or best_bands(before.window(*middle)))
+
+
+def names_of(image: Image, bands: np.ndarray) -> list[str]:
+    """What pictures of these bands say they are in."""
+    known = image.wavelengths is not None and np.isfinite(image.wavelengths[bands]).all()
+    return [
+        f"{image.wavelengths[band]:.0f} nm" if known else f"band {image.band_numbers[band]}"  # type: ignore[index]
+        for band in bands
+    ]

@@ -3,11 +3,14 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from rasterio import CRS
 
 from hscd.records import PIXEL_GRID, Grid
-from hscd.reports.furniture import Furniture, aspect_of, of_grid
+from hscd.reports.furniture import Furniture, aspect_of, draw, of_grid
 
 SHAPE = (100, 200)
 UTM, FEET, DEGREES, MERCATOR, POLAR = (CRS.from_epsg(code).to_wkt() for code in (32651, 2263, 4326, 3857, 3031))
@@ -94,3 +97,22 @@ def test_length_of_a_scale_bar(metres, bar):
 # 0.3 · 1000 · this is the number before 1000, and its logarithm is rounded to 3.
 def test_length_of_a_scale_bar_just_below_a_power_of_ten():
     assert Furniture(3.333333333333333, (0.0, 1.0)).bar(1000) == (pytest.approx(150), "500 m")
+
+
+# The frame of a map is in the last row that is as dark as frames are; scale bar, arrow and letter are below it, with
+# white rows between, for maps of any size and wherever north is.
+@pytest.mark.parametrize("size", [1.0, 6.0])
+@pytest.mark.parametrize("north", [(0.0, 1.0), (0.0, -1.0), (1.0, 0.0)])
+def test_what_stands_below_a_map_does_not_touch_its_frame(size, north):
+    figure = Figure(figsize=(size, size + 1), dpi=100)
+    axes = figure.add_axes((0.1, 0.5 / (size + 1) + 0.1, 0.8, 0.7 * size / (size + 1)))
+    axes.imshow(np.ones((10, 10)), cmap="gray", vmin=0, vmax=1)
+    axes.set(xticks=[], yticks=[])
+    draw(axes, Furniture(10.0, north), 10, 10)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    dark = np.asarray(canvas.buffer_rgba())[..., :3].min(axis=2) < 200
+    frame = np.flatnonzero(dark.mean(axis=1) > 0.6).max()
+    # 2 points at least, at 100 dots per inch.
+    assert not dark[frame + 2 : frame + 4].any()
+    assert dark[frame + 4 :].sum() > 30

@@ -1,11 +1,14 @@
 """What a pair holds, counted by hand, and what looks wrong about it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from hscd.reports import quicklook
-from hscd.scenes.inspection import best_bands, summarise
+from hscd.scenes.image import Image as Raster
+from hscd.scenes.inspection import best_bands, names_of, picture_bands, summarise
 
 
 def pair(rows=20, columns=30, bands=5):
@@ -110,7 +113,9 @@ def test_both_dates_are_stretched_alike_and_masked_pixels_are_yellow():
 @pytest.mark.parametrize(("known", "panels"), [(True, 3), (False, 2)])
 def test_a_picture_has_a_panel_of_labels_where_there_are_any(tmp_path, known, panels):
     labels = labels_of() if known else np.full((20, 30), 2, np.uint8)
-    quicklook.write(tmp_path / "q.png", pair(), [4, 2, 0], None, labels)
+    before, after = pair()
+    colours = quicklook.stretched((before[:, :, [4, 2, 0]], after[:, :, [4, 2, 0]]), None)
+    quicklook.write(tmp_path / "q.png", colours, ["band 5", "band 3", "band 1"], labels)
     with Image.open(tmp_path / "q.png") as picture:
         assert picture.width / picture.height == pytest.approx(panels * 4.9 / 4.0, rel=0.05)
 
@@ -123,3 +128,29 @@ def test_a_dark_scene_with_a_few_bright_pixels_is_lightened():
     first, second = quicklook.stretched((image, image), None)
     np.testing.assert_allclose(first[[0, 250, 350, 410], 0, 0], [0, 0.2, 0.5, 1], atol=1e-6)
     np.testing.assert_array_equal(first, second)
+
+
+# Values 0 and 100 make pure colours, of chroma 1; 0.6 is left of it. Pure blue is (0, 0, 1), its grey 1/3:
+# 1/3 - 0.6/3 = 2/15, and 1/3 + 0.6 · 2/3 = 11/15. Grey pixels stay as they are.
+def test_pure_colours_are_toned_down_and_grey_stays_grey():
+    image = np.repeat(np.array([[[0.0, 0, 100]], [[100, 0, 0]], [[0, 0, 0]], [[100, 100, 100]]]), 25, axis=0)
+    first, _ = quicklook.stretched((image, image), None)
+    np.testing.assert_allclose(first[0, 0], [2 / 15, 2 / 15, 11 / 15], atol=1e-9)
+    np.testing.assert_allclose(first[[60, 90], 0], [[0, 0, 0], [1, 1, 1]], atol=1e-9)
+
+
+# Of 200 rows only the middle 128, from 36 to 163, say which bands are shown: bands 7, 5 and 2 (from 0). Above and below
+# them others have the better signal.
+def test_all_pictures_of_a_pair_show_the_bands_of_its_middle():
+    rng = np.random.default_rng(1)
+    pixels = rng.normal(0, 1, (200, 50, 9)).astype(np.float32)
+    for band in (2, 5, 7):
+        pixels[36:164, :, band] = np.linspace(0, 9, 50) + rng.normal(0, 0.1, (128, 50))
+    for band in (0, 3, 8):
+        pixels[:36, :, band] = pixels[164:, :, band] = np.linspace(0, 9000, 50)
+    image = Raster(
+        Path("pair"), "array", (200, 50, 9), pixels.dtype, (1, 50), lambda rows, columns: pixels[rows, columns]
+    )
+    bands = picture_bands(image)
+    assert bands.tolist() == [7, 5, 2]
+    assert names_of(image, bands) == ["band 8", "band 6", "band 3"]

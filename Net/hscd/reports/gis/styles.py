@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
-from hscd.reports.maps import COLOURS
+from hscd.reports.maps import STRONG
 from hscd.system import storage
 
 
@@ -25,7 +25,7 @@ class MapClass(NamedTuple):
 # What stands for them in change maps: as users of GIS expect, who ask a map where it is 1.
 MAP_VALUES = {CHANGED: 1, UNCHANGED: 0, UNKNOWN: 255}
 CHANGE = tuple(
-    MapClass(MAP_VALUES[label], COLOURS[label], name)
+    MapClass(MAP_VALUES[label], STRONG[label], name)
     for label, name in ((CHANGED, "changed"), (UNCHANGED, "unchanged"), (UNKNOWN, "unknown or masked"))
 )
 
@@ -65,7 +65,7 @@ def _renderer(kind: str, nodata: str = "", **more: str) -> ElementTree.Element:
 def class_renderer(classes: Sequence[MapClass]) -> ElementTree.Element:
     """Each class in its colour, and named."""
     # QGIS draws no data as nothing, unless it is given a colour.
-    unknown = ",".join(str(part) for part in (*bytes.fromhex(COLOURS[UNKNOWN][1:]), 255))
+    unknown = ",".join(str(part) for part in (*bytes.fromhex(STRONG[UNKNOWN][1:]), 255))
     renderer = _renderer("paletted", unknown)
     palette = ElementTree.SubElement(renderer, "colorPalette")
     for value, colour, name in classes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,7 +21,7 @@ AGREEMENT = ("#009e73", "#7b3fa0", "#e66100", "#e4e7eb", "#ffffff")
 LEVELS = 255
 
 
-def label_map(labels: np.ndarray, colours: tuple[str, ...] = COLOURS) -> str:
+def label_map(labels: np.ndarray, colours: Sequence[str] = COLOURS) -> str:
     """(rows, columns) uint8 indices of colours as a PNG whose palette these are."""
     return _indexed(labels, b"".join(bytes.fromhex(colour[1:]) for colour in colours))
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from hscd.reports import comparison
 from hscd.reports import tables as words
-from hscd.reports.maps import COLOURS
+from hscd.reports.maps import STRONG
 from hscd.reports.page import charts, images, numbers, recommended, searches
 from hscd.reports.page.charts import Chart
 from hscd.reports.page.found import Run
@@ -50,9 +50,9 @@ def view(run: Run, result: str) -> dict[str, Any] | None:
         return None
     if not all(isinstance(found.get(name), int) for name in ("rows", "columns", "step")):
         return None
-    colours = found.get("colours", COLOURS)  # runs of earlier versions have those of the pictures
-    usable = isinstance(colours, list) and len(colours) == len(COLOURS)
-    return found | {"colours": colours if usable and all(map(_COLOUR.fullmatch, map(str, colours))) else COLOURS}
+    colours = found.get("colours", STRONG)  # runs of earlier versions do not say
+    usable = isinstance(colours, list) and len(colours) == len(STRONG)
+    return found | {"colours": colours if usable and all(map(_COLOUR.fullmatch, map(str, colours))) else STRONG}
 
 
 def is_of_points(found: dict[str, Any]) -> bool:

@@ -11,11 +11,10 @@ import numpy as np
 
 from hscd.labels import UNKNOWN
 from hscd.records import Grid
-from hscd.reports.maps import CALM
 from hscd.reports.page import images, spectra
-from hscd.reports.page.view import names_of, picture_bands
 from hscd.reports.quicklook import Stretch
 from hscd.scenes.image import Image
+from hscd.scenes.inspection import names_of, picture_bands
 from hscd.scenes.scene import Window, progress, windows_of
 
 VERSION = 1
@@ -118,7 +117,7 @@ def surroundings(
         "version": VERSION, "side": side, "pitch": sheet.pitch, "across": sheet.across,
         "bands": names_of(pair[0], shown),
         "sheets": dict(zip(("before", "after"), _pictures(dates), strict=True))
-        | {"map": images.label_map(of_map[:, :, 0], CALM)},
+        | {"map": images.label_map(of_map[:, :, 0])},
         "places": [list(place) for place in zip(rows.tolist(), columns.tolist(), strict=True)],
         "coordinates": _coordinates(rows, columns, grid),
         "spectra": spectra.encoded(values, pair[0], (), every) if bands > 1 else None,

@@ -13,10 +13,10 @@ from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports import quicklook
 from hscd.reports.furniture import aspect_of
-from hscd.reports.maps import CALM
+from hscd.reports.maps import COLOURS
 from hscd.reports.page import images, spectra
-from hscd.scenes.image import Image, with_bands
-from hscd.scenes.inspection import best_bands, true_colour
+from hscd.scenes.image import with_bands
+from hscd.scenes.inspection import names_of, picture_bands
 from hscd.scenes.scene import Scene, Window, thinned
 
 VERSION = 1
@@ -26,8 +26,6 @@ _AREA, _SIDE = 800_000, 2048
 _SPECTRA, _MOST_PLACES = 400_000, 2000
 # Of larger pairs, spectra are of some blocks of the files, that many at most and of that many bytes together.
 _MOST_BYTES, _MOST_BLOCKS, _READ = 2**32, 64, 2**30
-# Rows of the image that its bands are chosen by where no wavelengths are known.
-_ROWS, _COLUMNS = 128, 512
 _BINS = 64
 # The colours of scores, and the histogram, end at this percentile.
 _TOP = 99.5
@@ -80,37 +78,13 @@ def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any
         "aspect": aspect_of(scene.before.path, scene.grid, shown.corrected.shape),
         "bands": bands,
         "layers": pictures + _maps(thin),
-        "colours": list(CALM),
+        "colours": list(COLOURS),
         "unknown": _any_unknown(thin),
         "ramp": images.score_colours().tolist(),
         "histogram": histogram(thin.scores, thin.truth, thin.threshold),
         "spectra": _spectra(scene, shown.corrected, _SPECTRA // pairs, seed),
         "thumbnail": images.thumbnail(colours[1], corrected == CHANGED) if colours else "",
     }
-
-
-def _middle(image: Image) -> tuple[slice, slice]:
-    """Rows and columns in the middle of an image, enough to choose bands by."""
-    rows, columns = (
-        slice(max(0, (length - most) // 2), min(length, (length + most) // 2))
-        for length, most in zip(image.shape, (_ROWS, _COLUMNS), strict=False)
-    )
-    return rows, columns
-
-
-def picture_bands(before: Image) -> np.ndarray:
-    """The positions of the bands that pictures of a pair show: true colour where wavelengths are known."""
-    bands = true_colour(before.wavelengths, before.names) or best_bands(before.window(*_middle(before)))
-    return np.array(bands)
-
-
-def names_of(image: Image, bands: np.ndarray) -> list[str]:
-    """What pictures of these bands say they are in."""
-    known = image.wavelengths is not None and np.isfinite(image.wavelengths[bands]).all()
-    return [
-        f"{image.wavelengths[band]:.0f} nm" if known else f"band {image.band_numbers[band]}"  # type: ignore[index]
-        for band in bands
-    ]
 
 
 def _pictures(scene: Scene, step: int) -> tuple[list[str], Sequence[np.ndarray]]:
@@ -133,8 +107,8 @@ def _maps(shown: Shown) -> list[dict[str, Any]]:
     """The maps as layers; labels before correction where it changed any, the truth where any is known."""
     levels, low, high = quantised(shown.scores, shown.threshold)
     found: list[dict[str, Any]] = [
-        {"key": "map", "title": "Change map", "kind": "labels", "image": images.label_map(shown.corrected, CALM)},
-        {"key": "raw", "title": "Before correction", "kind": "labels", "image": images.label_map(shown.labels, CALM)},
+        {"key": "map", "title": "Change map", "kind": "labels", "image": images.label_map(shown.corrected)},
+        {"key": "raw", "title": "Before correction", "kind": "labels", "image": images.label_map(shown.labels)},
         {"key": "scores", "title": "Scores", "kind": "scores", "image": images.score_map(levels)}
         | {"low": low, "high": high, "threshold": shown.threshold},
     ]
@@ -143,7 +117,7 @@ def _maps(shown: Shown) -> list[dict[str, Any]]:
     if (shown.truth != UNKNOWN).any():
         compared = images.label_map(agreement(shown.corrected, shown.truth), images.AGREEMENT)
         found += [
-            {"key": "truth", "title": "Ground truth", "kind": "labels", "image": images.label_map(shown.truth, CALM)},
+            {"key": "truth", "title": "Ground truth", "kind": "labels", "image": images.label_map(shown.truth)},
             {"key": "errors", "title": "Right and wrong", "kind": "errors", "image": compared},
         ]
     return found

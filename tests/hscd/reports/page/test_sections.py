@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from hscd.reports import comparison
-from hscd.reports.maps import CALM, COLOURS
+from hscd.reports.maps import COLOURS, STRONG
 from hscd.reports.page import sections
 from hscd.reports.page.found import Run
 from hscd.reports.page.recommended import recommendation
@@ -170,7 +170,7 @@ def test_only_a_view_of_points_is_a_page_to_label_on(changes) -> None:
 
 # Of runs of earlier versions, and where what a file says is no colours, those of the pictures.
 @pytest.mark.parametrize(("colours", "expected"), [
-    (list(CALM), list(CALM)), (None, COLOURS), (["red;}", "#000000", "#ffffff"], COLOURS), ("#000000", COLOURS),
+    (list(COLOURS), list(COLOURS)), (None, STRONG), (["red;}", "#000000", "#ffffff"], STRONG), ("#000000", STRONG),
 ])  # fmt: skip
 def test_colours_of_a_view_are_those_of_its_maps(colours, expected, tmp_path) -> None:
     layer = {"kind": "labels", "title": "Change map", "image": "data:image/png;base64,"}

@@ -12,7 +12,7 @@ import hscd.detection
 import hscd.scenes.scene
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.records import PIXEL_GRID, Grid
-from hscd.reports.maps import CALM
+from hscd.reports.maps import COLOURS
 from hscd.reports.page import surroundings as of_points
 from hscd.reports.page.surroundings import surroundings
 
@@ -40,7 +40,7 @@ def test_the_squares_of_all_points(window_bytes, monkeypatch) -> None:
     side, pitch = found["side"], found["pitch"]
     assert (side, pitch, found["across"]) == (61, 64, 2)
     around = np.pad(labels, 64, constant_values=UNKNOWN)
-    colours = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in CALM])
+    colours = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in COLOURS])
     sheet = opened(found["sheets"]["map"])
     for number, (row, column) in enumerate(zip(ROWS, COLUMNS, strict=True)):
         down, right = divmod(number, 2)

@@ -13,7 +13,7 @@ from rasterio import CRS
 import hscd.detection
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.records import Grid
-from hscd.reports.maps import CALM
+from hscd.reports.maps import COLOURS
 from hscd.reports.page import images
 from hscd.reports.page import view as of_pairs
 from hscd.reports.page.spectra import encoded
@@ -57,7 +57,7 @@ def test_maps_are_read_back_from_their_colours() -> None:
     layers = {layer["key"]: layer for layer in found["layers"]}
     # The labels before correction are those after it, and not shown twice.
     assert list(layers) == ["before", "after", "map", "scores", "truth", "errors"]
-    colours = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in CALM])
+    colours = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in COLOURS])
     for key, labels in (("map", of.corrected), ("truth", of.truth)):
         assert (opened(layers[key]["image"])[..., :3] == colours[labels]).all()
     ramp = {tuple(colour): level for level, colour in enumerate(found["ramp"])}
