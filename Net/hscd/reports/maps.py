@@ -34,7 +34,9 @@ PALE = ("#f19a9b", COLOURS[1], "#fff3b0")
 Panels = dict[str, np.ndarray]
 
 _PANEL_INCHES, _HEAT_INCHES = 4.5, 6.5
-_HEADING_INCHES, _BESIDE_INCHES, _BAR_INCHES = 0.75, 0.4, 0.6
+_HEADING_INCHES, _BESIDE_INCHES, _BAR_INCHES = 0.75, 0.4, 1.1
+# Of a colour bar: how wide it is, and what its tip for larger scores takes of its height.
+_WIDTH_INCHES, _TIP = 0.3, 0.03
 _MIN_DPI, _MAX_DPI = 110, 300
 # Of maps in several rows.
 _SMALL_INCHES, _SMALL_DPI = 3.2, 160
@@ -207,9 +209,10 @@ def write_heatmap(
     everything, distances = distances, thinned(distances)
     aspect = 1.0 if beside is None else beside.aspect
     figure, dpi = new_figure(distances.shape, 1, _HEAT_INCHES, aspect)
+    width = _width(distances.shape, _HEAT_INCHES, aspect)
     figure.set_figheight(figure.get_figheight() + _BESIDE_INCHES * (beside is not None))
     figure.set_figwidth(figure.get_figwidth() + _BAR_INCHES)  # the colour bar takes nothing from the map
-    axes = figure.subplots()
+    axes, of_bar = figure.subplots(1, 2, width_ratios=(width, _WIDTH_INCHES))
     measured = distances[~np.isnan(distances)]
     if not measured.size:  # where valid pixels are few and far between
         measured = everything[~np.isnan(everything)]
@@ -222,13 +225,17 @@ def write_heatmap(
     axes.set_yticks([])
     if beside is not None:
         furniture.draw(axes, beside, everything.shape[1], distances.shape[1])
+    beyond = bool(measured.max() > norm.vmax)
     bar = figure.colorbar(
         image,
-        cax=axes.inset_axes((1.1, 0, 0.05, 1)),
+        cax=of_bar,
         label=f"{what} (change grows upwards)",
-        extend="max" if measured.max() > norm.vmax else "neither",
-        extendfrac=0.03,
+        extend="max" if beyond else "neither",
+        extendfrac=_TIP,
     )
+    # As high as the map, whatever room the layout leaves.
+    height = width * distances.shape[0] * aspect / distances.shape[1]
+    of_bar.set_box_aspect(height / (1 + _TIP * beyond) / _WIDTH_INCHES)
     bar.ax.axhline(threshold, color="white", linewidth=2)
     bar.ax.annotate(
         "threshold", (0, threshold), (-3, 0), xycoords=bar.ax.get_yaxis_transform(), textcoords="offset points",
@@ -307,9 +314,13 @@ def new_figure(
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    rows, columns = shape[0] * aspect, shape[1]
-    height = min(max(inches * rows / columns, 1.5), 3 * inches)
-    width = min(inches, 3 * inches * columns / rows)
+    height = min(max(inches * shape[0] * aspect / shape[1], 1.5), 3 * inches)
+    width = _width(shape, inches, aspect)
     size = (panels * (width + 0.4) + (0.9 if panels == 1 else 0), height + 1.0)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
-    return figure, min(max(_MIN_DPI, math.ceil(columns / width)), _MAX_DPI)
+    return figure, min(max(_MIN_DPI, math.ceil(shape[1] / width)), _MAX_DPI)
+
+
+def _width(shape: tuple[int, ...], inches: float, aspect: float) -> float:
+    """Width of a map in a figure, which is no higher than three times the `inches` that it may be wide."""
+    return min(inches, 3 * inches * shape[1] / (shape[0] * aspect))

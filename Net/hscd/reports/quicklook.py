@@ -18,7 +18,7 @@ _LOW, _HIGH = 2, 98
 _MIDDLE, _LEAST_EXPONENT = 0.4, 0.5
 # Colours of no more than this chroma, the difference of the largest and the smallest of red, green and blue, at this
 # percentile: without wavelengths, bands far from each other would make pictures of pure blue and green.
-_MOST_CHROMA, _CHROMA_PERCENTILE = 0.6, 95
+_MOST_CHROMA, _CHROMA_PERCENTILE = 0.4, 95
 
 
 class Stretch(NamedTuple):

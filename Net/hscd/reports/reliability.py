@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from hscd.evaluation.calibration import Calibration
 from hscd.reports.maps import fit, new_figure
 from hscd.reports.tables import Row
 from hscd.system import storage
 
 _BLUE = "#2c5fbf"
+# Bins of the diagram.
+_TENTHS = 10
 
 
 def rows(calibration: Calibration) -> list[Row]:
@@ -38,25 +42,55 @@ def line(calibration: Calibration, called: Calibration | None) -> str:
     )
 
 
-def write_diagram(path: Path, calibration: Calibration, title: str) -> None:
-    """Draw the share that changed over the probability, bin by bin, and the diagonal of a probability that is right.
+def tenths(calibration: Calibration) -> Calibration:
+    """The same, its bins put together to those of each tenth of the probability.
 
-    The area of a point grows with its pixels.
+    The bins hold equally many pixels each. Most of these have a probability near 0 or 1, so that a diagram of all bins
+    would show how a few in a thousand of the pixels differ as steeply as what holds for all others.
+    """
+    tenth = np.minimum((_TENTHS * calibration.predicted).astype(int), _TENTHS - 1)
+    pixels = np.bincount(tenth, calibration.pixels, _TENTHS)
+    filled = pixels > 0
+    predicted, observed = (
+        np.bincount(tenth, calibration.pixels * of, _TENTHS)[filled] / pixels[filled]
+        for of in (calibration.predicted, calibration.observed)
+    )
+    return Calibration(pixels[filled].astype(np.int64), predicted, observed, calibration.brier)
+
+
+def write_diagram(path: Path, calibration: Calibration, title: str) -> None:
+    """Draw the share that changed over the probability, by tenths of that, and the diagonal of a right probability.
+
+    Below it, what share of the labelled pixels has such a probability.
 
     References:
         DeGroot, Fienberg (1983), "The comparison and evaluation of forecasters", The Statistician 32.
+        Guo, Pleiss, Sun, Weinberger (2017), "On calibration of modern neural networks", ICML.
     """
-    figure, dpi = new_figure((1, 1), 1)
-    axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="as it should be")
-    axes.plot(calibration.predicted, calibration.observed, color=_BLUE, label="labels (area of a point: its pixels)")
-    sizes = 10 + 190 * calibration.pixels / calibration.pixels.max()
-    axes.scatter(calibration.predicted, calibration.observed, sizes, color=_BLUE, alpha=0.6)
-    axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
-    axes.set_xlabel("mean probability of change")
-    axes.set_ylabel("share that changed")
-    fit(axes.set_title(title, parse_math=False), figure)
-    figures = f"calibration error {calibration.error:.3f}\nBrier score {calibration.brier:.3f}"
-    axes.text(0.98, 0.03, figures, ha="right", va="bottom", transform=axes.transAxes)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)  # within the axes it may hide the curve
+    figure, dpi = new_figure((7, 5), 1)
+    above, below = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
+    drawn = tenths(calibration)
+    above.plot([0, 1], [0, 1], color="0.6", linestyle="--", zorder=1)
+    above.text(0.6, 0.57, "as it should be", color="0.4", rotation=45, rotation_mode="anchor", va="top", ha="center")
+    above.vlines(drawn.predicted, drawn.predicted, drawn.observed, color=_BLUE, alpha=0.35, linewidth=2, zorder=2)
+    above.scatter(drawn.predicted, drawn.observed, 45, color=_BLUE, zorder=3)
+    above.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), box_aspect=1, ylabel="share that changed by the labels")
+    shares = 100 * drawn.pixels / drawn.pixels.sum()
+    tenth = np.minimum((_TENTHS * drawn.predicted).astype(int), _TENTHS - 1)
+    below.bar((tenth + 0.5) / _TENTHS, shares, 0.9 / _TENTHS, color=_BLUE, alpha=0.6)
+    for at, share in zip(tenth, shares, strict=True):
+        below.text((at + 0.5) / _TENTHS, share, _percent(share), ha="center", va="bottom", fontsize=8)
+    below.set(
+        ylim=(0, 120), yticks=(0, 50, 100), box_aspect=1 / 3, ylabel="% of pixels", xlabel="probability of change",
+        xticks=np.linspace(0, 1, 6),
+    )  # fmt: skip
+    figures = (
+        f"{int(calibration.pixels.sum()):,} labelled pixels, {100 * calibration.mean_observed:.1f} % of them changed\n"
+        f"calibration error {calibration.error:.3f}, Brier score {calibration.brier:.3f}"
+    )
+    fit(above.set_title(f"{title}\n{figures}", parse_math=False), figure)
     storage.write_figure(path, figure, dpi)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0f}" if share >= 1 else "< 1"

@@ -1,10 +1,10 @@
 """Calibration in tables, lines and pictures."""
 
 import numpy as np
-from PIL import Image
 
 from hscd.evaluation.calibration import Calibration
-from hscd.reports.reliability import line, rows, write_diagram
+from hscd.reports import reliability
+from hscd.reports.reliability import line, rows, tenths, write_diagram
 
 # |0.125 − 0.25|·300/400 + |0.75 − 0.5|·100/400 = 0.15625; means (37.5 + 75)/400 and (75 + 50)/400.
 FOUND = Calibration(np.array([300, 100]), np.array([0.125, 0.75]), np.array([0.25, 0.5]), 0.0625)
@@ -26,12 +26,25 @@ def test_a_line_for_the_terminal():
     )
 
 
-def test_the_diagram_has_the_curve_below_and_above_the_diagonal(tmp_path):
+# Bins of 200 pixels at 0.01 and 0.05, both in the first tenth: mean probability 0.03, (0 + 0.5)/2 changed; 100 at
+# 1.0, in the last tenth.
+def test_the_diagram_is_of_tenths_of_the_probability():
+    found = tenths(Calibration(np.array([200, 200, 100]), np.array([0.01, 0.05, 1.0]), np.array([0.0, 0.5, 1.0]), 0.2))
+    assert found.pixels.tolist() == [400, 100]
+    np.testing.assert_allclose(found.predicted, [0.03, 1])
+    np.testing.assert_allclose(found.observed, [0.25, 1])
+    assert found.brier == 0.2
+
+
+def test_the_diagram_has_points_on_both_sides_of_the_diagonal_and_the_shares_of_pixels(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(reliability.storage, "write_figure", lambda path, figure, dpi: drawn.append(figure))
     write_diagram(tmp_path / "a.png", FOUND, "Town $x")
-    with Image.open(tmp_path / "a.png") as picture:
-        pixels = np.asarray(picture.convert("RGB")).astype(int)
-    rows_, columns = np.nonzero((pixels[:, :, 2] - pixels[:, :, 0] > 100).astype(bool))
-    height, width = pixels.shape[:2]
-    # The two points of the curve: to the lower left, and further up to the right.
-    assert columns.min() < width / 3 < 2 * width / 3 < columns.max()
-    assert rows_.min() < height * 0.55 < height * 0.65 < rows_.max()
+    above, below = drawn[0].axes
+    assert above.collections[-1].get_offsets().tolist() == [[0.125, 0.25], [0.75, 0.5]]
+    assert [bar.get_height() for bar in below.patches] == [75, 25]
+    # Bars stand in the second and the eighth tenth.
+    assert [round(bar.get_x() + bar.get_width() / 2, 9) for bar in below.patches] == [0.15, 0.75]
+    assert above.get_title() == (
+        "Town $x\n400 labelled pixels, 31.2 % of them changed\ncalibration error 0.156, Brier score 0.062"
+    )

@@ -130,12 +130,12 @@ def test_a_dark_scene_with_a_few_bright_pixels_is_lightened():
     np.testing.assert_array_equal(first, second)
 
 
-# Values 0 and 100 make pure colours, of chroma 1; 0.6 is left of it. Pure blue is (0, 0, 1), its grey 1/3:
-# 1/3 - 0.6/3 = 2/15, and 1/3 + 0.6 · 2/3 = 11/15. Grey pixels stay as they are.
+# Values 0 and 100 make pure colours, of chroma 1; 0.4 is left of it. Pure blue is (0, 0, 1), its grey 1/3:
+# 1/3 - 0.4/3 = 1/5, and 1/3 + 0.4 · 2/3 = 3/5. Grey pixels stay as they are.
 def test_pure_colours_are_toned_down_and_grey_stays_grey():
     image = np.repeat(np.array([[[0.0, 0, 100]], [[100, 0, 0]], [[0, 0, 0]], [[100, 100, 100]]]), 25, axis=0)
     first, _ = quicklook.stretched((image, image), None)
-    np.testing.assert_allclose(first[0, 0], [2 / 15, 2 / 15, 11 / 15], atol=1e-9)
+    np.testing.assert_allclose(first[0, 0], [1 / 5, 1 / 5, 3 / 5], atol=1e-9)
     np.testing.assert_allclose(first[[60, 90], 0], [[0, 0, 0], [1, 1, 1]], atol=1e-9)
 
 
