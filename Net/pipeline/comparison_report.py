@@ -14,17 +14,23 @@ from hscd.evaluation.comparison import Difference, agreement, block_counts, diff
 from hscd.evaluation.ranking import METRICS, Ranked, Run, ranked
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.reports import comparison as tables
-from hscd.reports import maps
+from hscd.reports import maps, quicklook
+from hscd.scenes.image import with_bands
+from hscd.scenes.inspection import picture_bands
+from hscd.scenes.nodata import valid_pixels
+from hscd.scenes.scene import thinned, windows_of
+from hscd.scenes.title import pair_title
 from hscd.system import messages, storage
+from image_pairs import open_pairs
 from pipeline.cells import Outcome, Pair, read_map
 from pipeline.commands import by_options
 from pipeline.methods import THESE_LABELS
+from pipeline.model_commands import command_of_model
 from pipeline.run_record import RunRecord
+from settings import Settings
 from settings.two_images import IMAGES
 
 _TABLES = ("ranking.csv", "ranking.md", "runs.csv", "agreement.csv", "differences.csv", "run.json")
-# Maps in a row of the picture.
-_ACROSS = 4
 _PICTURES = ("maps", "curves")
 
 
@@ -81,9 +87,14 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
 def _to_make(method: str | None, outcomes: Sequence[Outcome], anywhere: bool) -> tuple[str, str]:
     """What introduces the command that makes the map of the recommended method, and the command; "" if none does."""
     cell = next((cell for cell, _ in outcomes if cell.method.name == method), None)
-    command = None if cell is None else cell.method.command(cell.settings, anywhere=anywhere)
-    known = cell is not None and IMAGES in cell.settings.data_sets
-    return f"To make its map of {'these' if known else 'two'} images:", command or ""
+    if cell is None:
+        return "", ""
+    known = IMAGES in cell.settings.data_sets
+    if cell.method.model is not None:
+        command = "" if known else command_of_model(cell.method, cell.settings, cell.pair.section, anywhere=anywhere)
+        return f"To make its maps of {cell.pair.section}:", command
+    command = cell.method.command(cell.settings, anywhere=anywhere) or ""
+    return f"To make its map of {'these' if known else 'two'} images:", command
 
 
 def _run(outcome: Outcome, seen: str) -> Run:
@@ -215,14 +226,15 @@ def _text(parts: Mapping[str, tuple[str, tables.Table]], sentences: Sequence[str
 
 
 def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked]) -> None:
-    """The maps of a pair side by side, and its curves, with the first seed."""
-    first = min(outcome.cell.seed for outcome in outcomes)
+    """The images of a pair, its labels and its maps side by side, and its curves, with the first seed."""
+    seeds = {outcome.cell.seed for outcome in outcomes}
+    first = min(seeds)
     of_method = {
         cell.method.name: (cell, record) for cell, record in outcomes if cell.seed == first and not record["error"]
     }
     shown = [of_method[row.method] for row in rows if row.method in of_method]
     pair = outcomes[0].cell.pair
-    panels = {"Ground truth": maps.thinned(pair.truth)} if pair.labelled else {}
+    panels = {"Labels": maps.thinned(pair.truth)} if pair.labelled else {}
     curves: dict[str, dict[str, Any]] = {}
     for cell, record in shown:
         labels, figures, name = read_map(cell), record["figures"], cell.method.name
@@ -236,7 +248,28 @@ def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked]) -> 
             false = figures["false_positives_num"], figures["true_negatives_num"]
             curve["points"].append((figures["recall"], figures["precision"], false[0] / sum(false)))
     if panels:
-        maps.write_classes(folder / f"{pair.name}_maps.png", panels, across=_ACROSS, beside=pair.beside)
+        panels = _pictures(pair, outcomes[0].cell.settings) | panels
+        step, beside = maps.step_of(pair.truth.shape), pair.beside
+        if beside is not None and beside.metres is not None:  # the panels are of every so manieth pixel
+            beside = beside._replace(metres=step * beside.metres)
+        heading = f"{pair_title(pair.name, pair.files.before, pair.files.after)}: change maps"
+        heading += (", best first" if pair.labelled else "") + (f", seed {first}" if len(seeds) > 1 else "")
+        maps.write_classes(
+            folder / f"{pair.name}_maps.png", panels, across=maps.across(len(panels)), heading=heading, beside=beside
+        )
     if curves:
         chance = float((pair.truth[pair.truth != UNKNOWN] == CHANGED).mean())
         tables.write_curves(folder / f"{pair.name}_curves.png", curves, chance)
+
+
+def _pictures(pair: Pair, settings: Settings) -> dict[str, np.ndarray]:
+    """Both images of a pair in colours, (rows, columns, 3), as its pages show them; none of one without any data."""
+    with messages.collected():  # what there is to say of them was said when they were opened first
+        ((_, before, after),) = open_pairs(settings[pair.section], settings, pair.alone)
+        bands, windows = picture_bands(before), windows_of(before, after)
+        step = maps.step_of(pair.truth.shape)
+        shown = [thinned(with_bands(image, bands), windows, step) for image in (before, after)]
+    valid = valid_pixels(shown, [None, None])
+    if valid is not None and not valid.any():
+        return {}
+    return dict(zip(("Before", "After"), quicklook.stretched((shown[0], shown[1]), valid), strict=True))

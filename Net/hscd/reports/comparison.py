@@ -19,6 +19,14 @@ _TITLES = {
     "auroc": "AUROC",
 }  # fmt: skip
 Table = tuple[list[str], list[list[str]]]
+# Columns of all runs on a page, most wanted first; those that are left out if all runs are alike in them.
+_RUNS = {
+    "method": "method", "data_set": "data set", "pair": "pair", "seed": "seed", "kappa": "kappa", "f1": "F1",
+    "overall_accuracy": "overall accuracy", "share": "changed", "halves": "halves", "seconds": "seconds",
+    "threshold": "threshold",
+    "error": "no map, because",
+}  # fmt: skip
+_ALIKE = ("data_set", "seed")
 
 _COLUMNS = """\
 *share* is that of pixels called changed, *agreement* the mean kappa with the maps of the methods that have another
@@ -32,9 +40,10 @@ others are in the order of the mean of *agreement*, *seeds* and *halves*, which 
 wrong. Figures are means over pairs. *seen* is what the method was told of change. {_COLUMNS}"""
 
 READING = f"""\
-Figures are means over pairs; ± is the standard deviation over seeds of that mean. *seen* is what the method was
-told of change; figures of labels that it was trained on are given, but not ranked. *AP* is the average precision, the
-area below the precision–recall curve of the scores, *AUROC* the area below their ROC curve. {_COLUMNS}"""
+Figures are means over pairs; ± is the standard deviation over seeds of that mean, left out where it rounds to 0.
+*seen* is what the method was told of change; figures of labels that it was trained on are given, but not ranked.
+*AP* is the average precision, the area below the precision–recall curve of the scores, *AUROC* the area below their
+ROC curve. {_COLUMNS}"""
 
 BY_PAIR = "Kappa, or where there are no labels the share called changed; *trained on* marks what says nothing."
 
@@ -129,25 +138,34 @@ def failures(rows: Sequence[Ranked]) -> Table:
 
 
 def runs(rows: Sequence[Mapping[str, str]]) -> Table:
-    """All runs as people read them, from the rows of their CSV file; a column without a value is left out."""
-    shown = {"data_set": "data set", "pair": "pair", "method": "method", "seed": "seed"} | _TITLES | {
-        "share": "share", "threshold": "threshold", "seconds": "seconds", "memory": "MiB", "halves": "halves",
-        "error": "error",
-    }  # fmt: skip
-    names = [name for name in shown if any(row.get(name) for row in rows)]
-    formats: dict[str, Callable[[float], str]] = dict.fromkeys((*METRICS, "halves"), _number) | {
-        "share": _percent, "threshold": lambda value: f"{value:,.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.4g}",
-        "seconds": partial(_number, digits=1), "memory": partial(_number, digits=0),
-    }  # fmt: skip
+    """All runs as people read them, from the rows of their CSV file: the methods in the order of their mean kappa.
+
+    A column without a value is left out, and one that tells no run from another.
+    """
+    kappas: dict[str, list[float]] = {}
+    for row in rows:
+        kappas.setdefault(row.get("method") or "", []).append(_float(row.get("kappa")))
+    means = {method: float(np.mean(values)) for method, values in kappas.items()}
+    # Stable: methods without a kappa come last, seeds and pairs stay in their order.
+    best = sorted(means, key=lambda method: (np.isnan(means[method]), -means[method]))
+    ordered = sorted(rows, key=lambda row: best.index(row.get("method") or ""))
+    names = [name for name in _RUNS if any(row.get(name) for row in rows)]
+    names = [name for name in names if name not in _ALIKE or len({row.get(name) for row in rows}) > 1]
 
     def cell(row: Mapping[str, str], name: str) -> str:
         value = row.get(name) or ""
-        try:
-            return formats[name](float(value)) if name in formats else value
-        except ValueError:  # empty, or somebody's remark
-            return value
+        known = name in _FORMATS and np.isfinite(_float(value))  # else empty, or somebody's remark
+        return _FORMATS[name](_float(value)) if known else value
 
-    return [shown[name] for name in names], [[cell(row, name) for name in names] for row in rows]
+    return [_RUNS[name] for name in names], [[cell(row, name) for name in names] for row in ordered]
+
+
+def _float(text: str | None) -> float:
+    """A number of a CSV file; NaN for what is none."""
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return float("nan")
 
 
 def doubts(rows: Sequence[Mapping[str, str]]) -> Table:
@@ -224,7 +242,7 @@ def write_curves(path: Path, curves: Mapping[str, Mapping[str, Any]], chance: fl
 
 def _with_deviation(row: Ranked, name: str) -> str:
     deviation = _number(row.deviations[name])
-    return _number(row.means[name]) + (f" ± {deviation}" if deviation else "")
+    return _number(row.means[name]) + (f" ± {deviation}" if deviation.strip("0.") else "")
 
 
 def _number(value: float, digits: int = 3) -> str:
@@ -237,3 +255,10 @@ def _percent(value: float) -> str:
 
 def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+_FORMATS: dict[str, Callable[[float], str]] = {
+    "kappa": _number, "f1": _number, "overall_accuracy": _number, "halves": _number, "share": _percent,
+    "seconds": partial(_number, digits=1),
+    "threshold": lambda value: f"{value:,.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.4g}",
+}  # fmt: skip

@@ -103,7 +103,7 @@ def write_classes(
 
     Args:
         path: PNG file.
-        panels: label maps (rows, columns) by title.
+        panels: label maps (rows, columns) by title, or pictures (rows, columns, 3) in [0, 1]; of one size.
         unknown: what yellow means.
         across: how many stand in a row, then as smaller maps; None for all of them.
         heading: of all of them.
@@ -134,7 +134,7 @@ def write_classes(
         furniture.draw(places[0], beside, columns, shape[1])
     if heading:
         fit(figure.suptitle(heading, parse_math=False), figure)
-    present = np.unique(np.concatenate([np.unique(labels) for labels in panels.values()]))
+    present = np.unique(np.concatenate([np.unique(labels) for labels in panels.values() if labels.ndim == 2]))
     add_legend(figure, ("changed", "unchanged", unknown), present=present)
     storage.write_figure(path, figure, dpi)
 
@@ -283,8 +283,18 @@ def write_channels(path: Path, channels: np.ndarray, aspect: float = 1.0) -> Non
 
 def thinned(pixels: np.ndarray) -> np.ndarray:
     """Every so manieth row and column of a large map: more than a picture shows of it."""
-    step = math.ceil(max(pixels.shape[:2]) / _LARGEST)
+    step = step_of(pixels.shape)
     return pixels[::step, ::step]
+
+
+def step_of(shape: Sequence[int]) -> int:
+    """Every how manieth row and column of a map of (rows, columns, …) a picture shows."""
+    return math.ceil(max(shape[:2]) / _LARGEST)
+
+
+def across(panels: int) -> int:
+    """How many of so many panels stand in a row, so that few places in the last row stay empty: 3 to 5, 4 if it may."""
+    return min(panels, min((4, 5, 3), key=lambda columns: -panels % columns))
 
 
 def _grid(shape: tuple[int, ...], panels: int, across: int, aspect: float) -> tuple[Figure, int]:

@@ -1,12 +1,13 @@
 """Tables and curves of a comparison."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from hscd.evaluation.comparison import Difference
 from hscd.evaluation.ranking import Run, ranked
 from hscd.reports import comparison as tables
-from hscd.reports.maps import write_classes
+from hscd.reports.maps import across, write_classes
 
 RUNS = [
     Run("a+x", "a", "no labels", True, "p", 0, {"kappa": 0.5, "share": 0.25, "seconds": 1.25, "memory": 1234.4}),
@@ -68,12 +69,27 @@ def test_runs_as_people_read_them():
     row = {"data_set": "images", "pair": "p", "method": "a+x", "seed": "0", "kappa": "0.8742128", "share": "0.0666812",
            "threshold": "110.35962", "seconds": "2.4104", "memory": "138.16", "halves": "", "doubts": "", "error": "",
            "map": "cells/1.npz"}  # fmt: skip
-    failed = row | {"kappa": "", "share": "", "threshold": "none", "error": "why"}
-    assert tables.runs([row, failed]) == (
-        ["data set", "pair", "method", "seed", "kappa", "share", "threshold", "seconds", "MiB", "error"],
-        [["images", "p", "a+x", "0", "0.874", "6.67 %", "110.4", "2.4", "138", ""],
-         ["images", "p", "a+x", "0", "", "", "none", "2.4", "138", "why"]],
+    failed = row | {"method": "c", "seed": "1", "kappa": "", "share": "remark", "threshold": "none", "error": "why"}
+    better = row | {"method": "b", "kappa": "0.9"}
+    # By mean kappa; what is the same in all runs, here the data set, tells none from another.
+    assert tables.runs([failed, row, better, row | {"seed": "1", "kappa": "0.5"}]) == (
+        ["method", "pair", "seed", "kappa", "changed", "seconds", "threshold", "no map, because"],
+        [["b", "p", "0", "0.900", "6.67 %", "2.4", "110.4", ""],
+         ["a+x", "p", "0", "0.874", "6.67 %", "2.4", "110.4", ""],
+         ["a+x", "p", "1", "0.500", "6.67 %", "2.4", "110.4", ""],
+         ["c", "p", "1", "", "remark", "2.4", "none", "why"]],
     )  # fmt: skip
+
+
+# A deviation of 0.0004 rounds to 0, and would only widen the table; 0.0006 does not.
+def test_a_deviation_that_rounds_to_nothing_is_left_out():
+    def kappa(second):
+        runs = [Run("a", "a", "no labels", True, "p", seed, {"kappa": of}) for seed, of in enumerate((0.5, second))]
+        return tables.ranking(ranked(runs, {}, {}, True), True)[1][0][3]
+
+    # The deviation of two values is their difference over √2.
+    assert kappa(0.5 + 0.0004 * 2**0.5) == "0.500"
+    assert kappa(0.5 + 0.0006 * 2**0.5) == "0.500 ± 0.001"
 
 
 def test_agreements_have_no_diagonal():
@@ -114,3 +130,19 @@ def test_maps_in_several_rows(tmp_path):
             sizes.append(picture.size)
     assert sizes[0][0] == sizes[1][0]
     assert sizes[1][1] > 1.5 * sizes[0][1]
+
+
+# Of 7 panels, 4 a row leave one place empty, 3 or 5 more; of 9, 3 leave none; 4 where two are as good.
+@pytest.mark.parametrize(("panels", "columns"), [(1, 1), (3, 3), (4, 4), (6, 3), (7, 4), (9, 3), (10, 5), (12, 4)])
+def test_few_places_of_the_last_row_stay_empty(panels, columns):
+    assert across(panels) == columns
+
+
+def test_images_are_drawn_beside_maps_in_their_own_colours(tmp_path):
+    green = np.zeros((20, 30, 3))
+    green[:, :, 1] = 1
+    write_classes(tmp_path / "m.png", {"Before": green, "Map": np.zeros((20, 30), np.uint8)}, across=2)
+    with Image.open(tmp_path / "m.png") as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    assert (pixels[:, : pixels.shape[1] // 2] == [0, 255, 0]).all(axis=2).sum() > 10_000
+    assert (pixels[:, pixels.shape[1] // 2 :] == [0xD7, 0x19, 0x1C]).all(axis=2).sum() > 10_000

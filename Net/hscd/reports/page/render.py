@@ -20,6 +20,7 @@ from hscd.reports.page.charts import Chart, text
 from hscd.reports.page.found import Run
 from hscd.reports.page.images import AGREEMENT
 from hscd.reports.page.recommended import recommendation
+from hscd.reports.page.told import Told
 from hscd.reports.page.tuning import Tuning
 from hscd.scenes.registration import Registration
 
@@ -137,7 +138,7 @@ def index_page(folder: Path, runs: Sequence[Run], problems: Sequence[str]) -> st
     )  # fmt: skip
 
 
-def _tables(run: Run) -> list[sections.Told]:
+def _tables(run: Run) -> list[Told]:
     found = sections.tables(run)
     for row in run.record["results"].values() if run.record["command"] == "sample" else ():
         found += sections.strata(row) + sections.estimates(row)

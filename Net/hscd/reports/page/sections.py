@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from hscd.reports import comparison
 from hscd.reports import tables as words
@@ -11,6 +11,7 @@ from hscd.reports.maps import STRONG
 from hscd.reports.page import charts, images, numbers, recommended, searches
 from hscd.reports.page.charts import Chart
 from hscd.reports.page.found import Run
+from hscd.reports.page.told import Told
 from hscd.system.errors import counted
 
 # Kinds of layers of a view.
@@ -243,12 +244,7 @@ def pictures(run: Run) -> tuple[list[tuple[str, str]], int]:
 _TITLES = {"curves": "precision–recall and ROC curves"}
 
 
-class Told(NamedTuple):
-    """A table with its title and what is said of it, in which words between asterisks are those of its head."""
-
-    title: str
-    about: str
-    rows: list[dict[str, str]]
+_ALL_RUNS = "*changed* is the share of pixels called changed. More figures, and where each map is, are in runs.csv."
 
 
 def selections(run: Run) -> list[Told]:
@@ -320,7 +316,7 @@ def tables(run: Run) -> list[Told]:
     rows = run.table("comparison", "runs")
     if rows:
         head, cells = comparison.runs(rows)
-        found.append(Told("All runs", "", [dict(zip(head, line, strict=True)) for line in cells]))
+        found.append(Told("All runs", _ALL_RUNS, [dict(zip(head, line, strict=True)) for line in cells]))
         head, cells = comparison.doubts(rows)
         found.append(Told("Doubts about maps", "", [dict(zip(head, line, strict=True)) for line in cells]))
     return [table for table in found + selections(run) if table.rows]

@@ -12,6 +12,7 @@ from hscd.reports.page import sections
 from hscd.reports.page.found import Run
 from hscd.reports.page.recommended import recommendation
 from hscd.reports.page.render import run_page
+from hscd.reports.page.told import Told
 
 
 def run_of(folder: Path, **tables: str) -> Run:
@@ -131,7 +132,7 @@ def test_tables_of_a_comparison_are_those_of_its_text(tmp_path) -> None:
         ("Ranking", "± is over *seeds*.", [
             {"": "1", "method": "M|+x", "kappa": "0.874 ± 0.012"}, {"": "–", "method": "c", "kappa": ""}
         ]),
-        ("All runs", "", [{"method": "c", "kappa": "0.874"}]),
+        ("All runs", sections._ALL_RUNS, [{"method": "c", "kappa": "0.874"}]),
     ]  # fmt: skip
     assert recommendation(run) == (["Take c."], "", "")  # as earlier versions wrote it
     assert sections.doubted(run) == ""
@@ -178,3 +179,12 @@ def test_colours_of_a_view_are_those_of_its_maps(colours, expected, tmp_path) ->
     (tmp_path / "view.json").write_text(json.dumps(found), encoding="utf-8")
     run = Run(tmp_path / "run.json", {"files": {"a": {"view": "view.json"}}})
     assert sections.view(run, "a")["colours"] == expected
+
+
+# "by" has words in one cell; "empty" has nothing that is no number.
+def test_columns_of_numbers_alone_are_numeric() -> None:
+    cells = {"": "–", "kappa": "0.874 ± 0.012", "p": "< 0.001", "interval": "-0.056 … +0.004", "share": "8.93 %",
+             "failed": "1 of 2", "threshold": "1e-05", "by": "2000 → 2003", "empty": ""}  # fmt: skip
+    told = Told("", "", [cells, dict.fromkeys(cells, "1,234"), dict.fromkeys(cells, "")])
+    assert told.numeric == set(cells) - {"by"}
+    assert "method" not in Told("", "", [{"method": "5_bands"}, {"method": "ED+otsu"}]).numeric
