@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from hscd import readers
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap, told_of_others
+from hscd.labels import listed as values_of
 from hscd.scenes.band_matching import match
 from hscd.scenes.grids import same_grid
 from hscd.scenes.image import Image
@@ -115,11 +116,13 @@ def label_map(files: PairFiles, before: Image, section: DataSet, conf: Settings)
         source = files.changed_mask
     elif files.label is not None:
         image = _label_image(files.label, section.variables[2], files, before, limit)
-        labels, colours = readers.label_map_of(image, (*changed, *unchanged), unknown, limit)
+        labels, colours = readers.label_map_of(image, (*changed, *unchanged), values_of(unknown), limit)
         source = files.label
     else:
         return np.ma.masked_all(before.shape[:2], np.uint8)
     relabel(labels, section, source, colours=colours)
+    if doubt := told_of_others(labels, _values(section)):
+        warn(f"{source}: {doubt}")
     return labels
 
 
@@ -138,7 +141,7 @@ def _label_image(path: Path, variable: str | None, files: PairFiles, before: Ima
     return image
 
 
-def _values(section: DataSet) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+def _values(section: DataSet) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...] | str]:
     """What stands for changed, unchanged and unknown in label maps of a section; where it says nothing, as here."""
     if section.changed_label is None or section.unchanged_label is None:
         return (CHANGED,), (UNCHANGED,), (UNKNOWN,)

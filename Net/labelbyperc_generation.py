@@ -9,9 +9,9 @@ import config
 import predutils as pu
 from commandline import run
 from hscd.reports import maps
-from hscd.system.messages import progress, tell
+from hscd.system.messages import progress
 from hscd.system.paths import require_names
-from pipeline.commands import shown
+from pipeline.commands import tell_maps
 from pipeline.run_record import recorded
 from settings import Settings
 
@@ -47,7 +47,7 @@ def generate(settings: Settings) -> None:
                 bar.update()
                 chosen[str(percentage)] = len(positions)
             record.add_outputs(name, drawn)
-            tell(f"{name}: maps in {', '.join(shown(path) for path in drawn.values())}")
+            tell_maps(name, list(drawn.values()))
             record.add_result(
                 name,
                 {"threshold": pseudo["threshold"], "total_pixels": len(pseudo["distances"]), "pixels": chosen},

@@ -177,12 +177,16 @@ def test_labels_of_some_pixels_are_no_probability_sample(pair, capsys):
     Image.fromarray(labels).save(folder / "truth.png")
     options = ["--set", "changedLabel=1", "--set", "unchangedLabel=2", "--set", "unknownLabel=0"]
     images = folder / "before.tif", folder / "after.tif"
-    assert run(*images, "--labels", folder / "truth.png", "--out", folder / "out", *options[:4]) == 2
-    assert "if 0 stands for pixels without ground truth: --set unknownLabel=0\n" in capsys.readouterr().err
+    assert run(*images, "--labels", folder / "truth.png", "--out", folder / "out", *options[:4]) == 0
+    alone = capsys.readouterr()
+    assert "truth.png: label map holds 0: neither changed nor unchanged, counted as unknown\n" in alone.err
     assert run(*images, "--labels", folder / "truth.png", "--out", folder / "out", *options) == 0
     said = "against the labels (1,800 pixels, not drawn at random): overall accuracy "
     told = capsys.readouterr()
     assert said in told.out
+    assert said in alone.out
+    assert "neither changed" not in told.err
+    assert f"to look at it, open {folder}/out/run.html\n" in told.err
     assert re.search(rf"whole map is: .*sample\.py {folder}/out/change\.tif\n", told.out)
     assert "next, " not in told.err
 

@@ -48,7 +48,9 @@ def told(space: Workspace) -> tuple[str, str]:
     done = space.call(INSPECT)
     assert done.returncode == 0, done.stderr
     line = next(line.strip() for line in done.stdout.splitlines() if "labels: " in line)
-    return line, done.stderr
+    *warnings, after = done.stderr.splitlines(keepends=True)
+    assert after.startswith("next, to ")
+    return line, "".join(warnings)
 
 
 # 8 rows of 30 pixels are of the first class, 8 of the second, 4 of none.
@@ -76,6 +78,14 @@ def test_what_is_unknown(space: Workspace, labels: np.ndarray, keys: str, nodata
     # Pixels without ground truth have no part in a training: 480 are left, half of each class.
     _, found, *_ = dp.labelled_pixels("PLACE A", read_settings(space.file))
     assert np.bincount(found).tolist() == [240, 240]
+
+
+def test_other_values_may_be_unknown(space: Workspace) -> None:
+    labelled(space, thirds(1, 0, 7), "changedLabel = 1\nunchangedLabel = 0\nunknownLabel = other\n")
+    line, warnings = told(space)
+    assert line.startswith(COUNTS)
+    (warning,) = warnings.splitlines()
+    assert warning.endswith("town.tif: label map holds 7: neither changed nor unchanged, counted as unknown")
 
 
 def test_nodata_that_is_configured_as_a_class_is_told_once(space: Workspace) -> None:

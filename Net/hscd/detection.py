@@ -27,9 +27,9 @@ from hscd.evaluation import map_doubts
 from hscd.evaluation.doubts import of_registration
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
 from hscd.evaluation.result import MapResult, mapped
-from hscd.labels import ARGUMENTS, CHANGED, UNCHANGED, UNKNOWN, remap
+from hscd.labels import ARGUMENTS, CHANGED, OTHER, UNCHANGED, UNKNOWN, is_other, remap, told_of_others
 from hscd.normalisation import NORMALISATIONS, normalised
-from hscd.opening import label_values, of_arrays, open_pair
+from hscd.opening import LabelValues, label_values, of_arrays, open_pair
 from hscd.scenes.registration import registration
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
@@ -80,7 +80,7 @@ def detect(
     truth: np.ndarray | None = None,
     changed_label: float | Sequence[float] = CHANGED,
     unchanged_label: float | Sequence[float] = UNCHANGED,
-    unknown_label: float | Sequence[float] | None = UNKNOWN,
+    unknown_label: float | Sequence[float] | str | None = OTHER,
     seed: int = 0,
     ensemble: int = 1,
     ensemble_detectors: Sequence[str] = (),
@@ -99,8 +99,9 @@ def detect(
         nodata: value of pixels without data; NaN and infinite pixels are masked in any case.
         rescale: scale each band to [0, 1], as `hscd.open_pair` does; None: as a trained network says that it was.
         truth: (rows, columns) labels to count against, numbers or booleans; None for those of the scene.
-        changed_label: value of `truth` for changed, or several; `unchanged_label`, `unknown_label` likewise, None where
-            no pixel is unknown. No value may stand for two of them.
+        changed_label: value of `truth` for changed, or several; `unchanged_label`, `unknown_label` likewise. That is
+            "other" for every other value, of the program's own labels 2 alone, and None where no pixel is unknown. No
+            value may stand for two of them.
         seed: of the samples that detectors are fitted to.
         ensemble: maps by each detector, from other seeds; of several maps the majority counts.
         ensemble_detectors: names of detectors that make them, in place of `detector`.
@@ -261,12 +262,12 @@ def _scene(
     return of_arrays(before, after, nodata, rescale)
 
 
-def _judged(scene: Scene, truth: np.ndarray | None, values: Sequence[Sequence[float]]) -> Scene:
+def _judged(scene: Scene, truth: np.ndarray | None, values: LabelValues) -> Scene:
     """The scene with labels to count against, whose values stand for changed, unchanged and unknown."""
     if truth is None:
         return scene
     given, shape = np.ma.asarray(truth), scene.truth.shape
-    shown = [", ".join(map(str, own)) or "none" for own in values]
+    shown = ["any other" if is_other(own) else ", ".join(map(str, own)) or "none" for own in values]
     expected = f"truth of shape {shape} with the labels {shown[0]}, {shown[1]} and {shown[2]} expected"
     if given.shape != shape:
         raise InputError(f"{expected}, received the shape {given.shape}")
@@ -280,4 +281,6 @@ def _judged(scene: Scene, truth: np.ndarray | None, values: Sequence[Sequence[fl
         known = remap(given, *values, names=ARGUMENTS)
     except InputError as error:
         raise InputError(f"{expected} ({', '.join(ARGUMENTS)}); {error}") from error
+    if doubt := told_of_others(given, values):
+        warn(f"truth: {doubt}")
     return replace(scene, truth=known if scene.valid is None else np.where(scene.valid, known, np.uint8(UNKNOWN)))

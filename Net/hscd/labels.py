@@ -21,6 +21,8 @@ UNKNOWN = 2
 # What users call the values of changed, unchanged and unknown: in a configuration file, and in calls of the library.
 KEYS = ("changedLabel", "unchangedLabel", "unknownLabel")
 ARGUMENTS = ("changed_label", "unchanged_label", "unknown_label")
+# What users give for unknown where every value is that is neither changed nor unchanged.
+OTHER = "other"
 
 _UNMAPPED = 255
 _VALUES_SHOWN = 10
@@ -31,7 +33,7 @@ def remap(
     labels: np.ndarray,
     changed: float | Sequence[float],
     unchanged: float | Sequence[float],
-    unknown: float | Sequence[float] | None = None,
+    unknown: float | Sequence[float] | str | None = None,
     *,
     colours: bool = False,
     names: Sequence[str] = KEYS,
@@ -43,7 +45,8 @@ def remap(
             unknown.
         changed: value of changed pixels, or several.
         unchanged: value of unchanged pixels, or several.
-        unknown: value of pixels without ground truth, or several, NaN among them; None where every pixel has one.
+        unknown: value of pixels without ground truth, or several, NaN among them; None where every pixel has one,
+            `OTHER` where each other value stands for it.
         colours: the values are colours, and an error writes them as such.
         names: what an error calls the values of changed, unchanged and unknown.
 
@@ -51,7 +54,7 @@ def remap(
         uint8 array of the same shape.
 
     Raises:
-        InputError: if a value that is none of the given ones occurs, or as `by_name`.
+        InputError: if a value that is none of the given ones occurs, with `OTHER` if no other does, or as `by_name`.
     """
     classes = by_name((changed, unchanged, unknown), names)
     values = np.ma.getdata(labels)
@@ -62,9 +65,26 @@ def remap(
             remapped[np.isnan(values) if math.isnan(value) else values == value] = label
     remapped[np.ma.getmaskarray(labels)] = UNKNOWN
     unmapped = remapped == _UNMAPPED
-    if unmapped.any():
+    if is_other(unknown) and (remapped < UNKNOWN).any():
+        remapped[unmapped] = UNKNOWN
+    elif unmapped.any():
         _refuse(np.unique(values), np.unique(values[unmapped]), classes, colours)
     return remapped
+
+
+def told_of_others(labels: np.ndarray, values: Sequence[float | Sequence[float] | str | None]) -> str:
+    """Which values of a label map are taken for unknown by `OTHER`, for a warning; "" where none is.
+
+    Args:
+        labels: as of `remap`.
+        values: of changed, unchanged and unknown.
+    """
+    if not is_other(values[2]):
+        return ""
+    found = np.unique(np.ma.compressed(labels))
+    others = [value for value in found.tolist() if value not in (*listed(values[0]), *listed(values[1]))]
+    shown = ", ".join(_text(value, False) for value in others[:_VALUES_SHOWN])
+    return f"label map holds {shown}: neither changed nor unchanged, counted as unknown" if others else ""
 
 
 def classes_of(labels: np.ndarray, changed: Sequence[float]) -> np.ndarray | None:
@@ -84,24 +104,33 @@ def classes_of(labels: np.ndarray, changed: Sequence[float]) -> np.ndarray | Non
     return classes if found > 1 else None
 
 
-def listed(values: float | Sequence[float] | np.ndarray | None) -> Sequence[float]:
-    """Label values as a sequence, be they one, several, an array or None."""
-    if values is None:
+def is_other(values: object) -> bool:
+    """Whether what was given for unknown is `OTHER`."""
+    return isinstance(values, str) and values == OTHER
+
+
+def listed(values: float | Sequence[float] | np.ndarray | str | None) -> Sequence[float]:
+    """Label values as a sequence, be they one, several, an array or None; `OTHER` names none."""
+    if values is None or is_other(values):
         return ()
     if isinstance(values, np.ndarray):
         return tuple(values.ravel().tolist())
-    return values if isinstance(values, Sequence) and not isinstance(values, str) else (values,)
+    return values if isinstance(values, Sequence) and not isinstance(values, str) else (values,)  # type: ignore[return-value]
 
 
 def by_name(
-    values: Iterable[float | Sequence[float] | None], names: Sequence[str] = KEYS
+    values: Iterable[float | Sequence[float] | str | None], names: Sequence[str] = KEYS
 ) -> dict[str, Sequence[float]]:
     """The values of changed, unchanged and unknown, by what the user calls them.
 
     Raises:
         InputError: if one is no number, or is given twice, so that it is not clear what it stands for.
     """
-    classes = dict(zip(names, map(listed, values), strict=True))
+    given = list(values)
+    for name, value in zip(names[:2], given, strict=False):
+        if isinstance(value, str):
+            raise InputError(f"{name}: a number or several expected, received {value!r}")
+    classes = dict(zip(names, map(listed, given), strict=True))
     for name, of_class in classes.items():
         for value in of_class:
             if not isinstance(value, Real | np.bool_):

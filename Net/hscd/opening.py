@@ -9,7 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from hscd import arguments, readers
-from hscd.labels import ARGUMENTS, CHANGED, UNCHANGED, UNKNOWN, by_name, classes_of, remap
+from hscd.labels import (
+    ARGUMENTS,
+    CHANGED,
+    OTHER,
+    UNCHANGED,
+    UNKNOWN,
+    by_name,
+    classes_of,
+    is_other,
+    listed,
+    remap,
+    told_of_others,
+)  # fmt: skip
 from hscd.scenes import band_choice
 from hscd.scenes.grids import same_grid
 from hscd.scenes.image import Image, in_memory, physical
@@ -23,7 +35,8 @@ from hscd.system.messages import warn
 # Rows of an array are rather its bands, where it has so many times as many columns and bands.
 _BANDS_FIRST = 4
 
-_OWN = (CHANGED, UNCHANGED, UNKNOWN)
+# The values of changed, unchanged and unknown.
+LabelValues = tuple[Sequence[float], Sequence[float], Sequence[float] | str]
 
 
 def open_pair(
@@ -33,7 +46,7 @@ def open_pair(
     labels: str | Path | None = None,
     changed_label: float | Sequence[float] = CHANGED,
     unchanged_label: float | Sequence[float] = UNCHANGED,
-    unknown_label: float | Sequence[float] | None = UNKNOWN,
+    unknown_label: float | Sequence[float] | str | None = OTHER,
     bands: str | None = None,
     bad_bands: str | None = None,
     nodata: float | None = None,
@@ -53,7 +66,7 @@ def open_pair(
         labels: a label map of the before image's shape, or the folder of one; None without.
         changed_label: its value that stands for changed, or several.
         unchanged_label: for unchanged.
-        unknown_label: for pixels without ground truth; None where every pixel has one. No value may stand for two.
+        unknown_label: for pixels without ground truth, as of `hscd.detect`.
         bands: bands to use, as the key of net.conf: "1-50, 60", "430-900 nm" or "common"; None for all.
         bad_bands: bands not to use, "file, water" for example.
         nodata: value of pixels without data, also NaN; None for what the files declare.
@@ -99,18 +112,19 @@ def _bands(argument: str, text: str | None, words: Sequence[str]) -> band_choice
         ) from None
 
 
-def label_values(
-    values: Sequence[float | Sequence[float] | None], of: str, labels: object
-) -> Sequence[Sequence[float]]:
+def label_values(values: Sequence[float | Sequence[float] | str | None], of: str, labels: object) -> LabelValues:
     """The values of changed, unchanged and unknown in `labels`, an argument that is called `of`; None: not given.
+
+    Unknown is `OTHER` where it was given as such, unless changed and unchanged are the program's own.
 
     Raises:
         InputError: as `hscd.labels.by_name`; also if there are values other than the program's own, and no labels.
     """
-    found = list(by_name(values, ARGUMENTS).values())
-    if labels is None and any(list(own) != [label] for own, label in zip(found, _OWN, strict=True)):
+    changed, unchanged, unknown = by_name(values, ARGUMENTS).values()
+    other, own = is_other(values[2]), (list(changed), list(unchanged)) == ([CHANGED], [UNCHANGED])
+    if labels is None and not (own and (other or list(unknown) == [UNKNOWN])):
         raise InputError(f"{', '.join(ARGUMENTS)} go with {of}, received none")
-    return found
+    return changed, unchanged, unknown if not other else (UNKNOWN,) if own else OTHER
 
 
 def of_arrays(before: np.ndarray, after: np.ndarray, nodata: float | None, rescale: bool) -> Scene:
@@ -177,7 +191,7 @@ def _in_memory(images: tuple[Image, Image], limit: int) -> tuple[Image, Image]:
 def _label_map(
     labels: str | Path | None,
     before: Image,
-    values: Sequence[Sequence[float]],
+    values: LabelValues,
     limit: int,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The labels of a file, unknown without one, and its classes of change, as `Scene` has them."""
@@ -193,11 +207,14 @@ def _label_map(
     if image.grid is not None and before.grid is not None and not same_grid(image, before):
         raise InputError(f"{path}: not on the grid of {before.path}; resample it onto that grid (nearest neighbour)")
     changed, unchanged, unknown = values
-    stored, colours = readers.label_map_of(image, (*changed, *unchanged), unknown, limit)
+    stored, colours = readers.label_map_of(image, (*changed, *unchanged), listed(unknown), limit)
     try:
-        return remap(stored, *values, colours=colours, names=ARGUMENTS), classes_of(stored, changed)
+        known = remap(stored, *values, colours=colours, names=ARGUMENTS)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    if doubt := told_of_others(stored, values):
+        warn(f"{path}: {doubt}")
+    return known, classes_of(stored, changed)
 
 
 def _scene(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import config
 from hscd.system import messages
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, counted
 from settings import Settings
 from settings.explaining import ExplainSettings
 from settings.families import names, options_after
@@ -115,6 +115,12 @@ def _of_tests() -> set[str]:
 def tell_next(what: str, command: str) -> None:
     """Tell a command that a user may want to run next, at the end of a line, and what it is good for."""
     messages.tell(f"next, {what}: {command}")
+
+
+def tell_maps(name: str, maps: Sequence[Path]) -> None:
+    """Tell which maps of a pair were drawn: the first and the last of them."""
+    ends = dict.fromkeys((maps[0], maps[-1]))
+    messages.tell(f"{name}: {counted(len(maps), 'map')}, {' to '.join(map(shown, ends))}")
 
 
 def quoted(words: Sequence[str]) -> str:

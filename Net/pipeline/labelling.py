@@ -57,8 +57,8 @@ def labels_given(path: Path, values: np.ndarray) -> tuple[np.ndarray, int]:
     if wrong:
         shown = ", ".join(brief(text, 20) for text in sorted(set(wrong))[:10])
         raise InputError(
-            f"{path}: {counted(len(wrong), 'point')} with a {gis.CLASS} that is unknown: {shown}; expected 1 or changed, 0 or "
-            "unchanged, unsure, or nothing"
+            f"{path}: {counted(len(wrong), 'point')} with a {gis.CLASS} that is unknown: {shown}; expected 1 or "
+            "changed, 0 or unchanged, unsure, or nothing"
         )
     return labels, unsure
 

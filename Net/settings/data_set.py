@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hscd.labels import OTHER
 from hscd.scenes import band_choice
 from hscd.system import parsing
 from hscd.system.errors import InputError
@@ -32,6 +33,10 @@ def _parts(text: str) -> tuple[float, float, float]:
 
 def _labels(name: str, says: str) -> dict[str, Any]:
     return key(name, parsing.label_values, _VALUES, None, says)
+
+
+def _unknown(text: str) -> tuple[float, ...] | str:
+    return OTHER if text == OTHER else parsing.label_values(text, parsing.number_or_nan)
 
 
 @dataclass(frozen=True)
@@ -116,9 +121,9 @@ class DataSet:
     unchanged_label: tuple[float, ...] | None = field(
         metadata=_labels("unchangedLabel", "what stands for unchanged in the label maps (needed with labelPath)")
     )
-    unknown_label: tuple[float, ...] | None = field(
+    unknown_label: tuple[float, ...] | str | None = field(
         metadata=key(
-            "unknownLabel", lambda text: parsing.label_values(text, parsing.number_or_nan), f"{_VALUES}, or nan", None,
+            "unknownLabel", _unknown, f"{_VALUES}, or nan, or {OTHER} for every other value", None,
             "what stands for unknown in the label maps, beside what they declare as nodata",
         )
     )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from hscd.labels import OTHER
 from hscd.readers import image_of
 from hscd.system.errors import InputError
 from settings.explaining import ExplainSettings
@@ -72,6 +73,8 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
             f"--labels {labels}: which of its values mean changed and unchanged is missing; for example "
             "--set changedLabel=1 --set unchangedLabel=2"
         )
+    if labels is not None and not parser.has_option(IMAGES, LABEL_KEYS[2]):
+        parser[IMAGES][LABEL_KEYS[2]] = OTHER  # as in the library: who names two values means these
     return replace(parser_settings(parser, "command line"), overrides=overrides)
 
 

@@ -109,11 +109,11 @@ def test_labels_in_other_values_are_mapped_or_refused():
             {"changed_label": [1, 2], "unknown_label": 0},
             "changed_label=1, 2, unchanged_label=1, unknown_label=0; .* diff",
         ),
-        ({"changed_label": 1, "unchanged_label": 2}, "unchanged_label=2, unknown_label=2; expected different values"),
-        ({"changed_label": True}, "found changed_label=True, unchanged_label=1, unknown_label=2; "),
+        ({"changed_label": 1, "unchanged_label": 2, "unknown_label": 2}, "unknown_label=2; expected different values"),
+        ({"changed_label": True}, "found changed_label=True, unchanged_label=1; "),
         ({"changed_label": [3, 3]}, "changed_label=3, 3, "),
         ({"changed_label": "12"}, "changed_label: a number or several expected, received '12'"),
-        ({"changed_label": 5, "unchanged_label": 6}, "configured changed_label=5, unchanged_label=6, unknown_label=2$"),
+        ({"changed_label": 5, "unchanged_label": 6}, "found 1, 2; configured changed_label=5, unchanged_label=6$"),
         ({"changed_label": 5, "unchanged_label": 2, "unknown_label": None}, "; if 1 stands for .*: unknown_label=1$"),
     ],
 )
@@ -121,6 +121,28 @@ def test_label_values_are_told_by_the_arguments(values, said):
     before, after, changed = pair()
     with pytest.raises(ValueError, match=said):
         hscd.detect(before, after, truth=np.where(changed, 1, 2), **values)
+
+
+def test_other_values_than_those_of_two_classes_are_unknown():
+    before, after, changed = pair()
+    stored = np.where(changed, 1, 2)
+    stored[0, 0], stored[5] = 7, 0  # 9 pixels that did not change, of 42
+    found = hscd.detect(before, after, **WANTED, truth=stored, changed_label=1, unchanged_label=2)
+    assert (found.counts.true_positives, found.counts.total) == (6, 39)
+    assert "truth: label map holds 0, 7: neither changed nor unchanged, counted as unknown" in found.warnings
+    found = hscd.detect(before, after, **WANTED, truth=np.where(changed, 1, 2), changed_label=1, unchanged_label=2)
+    assert not any("neither changed" in warning for warning in found.warnings)
+    # Of the program's own labels, 2 is unknown and nothing else.
+    own = np.where(changed, 0, 1)
+    own[0, 0] = 2
+    found = hscd.detect(before, after, **WANTED, truth=own)
+    assert found.counts.total == 47
+    assert not any("neither changed" in warning for warning in found.warnings)
+    own[0, 0] = 3
+    with pytest.raises(
+        hscd.InputError, match=r"labels 0, 1 and 2 expected.* found 0, 1, 3; configured .*unknown_label=2"
+    ):
+        hscd.detect(before, after, **WANTED, truth=own)
 
 
 def test_label_values_may_be_arrays_and_booleans():

@@ -14,7 +14,7 @@ import config
 from conftest import PROJECT, Workspace
 from hscd.system.errors import InputError
 from hscd.system.messages import show_messages, warn
-from pipeline.commands import by_options, named, suggested, tell_next, told_by_options
+from pipeline.commands import by_options, named, suggested, tell_maps, tell_next, told_by_options
 from settings import read_settings
 
 HERE = {"python": sys.executable, "hscd": str(Path(sysconfig.get_path("scripts")) / "hscd")}
@@ -153,3 +153,11 @@ def test_a_configuration_goes_with_it(space, monkeypatch):
     assert suggested("train", settings=aliased) == f"hscd train --config {space.file.name} --set setting.seed=1"
     monkeypatch.setattr(config, "DATA_CONFIG_PATH", space.file)
     assert suggested("train", settings=untrained) == "hscd train"
+
+
+def test_the_first_and_the_last_of_the_maps_of_a_pair_are_told(caplog):
+    caplog.set_level("INFO", "hscd")
+    maps = [Path(f"town_{share}%.png") for share in (10, 20, 30)]
+    tell_maps("town", maps)
+    tell_maps("town", maps[:1])
+    assert caplog.messages == ["town: 3 maps, town_10%.png to town_30%.png", "town: 1 map, town_10%.png"]
