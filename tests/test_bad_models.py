@@ -212,7 +212,7 @@ def test_a_pair_that_cannot_be_fine_tuned_does_not_cost_the_others(ready: Worksp
     done = ready.call("main", TEST, "settings.fine_tuning=0")
     assert done.returncode == 2
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    expect(error, "PLACE B", "east", "two pixels of each class", "of 2 pairs, 1 were mapped")
+    expect(error, "PLACE B", "east", "two pixels of each class", "of 2 pairs, 1 mapped")
     assert any("east" in line and "this pair has no map" in line for line in warnings_of(done.stderr))
     assert {file.name.split("_")[1] for file in (ready.folder / "stat").glob("PLACE B_*.csv")} == {"west"}
     (record,) = (ready.folder / "stat").glob("PLACE B_on_*_run.json")

@@ -153,7 +153,7 @@ def test_a_pair_that_fails_costs_the_others_nothing_and_is_tried_again(workspace
     done = workspace.call(*command)
     assert done.returncode == 2
     assert "B02.tif" in done.stderr
-    assert "(of 2 pairs, 1 have pseudo-labels)" in done.stderr
+    assert "(of 2 pairs, 1 with pseudo-labels)" in done.stderr
     assert (workspace.folder / "data/b/pseudo/east.pickle").is_file()
     assert list(record(workspace)["results"]) == ["east"]
     assert spreading == [("east", "_survey"), ("west", "_survey"), ("east", "make_alone")]
@@ -193,7 +193,7 @@ def test_each_pair_that_fails_is_told_and_that_its_old_result_stays(workspace, s
     assert "B02.tif" in west
     assert "earlier run" not in west
     assert f"error: {killed}" in done.stderr
-    assert "(of 2 pairs, 0 have pseudo-labels)" in done.stderr
+    assert "(of 2 pairs, 0 with pseudo-labels)" in done.stderr
 
 
 def test_without_the_ranges_of_a_pair_that_may_be_sound_there_is_no_map(workspace, spreading, monkeypatch):
