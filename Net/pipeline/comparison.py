@@ -55,6 +55,8 @@ def compare(settings: Settings, request: Request) -> None:
     settings = replace(settings, model_path=request.models)
     methods = methods_of(request.methods, settings)
     with recorded("compare", settings, request.data, folder / "run.json") as record:
+        for method in methods:
+            record.add_options([*method.options, *(method.pseudo.options if method.pseudo else ())])
         with messages.collected() as told:
             pairs = [pair for name in request.data for pair in _pairs(name, settings, request)]
             if any(method.sees_ranges for method in methods):

@@ -21,7 +21,7 @@ from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.scene import thinned, windows_of
 from hscd.scenes.title import pair_title
 from hscd.system import messages, storage
-from image_pairs import open_pairs
+from image_pairs import open_pair
 from pipeline.cells import Outcome, Pair, read_map
 from pipeline.commands import by_options
 from pipeline.methods import THESE_LABELS
@@ -227,8 +227,7 @@ def _text(parts: Mapping[str, tuple[str, tables.Table]], sentences: Sequence[str
 
 def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked]) -> None:
     """The images of a pair, its labels and its maps side by side, and its curves, with the first seed."""
-    seeds = {outcome.cell.seed for outcome in outcomes}
-    first = min(seeds)
+    first = min(outcome.cell.seed for outcome in outcomes)
     of_method = {
         cell.method.name: (cell, record) for cell, record in outcomes if cell.seed == first and not record["error"]
     }
@@ -253,7 +252,7 @@ def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked]) -> 
         if beside is not None and beside.metres is not None:  # the panels are of every so manieth pixel
             beside = beside._replace(metres=step * beside.metres)
         heading = f"{pair_title(pair.name, pair.files.before, pair.files.after)}: change maps"
-        heading += (", best first" if pair.labelled else "") + (f", seed {first}" if len(seeds) > 1 else "")
+        heading += (", best first" if pair.labelled else "") + f", seed {first}"
         maps.write_classes(
             folder / f"{pair.name}_maps.png", panels, across=maps.across(len(panels)), heading=heading, beside=beside
         )
@@ -265,7 +264,7 @@ def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked]) -> 
 def _pictures(pair: Pair, settings: Settings) -> dict[str, np.ndarray]:
     """Both images of a pair in colours, (rows, columns, 3), as its pages show them; none of one without any data."""
     with messages.collected():  # what there is to say of them was said when they were opened first
-        ((_, before, after),) = open_pairs(settings[pair.section], settings, pair.alone)
+        before, after = open_pair(pair.files, settings[pair.section], settings)
         bands, windows = picture_bands(before), windows_of(before, after)
         step = maps.step_of(pair.truth.shape)
         shown = [thinned(with_bands(image, bands), windows, step) for image in (before, after)]

@@ -9,7 +9,7 @@ import math
 import platform
 import time
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -26,6 +26,7 @@ from pipeline import pages
 from settings import Settings
 from settings.data_set import DataSet
 from settings.keys import fields_of
+from settings.played import unplayed
 from settings.two_images import IMAGES
 
 # Of the layout of the file.
@@ -62,6 +63,7 @@ class RunRecord:
         self._results: dict[str, dict[str, Any]] = {}
         self._seen_and_unseen: dict[str, Any] = {}
         self._model: dict[str, Any] = {}
+        self._options: set[str] = set()
         self._files: dict[str, dict[str, str]] = {}
         self._thumbnails: dict[str, str] = {}
         self._stages: Counter[str] = Counter()
@@ -100,6 +102,10 @@ class RunRecord:
     def add_model(self, **told: Any) -> None:
         """Note what a model is like."""
         self._model |= told
+
+    def add_options(self, names: Iterable[str]) -> None:
+        """Note options of methods that are in use, though the settings do not choose these methods."""
+        self._options |= set(names)
 
     def add_outputs(self, name: str, files: Mapping[str, Path]) -> None:
         """Note files beside the record that the page of the run shows, by what they are, and their result."""
@@ -144,6 +150,7 @@ class RunRecord:
             "started": self._started.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - self._clock, 3),
             "settings": settings,
+            "unplayed": self._unplayed(),
             "seed": settings.get("seed"),
             "machine": {"system": platform.platform(), "processor": platform.machine(), "threads": threads()},
             "versions": {"python": platform.python_version()} | versions(),
@@ -158,6 +165,10 @@ class RunRecord:
         }
         text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False)
         storage.write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+    def _unplayed(self) -> list[str]:
+        of = self._settings
+        return unplayed(of, self._command, self._options) if isinstance(of, Settings) else []
 
 
 @contextmanager

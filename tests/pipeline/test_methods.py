@@ -15,6 +15,7 @@ from hscd.models import saved as models
 from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
 from pipeline.methods import NO_LABELS, OTHER_LABELS, OTHER_PARTS, THESE_LABELS, UNTOLD_LABELS, methods_of
+from pipeline.model_commands import command_of_model
 from settings import read_settings
 from settings.two_images import settings_for
 from tiny_model import PARAMETERS, WEIGHTS
@@ -216,3 +217,38 @@ def test_a_model_can_be_fine_tuned_on_pseudo_labels(base):
     with pytest.raises(InputError, match=r"pseudo_percentage: missing; expected a number in \]0, 1\]"):
         methods_of(["MINE:pseudo_labels=ED:fine_tuning=1"], without)
     assert methods_of([text], without) == [method]
+
+
+# What main.py has to be told of the method; the options are those of its threshold alone, and of the selection.
+def test_commands_make_the_maps_of_a_model(base, tmp_path, monkeypatch):
+    models.save_model(base.model_path / "M", PARAMETERS, WEIGHTS, rescaled=True)
+    plain, tuned, both = methods_of(
+        ["M+kmeans", "M:pseudo_labels=irmad+chi2+majority:chi2_p=0.01:fine_tuning=1:pseudo_percentage=0.3",
+         "M+otsu+median:pseudo_labels=SAM+otsu+majority"], base,
+    )  # fmt: skip
+
+    def told(method):
+        text = command_of_model(method, base, "PLACE A", anywhere=True)
+        return [shlex.split(part) for part in text.split(" && ")] if text else []
+
+    def sets(words):
+        return {word.removeprefix("settings.") for word in words if word.startswith("settings.")}
+
+    ((_, script, *words),) = told(plain)
+    assert Path(script).name == "main.py"
+    assert words[:2] == ["--config", str(base.file)]
+    assert sets(words) >= {
+        "test_set=PLACE A", "model_name=M", "training=False", "fine_tuning=-1", "threshold=kmeans", "correction=none",
+        "apply_rescaling=True",
+    }  # fmt: skip
+    (_, first, *made), (_, second, *tested) = told(tuned)
+    assert [Path(script).name for script in (first, second)] == ["predutils.py", "main.py"]
+    assert sets(made) >= {"train_set=PLACE A", "detector=irmad", "threshold=chi2", "correction=majority",
+                          "apply_rescaling=False", "chi2_p=0.01"}  # fmt: skip
+    assert sets(tested) >= {"fine_tuning=1", "pseudo_percentage=0.3", "threshold=otsu", "correction=majority"}
+    assert not any("chi2_p" in word for word in tested)
+    # Each command is one that the program takes.
+    read_settings(base.file, made[made.index("--set") + 1 :: 2])
+    again = read_settings(base.file, tested[tested.index("--set") + 1 :: 2])
+    assert (again.fine_tuning, again.options["pseudo_percentage"]) == (1, 0.3)
+    assert told(both) == []  # a test has one correction, of its pseudo-labels and of its map

@@ -22,6 +22,7 @@ from hscd.reports.furniture import Furniture
 from hscd.system import storage
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
@@ -225,22 +226,8 @@ def write_heatmap(
     axes.set_yticks([])
     if beside is not None:
         furniture.draw(axes, beside, everything.shape[1], distances.shape[1])
-    beyond = bool(measured.max() > norm.vmax)
-    bar = figure.colorbar(
-        image,
-        cax=of_bar,
-        label=f"{what} (change grows upwards)",
-        extend="max" if beyond else "neither",
-        extendfrac=_TIP,
-    )
-    # As high as the map, whatever room the layout leaves.
     height = width * distances.shape[0] * aspect / distances.shape[1]
-    of_bar.set_box_aspect(height / (1 + _TIP * beyond) / _WIDTH_INCHES)
-    bar.ax.axhline(threshold, color="white", linewidth=2)
-    bar.ax.annotate(
-        "threshold", (0, threshold), (-3, 0), xycoords=bar.ax.get_yaxis_transform(), textcoords="offset points",
-        va="center", ha="right", fontsize=8,
-    )  # fmt: skip
+    _draw_bar(of_bar, image, height, f"{what} (change grows upwards)", threshold, float(measured.max()))
     if np.isnan(distances).any():
         figure.legend(
             handles=[Patch(facecolor=COLOURS[UNKNOWN], edgecolor="0.3", label="masked")],
@@ -248,6 +235,29 @@ def write_heatmap(
             frameon=False,
         )
     storage.write_figure(path, figure, dpi)
+
+
+def _draw_bar(axes: Axes, image: Any, height: float, label: str, threshold: float, largest: float) -> None:
+    """Draw the colour bar of a heat map, with a tip where scores go on, and mark the threshold on it.
+
+    Args:
+        axes: of the bar.
+        image: the map, as it is drawn.
+        height: of the map in inches, which the bar is as high as whatever room the layout leaves.
+        label: of the bar.
+        threshold: what is marked.
+        largest: the largest score.
+    """
+    beyond = largest > image.norm.vmax
+    bar = axes.figure.colorbar(
+        image, cax=axes, label=label, extend="max" if beyond else "neither", extendfrac=_TIP
+    )  # fmt: skip
+    axes.set_box_aspect(height / (1 + _TIP * beyond) / _WIDTH_INCHES)
+    axes.axhline(threshold, color="white", linewidth=2)
+    axes.annotate(
+        "threshold", (0, threshold), (-3, 0), xycoords=bar.ax.get_yaxis_transform(), textcoords="offset points",
+        va="center", ha="right", fontsize=8,
+    )  # fmt: skip
 
 
 def _norm(measured: np.ndarray, threshold: float, scale: str) -> Any:

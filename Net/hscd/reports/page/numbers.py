@@ -125,6 +125,12 @@ def flat(value: Any, name: str = "") -> dict[str, str]:
     return {} if value is None or value == "" else {name: _written(value)}
 
 
+def without(settings: Mapping[str, str], names: Any) -> dict[str, str]:
+    """Settings as `flat` has them without those of some names and all below these; of earlier runs nothing is known."""
+    left_out = tuple(f"{name}." for name in names) if isinstance(names, list) else ()
+    return {key: value for key, value in settings.items() if not f"{key}.".startswith(left_out)}
+
+
 def _written(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
