@@ -100,6 +100,8 @@ def detect(settings: Settings) -> None:
                 of_objects = objects.found(settings, result, outcome.probability)
                 _write(settings, outcome, calibration, of_objects)
             view = Shown(result.labels, result.corrected, result.truth, outcome.scores.scores, outcome.threshold)
+            if calibration is not None:
+                record.add_outputs(result.name, {"calibration": folder / _CALIBRATION[0]})
             pages.keep(settings, record, scene, view, folder / "view.json")
         figures = _summarise(outcome, calibration, scene, folder / "changes.gpkg")
         figures |= kinds.report(settings, plan, section, scene, result, "kinds")

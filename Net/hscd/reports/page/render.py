@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from hscd.reports import tables as words
 from hscd.reports.maps import COLOURS
-from hscd.reports.page import numbers, sections, tuning
+from hscd.reports.page import numbers, probability, sections, tuning
 from hscd.reports.page.advice import Advice, advice
 from hscd.reports.page.charts import Chart, text
 from hscd.reports.page.found import Run
@@ -149,7 +149,7 @@ def _part(run: Run, name: str, row: Mapping[str, Any], key: str) -> Part:
     view = sections.view(run, name)
     searched, importance, trials = sections.search_charts(run, name)
     single = [
-        sections.score_chart(view), tuning.chart(row),
+        sections.score_chart(view), probability.chart(run, name), tuning.chart(row),
         sections.embedding_chart(run, name), sections.band_chart(run, name), sections.ideal_chart(run, name),
     ]  # fmt: skip
     title = numbers.titled(run.record, name)

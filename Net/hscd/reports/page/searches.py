@@ -31,13 +31,13 @@ def trials(table: Sequence[Mapping[str, str]]) -> list[Trial]:
     """The trials of a table that succeeded; what was chosen is a number, or left out."""
     found = []
     for row in table:
-        loss = _number(row.get("val_loss"))
+        loss = number_of(row.get("val_loss"))
         if loss is None or row.get("status") != "ok":
             continue
         own = {name: name for name in row if name not in _KNOWN and not name.startswith(("test_", "val_"))}
-        values = {title: _number(row.get(name)) for name, title in (own | _CHOSEN).items()}
+        values = {title: number_of(row.get(name)) for name, title in (own | _CHOSEN).items()}
         chosen = {title: value for title, value in values.items() if value is not None}
-        found.append(Trial(int(_number(row.get("trial_id")) or 0), loss, chosen, row.get("best") == "True"))
+        found.append(Trial(int(number_of(row.get("trial_id")) or 0), loss, chosen, row.get("best") == "True"))
     return found
 
 
@@ -76,13 +76,13 @@ def curves(table: Sequence[Mapping[str, str]]) -> dict[int, list[tuple[float, fl
     """Loss and validation loss of each epoch by trial."""
     found: dict[int, list[tuple[float, float]]] = {}
     for row in table:
-        values = [_number(row.get(name)) for name in ("trial_id", "loss", "val_loss")]
+        values = [number_of(row.get(name)) for name in ("trial_id", "loss", "val_loss")]
         if None not in values:
             found.setdefault(int(values[0] or 0), []).append((values[1] or 0.0, values[2] or 0.0))
     return found
 
 
-def _number(text: Any) -> float | None:
+def number_of(text: Any) -> float | None:
     try:
         value = float(text)
     except (TypeError, ValueError):

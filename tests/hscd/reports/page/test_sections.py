@@ -8,7 +8,7 @@ from PIL import Image
 
 from hscd.reports import comparison
 from hscd.reports.maps import COLOURS, STRONG
-from hscd.reports.page import sections
+from hscd.reports.page import probability, sections
 from hscd.reports.page.found import Run
 from hscd.reports.page.recommended import recommendation
 from hscd.reports.page.render import run_page
@@ -188,3 +188,16 @@ def test_columns_of_numbers_alone_are_numeric() -> None:
     told = Told("", "", [cells, dict.fromkeys(cells, "1,234"), dict.fromkeys(cells, "")])
     assert told.numeric == set(cells) - {"by"}
     assert "method" not in Told("", "", [{"method": "5_bands"}, {"method": "ED+otsu"}]).numeric
+
+
+# Bins of 300 pixels at 0.05 and 100 at 0.95: of the first tenth 0.1 changed, of the last one 0.9.
+def test_the_probability_is_drawn_against_the_labels_by_tenths(tmp_path) -> None:
+    run = Run(tmp_path / "run.json", {"files": {"a": {"calibration": "c.csv"}}})
+    assert probability.chart(run, "a") is None
+    for line, drawn in (("300,0.05,0.1\n100,0.95,0.9", True), ("300,0.05,x", False), ("300,7,1", False), ("", False)):
+        (tmp_path / "c.csv").write_text(f"pixels,probability,changed\n{line}\n", encoding="utf-8")
+        found = probability.chart(run, "a")
+        assert (found is not None) == drawn
+        if found is not None:
+            assert "at 0.05 10 % changed (75 % of the pixels), at 0.95 90 % changed (25 % of the pixels)." in found.told
+            assert [mark.name for mark in found.marks] == ["as it should be", "labels"]

@@ -1,0 +1,36 @@
+"""How the probability of change of a run compares with its labels, as a chart."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hscd.evaluation.calibration import Calibration
+from hscd.reports import reliability
+from hscd.reports.page import charts, searches
+from hscd.reports.page.charts import Chart
+from hscd.reports.page.found import Run
+
+
+def chart(run: Run, result: str) -> Chart | None:
+    """The share that changed over the probability, by tenths; None where no labels were compared with it."""
+    rows = [
+        [searches.number_of(row.get(name)) for name in ("pixels", "probability", "changed")]
+        for row in run.table(result, "calibration")
+    ]
+    if not rows or any(None in row for row in rows):
+        return None
+    pixels, predicted, observed = np.array(rows, float).T
+    if pixels.min() < 1 or min(predicted.min(), observed.min()) < 0 or max(predicted.max(), observed.max()) > 1:
+        return None
+    of = reliability.tenths(Calibration(pixels, predicted, observed, float("nan")))
+    shares = of.pixels / of.pixels.sum()
+    parts = ", ".join(
+        f"at {one:.2f} {100 * two:.0f} % changed ({100 * share:.0f} % of the pixels)"
+        for one, two, share in zip(of.predicted, of.observed, shares, strict=True)
+    )
+    told = f"Of {pixels.sum():,.0f} labelled pixels, by tenths of their probability: {parts}."
+    series = {
+        "as it should be": ([0.0, 1.0], [0.0, 1.0], "all"),
+        "labels": (of.predicted.tolist(), of.observed.tolist(), charts.DOTS),
+    }
+    return charts.lines("Probability against the labels", told, ("probability of change", "share that changed"), series)
