@@ -137,7 +137,9 @@ def downloaded(folder: Path, labels: Callable[[int], str], **changes: str) -> Pa
     return path
 
 
-def test_downloaded_labels_are_saved_and_judged_by(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_downloaded_labels_are_saved_and_judged_by(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     labelling.save(place / "change_sample.gpkg", {"1": "0", "2": "0"})
     file = downloaded(place, lambda number: {1: "1", 2: "", 3: "unsure"}.get(number, "0"))
     gpkg = str(place / "change_sample.gpkg")
@@ -155,6 +157,10 @@ def test_downloaded_labels_are_saved_and_judged_by(place: Path, capsys: pytest.C
     for changes, reason in (({"row": "777"}, "20 of 20 points are not in"), ({"class": "maybe"}, "unknown: maybe")):
         assert sample.main(["--labelled", gpkg, "--labels", str(downloaded(place, lambda _: "1", **changes))]) == 2
         assert reason in capsys.readouterr().err
+    with monkeypatch.context() as small:
+        small.setattr(labelling, "_MOST", 1)
+        assert sample.main(["--labelled", gpkg, "--labels", str(file)]) == 2
+    assert f"error: {file}: too large for labels from a page\n" in capsys.readouterr().err
     file.write_bytes(b"id,row\n1,2\n")
     assert sample.main(["--labelled", gpkg, "--labels", str(file)]) == 2
     assert (

@@ -25,6 +25,7 @@ def test_the_doubts_of_detect_py_are_in_the_result():
     found = hscd.detect(before, np.roll(before, 2, 0) + 2, **WANTED)
     for said in ("3 of 3 bands shift between the dates", "the images seem to be shifted by 2.0 rows and 0.0 columns"):
         assert sum(said in warning for warning in found.warnings) == 1
+    assert any('(normalisation="pif" or detector="context_regression" takes' in warning for warning in found.warnings)
     # What a caller can do, who has no key of net.conf.
     assert any("hscd.open_pair(…, register=True)" in warning for warning in found.warnings)
     assert not any("register = True" in warning for warning in found.warnings)

@@ -8,6 +8,7 @@ from scipy.io import savemat
 import hscd
 from detector_scenes import smooth_noise
 from hscd.scenes.scene import windows_of
+from hscd.system.messages import collected
 
 
 @pytest.fixture
@@ -149,3 +150,14 @@ def test_variables_of_either_file_are_named_and_the_after_image_is_moved(tmp_pat
     np.testing.assert_allclose(moved.after.read()[10:-10], before[10:-10], atol=1e-3)
     assert (hscd.open_pair(*pair, variable=("first", "second")).after.read() == np.roll(before, 2, 0)).all()
     assert (hscd.open_pair(*pair, variable="more").before.read() == 0).all()
+
+
+def test_values_of_no_class_are_told_to_be_unknown(pair, tmp_path):
+    stored = np.full((6, 8), 2, np.uint8)
+    stored[0, :3] = 1, 7, 9
+    np.save(tmp_path / "labels.npy", stored)
+    with collected() as told:
+        scene = hscd.open_pair(*pair, labels=tmp_path / "labels.npy", changed_label=1, unchanged_label=2)
+    assert scene.truth[0, :4].tolist() == [0, 2, 2, 1]
+    said = f"{tmp_path}/labels.npy: label map holds 7, 9: neither changed nor unchanged, counted as unknown"
+    assert told.count(said) == 1

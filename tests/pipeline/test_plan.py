@@ -83,6 +83,8 @@ def test_images_that_were_registered_are_not_told_to_be(plan, monkeypatch):
     with collected() as told:
         found = Plan(settings).registration(None, "town")
     assert found["shift_verdict"] == "what registration left"
+    (other,) = set(settings.data_sets) - {settings.test_set}
+    assert Plan(settings).registration(None, "town", other)["shift_verdict"] == "register = True may help"
     assert len(told) == 1
     assert told[0].endswith("(register = True has moved the after image already)")
 

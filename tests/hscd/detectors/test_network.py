@@ -41,7 +41,8 @@ class Trained(TrainedNetwork):
         # Rescaled with the ranges of its data set, which other images exceed: the spectra are far all the same.
         (model(True), LEARNED * 10_000, True, "the spectra are far"),
         # Reflectances are no larger than rescaled values; a tenth of the contrast is another distribution.
-        (model(True), LEARNED / 10, False, "; if its bands are not rescaled to [0, 1], as they were"),
+        (model(True), LEARNED / 10, False,
+         "; if its bands are not rescaled to [0, 1], as they were in its training: rescale=True of hscd.detect or "),
         (model(False), LEARNED / 10, False, "the spectra are far"),
         (model(False), LEARNED, True, "trained on values as the files have them, and these are rescaled"),
         (model(False), LEARNED, None, ""),
@@ -52,7 +53,7 @@ class Trained(TrainedNetwork):
         (model(None), LEARNED[..., :2] * 10_000, False, ""),
         (model(True), LEARNED * np.nan, False, ""),
     ],
-)
+)  # fmt: skip
 def test_doubts_about_a_model_at_pixel_pairs(of, values, rescaled, said):
     assert said in " ".join(found := _doubts(of, values, rescaled))
     assert len(found) == bool(said)

@@ -63,6 +63,8 @@ def test_a_labelled_sample_tells_the_area_of_change_beside_that_of_its_map() -> 
     area = ("Changed area", "24.3 km²", "95 %: 12.2 km² to 36.5 km²")
     assert _facts(row) == [area, ("On the map", "15 km²", "called changed, rightly or not")]
     assert _facts(row | {"error_matrix": "damaged"}) == [area]
+    small = {"measure": "area", "class": "changed", "unit": "m²", "estimate": 25e4, "lower": 4e4, "upper": 46e4}
+    assert _facts({"estimates": [small]}) == [("Changed area", "0.25 km²", "95 %: 0.04 km² to 0.46 km²")]
     assert _facts(row | {"estimates": [3]}) == []
     (shown,) = numbers.rows([("s", record("sample", {"points": row}))])
     assert shown.share == 0.243
