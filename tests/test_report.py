@@ -85,7 +85,7 @@ def test_a_run_writes_what_its_files_give(results: Path, capsys: pytest.CaptureF
     assert (results / "stat.old/A & B_run.html").is_file()
     assert ">before → after</h2>" in (results / "change/run.html").read_text(encoding="utf-8")
     record = json.loads((results / "change/run.json").read_text(encoding="utf-8"))
-    assert record["files"] == {"before": {"view": "view.json"}}
+    assert record["files"] == {"before": {"calibration": "calibration.csv", "view": "view.json"}}
     assert list(record["stages"]) == ["reading", "detection", "maps and tables", "report"]
     assert record["settings"]["overrides"][0] == "changedLabel=1"
 
