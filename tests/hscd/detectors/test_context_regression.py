@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score
 import hscd.scenes.scene
 from detector_scenes import changed_pair, scene_of, smooth_noise
 from hscd.detectors import scored
-from hscd.detectors.context_regression import ContextRegression
+from hscd.detectors.context_regression import ContextRegression, _principal
 from hscd.detectors.tools import context_features, robust_regression
 from hscd.system.errors import InputError
 from hscd.thresholds.floor import floor
@@ -219,6 +219,13 @@ def test_few_bands(bands):
     scores, detector = scores_of(scene_of(before, after))
     assert np.isfinite(scores).all()
     assert detector.degrees == min(bands, 3) or bands == 4
+
+
+# A component brings ten linear features, itself and nine derivatives, of 40 pixels each: 4,096 pixels allow ten.
+@pytest.mark.parametrize(("pixels", "components"), [(4799, 11), (4800, 12), (9000, 12), (4096, 10), (500, 3)])
+def test_few_pixels_allow_few_components(pixels, components):
+    sample = np.random.default_rng(0).normal(size=(pixels, 2, 20)).astype(np.float32)
+    assert len(_principal(sample).vectors) == components
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (2, 2), (40, 1)])
