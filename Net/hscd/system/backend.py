@@ -20,6 +20,9 @@ if os.environ.get("KERAS_BACKEND") not in BACKENDS:
     os.environ["KERAS_BACKEND"] = BACKENDS[0]
 # The threads of XLA, that is of JAX.
 os.environ.setdefault("NPROC", str(threads()))
+# Memory of a GPU is taken as it is needed: by themselves both take nearly all, and nothing is left to another process.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 
 @contextlib.contextmanager
@@ -54,6 +57,8 @@ def _set_up_tensorflow() -> None:
     # hscd.learn.epochs splits the work among threads by itself, an operation has one.
     tensorflow.config.threading.set_intra_op_parallelism_threads(1)
     tensorflow.config.threading.set_inter_op_parallelism_threads(threads())
+    # On a GPU, sums of products as exact as on a CPU.
+    tensorflow.config.experimental.enable_tensor_float_32_execution(False)
     # A search builds a network a trial, and compiles it; TensorFlow takes that for a mistake and warns.
     tensorflow.get_logger().setLevel("ERROR")
 

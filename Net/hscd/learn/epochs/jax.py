@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from typing import Any
 
@@ -15,9 +16,15 @@ from hscd.scenes.patches import Patches
 from hscd.system.arrays import aligned_empty, is_aligned
 from hscd.system.backend import keras
 
-# Pairs a forward pass. The last one is padded: one shape is compiled, and the distance of a pair does not depend on the
-# pairs that are predicted with it, as the order of the sums in a matrix product depends on how many rows it has.
-_PREDICTION_PAIRS = 1024
+# Pairs a forward pass, on a CPU and elsewhere, where it takes many to hide what a pass costs to start. The last one is
+# padded: one shape is compiled, and the distance of a pair does not depend on the pairs that are predicted with it, as
+# the order of the sums in a matrix product depends on how many rows it has.
+_PREDICTION_PAIRS, _PREDICTION_PAIRS_ON_GPU = 1024, 16_384
+# Passes that are started before the first one is waited for: data moves to the device while it computes.
+_IN_FLIGHT = 3
+
+# On a GPU, sums of products as exact as on a CPU: by itself JAX rounds what is multiplied to ten bits there.
+jax.config.update("jax_default_matmul_precision", "float32")
 
 # Values of the trained weights, of all other variables, and of the optimiser's.
 State = tuple[list[jax.Array], list[jax.Array], list[jax.Array]]
@@ -32,6 +39,9 @@ class Epochs:
         self._model, self._whole = model, with_embeddings(model)
         self._judged_by_batch = model.loss.needs_whole_batches or adds_losses(model)
         self._reach = reach(model)
+        # A patch is as large as many pairs.
+        more = 0 if jax.default_backend() == "cpu" else _PREDICTION_PAIRS_ON_GPU // (2 * self._reach + 1) ** 2
+        self._part = max(_PREDICTION_PAIRS, more)
         # In an order that does not change when layers are frozen.
         self._all = model.variables
         # Data is always an argument, and so are the values of all variables: what a compiled function takes from around
@@ -76,7 +86,7 @@ class Epochs:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Distances and losses of the pairs at the positions `order`."""
         variables = [variable.value for variable in self._all]
-        size = batch_size if self._judged_by_batch else _PREDICTION_PAIRS
+        size = batch_size if self._judged_by_batch else self._part
         seen = []
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
@@ -95,15 +105,25 @@ class Epochs:
             pairs, positions = self.hold(pairs), np.arange(len(pairs))
         count = len(pairs) if positions is None else len(positions)
         found = np.empty(count, np.float32)
-        for start in range(0, count, _PREDICTION_PAIRS):
-            stop = min(start + _PREDICTION_PAIRS, count)
+        started: deque[tuple[int, jax.Array]] = deque()
+
+        def finish() -> None:
+            start, part = started.popleft()
+            found[start : start + self._part] = part[: count - start]
+
+        for start in range(0, count, self._part):
+            stop = min(start + self._part, count)
             part = pairs[start:stop] if positions is None else self._taken(pairs, positions[start:stop])
-            if len(part) < _PREDICTION_PAIRS:
-                padded = aligned_empty((_PREDICTION_PAIRS, *part.shape[1:]))
+            if len(part) < self._part:
+                padded = aligned_empty((self._part, *part.shape[1:]))
                 padded[: len(part)], padded[len(part) :] = part, 0
                 part = padded
             part = self.hold(part) if isinstance(part, np.ndarray) else part
-            found[start:stop] = self._forward(variables, part)[: stop - start]
+            started.append((start, self._forward(variables, part)))
+            if len(started) == _IN_FLIGHT:
+                finish()
+        while started:
+            finish()
         return found
 
     def gradients(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
