@@ -17,6 +17,7 @@ from hscd.scenes.image import Image
 from hscd.scenes.inspection import listed
 from hscd.scenes.pairing import Reading, as_asked, if_swapped, open_images, opened_image
 from hscd.scenes.scene import windows_of
+from hscd.system import naming
 from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
 from hscd.system.messages import warn
@@ -90,7 +91,7 @@ def reading_of(section: DataSet) -> Reading:
         section.nodata,
         section.scale,
         section.variables[:2],
-        f"[{section.name}] ",
+        f"{where} " if (where := naming.place(section.name)) else "",
         section.register,
     )
 
@@ -153,8 +154,10 @@ def relabel(labels: np.ndarray, section: DataSet, source: Path | None = None, *,
     try:
         return remap(labels, *_values(section), colours=colours)
     except InputError as error:
-        where = f"{source} ([{section.name}])" if source else f"[{section.name}]"
-        raise InputError(f"{where}: {error}") from error
+        text = str(error)
+        where = naming.place(section.name)
+        told = naming.at(section.name, text) if source is None else f"{source}{f' ({where})' if where else ''}: {text}"
+        raise InputError(told) from error
 
 
 def memory_limit(conf: Settings) -> int:
@@ -179,7 +182,7 @@ def all_masked(name: str, section: DataSet) -> str:
     """What to say of a pair whose every pixel is masked."""
     nodata = "the nodata of its file" if section.nodata is None else f"nodata = {section.nodata:.15g}"
     return (
-        f"[{section.name}] {name}: no valid pixels: every pixel is NaN, infinite or {nodata} in a band of "
+        f"{naming.place(section.name, name)}: no valid pixels: every pixel is NaN, infinite or {nodata} in a band of "
         "one of its images"
     )
 
@@ -189,7 +192,8 @@ def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
     message = all_masked(files.name, section)
     reading = reading_of(section)
     if reading.is_common:
-        return f"{message}; bands that hold no data can be left out by wavelength: bad_bands = file, water, 900-910 nm"
+        without = naming.given("bad_bands", "file, water, 900-910 nm")
+        return f"{message}; bands that hold no data can be left out by wavelength: {without}"
     opened = [
         opened_image(path, variable, reading, memory_limit(conf))
         for path, variable in zip((files.before, files.after), reading.variables, strict=True)
@@ -205,5 +209,5 @@ def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
         empty |= set(image.band_numbers[~holds].tolist())
     if 0 < len(empty) < images[0].shape[2]:
         bands = listed(sorted(empty))
-        message += f"; bands {bands} hold no data at all: leave them out with bad_bands = {bands}"
+        message += f"; bands {bands} hold no data at all: leave them out with {naming.given('bad_bands', bands)}"
     return message

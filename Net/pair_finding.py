@@ -10,6 +10,7 @@ from hscd import readers
 from hscd.scenes import pair_list
 from hscd.system.errors import InputError, printable
 from hscd.system.messages import tell
+from hscd.system.naming import named, place
 from hscd.system.paths import misplaced
 from settings import DataSet, Settings
 
@@ -47,7 +48,7 @@ def pair_files(section: DataSet) -> list[PairFiles]:
     places = _places(section)
     for key, path in places.items():
         if not path.exists():
-            raise InputError(f"{path}: no such file or folder ([{section.name}] {key})")
+            raise InputError(f"{path}: no such file or folder ({place(section.name, key)})")
     single = [key for key, path in places.items() if _is_one_image(key, path)]
     if len(single) == len(places):
         return [_pair(readers.name_of(places["imgAPath"]), places)]
@@ -55,8 +56,8 @@ def pair_files(section: DataSet) -> list[PairFiles]:
     if single:
         other = next(key for key in places if key not in single)
         raise InputError(
-            f"{places[single[0]]}: an image ([{section.name}] {single[0]}), but {other} is a folder of images; name "
-            "images or folders in all of them"
+            f"{places[single[0]]}: an image ({place(section.name, single[0])}), but {named(other)} is a folder of "
+            "images; name images or folders in all of them"
         )
     listings = {key: _listing(folder, key, section) for key, folder in places.items()}
     files = {name: path for listing in reversed(listings.values()) for name, path in listing.items()}
@@ -66,7 +67,7 @@ def pair_files(section: DataSet) -> list[PairFiles]:
     for key, listing in listings.items():
         missing = [name for name in names if name not in listing]
         if missing:
-            _refuse_missing(missing[0], files[missing[0]], places[key], f"[{section.name}] {key}")
+            _refuse_missing(missing[0], files[missing[0]], places[key], place(section.name, key))
     return [_pair(name, {key: listing[name] for key, listing in listings.items()}) for name in names]
 
 
@@ -140,10 +141,10 @@ def _refuse_bands(section: DataSet, places: dict[str, Path]) -> None:
     for key in sorted(places, key=lambda key: key not in others):
         folder = places[key]
         if readers.is_folder_of_bands(folder):
-            advice = "name one image" if key in others else f"name one image in {others[0]} too"
+            advice = "name one image" if key in others else f"name one image in {named(others[0])} too"
             raise InputError(
-                f"{folder}: holds the bands of one image ([{section.name}] {key}), not images; {advice}, or the folder "
-                "above it"
+                f"{folder}: holds the bands of one image ({place(section.name, key)}), not images; {advice}, or "
+                "the folder above it"
             )
 
 
@@ -162,7 +163,7 @@ def _make_demo(section: DataSet) -> None:
 def _listing(folder: Path, key: str, section: DataSet) -> dict[str, Path]:
     """The images of a folder by their names."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: expected a folder of images ([{section.name}] {key})")
+        raise InputError(f"{folder}: expected a folder of images ({place(section.name, key)})")
     found: dict[str, Path] = {}
     for entry in sorted(folder.iterdir()):
         if readers.is_image(entry):

@@ -166,7 +166,7 @@ def test_results_of_other_images_and_samples_are_not_replaced_without_a_word(pai
     ]
     # Of other settings, also where that is what is used without a word; what a map does not depend on does not count.
     run(folder / "before.tif", folder / "after.tif", "--out", out, "--set=memory_limit=2000")
-    made = "with --set detector=cva, with --set threshold=otsu"
+    made = "with detector=cva, with threshold=otsu"
     assert f"{out}: the map made {made} is replaced; {sampled}" in capsys.readouterr().err
 
 
@@ -265,8 +265,8 @@ def test_an_option_without_effect_is_told(pair, monkeypatch, capsys):
     images = pair[0] / "before.tif", pair[0] / "after.tif"
     assert run(*images, "--set", "detector=SAM", "--set", "change_amount=rare") == 0
     assert capsys.readouterr().err == (
-        "warning: --set change_amount=rare: has no effect with --set threshold=otsu; it goes with "
-        "--set threshold=empirical_null\n"
+        "warning: --set change_amount=rare: has no effect with threshold = otsu; it goes with "
+        "threshold = empirical_null\n"
     )
 
 

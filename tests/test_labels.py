@@ -103,7 +103,7 @@ def test_nan_that_nobody_declared_is_an_error_that_says_what_to_do(space: Worksp
     labelled(space, thirds(1, 0, np.nan, np.float32), "changedLabel = 1\nunchangedLabel = 0\n")
     line = space.fails(INSPECT)
     assert "data/a/label/town.tif ([PLACE A]): label map holds values that are not configured: found 0, 1, nan" in line
-    assert line.endswith("unknownLabel=nan")
+    assert line.endswith("unknownLabel = nan")
 
 
 @pytest.mark.parametrize("kind", ["png", "bmp", "tif"])

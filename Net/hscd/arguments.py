@@ -1,7 +1,7 @@
 """What functions of the library are given: checked, and named as its callers name it.
 
-Messages name a key as a configuration file has it, `register = True`. Callers of the library have no such file: here it
-becomes the argument, or the option, of a call.
+Messages name a key as a configuration file has it, `register = True`. Callers of the library have no such file: to them
+it is the argument, or the option, of a call.
 """
 
 from __future__ import annotations
@@ -15,58 +15,40 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+from hscd import labels
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
 from hscd.normalisation import NORMALISATIONS
 from hscd.registry import Option, Registry
-from hscd.system import messages
+from hscd.system import naming
 from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
 
 _FAMILIES: tuple[Registry[Any], ...] = (DETECTORS, THRESHOLDS, CORRECTIONS, NORMALISATIONS)
-# Arguments of `hscd.detect` and `hscd.open_pair` that are called as the keys are, and one that is not.
-_NAMED_ALIKE = (
-    "detector", "threshold", "correction", "normalisation", "shift_tolerance", "nodata", "scale", "bands", "bad_bands",
-    "register", "rescale",
-)  # fmt: skip
-_ARGUMENTS = {name: name for name in _NAMED_ALIKE} | {"matLabel": "variable"}
+# The arguments of `hscd.detect` and `hscd.open_pair` that are not called as their keys are.
+_ARGUMENTS = dict(zip(labels.KEYS, labels.ARGUMENTS, strict=True)) | {"matLabel": "variable"}
 
 
 @contextmanager
 def told_by_arguments() -> Iterator[None]:
-    """Have warnings and errors of the block name arguments in place of keys of a configuration file."""
-    with messages.reworded(by_arguments):
-        try:
-            yield
-        except InputError as error:
-            error.args = (by_arguments(str(error)),)
-            raise
+    """Have messages of the block name arguments in place of keys of a configuration file."""
+    with naming.named_by(naming.Naming(_name, _argument)):
+        yield
 
 
-def by_arguments(text: str) -> str:
-    """What a message says of keys of a configuration file, by the arguments of a call."""
-    return _pattern().sub(_argument, text).replace("(matLabel)", "(variable)")
+def _name(key: str) -> str:
+    return _ARGUMENTS.get(key, key)
 
 
-@cache
-def _pattern() -> re.Pattern[str]:
-    names = (*_ARGUMENTS, *_options())
-    value = r"[\w.+-]+(?:, (?:\d[\w.-]*(?: nm)?|file|water))*"  # other commas go on with the sentence
-    return re.compile(rf"\b({'|'.join(names)}) ?= ?({value})(?<!\.)")
-
-
-@cache
-def _options() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(option.name for family in _FAMILIES for option in family.all_options()))
-
-
-def _argument(found: re.Match[str]) -> str:
-    name, text = found[1], found[2]
-    is_text = name in ("bands", "bad_bands") or not re.fullmatch(r"True|False|None|[+-]?\d[\d.]*(e[+-]?\d+)?", text)
+def _argument(key: str, text: str) -> str:
+    is_text = key in ("bands", "bad_bands") or not re.fullmatch(r"True|False|None|[+-]?\d[\d.]*(e[+-]?\d+)?", text)
     value = f"math.{text}" if text in ("nan", "inf") else f'"{text}"' if is_text else text
-    if name in _ARGUMENTS:
-        return f"{_ARGUMENTS[name]}={value}"
-    return f'options={{"{name}": {value}}}'
+    return f'options={{"{key}": {value}}}' if key in _options() else f"{_name(key)}={value}"
+
+
+@cache
+def _options() -> frozenset[str]:
+    return frozenset(option.name for family in _FAMILIES for option in family.all_options())
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------

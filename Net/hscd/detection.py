@@ -123,7 +123,7 @@ def detect(
         scene = _scene(before, after, nodata, rescale, methods.trained_rescaled)
         scene = _judged(scene, truth, values)
         found, doubts = methods.map(scene)
-    return replace(found, warnings=(*told, *map(arguments.by_arguments, doubts)))
+    return replace(found, warnings=(*told, *doubts))
 
 
 class _Methods:

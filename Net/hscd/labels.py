@@ -11,6 +11,7 @@ from numbers import Real
 
 import numpy as np
 
+from hscd.system import naming
 from hscd.system.errors import InputError
 from hscd.system.parsing import Colour as Colour
 
@@ -160,10 +161,10 @@ def _refuse(found: np.ndarray, unmapped: np.ndarray, classes: dict[str, Sequence
     as_colours = any(_is_colour(value, colours) for of_class in classes.values() for value in of_class)
     advice, key = "", list(classes)[2]
     if np.isnan(unmapped).any():
-        advice = f"; if NaN stands for pixels without ground truth: {key}=nan"
+        advice = f"; if NaN stands for pixels without ground truth: {naming.given(key, 'nan')}"
     elif unmapped.size == 1 and not classes[key] and colours == as_colours:
         value = _text(unmapped[0], colours)
-        advice = f"; if {value} stands for pixels without ground truth: {key}={value}"
+        advice = f"; if {value} stands for pixels without ground truth: {naming.given(key, value)}"
     if colours and not as_colours:
         advice += "; the file holds colours (written 0xff0000), not class numbers"
     elif as_colours and not colours:

@@ -30,6 +30,7 @@ from hscd.system import storage
 from hscd.system.hardware import peak_memory
 from image_pairs import Alone
 from pair_finding import PairFiles
+from pipeline.commands import told_by_options
 from pipeline.ensemble import ensembled
 from pipeline.methods import Method, model_prefix
 from pipeline.plan import Plan
@@ -107,7 +108,8 @@ class Cell:
 
     def run(self) -> dict[str, Any]:
         """Map the pair and write the map; what the record says of it."""
-        content, labels = _run(self)
+        with told_by_options(self.settings):
+            content, labels = _run(self)
         with storage.atomic_file(self.map) as file:
             np.savez_compressed(file, labels=labels)
         return content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -15,15 +14,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import config
-from hscd.system import messages
-from hscd.system.errors import InputError, counted
+from hscd.system import messages, naming
+from hscd.system.errors import counted
 from settings import Settings
 from settings.explaining import ExplainSettings
 from settings.families import names, options_after
 from settings.keys import fields_of
 from settings.learning import LearningSettings
 from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION
-from settings.two_images import IMAGES, places
+from settings.two_images import IMAGES
 
 # Whether the shell quotes as Windows does.
 _WINDOWS = os.name == "nt"
@@ -172,25 +171,22 @@ def _installed(anywhere: bool) -> list[str | Path]:
 
 
 @contextmanager
-def told_by_options() -> Iterator[None]:
-    """Have warnings and errors of the block name arguments and options in place of keys of a configuration file."""
-    with messages.reworded(by_options):
-        try:
-            yield
-        except InputError as error:
-            lines = (by_options(line) for line in str(error).splitlines())
-            raise InputError("\n".join(dict.fromkeys(lines))) from error
+def told_by_options(settings: Settings | None = None) -> Iterator[None]:
+    """Have messages of the block name arguments and options in place of keys of a configuration file.
+
+    Args:
+        settings: those of the block, where they may be of a configuration file: then its keys are named.
+    """
+    if settings is not None and IMAGES not in settings.data_sets:
+        yield
+        return
+    with naming.named_by(naming.Naming(_argument, _option)):
+        yield
 
 
-def by_options(text: str) -> str:
-    """What a message says of keys of a configuration file, by the arguments and options of a command on two images."""
-    text = text.removeprefix("command line: ").replace(f" ([{IMAGES}])", "")
-    text = text.replace(f"--set {SETTINGS_SECTION}.", "--set ")
-    text = re.sub(rf"\[({IMAGES}|{SETTINGS_SECTION})\] (?=\w)", "", text)
-    text = re.sub(rf"(?<!--set )\b({'|'.join(_ARGUMENTS)})\b", lambda key: _ARGUMENTS[key[0]], text)
-    value = r"[\w.+-]+(?:, (?:\d[\w.-]*(?: nm)?|file|water))*"  # other commas go on with the sentence
-    return re.sub(rf"(?<!--set )(?<!--set ')\b({'|'.join(places())}) ?= ?({value})(?<!\.)", _option, text)
+def _argument(key: str) -> str:
+    return _ARGUMENTS.get(key, key)
 
 
-def _option(found: re.Match[str]) -> str:
-    return f"--set {quoted([f'{found[1]}={found[2]}'])}"
+def _option(key: str, value: str) -> str:
+    return f"--set {quoted([f'{key}={value}'])}"

@@ -23,7 +23,6 @@ from hscd.scenes.title import pair_title
 from hscd.system import messages, storage
 from image_pairs import open_pair
 from pipeline.cells import Outcome, Pair, read_map
-from pipeline.commands import by_options
 from pipeline.methods import THESE_LABELS
 from pipeline.model_commands import command_of_model
 from pipeline.run_record import RunRecord
@@ -67,8 +66,6 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
     sentences = advice.sentences
     # In a file as it works in every folder, and on the console as other commands tell theirs.
     (lead, kept), (_, told) = (_to_make(advice.method, outcomes, anywhere) for anywhere in (True, False))
-    if IMAGES in outcomes[0].cell.settings.data_sets:
-        sentences = [by_options(sentence) for sentence in sentences]
     storage.write_csv(folder / "ranking.csv", tables.csv_rows(rows, advice.method, of_labels))
     _write_tables(folder, outcomes, list(sources), found.between, against)
     parts = _parts(rows, of_labels, list(sources), found.between, against)

@@ -36,12 +36,10 @@ from hscd.scores import Cut, ScoreMap
 from hscd.search.engines import ENGINES
 from hscd.selections import SELECTIONS, Selected, by_code, corrected_labels
 from hscd.selections.thinning import thinned
+from hscd.system import naming
 from hscd.system.messages import detail, tell, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
-from pipeline.commands import by_options
 from settings import Settings
-from settings.records import SETTINGS_SECTION
-from settings.two_images import IMAGES
 
 if TYPE_CHECKING:
     from hscd.learn.transfer import Transfer
@@ -129,8 +127,6 @@ class Plan:
             return cut
         detail(f"{where}: threshold {cut.value:.6g}")
         for doubt in cut.warnings:
-            for choice in cut.choices:
-                doubt = doubt.replace(choice, f"--set {SETTINGS_SECTION}.{choice}")
             warn(f"{where}: {doubt}")
         return cut
 
@@ -153,12 +149,11 @@ class Plan:
             return {}
         section = self._settings.data_sets.get(data_set or self._settings.test_set)
         registered = section is not None and section.register
-        remedy = ("register = True has moved the after image already",) if registered else ()
+        remedy = f"{naming.given('register', True)} has moved the after image already" if registered else ""
         verdict = doubts.verdict_of_registration(found, registered)
         tell(f"{where}: the after image lies {found.told}; {verdict}")
-        for doubt in doubts.of_registration(found, *remedy):
+        for doubt in doubts.of_registration(found, remedy):
             warn(f"{where}: {doubt}")
-        verdict = by_options(verdict) if self._settings.test_set == IMAGES else verdict
         return {f"{SHIFT}{name}": value for name, value in found._asdict().items()} | {f"{SHIFT}verdict": verdict}
 
     def domain_shift(self, scene: Scene, where: str) -> float | None:

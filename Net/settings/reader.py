@@ -13,6 +13,7 @@ import config
 from hscd.heads import HEADS
 from hscd.registry import Option
 from hscd.system.errors import InputError
+from hscd.system.naming import place
 from hscd.system.parsing import broken_lines
 from hscd.system.paths import require_regular
 from settings.checks import Checks
@@ -181,20 +182,20 @@ class _Reader(Checks):
         for name in found:
             if name not in known:
                 near = _elsewhere(name) or nearest(name, [key.name for key in keys])
-                self.problem(f"[{section}] {name}: unknown key{near}")
+                self.problem(f"{place(section, name)}: unknown key{near}")
         values: dict[str, Any] = {}
         for name, key in known.items():
             if name not in found:
                 if key.default is not ...:
                     values[key.name] = key.default
                 elif is_needed(key.name, families, values if general is None else general):
-                    self.problem(f"[{section}] {key.name}: missing; expected {key.allowed}")
+                    self.problem(f"{place(section, key.name)}: missing; expected {key.allowed}")
                 continue
             try:
                 values[key.name] = key.parse(found[name])
             except (ValueError, OverflowError):
                 hint = "; an indented line goes on with the one before it" if "\n" in found[name] else ""
-                self.problem(f"[{section}] {key.name}: found {found[name]!r}; expected {key.allowed}{hint}")
+                self.problem(f"{place(section, key.name)}: found {found[name]!r}; expected {key.allowed}{hint}")
         return values
 
     def apply_preset(self) -> None:
@@ -227,7 +228,7 @@ class _Reader(Checks):
         for section, key, name in named:
             if name not in data_sets:
                 self.problem(
-                    f"[{section}] {key}: found {name!r}; expected the name of a data set's section: "
+                    f"{place(section, key)}: found {name!r}; expected the name of a data set's section: "
                     f"{', '.join(data_sets) or 'none is there'}"
                 )
         self.check_learning(general)
@@ -277,7 +278,7 @@ class _Reader(Checks):
 
     def raise_problems(self) -> None:
         if self.problems:
-            raise InputError("\n".join(self.problems))
+            raise InputError("\n".join(dict.fromkeys(self.problems)))
 
 
 def nearest(name: str, known: Iterable[str], before: str = "") -> str:

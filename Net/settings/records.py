@@ -18,7 +18,7 @@ from hscd.normalisation import NORMALISATIONS
 from hscd.pretraining import NONE, PRETRAININGS
 from hscd.search import engines
 from hscd.selections import SELECTIONS
-from hscd.system import parsing
+from hscd.system import naming, parsing
 from hscd.system.errors import InputError
 from hscd.system.hardware import BACKENDS
 from hscd.thresholds import THRESHOLDS
@@ -345,6 +345,6 @@ def search_section(distance: str) -> str:
 
 def results_of(section: str, general: dict[str, Any], data_sets: dict[str, DataSet]) -> list[tuple[str, Path]]:
     """The folders of results, each after the key that names it."""
-    results = [(f"[{section}] {key}", general[key]) for key in ("model_path", "stat_path")]
-    of_data = [(f"[{name}] pseudoPath", data_set.pseudo_path) for name, data_set in data_sets.items()]
+    results = [(naming.place(section, key), general[key]) for key in ("model_path", "stat_path")]
+    of_data = [(naming.place(name, "pseudoPath"), data_set.pseudo_path) for name, data_set in data_sets.items()]
     return results + [(key, folder) for key, folder in of_data if folder is not None]

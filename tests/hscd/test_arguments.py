@@ -1,46 +1,48 @@
 """What the library says of its arguments: one line by their names, always an `InputError`."""
 
+import math
+
 import numpy as np
 import pytest
 
 import hscd
-from hscd.arguments import by_arguments, told_by_arguments
-from hscd.system.messages import collected, warn
+from hscd.arguments import told_by_arguments
+from hscd.system.naming import given, named, place
 
 IMAGES = np.zeros((4, 4, 2)), np.ones((4, 4, 2))
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("key", "value", "said"),
     [
-        ("between (change_amount=rare or change_amount=plentiful decides)",
-         'between (options={"change_amount": "rare"} or options={"change_amount": "plentiful"} decides)'),
-        ("chi2_p = 0.01 is more", 'options={"chi2_p": 0.01} is more'),
-        ("normalisation = pif or detector = cva", 'normalisation="pif" or detector="cva"'),
-        ("no data: nodata = -9999.5", "no data: nodata=-9999.5"),
-        ("mask them with `nodata = nan`", "mask them with `nodata=math.nan`"),
-        ("the first 4 bands: bands = 1-4", 'the first 4 bands: bands="1-4"'),
-        ("band 4: bands = 4", 'band 4: bands="4"'),
-        ("register = True may help", "register=True may help"),
-        ("rescale=True of hscd.detect", "rescale=True of hscd.detect"),
-        ("no variable 'x' (matLabel); it holds y", "no variable 'x' (variable); it holds y"),
-        # No key of the library.
-        ("memory_limit = 5 is too little", "memory_limit = 5 is too little"),
+        ("change_amount", "rare", 'options={"change_amount": "rare"}'),
+        ("chi2_p", 0.01, 'options={"chi2_p": 0.01}'),
+        ("normalisation", "pif", 'normalisation="pif"'),
+        ("nodata", -9999.5, "nodata=-9999.5"),
+        ("nodata", math.nan, "nodata=math.nan"),
+        ("bands", "1-4", 'bands="1-4"'),
+        ("bands", "4", 'bands="4"'),
+        ("register", True, "register=True"),
+        ("unknownLabel", "nan", "unknown_label=math.nan"),
+        ("unknown_label", 5, "unknown_label=5"),
     ],
-)  # fmt: skip
-def test_keys_are_named_as_arguments(text, said):
-    assert by_arguments(text) == said
+)
+def test_a_key_is_given_as_an_argument_or_an_option(key, value, said):
+    with told_by_arguments():
+        assert given(key, value) == said
+    assert given(key, value) == f"{key} = {value}"
 
 
-def test_warnings_and_errors_of_a_block_name_arguments():
-    def fail() -> None:
-        with told_by_arguments():
-            warn("scale = 2")
-            raise hscd.InputError("nodata = 1")
+def test_keys_and_places_are_named_as_arguments():
+    with told_by_arguments():
+        assert (named("matLabel"), named("changedLabel"), named("bands")) == ("variable", "changed_label", "bands")
+        assert place("town", "bands") == "bands"
 
-    with collected() as told, pytest.raises(hscd.InputError, match=r"^nodata=1$"):
-        fail()
-    assert told == ["scale=2"]
+
+def test_what_a_message_quotes_keeps_its_words():
+    # A folder called threshold=otsu, and one that a file says is meant by matLabel.
+    with told_by_arguments(), pytest.raises(hscd.InputError, match=r"/threshold=otsu/matLabel/register = True\.npy"):
+        hscd.open_pair("/threshold=otsu/matLabel/register = True.npy", "/b.npy")
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_error_lists_the_values_found_and_the_configured_ones():
 
 @pytest.mark.parametrize(
     ("labels", "advice"),
-    [([0, 1, 2], "; if 0 stands for pixels without ground truth: unknownLabel=0"), ([0, 1, 2, 7], "")],
+    [([0, 1, 2], "; if 0 stands for pixels without ground truth: unknownLabel = 0"), ([0, 1, 2, 7], "")],
 )
 def test_one_value_of_no_class_may_be_unknown(labels, advice):
     with pytest.raises(InputError) as caught:
@@ -97,7 +97,7 @@ def test_one_value_of_no_class_may_be_unknown(labels, advice):
 
 
 def test_nan_is_a_value_that_is_not_configured():
-    with pytest.raises(InputError, match=r"found 1, nan; configured .*; if NaN stands for .*: unknownLabel=nan"):
+    with pytest.raises(InputError, match=r"found 1, nan; configured .*; if NaN stands for .*: unknownLabel = nan"):
         remap(np.array([1.0, np.nan]), 1, 2, 0)
 
 

@@ -13,9 +13,12 @@ import pytest
 import config
 from conftest import PROJECT, Workspace
 from hscd.system.errors import InputError
-from hscd.system.messages import show_messages, warn
-from pipeline.commands import by_options, named, suggested, tell_maps, tell_next, told_by_options
+from hscd.system.messages import show_messages, tell, warn
+from hscd.system.naming import at, given, in_file, named, place
+from pipeline.commands import named as command_named
+from pipeline.commands import suggested, tell_maps, tell_next, told_by_options
 from settings import read_settings
+from settings.two_images import IMAGES, settings_for
 
 HERE = {"python": sys.executable, "hscd": str(Path(sysconfig.get_path("scripts")) / "hscd")}
 
@@ -69,9 +72,11 @@ def test_a_command_for_a_page_works_in_every_folder(space):
 
 
 def test_a_page_that_is_sent_to_others_has_names_alone(space, monkeypatch):
-    assert named("sample", "--labelled", space.folder / "a b.gpkg") == "python Net/sample.py --labelled 'a b.gpkg'"
+    assert command_named("sample", "--labelled", space.folder / "a b.gpkg") == (
+        "python Net/sample.py --labelled 'a b.gpkg'"
+    )
     monkeypatch.setattr(config, "INSTALLED", True)
-    assert named("report", "FOLDER", "--serve") == "hscd report FOLDER --serve"
+    assert command_named("report", "FOLDER", "--serve") == "hscd report FOLDER --serve"
 
 
 def test_on_windows_words_are_quoted_as_there(space, monkeypatch):
@@ -85,37 +90,68 @@ def test_what_may_be_next_ends_with_its_command(capsys):
     assert capsys.readouterr().err == "next, to see it: hscd report\n"
 
 
+def test_messages_on_two_images_name_the_options_of_the_command(monkeypatch):
+    with told_by_options():
+        assert given("register", True) == "--set register=True"
+        assert given("bad_bands", "file, 9 nm") == "--set 'bad_bands=file, 9 nm'"
+        assert place("images", "imgAPath", "imgBPath") == "BEFORE, AFTER"
+        assert place("settings", "stat_path", "model_path") == "--out"  # which is one option
+        assert (named("labelPath"), place("images", "bands"), place("images")) == ("--labels", "bands", "")
+        assert (at("images", "odd"), in_file(Path("command line"), "odd")) == ("odd", "odd")
+        monkeypatch.setattr("pipeline.commands._WINDOWS", True)
+        assert given("bands", "1, 2") == '--set "bands=1, 2"'
+    assert given("register", True) == "register = True"
+    assert (place("town", "imgAPath"), at("town", "odd")) == ("[town] imgAPath", "[town]: odd")
+    assert in_file(Path("net.conf"), "odd") == "net.conf: odd"
+
+
+def test_settings_of_a_file_keep_its_keys(space):
+    settings = read_settings(space.file)
+    with told_by_options(settings):
+        assert given("nodata", 0) == "nodata = 0"
+    with told_by_options(replace(settings, data_sets={IMAGES: settings[settings.test_set]})):
+        assert given("nodata", 0) == "--set nodata=0"
+
+
 @pytest.mark.parametrize(
-    ("text", "said"),
+    "text",
     [
-        ("shifted (register = True moves it back)", "shifted (--set register=True moves it back)"),
-        ("normalisation = pif or detector = cva helps", "--set normalisation=pif or --set detector=cva helps"),
-        ("made with detector=cva, with seed=3, is", "made with --set detector=cva, with --set seed=3, is"),
-        ("set bad_bands = file, water, 900-910 nm", "set --set 'bad_bands=file, water, 900-910 nm'"),
-        ("leave them out with bad_bands = 1, 4-6", "leave them out with --set 'bad_bands=1, 4-6'"),
-        ("is missing: --set nodata=0", "is missing: --set nodata=0"),
-        ("--set 'bands=1, 2' is odd.", "--set 'bands=1, 2' is odd."),
-        ("distance = SAM is none of its keys", "distance = SAM is none of its keys"),
-        ("a.tif: no such file ([images] imgAPath)", "a.tif: no such file (BEFORE)"),
-        ("command line: [images] imgAPath, imgBPath: both are a", "BEFORE, AFTER: both are a"),
-        ("command line: [settings] stat_path: among images", "--out: among images"),
-        ("[images] labelPath: odd", "--labels: odd"),
-        ("a.png ([images]): odd values", "a.png: odd values"),
-        ("between (--set settings.change_amount=rare decides)", "between (--set change_amount=rare decides)"),
-        ("--set stat_path=x: has no part in it", "--set stat_path=x: has no part in it"),
+        "Take context_regression+empirical_null:change_amount=rare: it is best",  # the name of a method
+        "/data/nodata=0/labelPath/before.tif: odd",
+        "C:\\imgAPath\\nodata = 0\\before.tif: odd",
+        'next: hscd detect a.tif b.tif --set "bands=1-50, 60"',
+        "the map made with detector=cva, with threshold=otsu is replaced",  # what was done, not what to do
     ],
 )
-def test_messages_on_two_images_name_the_options_of_the_command(text, said):
-    assert by_options(text) == said
-
-
-def test_warnings_and_errors_on_two_images_name_options(capsys):
+def test_what_a_message_quotes_or_describes_keeps_its_words(text, capsys):
     show_messages()
     with told_by_options():
-        warn("nodata = 0 may help")
-    with pytest.raises(InputError, match=r"^BEFORE: a\n--out: b$"), told_by_options():
-        raise InputError("[images] imgAPath: a\n[settings] stat_path: b\n[settings] model_path: b")
-    assert capsys.readouterr().err == "warning: --set nodata=0 may help\n"
+        warn(text)
+        tell(text)
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"), told_by_options():
+        raise InputError(text)
+    assert capsys.readouterr().err == f"warning: {text}\n{text}\n"
+
+
+def test_errors_of_two_images_name_its_arguments_and_no_part_of_a_path(tmp_path):
+    image = tmp_path / "nodata=0" / "labelPath" / "a.npy"
+    image.parent.mkdir(parents=True)
+    other = image.with_name("b.npy")
+    image.touch()
+    other.touch()
+    with told_by_options():
+        with pytest.raises(InputError) as caught:
+            settings_for(image, image, None, tmp_path / "out")
+        assert str(caught.value).startswith(f"BEFORE, AFTER: both are {image}; ")
+        # Both folders of results are the same option: one line for each image.
+        with pytest.raises(InputError) as caught:
+            settings_for(image, other, None, image.parent)
+        first, second = str(caught.value).splitlines()
+        assert first.startswith("--out: is the folder in which BEFORE lies; ")
+        assert second.startswith("--out: is the folder in which AFTER lies; ")
+        labels = ("changedLabel=1", "unchangedLabel=1")
+        with pytest.raises(InputError, match=r"^found changedLabel=1, unchangedLabel=1; expected different values$"):
+            settings_for(image, other, image, tmp_path / "out", labels)
 
 
 def test_no_message_spells_a_command_itself():

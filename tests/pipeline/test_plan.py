@@ -1,5 +1,6 @@
 """What a run is made of is what the settings say."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,9 +26,9 @@ from hscd.system import parsing
 from hscd.system.errors import InputError
 from hscd.system.messages import collected
 from hscd.thresholds import THRESHOLDS
+from pipeline.commands import told_by_options
 from pipeline.plan import Plan
 from settings import read_settings
-from settings.two_images import IMAGES
 
 SHIFT = Option("shift", lambda text: parsing.number(text), "a number", 1.0, "what is added")
 
@@ -66,9 +67,9 @@ def test_soft_borders_of_a_statistic_and_change_of_next_to_nothing_are_told(plan
 
 def test_the_verdict_on_a_shift_is_recorded_as_the_command_takes_it(plan, monkeypatch):
     monkeypatch.setattr("pipeline.plan.registration", lambda scene: Registration(0.5, 0.0, 0.1, 9))
-    settings = plan()._settings
-    for test_set, said in ((settings.test_set, "register = True"), (IMAGES, "--set register=True")):
-        found = Plan(replace(settings, test_set=test_set)).registration(None, "town")
+    for naming, said in ((nullcontext(), "register = True"), (told_by_options(), "--set register=True")):
+        with naming:
+            found = plan().registration(None, "town")
         assert found == {
             "shift_down": 0.5, "shift_right": 0.0, "shift_spread": 0.1, "shift_blocks": 9,
             "shift_verdict": f"{said} may help",
@@ -186,12 +187,3 @@ def test_the_engine_of_a_search_is_told_its_options(plan, monkeypatch):
     assert plan().engine_options == {}
     add(monkeypatch, ENGINES, object())
     assert plan("engine=new", "shift=2").engine_options == {"shift": 2}
-
-
-def test_what_settles_a_doubt_about_the_threshold_can_be_pasted(plan, monkeypatch):
-    found = Cut(1.0, ("between (amount=rare or amount=plentiful decides)",), ("amount=rare", "amount=plentiful"))
-    monkeypatch.setattr("pipeline.plan.cut_scores", lambda *_: found)
-    scene = scene_of(*np.zeros((2, 3, 4, 2), np.float32))
-    with collected() as told:
-        plan().cut(ScoreMap(np.zeros((3, 4), np.float32), PIXEL_GRID, "ED"), scene, "there")
-    assert told == ["there: between (--set settings.amount=rare or --set settings.amount=plentiful decides)"]

@@ -7,6 +7,7 @@ import numpy as np
 from hscd.detectors.tools.samples import sampled_pairs
 from hscd.scenes.registration import Registration
 from hscd.scenes.scene import Scene
+from hscd.system import naming
 from hscd.system.errors import counted
 
 # Of a window each: pixels that count as changed, and any pixels, (pixels, 2, bands).
@@ -173,10 +174,10 @@ def of_spectra(scene: Scene, rng: np.random.Generator) -> list[str]:
     spread = pairs.std(axis=0).mean(axis=0)
     shifted = int(np.count_nonzero(shift > _SHIFT * np.where(spread > 0, spread, np.inf)))
     if 2 * shifted > bands:
+        remedies = naming.given("normalisation", "pif"), naming.given("detector", "context_regression")
         found.append(
             f"{shifted} of {counted(bands, 'band')} shift between the dates by more than {_SHIFT:g} standard "
-            "deviations, changed or not: light or season (normalisation = pif or detector = context_regression takes "
-            "that out)"
+            f"deviations, changed or not: light or season ({' or '.join(remedies)} takes that out)"
         )
     return found
 
@@ -294,21 +295,19 @@ def verdict_of_registration(found: Registration, registered: bool = False) -> st
     """Whether a shift between two images matters, in a few words; it is what is left of images that were registered."""
     if not worth_registering(found):
         return "too small to need registration"
-    return "what registration left" if registered else "register = True may help"
+    return "what registration left" if registered else f"{naming.given('register', True)} may help"
 
 
-def of_registration(
-    found: Registration | None, remedy: str = "register = True moves the after image back"
-) -> list[str]:
+def of_registration(found: Registration | None, remedy: str = "") -> list[str]:
     """Doubts about two images that are shifted against each other, or not everywhere by the same.
 
     Args:
         found: how far; None where that is not known.
-        remedy: what the user can do about a shift.
+        remedy: what the user can do about a shift, other than have the after image moved back.
     """
     if found is None:
         return []
-    doubts = []
+    doubts, remedy = [], remedy or f"{naming.given('register', True)} moves the after image back"
     if found.far > _PIXELS:
         down, right = abs(found.down), abs(found.right)
         doubts.append(

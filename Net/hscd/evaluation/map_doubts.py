@@ -12,6 +12,7 @@ from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
+from hscd.system import naming
 
 # Part of the changed pixels that a correction may add or remove; fewer pixels than a window of the default correction
 # has are no share of anything.
@@ -53,7 +54,9 @@ def of_result(result: MapResult) -> list[str]:
     if abs(after - before) > max(_MUCH * before, _MANY):
         does, keeps = ("removes", "keeps them") if after < before else ("adds", "leaves them out")
         many = f"{100 * abs(after - before) / before:.0f} % of the changed pixels" if before else f"{after:,} pixels"
-        found.append(f"the spatial correction {does} {many}: compare both maps; correction = none {keeps}")
+        found.append(
+            f"the spatial correction {does} {many}: compare both maps; {naming.given('correction', 'none')} {keeps}"
+        )
     both = dict.fromkeys((result.counts, result.corrected_counts))
     refuted = [
         f"kappa {counts.kappa:.3f}{when}"

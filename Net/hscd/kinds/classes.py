@@ -15,7 +15,7 @@ from hscd.kinds.vectors import Changes, differences, sampled
 from hscd.labels import CHANGED
 from hscd.registry import Option
 from hscd.scenes.scene import Scene
-from hscd.system import parsing, storage
+from hscd.system import naming, parsing, storage
 from hscd.system.errors import InputError, brief
 from hscd.system.paths import require_regular
 
@@ -119,8 +119,8 @@ def read_head(path: Path | None) -> ClassHead:
     """
     if path is None or not path.is_file():
         raise InputError(
-            f"kinds = classes: {path or 'kinds_classes'}: no such file; kinds_classes names it; a training on "
-            "labels of several classes (changedLabel = 1, 2, …) saves MODEL_classes.npz"
+            f"{naming.given('kinds', 'classes')}: {path or 'kinds_classes'}: no such file; kinds_classes names it; a "
+            "training on labels of several classes (changedLabel = 1, 2, …) saves MODEL_classes.npz"
         )
     try:
         with require_regular(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:

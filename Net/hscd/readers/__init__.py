@@ -14,6 +14,7 @@ from hscd.readers.formats import READERS, Reader
 from hscd.readers.label_maps import label_map_of, map_of_masks, whole
 from hscd.scenes.image import Image, by_bands, like, without_alpha
 from hscd.scenes.nodata import valid_pixels
+from hscd.system import naming
 from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
 from hscd.system.paths import require_regular
@@ -182,7 +183,7 @@ def checked(image: Image) -> Image:
         if valid is not None:
             raise InputError(
                 f"{image.path}: {np.count_nonzero(~valid)} pixels hold NaN or infinite values; fill them, or mask them "
-                "with `nodata = nan`"
+                f"with `{naming.given('nodata', math.nan)}`"
             )
         return pixels
 

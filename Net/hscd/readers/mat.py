@@ -24,7 +24,7 @@ from hscd.readers import mat73, variables
 from hscd.readers.formats import reads
 from hscd.readers.limits import check_size
 from hscd.scenes.image import Image, axes_of_image
-from hscd.system import hdf5
+from hscd.system import hdf5, naming
 from hscd.system.errors import InputError, brief
 
 SUFFIXES = (".mat",)
@@ -128,7 +128,7 @@ def _found(path: Path, variable: str, take: Callable[[Path, _Variable], Any]) ->
                 present.append(found.name)
     names = ", ".join(brief(name) for name in present[:_NAMES_SHOWN]) or "none"
     more = f" and {len(present) - _NAMES_SHOWN} more" if len(present) > _NAMES_SHOWN else ""
-    raise InputError(f"{path}: no variable {variable!r} (matLabel); it holds: {names}{more}")
+    raise InputError(f"{path}: no variable {variable!r} ({naming.named('matLabel')}); it holds: {names}{more}")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 
 from hscd.readers.limits import check_size
 from hscd.scenes.image import Image, axes_of_image
-from hscd.system import hdf5
+from hscd.system import hdf5, naming
 from hscd.system.errors import InputError, brief
 
 SUFFIXES: tuple[str, ...] = ()  # .mat is that of `mat`, which sends this version here
@@ -84,7 +84,7 @@ def _found(path: Path, root: hdf5.Node, variable: str) -> hdf5.Dataset:
     if variable not in present:
         names = ", ".join(brief(name) for name in present[:_NAMES_SHOWN]) or "none"
         more = f" and {len(present) - _NAMES_SHOWN} more" if len(present) > _NAMES_SHOWN else ""
-        raise InputError(f"{path}: no variable {variable!r} (matLabel); it holds: {names}{more}")
+        raise InputError(f"{path}: no variable {variable!r} ({naming.named('matLabel')}); it holds: {names}{more}")
     node = root.children[variable]
     if kind := _other_kind(node):
         raise InputError(f"{path}: expected numbers, found {kind} in {variable!r}")

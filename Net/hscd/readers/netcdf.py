@@ -22,7 +22,7 @@ from hscd.readers.formats import reads
 from hscd.readers.limits import check_size
 from hscd.readers.wavelengths import widths
 from hscd.scenes.image import Image, axes_of_image
-from hscd.system import hdf5
+from hscd.system import hdf5, naming
 from hscd.system.errors import InputError, brief
 
 SUFFIXES = (".nc",)
@@ -178,8 +178,8 @@ def _cube(path: Path, variables: dict[str, hdf5.Node], variable: str | None) -> 
         name = wanted if wanted in arrays else named[0] if len(named) == 1 else ""
         if not name:
             raise InputError(
-                f"{path}: {len(named) or 'no'} variables {variable!r} (matLabel); of three axes, by full path: "
-                f"{_list(fit)}"
+                f"{path}: {len(named) or 'no'} variables {variable!r} ({naming.named('matLabel')}); of three axes, by "
+                f"full path: {_list(fit)}"
             )
         return _with_axes(name, arrays[name], variables)
     cubes = [_with_axes(name, node, variables) for name, node in fit.items()]

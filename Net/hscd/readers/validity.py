@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hscd.system import naming
 from hscd.system.errors import InputError
 from hscd.system.paths import require_regular
 
@@ -75,7 +76,7 @@ def notes_of_alpha(source: Any, alpha: tuple[int, ...]) -> tuple[str, ...]:
     """What to tell of alpha bands: those that look like spectral ones."""
     return tuple(
         f"band {band + 1} is declared as alpha (opacity), but looks like a spectral band; it is left out, and masks "
-        f"where it is 0; `bands = 1-{source.count}` takes it as a band"
+        f"where it is 0; `{naming.given('bands', f'1-{source.count}')}` takes it as a band"
         for band in alpha
         if _looks_spectral(source, band + 1)
     )

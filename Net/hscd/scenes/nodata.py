@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hscd.system import naming
 from hscd.system.parallel import over_blocks
 
 # Pixels a block: the comparisons of all their bands stay in the cache.
@@ -67,8 +68,8 @@ def unmeasured(ranges: tuple[np.ndarray, np.ndarray]) -> str:
     if abs(largest) <= _LARGEST_VALUE:
         return ""
     return (
-        f"a value of {largest!r} is not a measurement; if it stands for no data, configure it: nodata = {largest!r} "
-        "(as the file stores it, before any scale)"
+        f"a value of {largest!r} is not a measurement; if it stands for no data, configure it: "
+        f"{naming.given('nodata', repr(largest))} (as the file stores it, before any scale)"
     )
 
 
@@ -109,4 +110,4 @@ def suspect(counts: Counter[float], pixels: int) -> str:
     if not SUSPICIOUS_SHARE * pixels <= count < pixels:
         return ""
     share = f"{100 * count / pixels:.1f} % of the pixels"
-    return f"{value:g} in every band of {share}; if they hold no data: nodata = {value:g}"
+    return f"{value:g} in every band of {share}; if they hold no data: {naming.given('nodata', f'{value:g}')}"

@@ -18,6 +18,7 @@ from hscd.scenes.grids import onto, overlaps, same_grid
 from hscd.scenes.image import Image, in_memory, physical, with_bands, without_alpha
 from hscd.scenes.registration import registered, registration
 from hscd.scenes.scene import Scene
+from hscd.system import naming
 from hscd.system.errors import InputError
 from hscd.system.messages import tell, warn
 
@@ -78,7 +79,10 @@ def open_images(before_path: Path, after_path: Path, reading: Reading, limit: in
     _tell_of_places(before, after)
     if (before.scale is None) != (after.scale is None) and reading.scale is None:
         scaled, other = (before, after) if after.scale is None else (after, before)
-        warn(f"{scaled.path}: scaled as its file declares, {other.path} is not; `scale = 1` uses both as stored")
+        warn(
+            f"{scaled.path}: scaled as its file declares, {other.path} is not; "
+            f"`{naming.given('scale', 1)}` uses both as stored"
+        )
     before, after = (as_asked(image, reading) for image in (before, after))
     if reading.is_common:
         before, after = _at_common_wavelengths(before, after, reading)
@@ -134,7 +138,7 @@ def _at_common_wavelengths(before: Image, after: Image, reading: Reading) -> tup
     try:
         found = at_common_wavelengths(before, after)
     except ValueError as error:
-        raise InputError(f"{reading.where}bands = {band_choice.COMMON}: {error}") from error
+        raise InputError(f"{reading.where}{naming.given('bands', band_choice.COMMON)}: {error}") from error
     if found.lost:
         warn(f"compared at {found.description}: {found.lost}")
     else:
@@ -191,7 +195,7 @@ def _common(before: Image, after: Image, reading: Reading) -> str:
         return "; bands and bad_bands leave another number of them"
     # Alpha bands count: who asks for one by its number gets it.
     least = min(image.file_bands or image.shape[2] for image in (before, after))
-    return f"; if the first {least} bands of both are the same: bands = 1-{least}"
+    return f"; if the first {least} bands of both are the same: {naming.given('bands', f'1-{least}')}"
 
 
 def if_swapped(shape: tuple[int, ...], image: tuple[int, int, int]) -> str:

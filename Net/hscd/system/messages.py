@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -13,9 +13,8 @@ from hscd.system import progress as progress_of_whole
 
 _LOGGER = logging.getLogger("hscd")
 
-# Of the thread that says something, whatever else runs beside it: where warnings are collected, and how reworded.
+# Of the thread that says something, whatever else runs beside it: where warnings are collected.
 _COLLECTIONS: ContextVar[tuple[list[str], ...]] = ContextVar("collections", default=())
-_REWORDINGS: ContextVar[tuple[Callable[[str], str], ...]] = ContextVar("rewordings", default=())
 
 # Levels of what is shown: errors and warnings; what is done as well; details of it as well.
 QUIET, NORMAL, VERBOSE = logging.WARNING, logging.INFO, logging.DEBUG
@@ -59,8 +58,6 @@ def detail(text: str) -> None:
 
 def _say(level: int, text: str) -> None:
     """Hand a text to the logger, and collect it if it is a warning or more, whatever the logger shows of it."""
-    for reword in reversed(_REWORDINGS.get()):
-        text = reword(text)
     if level >= logging.WARNING:
         for texts in _COLLECTIONS.get():
             texts.append(text)
@@ -127,17 +124,3 @@ def collected() -> Iterator[list[str]]:
         yield texts
     finally:
         _COLLECTIONS.reset(before)
-
-
-@contextmanager
-def reworded(reword: Callable[[str], str]) -> Iterator[None]:
-    """Warnings of the block in other words, wherever they are shown or collected.
-
-    Args:
-        reword: takes the text of a warning, or of another message on standard error, and gives the one to show.
-    """
-    before = _REWORDINGS.set((*_REWORDINGS.get(), reword))
-    try:
-        yield
-    finally:
-        _REWORDINGS.reset(before)

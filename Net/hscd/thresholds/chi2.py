@@ -8,7 +8,7 @@ import numpy as np
 
 from hscd.registry import Option
 from hscd.scores import Cut
-from hscd.system import parsing
+from hscd.system import naming, parsing
 from hscd.thresholds import THRESHOLDS, NoDistributionError, looks
 
 
@@ -22,7 +22,8 @@ def chi2_value(degrees: float | None, p: float) -> float:
 
     if degrees is None:
         raise NoDistributionError(
-            "the scores have no chi-square distribution; choose another threshold, threshold=otsu_clipped for "
+            "the scores have no chi-square distribution; choose another threshold, "
+            f"{naming.given('threshold', 'otsu_clipped')} for "
             "example, or a detector whose scores have one: context_regression, irmad, isfa, mad, sfa"
         )
     return float(chdtri(degrees, p))

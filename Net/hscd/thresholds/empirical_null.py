@@ -9,13 +9,14 @@ import numpy as np
 
 from hscd.registry import Option
 from hscd.scores import Cut
-from hscd.system import parsing
+from hscd.system import naming, parsing
 from hscd.thresholds import THRESHOLDS, looks
 from hscd.thresholds.chi2 import chi2_value
 from hscd.thresholds.otsu import otsu
 
 AMOUNTS = ("auto", "rare", "plentiful")
-_CHOICES = ("change_amount=rare", "change_amount=plentiful")
+_SETTLING = ("rare", "plentiful")
+_CHOICES = tuple(f"change_amount={amount}" for amount in _SETTLING)
 _BINS, _STEPS = 200, 2001
 # Scores below this quantile are as unchanged as it gets: how far below does not matter.
 _LOWEST = 0.001
@@ -199,9 +200,10 @@ def _chosen(
 
 def _between(rare: float, plentiful: float, roots: np.ndarray) -> str:
     shares = [100 * float((roots > np.exp(log)).mean()) for log in (rare, plentiful)]
+    settled = " or ".join(naming.given("change_amount", amount) for amount in _SETTLING)
     return (
         f"the scores fit rare change, {shares[0]:.1f} % of the pixels, as well as plentiful change, {shares[1]:.1f} %; "
-        f"the threshold lies between ({' or '.join(_CHOICES)} decides)"
+        f"the threshold lies between ({settled} decides)"
     )
 
 

@@ -19,11 +19,11 @@ from hscd.system.messages import (
     error,
     progress,
     result,
-    reworded,
     show_messages,
     tell,
     warn,
 )
+from hscd.system.naming import Naming, given, named_by
 from hscd.system.parallel import over_blocks
 from hscd.system.progress import TRAININGS
 
@@ -100,9 +100,9 @@ def test_each_thread_collects_its_own_warnings():
     together = threading.Barrier(2, timeout=10)
 
     def collect(text):
-        with reworded(lambda said: f"{text}: {said}"), collected() as texts:
+        with named_by(Naming(str, lambda key, value: f"{text}: {key}{value}")), collected() as texts:
             together.wait()
-            warn("odd")
+            warn(given("odd", ""))
             together.wait()
         return texts
 
@@ -140,12 +140,3 @@ def test_in_a_log_a_bar_is_lines(monkeypatch, capsys):
     assert all(line.endswith("\n") and "\r" not in line and "|" not in line for line in lines)
     assert any(re.fullmatch(r"search:  25% 1/4 \[\d\d:\d\d, about 00:04 left\]\n", line) for line in lines)
     assert any(re.fullmatch(r"report: 1 of 4 \[\d\d:\d\d, .* left\]\n", line) for line in lines)
-
-
-def test_warnings_may_be_reworded_wherever_they_go(capsys):
-    show_messages(NORMAL)
-    with collected() as texts, reworded(str.upper):
-        warn("5 % of it is odd")
-    warn("later")
-    assert texts == ["5 % OF IT IS ODD"]
-    assert capsys.readouterr().err == "warning: 5 % OF IT IS ODD\nwarning: later\n"

@@ -89,6 +89,7 @@ def test_where_it_is_undecided_the_threshold_lies_between_and_both_shares_are_to
     assert told.startswith(
         f"the scores fit rare change, {shares[0]} of the pixels, as well as plentiful change, {shares[1]}; "
     )
+    assert told.endswith(" (change_amount = rare or change_amount = plentiful decides)")
 
 
 def test_a_tail_shorter_than_that_of_the_null_is_rare_change():
