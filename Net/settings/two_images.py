@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import configparser
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from settings.families import FAMILIES, Family, names, options_after
 from settings.keys import LABEL_KEYS, data_set_keys, fields_of, settings_keys
 from settings.learning import LearningSettings
 from settings.reader import nearest, parser_settings
-from settings.records import SETTINGS_SECTION, Settings
+from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION, Settings
 
 # What messages call the two images.
 IMAGES = "images"
@@ -49,7 +49,8 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
         after: the same.
         labels: a label map, or the folder of one; None without.
         out: folder of the results.
-        overrides: `KEY=VALUE` texts, keys of [settings] or of a data set that have a part in a detection.
+        overrides: `KEY=VALUE` texts, keys of [settings] or of a data set that have a part in a detection; the first may
+            be `settings.KEY`, as of a configuration file. The settings have them as the keys are spelt here.
 
     Raises:
         InputError: with one line for every problem.
@@ -64,9 +65,9 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
     parser[IMAGES] = {"imgAPath": _image(before), "imgBPath": _image(after), "pseudoPath": str(out)}
     if labels is not None:
         parser[IMAGES]["labelPath"] = _image(labels)
-    overrides, keys = tuple(overrides), places()
-    for override in overrides:
-        name, value = _parsed(override, keys)
+    keys = places()
+    given = [_parsed(override, keys) for override in overrides]
+    for name, value in given:
         parser[keys[name]][name] = value
     if labels is not None and not all(key in parser[IMAGES] for key in LABEL_KEYS[:2]):
         raise InputError(
@@ -75,7 +76,7 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
         )
     if labels is not None and not parser.has_option(IMAGES, LABEL_KEYS[2]):
         parser[IMAGES][LABEL_KEYS[2]] = OTHER  # as in the library: who names two values means these
-    return replace(parser_settings(parser, "command line"), overrides=overrides)
+    return replace(parser_settings(parser, "command line"), overrides=tuple(f"{name}={value}" for name, value in given))
 
 
 def unused(settings: Settings) -> list[str]:
@@ -107,14 +108,19 @@ def _image(path: Path) -> str:
     return str(image_of(path).resolve())
 
 
-def _parsed(override: str, keys: Iterable[str]) -> tuple[str, str]:
-    """The name of the key of a `KEY=VALUE` text, and its value."""
+def _parsed(override: str, keys: Mapping[str, str]) -> tuple[str, str]:
+    """The name of the key of a `KEY=VALUE` text, as `keys` spell it, and its value; `keys` are those of `places`."""
     given, equals, value = (part.strip() for part in override.partition("="))
-    name = {name.lower(): name for name in keys}.get(given.lower())
+    section, dot, key = given.rpartition(".")
+    # What other scripts take: SECTION.KEY.
+    known = [name for name, of in keys.items() if not dot or of == SETTINGS_SECTION]
+    if not dot or section.lower() in (SETTINGS_SECTION, SETTINGS_ALIAS):
+        given = key
+    name = {name.lower(): name for name in known}.get(given.lower())
     if name is None and given in _left_out():
         raise InputError(f"--set {override}: has no part in a map of two images without a model")
     if name is None:
-        raise InputError(f"--set {override}: unknown key{nearest(given, keys) or '; --help lists the keys'}")
+        raise InputError(f"--set {override}: unknown key{nearest(key, keys) or '; --help lists the keys'}")
     if not equals:
         raise InputError(f"--set {override}: the value is missing; expected {name}=VALUE")
     return name, value

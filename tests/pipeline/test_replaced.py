@@ -110,6 +110,7 @@ def test_a_comparison_that_others_are_missing_from_is_not_replaced_without_a_wor
         ((), ("register=True",), "without register=True"),
         (("register=True",), (), "with register=True"),
         (("detector=cva",), (), "with detector=cva"),
+        (("Detector = cva",), (), "with detector=cva"),
         ((), ("detector=ED",), "without detector=ED"),
         ((), ("memory_limit=2000",), None),
     ],

@@ -99,13 +99,24 @@ def test_an_option_of_a_method_that_is_not_chosen_is_told(tmp_path, keys, said):
 
 def test_a_misspelt_key_comes_with_the_nearest_one(tmp_path):
     images = (tmp_path / "a", tmp_path / "b", None, tmp_path / "out")
-    for wrong in ("detectr", "settings.detector"):
+    for wrong in ("detectr", "settings.detectr", "images.detector"):
         with pytest.raises(InputError) as caught:
             settings_for(*images, [f"{wrong}=cva"])
         assert str(caught.value) == f"--set {wrong}=cva: unknown key; did you mean detector?"
+    # No key of [settings], in whose name it was given.
+    with pytest.raises(InputError, match=r"^--set settings\.nodata=0: unknown key; did you mean nodata\?$"):
+        settings_for(*images, ["settings.nodata=0"])
     with pytest.raises(InputError) as caught:
         settings_for(*images, ["wavelet=1"])
     assert str(caught.value) == "--set wavelet=1: unknown key; --help lists the keys"
     with pytest.raises(InputError) as caught:
         settings_for(*images, ["Detector"])
     assert str(caught.value) == "--set Detector: the value is missing; expected detector=VALUE"
+
+
+def test_keys_are_kept_as_they_are_spelt_however_they_were_typed(tmp_path):
+    images = (tmp_path / "a", tmp_path / "b", tmp_path / "labels", tmp_path / "out")
+    typed = ("Settings.Detector=cva", " bands = 1-3, 5", "changedlabel=1", "setting.seed=3", "UNCHANGEDLABEL =2")
+    settings = settings_for(*images, typed)
+    spelt = ("detector=cva", "bands=1-3, 5", "changedLabel=1", "seed=3", "unchangedLabel=2")
+    assert (settings.overrides, settings.detector, settings.seed) == (spelt, "cva", 3)
