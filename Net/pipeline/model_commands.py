@@ -13,6 +13,8 @@ from hscd.thresholds import THRESHOLDS
 from pipeline.commands import suggested
 from pipeline.methods import Method
 from settings import Settings
+from settings.keys import fields_of
+from settings.records import SETTINGS_SECTION
 
 
 def command_of_model(method: Method, base: Settings, data: str, *, anywhere: bool) -> str:
@@ -42,11 +44,11 @@ def command_of_model(method: Method, base: Settings, data: str, *, anywhere: boo
         several = ", ".join(pseudo.detectors) if len(pseudo.detectors) > 1 else None
         of_pseudo = {
             "train_set": data, "detector": pseudo.detectors[0], "ensemble_detectors": several,
-            "ensemble": pseudo.ensemble, "threshold": pseudo.threshold, "correction": pseudo.correction,
-            "normalisation": pseudo.normalisation, "apply_rescaling": pseudo.rescaled,
+            "ensemble": pseudo.ensemble, "ensemble_bands": 1.0, "threshold": pseudo.threshold,
+            "correction": pseudo.correction, "normalisation": pseudo.normalisation, "apply_rescaling": pseudo.rescaled,
         } | pseudo.options  # fmt: skip
-        before = suggested("pseudo-labels", settings=base, sets=_sets(of_pseudo), anywhere=anywhere) + " && "
-    told = _sets(tells | _own_options(method))
+        before = suggested("pseudo-labels", settings=base, sets=_sets(of_pseudo, base), anywhere=anywhere) + " && "
+    told = _sets(tells | _own_options(method), base)
     return before + suggested("test", settings=base, sets=told, anywhere=anywhere)
 
 
@@ -63,5 +65,11 @@ def _own_options(method: Method) -> dict[str, Any]:
     return {option.name: values[option.name] for option in known if option.name in values}
 
 
-def _sets(told: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(f"settings.{key}={value}" for key, value in told.items() if value is not None)
+def _sets(told: Mapping[str, Any], base: Settings) -> tuple[str, ...]:
+    """The texts for --set. A key that has no value is told as that, unless the settings have none of it either."""
+    has = {key.name: getattr(base, name) for name, key in fields_of(Settings).items()} | base.options
+    return tuple(
+        f"{SETTINGS_SECTION}.{key}={'' if value is None else value}"
+        for key, value in told.items()
+        if value is not None or has.get(key) is not None
+    )

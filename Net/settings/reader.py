@@ -49,7 +49,8 @@ def read_settings(file: str | Path | None = None, overrides: Iterable[str] = ())
 
     Args:
         file: the file; relative paths in it are relative to its folder. None for that of `config`.
-        overrides: `SECTION.KEY=VALUE` texts that take the place of what the file says.
+        overrides: `SECTION.KEY=VALUE` texts that take the place of what the file says; without a VALUE, as if the file
+            did not say it.
 
     Raises:
         InputError: with one line for every problem of the file and the overrides.
@@ -161,7 +162,10 @@ class _Reader(Checks):
         if not equals:
             self.problem(f"--set {text}: the value is missing; expected {section}.{key}=VALUE")
             return
-        self.parser.set(section, key, value.strip())
+        if value.strip():
+            self.parser.set(section, key, value.strip())
+        else:
+            self.parser.remove_option(section, key)
 
     def section(
         self, section: str, families: tuple[Family, ...] = (), general: dict[str, Any] | None = None

@@ -252,3 +252,13 @@ def test_commands_make_the_maps_of_a_model(base, tmp_path, monkeypatch):
     again = read_settings(base.file, tested[tested.index("--set") + 1 :: 2])
     assert (again.fine_tuning, again.options["pseudo_percentage"]) == (1, 0.3)
     assert told(both) == []  # a test has one correction, of its pseudo-labels and of its map
+    # What the settings say of ensembles and of pseudo-labels, and the method does not, is taken back.
+    said = ("ensemble_detectors=ED, SAM", "ensemble=2", "ensemble_bands=0.5", "pseudo_limit=100", "normalisation=pif")
+    base = read_settings(base.file, [f"settings.{text}" for text in said])
+    (_, _, *made), (_, _, *tested) = told(tuned)
+    again = [read_settings(base.file, words[words.index("--set") + 1 :: 2]) for words in (made, tested)]
+    ranked = tuned.pseudo_settings(base, base.seed)
+    for field in ("members", "ensemble_bands", "normalisation", "threshold", "correction", "apply_rescaling"):
+        assert getattr(again[0], field) == getattr(ranked, field)
+    assert ranked.members == [("irmad", 0)]
+    assert (again[1].pseudo_limit, ranked.pseudo_limit) == (None, None)
