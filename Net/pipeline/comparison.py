@@ -58,7 +58,8 @@ def compare(settings: Settings, request: Request) -> None:
         for method in methods:
             record.add_options([*method.options, *(method.pseudo.options if method.pseudo else ())])
         with messages.collected() as told:
-            pairs = [pair for name in request.data for pair in _pairs(name, settings, request)]
+            opened = [pair for name in request.data for pair in _pairs(name, settings, request)]
+            pairs = [pair for pair, _ in opened]
             if any(method.sees_ranges for method in methods):
                 pairs = _with_ranges(pairs, settings, told)
         require_names([folder / name for name in comparison_report.files(pairs)])
@@ -76,11 +77,14 @@ def compare(settings: Settings, request: Request) -> None:
             with record.stage("runs of methods"):
                 outcomes = _outcomes(cells, workers, engine, settings.workers)
             _tell(outcomes, told)
-            comparison_report.report(folder, outcomes, record)
+            comparison_report.report(folder, outcomes, record, {pair.name: images for pair, images in opened})
 
 
-def _pairs(name: str, settings: Settings, request: Request) -> list[Pair]:
-    """The pairs of a data set, with the labels that judge: those of the test part where there are parts."""
+def _pairs(name: str, settings: Settings, request: Request) -> list[tuple[Pair, dict[str, np.ndarray]]]:
+    """The pairs of a data set, with the labels that judge: those of the test part where there are parts; and pictures.
+
+    To open them once more for these would register and warn of them anew.
+    """
     section = settings[name]
     opened = open_pairs(section, settings)
     places = tuple(fingerprint_of(before, after) for _, before, after in opened)
@@ -101,7 +105,8 @@ def _pairs(name: str, settings: Settings, request: Request) -> list[Pair]:
         shown = shown if request.named else files.name
         beside = None if grid is None else of_grid(before.path, grid, truth.shape)
         alone = Alone(files, opened[0][0])
-        found.append(Pair(name, shown, alone, before.shape[2], place, places, truth, depends, beside))
+        pair = Pair(name, shown, alone, before.shape[2], place, places, truth, depends, beside)
+        found.append((pair, comparison_report.pictures(before, after)))
     return found
 
 

@@ -15,22 +15,21 @@ from hscd.evaluation.ranking import METRICS, Ranked, Run, ranked
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.reports import comparison as tables
 from hscd.reports import maps, quicklook
-from hscd.scenes.image import with_bands
+from hscd.scenes.image import Image, with_bands
 from hscd.scenes.inspection import picture_bands
 from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.scene import thinned, windows_of
 from hscd.scenes.title import pair_title
 from hscd.system import messages, storage
-from image_pairs import open_pair
 from pipeline.cells import Outcome, Pair, read_map
 from pipeline.methods import THESE_LABELS
 from pipeline.model_commands import command_of_model
 from pipeline.run_record import RunRecord
-from settings import Settings
 from settings.two_images import IMAGES
 
 _TABLES = ("ranking.csv", "ranking.md", "runs.csv", "agreement.csv", "differences.csv", "run.json")
 _PICTURES = ("maps", "curves")
+_Pictures = Mapping[str, np.ndarray]
 
 
 def files(pairs: Sequence[Pair]) -> list[str]:
@@ -46,8 +45,15 @@ class _Maps(NamedTuple):
     counts: dict[str, list[np.ndarray]]
 
 
-def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None:
-    """Write and tell what a comparison came to."""
+def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord, images: Mapping[str, _Pictures]) -> None:
+    """Write and tell what a comparison came to.
+
+    Args:
+        folder: of the results.
+        outcomes: all runs.
+        record: of the comparison.
+        images: the `pictures` of each pair, by its name.
+    """
     cells = {(cell.method.name, cell.pair.name): cell for cell, _ in outcomes}
     seen = {names: cell.method.seen(cell.settings, cell.pair.place) for names, cell in cells.items()}
     runs = [_run(outcome, seen[outcome.cell.method.name, outcome.cell.pair.name]) for outcome in outcomes]
@@ -71,7 +77,7 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord) -> None
     parts = _parts(rows, of_labels, list(sources), found.between, against)
     storage.write_bytes(folder / "ranking.md", _text(parts, sentences, lead, kept).encode())
     for pair in {outcome.cell.pair.name: outcome.cell.pair for outcome in outcomes}.values():
-        _draw(folder, [outcome for outcome in outcomes if outcome.cell.pair.name == pair.name], rows)
+        _draw(folder, [outcome for outcome in outcomes if outcome.cell.pair.name == pair.name], rows, images[pair.name])
         record.add_outputs(pair.name, {what: folder / f"{pair.name}_{what}.png" for what in _PICTURES})
     outputs = {"text" if name.endswith(".md") else Path(name).stem: folder / name for name in _TABLES[:-1]}
     record.add_outputs("comparison", outputs)
@@ -222,7 +228,7 @@ def _text(parts: Mapping[str, tuple[str, tables.Table]], sentences: Sequence[str
     return "\n".join(lines)
 
 
-def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked]) -> None:
+def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked], images: _Pictures) -> None:
     """The images of a pair, its labels and its maps side by side, and its curves, with the first seed."""
     first = min(outcome.cell.seed for outcome in outcomes)
     of_method = {
@@ -244,7 +250,7 @@ def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked]) -> 
             false = figures["false_positives_num"], figures["true_negatives_num"]
             curve["points"].append((figures["recall"], figures["precision"], false[0] / sum(false)))
     if panels:
-        panels = _pictures(pair, outcomes[0].cell.settings) | panels
+        panels = {**images, **panels}
         step, beside = maps.step_of(pair.truth.shape), pair.beside
         if beside is not None and beside.metres is not None:  # the panels are of every so manieth pixel
             beside = beside._replace(metres=step * beside.metres)
@@ -258,13 +264,10 @@ def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked]) -> 
         tables.write_curves(folder / f"{pair.name}_curves.png", curves, chance)
 
 
-def _pictures(pair: Pair, settings: Settings) -> dict[str, np.ndarray]:
+def pictures(before: Image, after: Image) -> dict[str, np.ndarray]:
     """Both images of a pair in colours, (rows, columns, 3), as its pages show them; none of one without any data."""
-    with messages.collected():  # what there is to say of them was said when they were opened first
-        before, after = open_pair(pair.files, settings[pair.section], settings)
-        bands, windows = picture_bands(before), windows_of(before, after)
-        step = maps.step_of(pair.truth.shape)
-        shown = [thinned(with_bands(image, bands), windows, step) for image in (before, after)]
+    bands, windows, step = picture_bands(before), windows_of(before, after), maps.step_of(before.shape[:2])
+    shown = [thinned(with_bands(image, bands), windows, step) for image in (before, after)]
     valid = valid_pixels(shown, [None, None])
     if valid is not None and not valid.any():
         return {}

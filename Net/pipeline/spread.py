@@ -111,7 +111,7 @@ def run(task: Task) -> None:
         return
     started = time.perf_counter()
     # Warnings are told once, by the main process; a bar of this one's own would leave a lock where it is killed.
-    with collected() as warnings, whole(running=1):
+    with collected(shown=False) as warnings, whole(running=1):
         try:
             content = task.run() | {"error": "", "lasts": True}
         except InputError as error:

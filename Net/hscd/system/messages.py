@@ -15,6 +15,8 @@ _LOGGER = logging.getLogger("hscd")
 
 # Of the thread that says something, whatever else runs beside it: where warnings are collected.
 _COLLECTIONS: ContextVar[tuple[list[str], ...]] = ContextVar("collections", default=())
+# Whether anything is shown of what it says.
+_SHOWN: ContextVar[bool] = ContextVar("shown", default=True)
 
 # Levels of what is shown: errors and warnings; what is done as well; details of it as well.
 QUIET, NORMAL, VERBOSE = logging.WARNING, logging.INFO, logging.DEBUG
@@ -61,7 +63,8 @@ def _say(level: int, text: str) -> None:
     if level >= logging.WARNING:
         for texts in _COLLECTIONS.get():
             texts.append(text)
-    _LOGGER.log(level, "%s", text)
+    if _SHOWN.get():
+        _LOGGER.log(level, "%s", text)
 
 
 def tells() -> bool:
@@ -116,11 +119,16 @@ def show_messages(level: int = NORMAL) -> None:
 
 
 @contextmanager
-def collected() -> Iterator[list[str]]:
-    """The warnings that are given during the block, by its thread and `parallel.over_blocks`, beside being shown."""
+def collected(*, shown: bool = True) -> Iterator[list[str]]:
+    """The warnings that are given during the block, by its thread and `parallel.over_blocks`.
+
+    Args:
+        shown: whether they are shown, too; else nothing of the block is, as another process will tell it.
+    """
     texts: list[str] = []
-    before = _COLLECTIONS.set((*_COLLECTIONS.get(), texts))
+    before, others = _COLLECTIONS.set((*_COLLECTIONS.get(), texts)), _SHOWN.set(shown and _SHOWN.get())
     try:
         yield texts
     finally:
         _COLLECTIONS.reset(before)
+        _SHOWN.reset(others)

@@ -140,3 +140,15 @@ def test_in_a_log_a_bar_is_lines(monkeypatch, capsys):
     assert all(line.endswith("\n") and "\r" not in line and "|" not in line for line in lines)
     assert any(re.fullmatch(r"search:  25% 1/4 \[\d\d:\d\d, about 00:04 left\]\n", line) for line in lines)
     assert any(re.fullmatch(r"report: 1 of 4 \[\d\d:\d\d, .* left\]\n", line) for line in lines)
+
+
+def test_what_another_process_will_tell_is_collected_and_not_shown(capsys, monkeypatch):
+    for name in ("hscd", "root"):  # as in a process that was started for a task
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
+    monkeypatch.setattr(logging.getLogger("hscd"), "propagate", True)
+    with collected() as outer:
+        with collected(shown=False) as texts, collected() as inner:
+            warn("odd")
+        warn("later")
+    assert (texts, inner, outer) == (["odd"], ["odd"], ["odd", "later"])
+    assert capsys.readouterr().err == "later\n"
