@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,8 +19,9 @@ from hscd.system.interrupts import ctrl_c_heeded
 from hscd.system.lean import start_lean
 from hscd.system.streams import patient_streams
 from pair_finding import require_apart
-from pipeline.commands import shown
+from pipeline.commands import quoted, shown
 from settings import Settings, read_settings
+from settings.reader import nearest
 from settings.tables import short_lines
 
 _DEFAULT = "net.conf in the current folder" if config.INSTALLED else "net.conf beside this script"
@@ -64,7 +66,11 @@ def add_configuration(parser: argparse.ArgumentParser, overriding: str) -> None:
 
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse a command line, with the options that say how much is shown; from here on that is heeded."""
+    """Parse a command line, with the options that say how much is shown; from here on that is heeded.
+
+    Raises:
+        InputError: if there is an option, or an argument, that the command does not know.
+    """
     level = parser.add_mutually_exclusive_group()
     level.add_argument(
         "--quiet", action="store_const", const=messages.QUIET, dest="level", default=messages.NORMAL,
@@ -74,9 +80,22 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> a
         "--verbose", action="store_const", const=messages.VERBOSE, dest="level", help="show also how long things take"
     )
     add_version(parser)
-    options = parser.parse_args(arguments)
+    options, left = parser.parse_known_args(arguments)
     messages.show_messages(options.level)
+    if left:
+        raise InputError(_unexpected(left[0], re.findall(r"--[\w-]+", parser.format_usage())))
     return options
+
+
+def _unexpected(word: str, known: Sequence[str]) -> str:
+    """What to say of a word of a command line that no option takes; `known` are the options that there are."""
+    if word.startswith("-"):
+        near = nearest(word.partition("=")[0], known)
+        return f"{word}: unknown option{near or '; --help lists the options'}"
+    meant = "--set" if "=" in word else "--config"
+    if meant in known and ("=" in word or word.endswith(".conf")):
+        return f"{word}: did you mean {quoted([meant, word])}?"
+    return f"{word}: is one argument too many; --help says what is expected"
 
 
 def add_version(parser: argparse.ArgumentParser) -> None:

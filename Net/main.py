@@ -56,7 +56,6 @@ def train(settings: Settings) -> None:
     with recorded("training", settings, every, run_file) as record:
         for name in every:
             record.add_inputs(pair_files(settings[name]))
-        replaced.warn_of_model(settings, every, record.part["inputs"], run_file)
         with record.stage("reading"):
             learned = dp.labelled_pixels(settings.train_set, settings)
             divided = settings[settings.train_set].parts is not None or settings.validation != parts.RANDOM
@@ -71,6 +70,7 @@ def train(settings: Settings) -> None:
         seen = [seen_in_training(place, known) for place in judged.places]
         for doubt in doubts.of_shared_pairs(len(seen) - seen.count(NO), len(seen)):
             warn(f"train_set [{settings.train_set}], test_set [{settings.test_set}]: {doubt}")
+        replaced.warn_of_model(settings, every, record.part["inputs"], run_file)  # by a training that can begin
         with record.stage("search"):
             _search(settings, learned, judged, np.array(seen), record)
         record.add_model(**kinds.learn(settings))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import detect
 import main
 from commandline import kept_if_used, tell_results
 from conftest import Workspace
@@ -72,3 +73,37 @@ def test_what_comes_after_a_training_or_a_test(workspace: Workspace, capsys: pyt
     tested = replace(base, fine_tuning=0, training=False, data_sets=without)
     with pytest.raises(InputError, match=re.escape(said)):
         main.test(tested)
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "said"),
+    [
+        (main, "cities.conf", "cities.conf: did you mean --config cities.conf?"),
+        (main, "--confg cities.conf", "--confg: unknown option; did you mean --config?"),
+        (main, "--confg=cities.conf", "--confg=cities.conf: unknown option; did you mean --config?"),
+        (main, "--quiet settings.seed=1", "settings.seed=1: did you mean --set settings.seed=1?"),
+        (main, "town", "town: is one argument too many; --help says what is expected"),
+        (detect, "a.tif b.tif --wavelet 3", "--wavelet: unknown option; --help lists the options"),
+        (detect, "a.tif b.tif a.conf", "a.conf: is one argument too many; --help says what is expected"),  # takes none
+    ],
+)
+def test_a_word_that_no_option_takes_is_one_line(script, words: str, said: str, capsys) -> None:
+    assert script.main(words.split()) == 2
+    assert capsys.readouterr().err == f"error: {said}\n"
+
+
+def test_a_training_that_cannot_begin_replaces_no_model(workspace: Workspace, monkeypatch) -> None:
+    def fail(*_, **__) -> None:
+        raise InputError("labels are odd")
+
+    told: list[object] = []
+    monkeypatch.setattr(main.replaced, "warn_of_model", lambda *of: told.append(of))
+    monkeypatch.setattr(main, "_search", fail)
+    settings = read_settings(workspace.file)
+    with pytest.raises(InputError, match="labels are odd"):
+        main.train(settings)
+    assert len(told) == 1
+    monkeypatch.setattr(main.dp, "labelled_pixels", fail)
+    with pytest.raises(InputError, match="labels are odd"):
+        main.train(settings)
+    assert len(told) == 1

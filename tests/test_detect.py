@@ -164,6 +164,10 @@ def test_results_of_other_images_and_samples_are_not_replaced_without_a_word(pai
     assert replaced("after.tif", "before.tif") == [
         f"warning: {out}: the results of {images} are replaced; {sampled}; {elsewhere}"
     ]
+    # What cannot be mapped replaces nothing.
+    with monkeypatch.context() as patch:
+        patch.setattr("dataprocessing.scenes", fail)
+        assert replaced("after.tif", "before.tif") == []
     # Of other settings, also where that is what is used without a word; what a map does not depend on does not count.
     run(folder / "before.tif", folder / "after.tif", "--out", out, "--set=memory_limit=2000")
     made = "with detector=cva, with threshold=otsu"

@@ -77,7 +77,6 @@ def detect(settings: Settings) -> None:
     pairs = pair_files(section)
     if len(pairs) != 1:
         raise InputError(f"found {counted(len(pairs), 'pair')} of images; name one image of each date")
-    replaced.warn_of_map(settings, pairs[0])
     with recorded("detect", settings, [settings.test_set], folder / "run.json") as record:
         record.add_inputs(pairs)
         parts = {
@@ -88,6 +87,7 @@ def detect(settings: Settings) -> None:
         with messages.whole(reading=1, **parts, mapping=1) as whole:
             with record.stage("reading"):
                 (scene,) = scenes(settings.test_set, settings)
+            replaced.warn_of_map(settings, pairs[0])  # where nothing can be mapped, nothing is replaced
             pixels = scene.truth.size
             whole.expect(
                 mapping=pixels * _MAP, **{f"scoring{turn}": pixels * _SCORE for turn in turns(len(plan.members))}
