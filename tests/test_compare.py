@@ -273,11 +273,15 @@ def test_two_images_with_labels(tmp_path, capsys, monkeypatch):
     for name, image in (("old", before), ("new", after)):
         savemat(tmp_path / f"{name}.mat", {"cube": image})
     Image.fromarray(np.where(changed, 1, 2).astype(np.uint8)).save(tmp_path / "truth.png")
+    opened, open_images = [], image_pairs.open_images
+    monkeypatch.setattr(image_pairs, "open_images", lambda *of: opened.append(of[:2]) or open_images(*of))
     status = run(
         "--data", tmp_path / "old.mat", tmp_path / "new.mat", "--labels", tmp_path / "truth.png", "--methods", "ED",
         "--seeds", 1, "--out", tmp_path / "out", "--set", "changedLabel=1", "--set", "unchangedLabel=2",
     )  # fmt: skip
     assert status == 0
+    # Once for the comparison, its pictures as well, and once by the run.
+    assert opened == [(tmp_path / "old.mat", tmp_path / "new.mat")] * 2
     assert float(table(tmp_path / "out/ranking.csv")[0]["kappa"]) > 0.5
     made = tmp_path / "out" / "ED+otsu_change"
     told = f"detect.py {tmp_path}/old.mat {tmp_path}/new.mat --out {made} --set detector=ED --set threshold=otsu"

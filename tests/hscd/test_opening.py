@@ -150,6 +150,8 @@ def test_variables_of_either_file_are_named_and_the_after_image_is_moved(tmp_pat
     np.testing.assert_allclose(moved.after.read()[10:-10], before[10:-10], atol=1e-3)
     assert (hscd.open_pair(*pair, variable=("first", "second")).after.read() == np.roll(before, 2, 0)).all()
     assert (hscd.open_pair(*pair, variable="more").before.read() == 0).all()
+    with pytest.raises(hscd.InputError, match=r"no variable 'less' \(variable\); it holds: "):
+        hscd.open_pair(*pair, variable="less")
 
 
 def test_values_of_no_class_are_told_to_be_unknown(pair, tmp_path):

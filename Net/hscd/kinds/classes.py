@@ -120,7 +120,7 @@ def read_head(path: Path | None) -> ClassHead:
     if path is None or not path.is_file():
         raise InputError(
             f"{naming.given('kinds', 'classes')}: {path or 'kinds_classes'}: no such file; kinds_classes names it; a "
-            "training on labels of several classes (changedLabel = 1, 2, …) saves MODEL_classes.npz"
+            "training on labels of several classes (values of changedLabel) saves MODEL_classes.npz"
         )
     try:
         with require_regular(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
