@@ -33,9 +33,13 @@ _ROUGH = {"xatol": 0.005, "fatol": 0.02}
 # Second degrees of freedom below which an F distribution has no mean, and no variance.
 _NO_MEAN, _NO_VARIANCE = 2.0, 4.0
 # Ashman's D above which two distributions stand apart; above which they do where the tail of the null alone is not
-# filled; and above which they overlap by less than some 2 %. Share of the pixels from which on change is plentiful.
-_STAND_APART, _APART_AND_SHORT, _CLEARLY, _PLENTIFUL = 2.0, 3.0, 4.0, 0.1
+# filled, and above which that is no matter of doubt; and above which they overlap by less than some 2 %. Share of the
+# pixels from which on change is plentiful.
+_STAND_APART, _APART_AND_SHORT, _SURELY_SHORT, _CLEARLY, _PLENTIFUL = 2.0, 2.5, 3.0, 4.0, 0.1
 _NULL_P = 0.01
+# How many times as many pixels as the null leaves there are above its threshold where few changed a lot. Of the scenes
+# that fit both, it is 1.2 where change is plentiful, and 1.8 and more where it is rare (benchmarks/accuracy.py).
+_STAND_OUT = 1.5
 # Share of changed pixels that is no more than the tail of the unchanged ones.
 _FEW = 0.9 * _NULL_P
 # Chance of an unchanged pixel to be above the least threshold.
@@ -139,9 +143,10 @@ def empirical_null(
 
     `auto` chooses by Ashman's D [2], how far the mixture stands apart, and by how long the tail of the null alone is.
     Change is plentiful where that has no mean and D is above 2; where it has no variance, but fewer than 1 % of the
-    scores exceed what 1 % of it do, and D is above 3; or where D is above 4. Where it has no variance, at least 1 % of
-    the scores exceed that, D is above 2 and the mixture makes more than a tenth, it is undecided: the threshold is the
-    geometric mean of both, and says so. Where neither fits, it is Otsu's. Else change is rare.
+    scores exceed what 1 % of it do, and D is above 3; or where D is above 4. Where it has no variance, the mixture
+    makes more than a tenth, and D is above 2, or above 2.5 if fewer than 1 % exceed that, both fit. Then change is rare
+    if more than 1.5 % exceed it, as some pixels stand out from the tail, else plentiful; and that is told. Where
+    neither fits, the threshold is Otsu's. Else change is rare.
 
     Args:
         scores: a chi-square statistic, array of any shape; NaN is ignored.
@@ -184,13 +189,16 @@ def _chosen(
         separation = mixture.separation()
         exceed = float((roots > np.exp(rare)).mean()) / _NULL_P
         # Fewer scores in so long a tail than the null has there: it was fitted to what is no tail.
-        short = tail < _NO_VARIANCE and exceed < 1 and separation > _APART_AND_SHORT
-        if amount == "plentiful" or short or (separation > _STAND_APART and tail < _NO_MEAN):
+        short = tail < _NO_VARIANCE and exceed < 1
+        sure = (short and separation > _SURELY_SHORT) or (tail < _NO_MEAN and separation > _STAND_APART)
+        if amount == "plentiful" or sure:
             return plentiful, (), ()
         if separation > _CLEARLY:
             return max(plentiful, least), (), ()
-        if separation > _STAND_APART and tail < _NO_VARIANCE and mixture.share > _PLENTIFUL and exceed >= 1:
-            return (rare + plentiful) / 2, (_between(rare, plentiful, roots),), _CHOICES
+        apart = separation > (_APART_AND_SHORT if short else _STAND_APART)
+        if apart and tail < _NO_VARIANCE and mixture.share > _PLENTIFUL:
+            few = exceed > _STAND_OUT
+            return rare if few else plentiful, (_both(rare, plentiful, roots, few),), _CHOICES
     if amount == "plentiful" or tail < _NO_MEAN:
         natural = float(np.log(otsu(looks.clipped(roots))))
         doubt = "the scores fit neither rare nor plentiful change; Otsu's threshold is used"
@@ -198,12 +206,13 @@ def _chosen(
     return rare, (), ()
 
 
-def _between(rare: float, plentiful: float, roots: np.ndarray) -> str:
+def _both(rare: float, plentiful: float, roots: np.ndarray, few: bool) -> str:
     shares = [100 * float((roots > np.exp(log)).mean()) for log in (rare, plentiful)]
+    taken = "rare, as some stand out" if few else "plentiful, as none stand out"
     settled = " or ".join(naming.given("change_amount", amount) for amount in _SETTLING)
     return (
         f"the scores fit rare change, {shares[0]:.1f} % of the pixels, as well as plentiful change, {shares[1]:.1f} %; "
-        f"the threshold lies between ({settled} decides)"
+        f"taken for {taken} ({settled} decides)"
     )
 
 

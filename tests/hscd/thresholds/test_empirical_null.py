@@ -77,28 +77,39 @@ def test_plentiful_change_is_cut_where_both_classes_are_equally_likely():
     assert cut(scores, "plentiful") == cut(scores)
 
 
-def test_where_it_is_undecided_the_threshold_lies_between_and_both_shares_are_told():
-    scores = weak_change(1.8, 7, 0.2, 4.5, 0.42)
-    rare, plentiful, found = cut(scores, "rare"), cut(scores, "plentiful"), cut(scores)
-    assert plentiful.value < rare.value
-    # The geometric mean.
-    assert found.value == pytest.approx(np.sqrt(rare.value * plentiful.value), rel=1e-9)
-    shares = [f"{100 * (scores > one.value).mean():.1f} %" for one in (rare, plentiful)]
-    assert (rare.choices, found.choices) == ((), ("change_amount=rare", "change_amount=plentiful"))
+# Where both fit, more than 1.5 % of the scores beyond what 1 % of the null exceed stand out: 1.9 %, 1.3 %, and of the
+# last, which ends early, .4 %, for which D has to be above 2.5 and is 2.9.
+@pytest.mark.parametrize(
+    ("weak", "ends", "taken"),
+    [
+        ((1.8, 9, 0.2, 4.5, 0.42), 1, "rare"),
+        ((1.8, 7, 0.2, 4.5, 0.42), 1, "plentiful"),
+        ((1.8, 6, 0.2, 4.3, 0.42), 0.99, "plentiful"),
+    ],
+)
+def test_where_both_fit_what_stands_out_decides_and_both_shares_are_told(weak, ends, taken):
+    scores = weak_change(*weak)
+    scores = scores[scores <= np.quantile(scores, ends)]
+    both = {amount: cut(scores, amount) for amount in ("rare", "plentiful")}
+    found = cut(scores)
+    assert both["plentiful"].value < both["rare"].value
+    assert found.value == both[taken].value
+    shares = [f"{100 * (scores > one.value).mean():.1f} %" for one in both.values()]
+    assert (both["rare"].choices, found.choices) == ((), ("change_amount=rare", "change_amount=plentiful"))
     (told,) = found.warnings
-    assert told.startswith(
-        f"the scores fit rare change, {shares[0]} of the pixels, as well as plentiful change, {shares[1]}; "
+    assert told == (
+        f"the scores fit rare change, {shares[0]} of the pixels, as well as plentiful change, {shares[1]}; taken for "
+        f"{taken}, as {'some' if taken == 'rare' else 'none'} stand out "
+        "(change_amount = rare or change_amount = plentiful decides)"
     )
-    assert told.endswith(" (change_amount = rare or change_amount = plentiful decides)")
 
 
-def test_a_tail_shorter_than_that_of_the_null_is_rare_change():
-    # Without its far tail: fewer than 1 % exceed what 1 % of the null do, so it is not undecided; and D is 2.86.
+def test_a_tail_that_is_not_filled_is_rare_change_where_the_classes_hardly_stand_apart():
+    # .94 % of the scores exceed what 1 % of the null do, and D is 2.04: below 2.5.
     scores = weak_change(1.8, 6, 0.2, 4.3, 0.42)
-    scores = scores[scores < np.quantile(scores, 0.99)]
     rare, found = cut(scores, "rare"), cut(scores)
     assert (scores > rare.value).mean() < 0.01
-    assert found.value == rare.value
+    assert found == rare
 
 
 def test_plentiful_change_is_found_though_a_null_with_a_long_tail_has_a_mean():
@@ -116,6 +127,7 @@ def test_scores_that_fit_nothing_get_otsus_threshold(monkeypatch):
     natural = module.otsu(module.looks.clipped(np.sqrt(scores))) ** 2
     monkeypatch.setattr(module, "_STAND_APART", np.inf)
     monkeypatch.setattr(module, "_APART_AND_SHORT", np.inf)
+    monkeypatch.setattr(module, "_SURELY_SHORT", np.inf)
     monkeypatch.setattr(module, "_CLEARLY", np.inf)
     found = cut(scores)
     assert found.value == pytest.approx(max(natural, LEAST))

@@ -109,8 +109,8 @@ ADVICE = {
         "Use fewer rounds (ft_rounds), or better pseudo-labels.",
     ),
     "as well as plentiful change": Advice(
-        "The scores can be read in two ways: few pixels changed much, or many changed a little. The threshold lies "
-        "between what both would give.",
+        "The scores can be read in two ways: few pixels changed much, or many changed a little. The map shows the one "
+        "that the line names: the first if some pixels stand out, else the second.",
         "If you know which it is, say so: change_amount = rare or plentiful. Else make both maps and compare them; "
         "detect.py ends with the two commands.",
     ),
