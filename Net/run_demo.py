@@ -111,7 +111,7 @@ def _accuracy_line(title: str, file: Path) -> str:
     else:
         row = next(csv.DictReader(text.splitlines()))
     raw, corrected = (
-        f"{float(row['overall_accuracy' + suffix]):.4f} / {float(row['kappa' + suffix]):.3f} / "
+        f"{float(row['overall_accuracy' + suffix]):.3f} / {float(row['kappa' + suffix]):.3f} / "
         f"{float(row['f1' + suffix]):.3f}"
         for suffix in ("", "_correction")
     )

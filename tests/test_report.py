@@ -241,20 +241,18 @@ def test_two_pictures_and_a_pixel(look: Callable[..., Any]) -> None:
     assert page.execute_script("return getComputedStyle(document.querySelector('.over')).clipPath") != "none"
     shown = [option.text for option in one("css selector", ".left").find_elements("css selector", "option")]
     assert shown == [
-        "Before", "After", "Change map", "Before correction", "Scores", "Ground truth", "Right and wrong"
+        "Before", "After", "Change map", "Before correction", "Scores", "Labels", "Right and wrong"
     ]  # fmt: skip
     window = one("css selector", ".window")
     window.click()
     told = until(page, "document.querySelector('.readout').textContent.includes('Ground') && "
                        "document.querySelector('.readout').textContent")  # fmt: skip
-    assert re.search(r"Row\d+Column\d+Score≈ [\d.]+ \(threshold [\d.]+\)Map\w+Ground truth\w+", told), told
+    assert re.search(r"Row\d+Column\d+Score≈ [\d.]+ \(threshold [\d.]+\)Map\w+Label\w+", told), told
     assert len(page.find_elements("css selector", ".spectra path.mark:not(.key)")) == 2
     # Of 40 × 60 pixels, rows 10 to 21 and columns 12 to 29 changed: from the corner to row 15, column 20.
     window.send_keys("\ue012" * 60 + "\ue013" * 40 + "\ue014" * 20 + "\ue015" * 15)
     until(page, "document.querySelector('.readout').textContent.startsWith('Row15Column20')")
-    assert "MapchangedGround truthchanged" in page.execute_script(
-        "return document.querySelector('.readout').textContent"
-    )
+    assert "MapchangedLabelchanged" in page.execute_script("return document.querySelector('.readout').textContent")
     width = page.execute_script("return document.querySelector('.sheet').clientWidth")
     window.send_keys("+")
     assert page.execute_script("return document.querySelector('.sheet').clientWidth") == pytest.approx(1.5 * width, 1)

@@ -13,6 +13,7 @@ from hscd.evaluation.calibration import Calibration, calibrated
 from hscd.evaluation.confusion import changed_share
 from hscd.evaluation.doubts import worth_registering
 from hscd.evaluation.ensemble import SURELY_CHANGED, SURELY_UNCHANGED, Ensemble, member_probability, turns
+from hscd.evaluation.probability import HIGH
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNKNOWN
 from hscd.reports import furniture, gis, maps, reliability, tables
@@ -45,8 +46,6 @@ _UNCERTAIN, _CALIBRATION = "uncertain.png", ("calibration.csv", "calibration.png
 _FIT, _SCORE, _MAP = 10, 4e-6, 3e-6
 # Regions that the summary names.
 _LARGEST = 3
-# Probability from which on a changed pixel differs beyond doubt, whatever labels would call it.
-_SURE = 0.9
 
 
 @dataclass(frozen=True)
@@ -208,14 +207,15 @@ def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene,
     changed = labels == CHANGED
     pixels, share = int(np.count_nonzero(labels != UNKNOWN)), changed_share(labels)
     areas, unit = gis.changed_areas(path, labels, scene.grid)
-    largest = [tables.area(area, unit) for area in areas[:_LARGEST]]
+    largest = [tables.area(area, unit, areas[0]) for area in areas[:_LARGEST]]
     lines = [f"changed: {100 * share:.2f} % of {pixels:,} pixels, {tables.total(areas, unit)}"]
     figures = report.extent(result, areas, unit)
     if largest:
-        sure = float(np.mean(outcome.probability[changed] >= _SURE))
-        lines.append(f"largest areas: {', '.join(largest)}")
+        sure = float(np.mean(outcome.probability[changed] >= HIGH))
+        if len(areas) > 1:
+            lines.append(f"largest areas: {', '.join(largest)}")
         lines.append(
-            f"{100 * sure:.0f} % of the changed pixels differ beyond doubt (probability {_SURE:g} or more); "
+            f"{100 * sure:.0f} % of the changed pixels have a probability of change of {HIGH:g} or more; "
             "that is no measure of accuracy"
         )
         figures |= {"largest_areas": areas[:_LARGEST].tolist(), "sure_share": sure}

@@ -175,7 +175,7 @@ def _neighbours(seen: Seen, sampled: Sampled) -> Row:
     kappas = [confusion(neighbour_labels(of, sampled.labels), sampled.labels).kappa for of in points]
     messages.result(
         f"{seen.scene.name}: {NEIGHBOURS} nearest neighbours of {len(sampled.labels):,} pixels against "
-        f"{sampled.given}: kappa {kappas[0]:.3f} among the embeddings, {kappas[1]:.3f} among the spectra"
+        f"{sampled.given}: kappa {kappas[0]:z.3f} among the embeddings, {kappas[1]:z.3f} among the spectra"
     )
     names = ("neighbours_kappa", "neighbours_kappa_of_spectra")
     return {"neighbours_labels": sampled.given, **dict(zip(names, kappas, strict=True))}

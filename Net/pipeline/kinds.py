@@ -138,8 +138,8 @@ def _compare(path: Path, found: KindMap, scene: Scene, section: DataSet) -> Row:
         "adjusted_rand_index": matching.rand_index,
     }
     messages.result(
-        f"{scene.name}: {taken or 'no kind is a class of the labels'}: kappa {figures['kappa']:.3f}, "
-        f"{figures['kappa_of_changed']:.3f} of the pixels that both call changed (adjusted Rand index "
-        f"{figures['adjusted_rand_index']:.3f})"
+        f"{scene.name}: {taken or 'no kind is a class of the labels'}: kappa {figures['kappa']:z.3f}, "
+        f"{figures['kappa_of_changed']:z.3f} of the pixels that both call changed (adjusted Rand index "
+        f"{figures['adjusted_rand_index']:z.3f})"
     )
     return figures | {"confusion": rows}

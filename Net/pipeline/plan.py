@@ -29,7 +29,7 @@ from hscd.pretraining import NONE, PRETRAININGS
 from hscd.records import PseudoLabels
 from hscd.registry import Registry
 from hscd.scenes.domain_shift import PIXELS, domain_shift, statistics
-from hscd.scenes.registration import registration
+from hscd.scenes.registration import placed, registration
 from hscd.scenes.scene import Scene
 from hscd.scenes.title import title_of
 from hscd.scores import Cut, ScoreMap
@@ -151,10 +151,14 @@ class Plan:
         registered = section is not None and section.register
         remedy = f"{naming.given('register', True)} has moved the after image already" if registered else ""
         verdict = doubts.verdict_of_registration(found, registered)
-        tell(f"{where}: the after image lies {found.told}; {verdict}")
+        moved = scene.after.moved_by
+        tell(f"{where}: the after image {placed(found, moved, verdict)}")
         for doubt in doubts.of_registration(found, remedy):
             warn(f"{where}: {doubt}")
-        return {f"{SHIFT}{name}": value for name, value in found._asdict().items()} | {f"{SHIFT}verdict": verdict}
+        figures: dict[str, Any] = {**found._asdict(), "verdict": verdict}
+        if any(moved):
+            figures |= {"moved_down": moved[0], "moved_right": moved[1]}
+        return {f"{SHIFT}{name}": value for name, value in figures.items()}
 
     def domain_shift(self, scene: Scene, where: str) -> float | None:
         """How far a scene is from the spectra that the model was trained on, if they are known; a doubt, of `where`."""

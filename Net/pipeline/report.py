@@ -158,7 +158,7 @@ def heading(what: str, labels: np.ndarray, counts: Confusion) -> str:
     """Above a change map: what it is of, and in a second line how much changed and how right that is."""
     told = f"{100 * changed_share(labels):.1f} % changed"
     known = [
-        f"{name} {value:.3f}" for name, value in (("kappa", counts.kappa), ("F1", counts.f1)) if np.isfinite(value)
+        f"{name} {value:z.3f}" for name, value in (("kappa", counts.kappa), ("F1", counts.f1)) if np.isfinite(value)
     ]
     if counts.total and known:
         told += f"; against the labels {', '.join(known)}"
@@ -221,7 +221,7 @@ def tell_apart(where: str, rows: Sequence[tables.Row]) -> dict[str, tables.Row]:
         columns = [column + suffix for suffix in ("", "_correction") for column in _MEANS]
         found[name] = {"pairs": len(of)} | {column: _mean([row[column] for row in of]) for column in columns}
         means = (
-            f"kappa {found[name]['kappa' + suffix]:.3f}, F1 {found[name]['f1' + suffix]:.3f}"
+            f"kappa {found[name]['kappa' + suffix]:z.3f}, F1 {found[name]['f1' + suffix]:z.3f}"
             for suffix in ("", "_correction")
         )
         pairs = f"{counted(len(of), 'pair')} {'not ' if name == 'unseen' else ''}seen in training"

@@ -67,9 +67,10 @@ def test_soft_borders_of_a_statistic_and_change_of_next_to_nothing_are_told(plan
 
 def test_the_verdict_on_a_shift_is_recorded_as_the_command_takes_it(plan, monkeypatch):
     monkeypatch.setattr("pipeline.plan.registration", lambda scene: Registration(0.5, 0.0, 0.1, 9))
+    scene = scene_of(*np.ones((2, 2, 3, 1), np.float32))
     for naming, said in ((nullcontext(), "register = True"), (told_by_options(), "--set register=True")):
         with naming:
-            found = plan().registration(None, "town")
+            found = plan().registration(scene, "town")
         assert found == {
             "shift_down": 0.5, "shift_right": 0.0, "shift_spread": 0.1, "shift_blocks": 9,
             "shift_verdict": f"{said} may help",
@@ -78,14 +79,17 @@ def test_the_verdict_on_a_shift_is_recorded_as_the_command_takes_it(plan, monkey
 
 def test_images_that_were_registered_are_not_told_to_be(plan, monkeypatch):
     monkeypatch.setattr("pipeline.plan.registration", lambda scene: Registration(0.9, 0.0, 0.1, 9))
-    settings = plan()._settings
+    scene, settings = scene_of(*np.ones((2, 2, 3, 1), np.float32)), plan()._settings
     moved = replace(settings[settings.test_set], register=True)
     settings = replace(settings, data_sets={**settings.data_sets, settings.test_set: moved})
     with collected() as told:
-        found = Plan(settings).registration(None, "town")
+        found = Plan(settings).registration(scene, "town")
     assert found["shift_verdict"] == "what registration left"
     (other,) = set(settings.data_sets) - {settings.test_set}
-    assert Plan(settings).registration(None, "town", other)["shift_verdict"] == "register = True may help"
+    assert Plan(settings).registration(scene, "town", other)["shift_verdict"] == "register = True may help"
+    after = replace(scene.after, moved_by=(-0.25, 0.5))
+    found = Plan(settings).registration(replace(scene, after=after), "town")
+    assert (found["shift_moved_down"], found["shift_moved_right"]) == (-0.25, 0.5)
     assert len(told) == 1
     assert told[0].endswith("(register = True has moved the after image already)")
 

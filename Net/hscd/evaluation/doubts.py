@@ -88,7 +88,7 @@ def of_fine_tuning(agreement: float | None) -> list[str]:
     if agreement is None or agreement >= _AGREEMENT:
         return []
     return [
-        f"the fine-tuned model disagrees with what it was before, kappa {agreement:.2f} between the two maps: either "
+        f"the fine-tuned model disagrees with what it was before, kappa {agreement:z.3f} between the two maps: either "
         "that model did not fit this place, or the pseudo-labels are wrong; check both"
     ]
 

@@ -59,7 +59,7 @@ def of_result(result: MapResult) -> list[str]:
         )
     both = dict.fromkeys((result.counts, result.corrected_counts))
     refuted = [
-        f"kappa {counts.kappa:.3f}{when}"
+        f"kappa {counts.kappa:z.3f}{when}"
         for counts, when in zip(both, ("", " after correction"), strict=False)
         if counts.is_chance
     ]

@@ -13,6 +13,8 @@ _BINS, _LARGEST_BINS, _PIXELS_A_BIN = 256, 256, 20
 # Pixels that the edges of the bins are taken from.
 _SAMPLE = 1_000_000
 _BLOCK_PIXELS = 2**18
+# From which on a pixel differs clearly, whatever labels would call it.
+HIGH = 0.9
 
 
 def probability_of_change(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -89,11 +89,11 @@ class Ranked:
         if max(shares) > PLAUSIBLE_SHARE:
             return "as much is called changed, which is rare", f" ({100 * max(shares):.0f} %)"
         if self.seeds < STABLE:
-            return "as maps of different seeds disagree", f" (kappa {self.seeds:.2f})"
+            return "as maps of different seeds disagree", f" (kappa {self.seeds:z.3f})"
         if self.halves < STABLE:
             return (
                 "as the map depends on what else is in the image",
-                f" (kappa {self.halves:.2f} with that of its halves)",
+                f" (kappa {self.halves:z.3f} with that of its halves)",
             )
         return None
 

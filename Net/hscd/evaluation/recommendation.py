@@ -37,7 +37,7 @@ def by_labels(rows: Sequence[Ranked], differences: Mapping[str, Difference], pai
     best = next((row for row in rows if row.comparable and np.isfinite(row.means["kappa"])), None)
     if best is None:
         return Advice(None, ["No method can be recommended: none ran on all pairs with a defined kappa."])
-    sentences = [f"Take {best.method}: it has the highest mean kappa, {best.means['kappa']:.3f}, on {_pairs(pairs)}."]
+    sentences = [f"Take {best.method}: it has the highest mean kappa, {best.means['kappa']:z.3f}, on {_pairs(pairs)}."]
     sentences += _differing(rows, best, differences)
     if best.means["kappa"] < CHANCE_KAPPA:
         sentences.append("Even so, its kappa is hardly better than chance: none of these methods works here.")
@@ -141,9 +141,9 @@ def _share(row: Ranked) -> str:
 
 def _facts(row: Ranked) -> str:
     named = (
-        ("mean kappa with the maps of the others {:.2f}", row.agreement),
-        ("between seeds {:.2f}", row.seeds),
-        ("between the whole and its two halves mapped alone {:.2f}", row.halves),
+        ("mean kappa with the maps of the others {:z.3f}", row.agreement),
+        ("between seeds {:z.3f}", row.seeds),
+        ("between the whole and its two halves mapped alone {:z.3f}", row.halves),
     )
     facts = [text.format(value) for text, value in named if np.isfinite(value)]
     return f"; {', '.join(facts)}" if facts else ""

@@ -50,7 +50,7 @@ class MapResult:
             f"by {self.score_map.source}, threshold {self.cut.value:.5g}",
         ]
         if self.corrected_counts.total:
-            told.append(f"kappa {self.corrected_counts.kappa:.3f} of {self.corrected_counts.total:,} labelled pixels")
+            told.append(f"kappa {self.corrected_counts.kappa:z.3f} of {self.corrected_counts.total:,} labelled pixels")
         told.append(counted(len(self.warnings), "warning") if self.warnings else "no warnings")
         return f"<MapResult of {self.name}: {', '.join(told)}>"
 

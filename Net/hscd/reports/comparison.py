@@ -115,7 +115,7 @@ def chance(best: str, found: Mapping[str, Difference], level: float) -> Table:
     head = [f"kappa less that of {best}", "mean", "95 % interval", "p", "signed-rank p", "larger than chance"]
     return head, [
         [
-            name, f"{of.mean:+.3f}", f"{of.low:+.3f} … {of.high:+.3f}", _p(of.p),
+            name, f"{of.mean:+z.3f}", f"{of.low:+z.3f} … {of.high:+z.3f}", _p(of.p),
             "" if of.rank_p is None else _p(of.rank_p), "yes" if of.p < level else "no",
         ]
         for name, of in found.items()
@@ -246,7 +246,7 @@ def _with_deviation(row: Ranked, name: str) -> str:
 
 
 def _number(value: float, digits: int = 3) -> str:
-    return f"{round(value, digits) + 0.0:,.{digits}f}" if np.isfinite(value) else ""  # not -0.000
+    return f"{value:z,.{digits}f}" if np.isfinite(value) else ""
 
 
 def _percent(value: float) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.reports import furniture
 from hscd.reports.furniture import Furniture
+from hscd.reports.score_range import FARTHEST, TOP_PERCENTILE, score_range
 from hscd.system import storage
 
 if TYPE_CHECKING:
@@ -48,8 +49,6 @@ _FONT, _LETTERS = 12, 34
 _LINE_INCHES, _LEAST_TITLE, _TITLE_SHARE, _LEAST_FONT = 0.2, 1.0, 0.96, 6.0
 # Rows or columns that are drawn at most.
 _LARGEST = 2048
-# The colour scale of a heat map ends here, so that a few extreme pixels do not darken all the others.
-_TOP_PERCENTILE = 99.5
 # Part of the colours "magma" that a heat map takes: what follows is near the yellow of masked pixels.
 _COLOURS_END = 0.86
 # How pixels are drawn: by values, then coloured. By itself Matplotlib colours large images first, in double precision,
@@ -63,15 +62,13 @@ _LEAST_OF_LOG = 1e-3
 def prediction_panels(prediction: np.ndarray, truth: np.ndarray) -> Panels:
     """A predicted map, the same where the truth is known, and the truth; (rows, columns) labels each.
 
-    Where the truth is known nowhere, the predicted map alone.
+    Where the truth is known nowhere, the predicted map alone; where it is known for all of the map, that once.
     """
     if (truth == UNKNOWN).all():
         return {"Change map": prediction}
-    return {
-        "Change map": prediction,
-        "Change map where labels are known": np.where(truth == UNKNOWN, UNKNOWN, prediction),
-        "Labels": truth,
-    }
+    known = np.where(truth == UNKNOWN, UNKNOWN, prediction)
+    part = {} if np.array_equal(known, prediction) else {"Change map where labels are known": known}
+    return {"Change map": prediction} | part | {"Labels": truth}
 
 
 def selection_panels(positions: np.ndarray, labels: np.ndarray, shape: tuple[int, int]) -> Panels:
@@ -264,7 +261,7 @@ def _norm(measured: np.ndarray, threshold: float, scale: str) -> Any:
     """The colour scale of a heat map, which the threshold lies in: all pixels may be on one side of it."""
     from matplotlib.colors import LogNorm, PowerNorm
 
-    low, top = min(float(measured.min()), threshold), max(float(np.percentile(measured, _TOP_PERCENTILE)), threshold)
+    low, top = score_range(measured, threshold, FARTHEST if scale == "linear" else math.inf)
     if scale == "log" and top > 0:
         return LogNorm(max(low, _LEAST_OF_LOG * top), top, clip=True)
     return PowerNorm(_EXPONENTS.get(scale, 1.0), low, top)
@@ -282,7 +279,7 @@ def write_channels(path: Path, channels: np.ndarray, aspect: float = 1.0) -> Non
     figure, dpi = _grid(channels.shape[2:], 2 * count, count, aspect)
     places = figure.subplots(2, count, squeeze=False)
     for number, both in enumerate(channels):
-        low, high = np.percentile(both, [100 - _TOP_PERCENTILE, _TOP_PERCENTILE])
+        low, high = np.percentile(both, [100 - TOP_PERCENTILE, TOP_PERCENTILE])
         for axes, image, date in zip(places[:, number], both, ("before", "after"), strict=True):
             axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect=aspect, **PIXELS)
             axes.set_title(f"channel {number + 1}, {date}")

@@ -37,8 +37,8 @@ def line(calibration: Calibration, called: Calibration | None) -> str:
         return figures
     promised, kept = 100 * called.mean_predicted, 100 * called.mean_observed
     return (
-        f"{figures}; of the pixels called changed, {kept:.0f} % are changed by the labels, {promised:.0f} % would be "
-        "by their probability"
+        f"{figures}; {kept:.0f} % of the pixels called changed are changed according to the labels; their "
+        f"probabilities promised {promised:.0f} %"
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from hscd.evaluation.stratified import Accuracy, Estimate
-from hscd.reports.tables import Row, area
+from hscd.reports.tables import Row, area, size
 
 
 def matrix_rows(names: Sequence[str], counts: np.ndarray, pixels: np.ndarray, accuracy: Accuracy) -> list[Row]:
@@ -36,6 +36,11 @@ def accuracy_rows(names: Sequence[str], accuracy: Accuracy, total: float, unit: 
         rows += [_row(measure, name, estimate, (number,)) for number, name in enumerate(names)]
     rows += [_row("area", name, accuracy.area, (number,), total, unit) for number, name in enumerate(names)]
     return rows
+
+
+def rounded(rows: Sequence[Row]) -> list[Row]:
+    """The same rows with six digits of each figure, which is more than a sample can tell."""
+    return [{name: float(f"{of:.6g}") if isinstance(of, float) else of for name, of in row.items()} for row in rows]
 
 
 def _row(
@@ -72,10 +77,11 @@ def lines(
     figures = [["", "user's accuracy", "producer's accuracy", "area", "area in the map"]]
     for number, name in enumerate(names):
         # One unit for the estimate and both ends of its interval.
-        in_unit = partial(_area, total=total, unit=unit, like=float(accuracy.area.value[number]) * total)
+        like = float(accuracy.area.value[number]) * total
+        in_unit = partial(_size, total=total, unit=unit, like=like)
         figures.append([
             name, _figure(accuracy.users, number), _figure(accuracy.producers, number),
-            _figure(accuracy.area, number, in_unit),
+            f"{_figure(accuracy.area, number, in_unit)} {size(like, unit)[1]}",
             area(weights[number] * total, unit),
         ])  # fmt: skip
     told = [f"overall accuracy: {_figure(accuracy.overall, ())}", *_columns(figures), _explained(accuracy)]
@@ -100,8 +106,8 @@ def _explained(accuracy: Accuracy) -> str:
     return "± is half of the 95 % interval" + ("; (a … b) is all of it, where ± would leave 0 to 1" if capped else "")
 
 
-def _area(share: float, total: float, unit: str, like: float) -> str:
-    return area(share * total, unit, like)
+def _size(share: float, total: float, unit: str, like: float) -> str:
+    return size(share * total, unit, like)[0]
 
 
 def _figure(estimate: Estimate, index: int | tuple[()], of: Callable[[float], str] = "{:.3f}".format) -> str:

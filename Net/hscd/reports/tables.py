@@ -54,21 +54,27 @@ def summary(counts: Confusion, found: Mapping[str, Interval] | None = None) -> s
             return "undefined"  # of labels of one class, for example
         interval = (found or {}).get(name)
         if interval is None or math.isnan(interval.low):
-            return f"{value:.3f}"
-        return f"{value:.3f} ({interval.low:.3f} … {interval.high:.3f})"
+            return f"{value:z.3f}"
+        return f"{value:z.3f} ({interval.low:z.3f} … {interval.high:z.3f})"
 
     kappa, f1 = with_interval("kappa", counts.kappa), with_interval("f1", counts.f1)
-    return f"overall accuracy {100 * counts.overall_accuracy:.2f} %, kappa {kappa}, F1 {f1}"
+    return f"overall accuracy {counts.overall_accuracy:.3f}, kappa {kappa}, F1 {f1}"
 
 
 def area(value: float, unit: str, like: float | None = None) -> str:
     """An area, in "m²" or "pixels", with three digits in the unit that reads best, or reads best of one `like` it."""
+    return " ".join(size(value, unit, like))
+
+
+def size(value: float, unit: str, like: float | None = None) -> tuple[str, str]:
+    """The number and the unit of `area`."""
     if unit == "pixels":
-        return f"{value:,.0f} pixels"
-    size = value if like is None else like
-    factor, name = (1e6, "km²") if size >= 1e5 else (1e4, "ha") if size >= 1e3 else (1.0, "m²")
-    shown = value / factor
-    return f"{shown:,.0f} {name}" if shown >= 999.5 else f"{shown:,.3g} {name}"
+        shown = f"{value:,.0f}"
+        return shown, "pixel" if shown == "1" else "pixels"
+    about = value if like is None else like
+    factor, name = (1e6, "km²") if about >= 1e6 else (1e4, "ha") if about >= 1e4 else (1.0, "m²")
+    shown = f"{value / factor:,.0f}" if value / factor >= 999.5 else f"{value / factor:,.3g}"
+    return shown, name
 
 
 def total(areas: np.ndarray, unit: str) -> str:

@@ -60,7 +60,8 @@ class Image:
     In an image that is `masked`, NaN stands for no data, and there is neither `nodata` nor `mask`.
     `numbers` are those that its bands have in the file, from 1, where some of them are left out, or in the file of the
     image they are compared with; `file_bands` is how many that has. `unmoved` is the window of an image that was moved
-    onto another one, as it lay before. `notes` say what of the file is guessed or passed
+    onto another one, as it lay before, and `moved_by` the rows (down) and columns (to the right) that it was moved by.
+    `notes` say what of the file is guessed or passed
     over, each in words that can follow its name.
     """
 
@@ -84,6 +85,7 @@ class Image:
     numbers: tuple[int, ...] = ()
     file_bands: int = 0
     unmoved: Window | None = None
+    moved_by: tuple[float, float] = (0.0, 0.0)
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

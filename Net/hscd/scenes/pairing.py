@@ -16,7 +16,7 @@ from hscd.scenes.band_matching import match
 from hscd.scenes.common_bands import at_common_wavelengths
 from hscd.scenes.grids import onto, overlaps, same_grid
 from hscd.scenes.image import Image, in_memory, physical, with_bands, without_alpha
-from hscd.scenes.registration import registered, registration
+from hscd.scenes.registration import moved_in_words, registered, registration
 from hscd.scenes.scene import Scene
 from hscd.system import naming
 from hscd.system.errors import InputError
@@ -125,12 +125,9 @@ def _registered(before: Image, after: Image, original: Image | None) -> Image:
         return after
     if found.far < max(_WORTH_WHILE, _SURELY * found.spread / math.sqrt(found.blocks)):
         return after
-    down, right = (round(-part, 2) + 0.0 for part in (found.down, found.right))
-    tell(
-        f"{after.path}: moved {abs(down):.2f} rows {'up' if down < 0 else 'down'} and "
-        f"{abs(right):.2f} columns {'left' if right < 0 else 'right'} onto {before.path}"
-    )
-    return registered(after, found, original)
+    moved = registered(after, found, original)
+    tell(f"{after.path}: moved {moved_in_words(moved.moved_by)} onto {before.path}")
+    return moved
 
 
 def _at_common_wavelengths(before: Image, after: Image, reading: Reading) -> tuple[Image, Image]:

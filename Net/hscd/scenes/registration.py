@@ -54,14 +54,50 @@ class Registration(NamedTuple):
         return max(abs(self.down), abs(self.right))
 
     @property
+    def is_shifted(self) -> bool:
+        """Whether the shift is more than none with two digits."""
+        return round(self.far, 2) > 0
+
+    @property
     def told(self) -> str:
-        """Where the after image lies, in words; one block has no spread."""
-        down, right = (round(part, 2) + 0.0 for part in (self.down, self.right))
-        spread = f", ± {self.spread:.2f}" if self.blocks > 1 else ""
-        return (
-            f"{abs(down):.2f} rows {'higher' if down < 0 else 'lower'} and {abs(right):.2f} columns further "
-            f"{'left' if right < 0 else 'right'}{spread} ({counted(self.blocks, 'block')})"
-        )
+        """Where the after image lies, in words that follow its name; one block has no spread."""
+        blocks, spread = counted(self.blocks, "block"), f"± {self.spread:.2f}"
+        if shift := along_axes(self.down, self.right, ("higher", "lower"), ("further left", "further right")):
+            return f"lies {shift}{f', {spread}' if self.blocks > 1 else ''} ({blocks})"
+        return f"is not shifted ({f'{spread} pixels, ' if self.blocks > 1 else ''}{blocks})"
+
+
+def along_axes(down: float, right: float, rows: tuple[str, str], columns: tuple[str, str]) -> str:
+    """A shift in words, as "0.32 rows up and 0.54 columns left"; an axis of less than .005 pixels is left out.
+
+    Args:
+        down: rows.
+        right: columns.
+        rows: what to call a negative and a positive number of rows.
+        columns: the same of columns.
+    """
+    parts = (("rows", down, rows), ("columns", right, columns))
+    return " and ".join(
+        f"{abs(part):.2f} {axis} {names[part > 0]}" for axis, part, names in parts if abs(round(part, 2)) > 0
+    )
+
+
+def moved_in_words(moved_by: tuple[float, float]) -> str:
+    """How an image was moved by `registered`, by its `moved_by`; "" where it was not."""
+    return along_axes(*moved_by, ("up", "down"), ("left", "right"))
+
+
+def placed(found: Registration, moved_by: tuple[float, float], verdict: str) -> str:
+    """How the after image was moved and where it lies now, in words that follow its name.
+
+    Args:
+        found: where it lies.
+        moved_by: of the image.
+        verdict: on a shift of an image that was not moved; "" for none.
+    """
+    if moved := moved_in_words(moved_by):
+        return f"was moved {moved}; now it {found.told}"
+    return f"{found.told}; {verdict}" if verdict and found.is_shifted else found.told
 
 
 def registration(scene: Scene) -> Registration | None:
@@ -103,19 +139,19 @@ def registered(after: Image, found: Registration, original: Image | None = None)
         found: the shift.
         original: the after image on a grid of its own, where it was interpolated: doing that twice would smooth twice.
     """
-    dtype = np.result_type(after.dtype, np.float32)
+    dtype, back = np.result_type(after.dtype, np.float32), (-found.down, -found.right)
     if original is not None:
         assert after.grid is not None
         grid = moved(after.grid, found.down, found.right)
         image = onto(original, grid, after.shape[:2], dtype, math.nan, "cubic")
-        return replace(image, grid=after.grid, unmoved=after.window)
+        return replace(image, grid=after.grid, unmoved=after.window, moved_by=back)
     if after.block == after.shape[:2]:  # packed as a whole, and each tile would unpack it anew
         after = in_memory(after)
     # Not pixels of one unit: those at the origin GDAL takes for an image without a place.
     grid = Grid((2.0, 0.0, 0.0, 0.0, -2.0, 0.0), "")
     place = Grid((2.0, 0.0, -2 * found.right, 0.0, -2.0, 2 * found.down), "")
     image = onto(replace(after, grid=place), grid, after.shape[:2], dtype, math.nan, "cubic")
-    return replace(image, grid=after.grid, format=after.format, unmoved=after.window)
+    return replace(image, grid=after.grid, format=after.format, unmoved=after.window, moved_by=back)
 
 
 def _middle(shape: tuple[int, int], side: int) -> Window:

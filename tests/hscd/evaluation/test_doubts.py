@@ -53,7 +53,7 @@ def test_where_nothing_is_changed_there_is_nothing_to_doubt():
 def test_a_model_that_disagrees_with_what_it_was_is_doubted(agreement, doubted):
     found = doubts.of_fine_tuning(agreement)
     assert len(found) == doubted
-    assert all(f"kappa {agreement:.2f} between the two maps" in said for said in found)
+    assert all(f"kappa {agreement:.3f} between the two maps" in said for said in found)
 
 
 @pytest.mark.parametrize(("shift", "doubted"), [(0.301, True), (0.3, False), (None, False)])

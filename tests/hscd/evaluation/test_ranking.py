@@ -108,7 +108,7 @@ def recommended(*runs, agreements=None, seeds=None, pictures=("p_maps.png",)):
 def test_without_labels_the_default_is_taken_where_nothing_speaks_against_it():
     said = recommended(run("other+x", **GOOD | {"halves": 0.99}), run("usual+x", doubts=("rare",), **GOOD))
     assert "Take usual+x: it has the default detector" in said
-    assert "It calls 5.00 % of the pixels changed; between the whole and its two halves mapped alone 0.90." in said
+    assert "It calls 5.00 % of the pixels changed; between the whole and its two halves mapped alone 0.900." in said
     assert "A doubt about usual+x remains: rare." in said
     # It comes second by consistency, .90 after .99, so why it is taken is said; not where it comes first.
     place = "That counts more than its place in the table, whose order is that of consistency"
@@ -131,7 +131,7 @@ def test_doubts_remain_with_labels_too_and_those_of_other_seeds_are_told_once():
         ({"share": 0.0}, "as nothing at all is called changed: usual+x"),
         (
             {"halves": 0.2},
-            "as the map depends on what else is in the image: usual+x (kappa 0.20 with that of its halves)",
+            "as the map depends on what else is in the image: usual+x (kappa 0.200 with that of its halves)",
         ),
     ],
 )
@@ -147,7 +147,7 @@ def test_without_labels_maps_that_depend_on_the_seed_and_methods_that_failed_are
         agreements={"c+x": 0.1},
     )  # fmt: skip
     assert "Take c+x" in said
-    assert "as maps of different seeds disagree: usual+x (kappa 0.30)" in said
+    assert "as maps of different seeds disagree: usual+x (kappa 0.300)" in said
     assert "as there is no map: b+x (1 of 1 runs)" in said
     assert "Its maps agree little with those of the others, so look at p_maps.png before you trust them." in said
     several = [f"{name}_maps.png" for name in "pqrs"]

@@ -21,8 +21,8 @@ def test_a_line_for_the_terminal():
     assert line(FOUND, None) == "calibration error 0.156, Brier score 0.062"
     called = Calibration(np.array([10, 30]), np.array([0.6, 0.9]), np.array([0.5, 0.5]), 0.0)
     assert line(FOUND, called) == (
-        "calibration error 0.156, Brier score 0.062; of the pixels called changed, 50 % are changed by the labels, "
-        "82 % would be by their probability"
+        "calibration error 0.156, Brier score 0.062; 50 % of the pixels called changed are changed according "
+        "to the labels; their probabilities promised 82 %"
     )
 
 

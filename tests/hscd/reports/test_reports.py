@@ -59,6 +59,9 @@ def test_prediction_panels_by_hand():
     originals = truth.copy(), prediction.copy()
     panels = prediction_panels(prediction, truth)
     assert list(panels) == ["Change map", "Change map where labels are known", "Labels"]
+    # Where all of the map is labelled, the second would be the first.
+    masked = np.where(truth == UNKNOWN, UNKNOWN, prediction)
+    assert list(prediction_panels(masked, truth)) == ["Change map", "Labels"]
     assert panels["Change map"].tolist() == [[0, 0, 1], [0, 1, 1]]
     assert panels["Change map where labels are known"].tolist() == [[0, 0, 2], [2, 1, 1]]
     assert panels["Labels"].tolist() == [[0, 1, 2], [2, 1, 0]]
@@ -108,14 +111,18 @@ def test_zero_counts_are_zeros_and_undefined_ratios_nan():
 
 def test_summary_is_one_line_with_the_main_figures():
     # Kappa 728/2228 = 0.3268.
-    assert tables.summary(COUNTS) == "overall accuracy 85.00 %, kappa 0.327, F1 0.400"
+    assert tables.summary(COUNTS) == "overall accuracy 0.850, kappa 0.327, F1 0.400"
+    # Kappa is 2·(1·2499 − 50·51) / (51·2550 + 52·2549) = −0.0004: not -0.000.
+    chance = Confusion(1, 2499, 50, 51)
+    assert -0.0005 < chance.kappa < 0
+    assert "kappa 0.000," in tables.summary(chance)
     assert tables.summary(Confusion(0, 0, 0, 0)) == "no labels to judge it by"
 
 
 def test_summary_says_where_a_figure_is_undefined():
     # All of one class, and all called so: agreement by chance is 1, and 0/0 of the changed class.
-    assert tables.summary(Confusion(9, 0, 0, 0)) == "overall accuracy 100.00 %, kappa undefined, F1 1.000"
-    assert tables.summary(Confusion(0, 9, 0, 0)) == "overall accuracy 100.00 %, kappa undefined, F1 undefined"
+    assert tables.summary(Confusion(9, 0, 0, 0)) == "overall accuracy 1.000, kappa undefined, F1 1.000"
+    assert tables.summary(Confusion(0, 9, 0, 0)) == "overall accuracy 1.000, kappa undefined, F1 undefined"
 
 
 def test_outcome_says_how_much_of_the_unmasked_pixels_is_changed():
@@ -123,19 +130,19 @@ def test_outcome_says_how_much_of_the_unmasked_pixels_is_changed():
     raw, corrected = np.array([[0, 0, 1], [1, 1, 2]], np.uint8), np.array([[0, 1, 1], [1, 1, 2]], np.uint8)
     none, some = Confusion(0, 0, 0, 0), Confusion(1, 3, 1, 0)
     assert tables.outcome((raw, corrected), (none, none), np.ones(1), "pixels") == (
-        "changed 40.0 % of 5 pixels; corrected: changed 20.0 %, 1 pixels in 1 area; no labels to judge it by"
+        "changed 40.0 % of 5 pixels; corrected: changed 20.0 %, 1 pixel in 1 area; no labels to judge it by"
     )
     # Kappa: (4·5 − (2·1 + 3·4)) / (25 − 14) = 6/11; F1 2/3.
     assert tables.outcome((raw, corrected), (some, Confusion(1, 4, 0, 0)), np.array([300.0, 100]), "m²") == (
-        "changed 40.0 % of 5 pixels, overall accuracy 80.00 %, kappa 0.545, F1 0.667; "
-        "corrected: changed 20.0 %, 400 m² in 2 areas, overall accuracy 100.00 %, kappa 1.000, F1 1.000"
+        "changed 40.0 % of 5 pixels, overall accuracy 0.800, kappa 0.545, F1 0.667; "
+        "corrected: changed 20.0 %, 400 m² in 2 areas, overall accuracy 1.000, kappa 1.000, F1 1.000"
     )
 
 
 def test_outcome_is_told_once_where_the_correction_changed_nothing():
     labels, some = np.array([[0, 0, 1], [1, 1, 2]], np.uint8), Confusion(1, 3, 1, 0)
     assert tables.outcome((labels, labels.copy()), (some, some), np.ones(2), "pixels") == (
-        "changed 40.0 % of 5 pixels, 2 pixels in 2 areas, overall accuracy 80.00 %, kappa 0.545, F1 0.667"
+        "changed 40.0 % of 5 pixels, 2 pixels in 2 areas, overall accuracy 0.800, kappa 0.545, F1 0.667"
     )
     none = Confusion(0, 0, 0, 0)
     assert tables.outcome((labels, labels), (none, none), np.ones(2), "pixels") == (
@@ -146,8 +153,9 @@ def test_outcome_is_told_once_where_the_correction_changed_nothing():
 @pytest.mark.parametrize(
     ("value", "unit", "said"),
     [
-        (1234, "pixels", "1,234 pixels"), (0, "m²", "0 m²"), (999, "m²", "999 m²"), (1000, "m²", "0.1 ha"),
-        (99_000, "m²", "9.9 ha"), (100_000, "m²", "0.1 km²"), (12_345_678, "m²", "12.3 km²"),
+        (1234, "pixels", "1,234 pixels"), (0, "m²", "0 m²"), (999, "m²", "999 m²"), (9_990, "m²", "9,990 m²"),
+        (10_000, "m²", "1 ha"), (990_000, "m²", "99 ha"), (1_000_000, "m²", "1 km²"), (1, "pixels", "1 pixel"),
+        (12_345_678, "m²", "12.3 km²"),
     ],
 )  # fmt: skip
 def test_areas_are_told_in_the_unit_that_reads_best(value, unit, said):

@@ -22,9 +22,9 @@ def test_lines_for_the_terminal():
         "changed in the map            0.0176            0.0024      75",
         "unchanged in the map          0.0060            0.9740     490",
         "overall accuracy: 0.992 ± 0.007",
-        "                 user's accuracy  producer's accuracy                  area  area in the map",
-        "changed            0.880 ± 0.074        0.746 ± 0.215    212 km² ± 62.4 km²          180 km²",
-        "unchanged  0.994 (0.987 … 1.000)        0.998 ± 0.002  8,788 km² ± 62.4 km²        8,820 km²",
+        "                 user's accuracy  producer's accuracy              area  area in the map",
+        "changed            0.880 ± 0.074        0.746 ± 0.215    212 ± 62.4 km²          180 km²",
+        "unchanged  0.994 (0.987 … 1.000)        0.998 ± 0.002  8,788 ± 62.4 km²        8,820 km²",
         "± is half of the 95 % interval; (a … b) is all of it, where ± would leave 0 to 1",
     ]
 
@@ -39,9 +39,9 @@ def test_where_all_points_agree_the_interval_is_no_nothing():
     assert [[cell.strip() for cell in line if cell] for line in told] == [
         ["overall accuracy: 1.000 (0.948 … 1.000)"],
         ["user's accuracy", "producer's accuracy", "area", "area in the map"],
-        ["changed", "1.000 (0.900 … 1.000)", "1.000 (0.486 … 1.000)", "500 pixels (450 pixels … 975 pixels)",
+        ["changed", "1.000 (0.900 … 1.000)", "1.000 (0.486 … 1.000)", "500 (450 … 975) pixels",
          "500 pixels"],
-        ["unchanged", "1.000 (0.950 … 1.000)", "1.000 (0.994 … 1.000)", "9,500 pixels (9,025 pixels … 9,550 pixels)",
+        ["unchanged", "1.000 (0.950 … 1.000)", "1.000 (0.994 … 1.000)", "9,500 (9,025 … 9,550) pixels",
          "9,500 pixels"],
         ["± is half of the 95 % interval"],
         ["all 30 points on changed pixels and all 60 points on unchanged pixels agree, which does not prove that all "
@@ -64,8 +64,8 @@ def test_an_interval_does_not_leave_0_to_1():
     told = lines(NAMES, counts, pixels, estimated(counts, pixels), 120, "pixels").splitlines()
     assert told[5].startswith("changed    0.889 (0.671 … 1.000)  ")
     assert told[6].startswith("unchanged  0.333 (0.000 … 0.987)  ")
-    assert "  100 pixels (72 pixels … 120 pixels)  " in told[5]
-    assert "     20 pixels (0 pixels … 48 pixels)  " in told[6]
+    assert "  100 (72 … 120) pixels  " in told[5]
+    assert "     20 (0 … 48) pixels  " in told[6]
     assert told[7:] == ["± is half of the 95 % interval; (a … b) is all of it, where ± would leave 0 to 1"]
 
 
@@ -92,16 +92,16 @@ def test_rows_of_the_matrix():
 
 
 def test_both_ends_of_an_interval_have_the_unit_of_what_they_are_of():
-    # Of 250,000 m², .25 km², the end 40,000 m² would be 4 ha alone.
-    assert [area(value, "m²", 250_000) for value in (40_000, 250_000)] == ["0.04 km²", "0.25 km²"]
+    # Of 2,500,000 m², 2.5 km², the end 40,000 m² would be 4 ha alone.
+    assert [area(value, "m²", 2_500_000) for value in (40_000, 2_500_000)] == ["0.04 km²", "2.5 km²"]
     assert [area(value, "m²") for value in (40_000, 999.4e6, 999.6e6, 500)] == [
         "4 ha",
         "999 km²",
         "1,000 km²",
         "500 m²",
     ]
-    # 5 % (4.5 % to 9.75 %, as above) of 2.1 km².
+    # 5 % (4.5 % to 9.75 %, as above) of 21 km².
     counts, pixels = np.array([[30, 0], [0, 60]]), np.array([500, 9500])
-    told = lines(NAMES, counts, pixels, estimated(counts, pixels), 2.1e6, "m²")
-    assert "0.105 km² (0.0945 km² … 0.205 km²)" in told
+    told = lines(NAMES, counts, pixels, estimated(counts, pixels), 21e6, "m²")
+    assert "1.05 (0.945 … 2.05) km²" in told
     assert [counted(count, "point") for count in (0, 1, 2000)] == ["0 points", "1 point", "2,000 points"]

@@ -103,7 +103,7 @@ def test_an_image_is_moved_back():
     after[50, 60] = np.nan
     image = registered(image_of(after, (64, 64)), Registration(0.4, -0.3, 0, 1))
     moved, inner = image.read(), np.s_[5:-5, 5:-5]
-    assert (image.masked, image.grid, image.dtype) == (True, None, np.float32)
+    assert (image.masked, image.grid, image.dtype, image.moved_by) == (True, None, np.float32, (-0.4, 0.3))
     assert 0 < np.isnan(moved[inner]).any(axis=2).sum() <= 16
     assert np.nanstd((moved - before)[inner]) < 0.6 * np.nanstd((after - before)[inner])
     np.testing.assert_array_equal(image.window(slice(37, 90), slice(50, 51)), moved[37:90, 50:51])
@@ -120,4 +120,5 @@ def test_an_image_on_another_grid_is_interpolated_once():
     inner = np.s_[3:-3, 3:-3]
     np.testing.assert_allclose(moved.read()[inner], pixels[inner], atol=1e-4)
     assert (moved.grid, moved.format, moved.unmoved) == (here, after.format, after.window)
+    assert moved.moved_by == (0.3, -0.4)
     assert np.abs(registered(after, Registration(-0.3, 0.4, 0, 1)).read() - pixels)[inner].max() > 0.1

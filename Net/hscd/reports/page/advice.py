@@ -20,7 +20,7 @@ _UNKNOWN = Advice(
 ADVICE = {
     "no better than chance": Advice(
         "Where the labels are known, the map is right no more often than a random map with the same shares.",
-        "Look at the map beside the ground truth. If it looks like the inverse, changedLabel and unchangedLabel are "
+        "Look at the map beside the labels. If it looks like the inverse, changedLabel and unchangedLabel are "
         "exchanged; if it looks like noise, try another detector (compare.py ranks them).",
     ),
     "are called changed, which is rare": Advice(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 WIDTH, HEIGHT = 640, 300
 DOTS = "dots"
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 14, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 16, 14, 46
 
 
 class Tick(NamedTuple):
@@ -26,10 +26,18 @@ class Mark(NamedTuple):
     style: str
     name: str = ""
 
+    @property
+    def is_dots(self) -> bool:
+        """Whether points are all that is drawn."""
+        return self.path.endswith("h0")
+
 
 @dataclass(frozen=True)
 class Chart:
-    """All that is drawn; `told` says it in words, `rules` are vertical lines with a text."""
+    """All that is drawn; `told` says it in words, `rules` are vertical lines with a text.
+
+    `table` has the figures, if any, below a row of heads.
+    """
 
     title: str
     told: str
@@ -41,6 +49,7 @@ class Chart:
     rules: list[Tick] = field(default_factory=list)
     width: int = WIDTH
     height: int = HEIGHT
+    table: Sequence[Sequence[str]] = ()
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -215,5 +224,5 @@ def parallel(
 
 def _padded(low: float, high: float) -> tuple[float, float]:
     """Ends of an axis with a little room around the values; none below 0 where no value is."""
-    room = 0.04 * (high - low) or 0.5
+    room = 0.04 * (high - low) or 0.5 * abs(high) or 0.5  # half of a single value
     return low - room if low < 0 else max(0.0, low - room), high + room

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from hscd.evaluation.calibration import Calibration
@@ -23,14 +25,16 @@ def chart(run: Run, result: str) -> Chart | None:
     if pixels.min() < 1 or min(predicted.min(), observed.min()) < 0 or max(predicted.max(), observed.max()) > 1:
         return None
     of = reliability.tenths(Calibration(pixels, predicted, observed, float("nan")))
-    shares = of.pixels / of.pixels.sum()
-    parts = ", ".join(
-        f"at {one:.2f} {100 * two:.0f} % changed ({100 * share:.0f} % of the pixels)"
-        for one, two, share in zip(of.predicted, of.observed, shares, strict=True)
-    )
-    told = f"Of {pixels.sum():,.0f} labelled pixels, by tenths of their probability: {parts}."
+    table = [("mean probability", "share that changed", "pixels")] + [
+        (f"{one:.2f}", f"{100 * two:.0f} %", f"{count:,}")
+        for one, two, count in zip(of.predicted, of.observed, of.pixels.tolist(), strict=True)
+    ]
+    told = f"The {pixels.sum():,.0f} labelled pixels, by tenths of their probability of change."
     series = {
         "as it should be": ([0.0, 1.0], [0.0, 1.0], "all"),
         "labels": (of.predicted.tolist(), of.observed.tolist(), charts.DOTS),
     }
-    return charts.lines("Probability against the labels", told, ("probability of change", "share that changed"), series)
+    drawn = charts.lines(
+        "Probability against the labels", told, ("probability of change", "share that changed"), series
+    )
+    return replace(drawn, table=table)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from hscd.evaluation.probability import HIGH
 from hscd.reports import tables as words
 from hscd.reports.maps import COLOURS
 from hscd.reports.page import numbers, probability, sections, tuning
@@ -22,7 +23,7 @@ from hscd.reports.page.images import AGREEMENT
 from hscd.reports.page.recommended import recommendation
 from hscd.reports.page.told import Told
 from hscd.reports.page.tuning import Tuning
-from hscd.scenes.registration import Registration
+from hscd.scenes.registration import Registration, placed
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -185,8 +186,8 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         value = numbers.best_figure(row, name)
         if value is not None:
             known = value.low is not None and value.high is not None
-            below = f"95 %: {value.low:.3f} to {value.high:.3f}" if known else ""
-            found.append((title, f"{value.value:.3f}", below))
+            below = f"95 %: {value.low:z.3f} to {value.high:z.3f}" if known else ""
+            found.append((title, f"{value.value:z.3f}", below))
     points, error = numbers.number(row.get("points")), numbers.number(row.get("expected_standard_error"))
     if points is not None:
         below = "" if error is None else f"expected standard error {error:.3f}"
@@ -212,17 +213,21 @@ def _of_map(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         found.append(("Changed", f"{100 * share:.2f} %", below))
     largest = row.get("largest_areas")
     if isinstance(largest, list) and largest and None not in map(numbers.number, largest):
-        first, *others = (words.area(value, unit) for value in largest)
-        found.append(("Largest area", first, f"then {', '.join(others)}" if others else ""))
+        first, *others = (words.area(value, unit, largest[0]) for value in largest)
+        if others:
+            found.append(("Largest area", first, f"then {', '.join(others)}"))
     sure = numbers.number(row.get("sure_share"))
     if sure is not None:
-        found.append(("Beyond doubt", f"{100 * sure:.0f} %", "of the changed pixels; no measure of accuracy"))
+        below = f"of the changed pixels have a probability of {HIGH:g} or more; no measure of accuracy"
+        found.append(("High probability", f"{100 * sure:.0f} %", below))
     shift = [numbers.number(row.get(f"shift_{name}")) for name in Registration._fields]
     if None not in shift:
         down, right, spread, blocks = (value or 0.0 for value in shift)
         of = Registration(down, right, spread, int(blocks))
-        verdict = f"; {row['shift_verdict']}" if isinstance(row.get("shift_verdict"), str) else ""
-        found.append(("Shift", f"{of.far:.2f} pixels", f"the after image lies {of.told}{verdict}"))
+        moved = [numbers.number(row.get(f"shift_moved_{way}")) or 0.0 for way in ("down", "right")]
+        verdict = row.get("shift_verdict")
+        placed_as = placed(of, (moved[0], moved[1]), verdict if isinstance(verdict, str) else "")
+        found.append(("Shift", f"{of.far:.2f} pixels", f"the after image {placed_as}"))
     return found
 
 
@@ -233,9 +238,8 @@ def _of_sample(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     if area is None:
         return []
     value, unit = area
-    low, high = value.low, value.high
-    ends = [words.area(end, unit, value.value) for end in (low, high) if end is not None]
-    below = f"95 %: {ends[0]} to {ends[1]}" if len(ends) > 1 else ""
+    ends = [words.size(end, unit, value.value) for end in (value.low, value.high) if end is not None]
+    below = f"95 %: {ends[0][0]} to {' '.join(ends[1])}" if len(ends) > 1 else ""
     found = [("Changed area", words.area(value.value, unit), below)]
     if rest is not None and mapped is not None:
         on_map = mapped * (value.value + rest[0].value)  # both classes together are the whole map
@@ -275,7 +279,9 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    made.filters |= {"short": text, "figure": numbers.written}
+    made.filters |= {
+        "short": text, "figure": numbers.written, "decimals": "{:z.3f}".format, "signed": "{:+z.2f}".format,
+    }  # fmt: skip
     made.globals |= {"colours": COLOURS, "agreement": AGREEMENT}
     return made
 

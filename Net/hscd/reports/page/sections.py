@@ -53,7 +53,11 @@ def view(run: Run, result: str) -> dict[str, Any] | None:
         return None
     colours = found.get("colours", STRONG)  # runs of earlier versions do not say
     usable = isinstance(colours, list) and len(colours) == len(STRONG)
-    return found | {"colours": colours if usable and all(map(_COLOUR.fullmatch, map(str, colours))) else STRONG}
+    swipe = numbers.number(found.get("swipe"))
+    return found | {
+        "colours": colours if usable and all(map(_COLOUR.fullmatch, map(str, colours))) else STRONG,
+        "swipe": 50 if swipe is None else swipe,  # as of earlier versions
+    }
 
 
 def is_of_points(found: dict[str, Any]) -> bool:
@@ -82,16 +86,16 @@ def score_chart(found: dict[str, Any] | None) -> Chart | None:
         return None
     counts = {"all pixels": (bins["all"], "all")}
     if sum(bins["changed"]) + sum(bins["unchanged"]):
-        counts |= {"unchanged (ground truth)": (bins["unchanged"], "unchanged"),
-                   "changed (ground truth)": (bins["changed"], "changed")}  # fmt: skip
+        counts |= {"unchanged (labels)": (bins["unchanged"], "unchanged"),
+                   "changed (labels)": (bins["changed"], "changed")}  # fmt: skip
     first, last = bins["edges"][0], bins["edges"][-1]
-    written = [charts.plain(value, max(abs(first), abs(last))) for value in (first, last, threshold)]
+    written = [charts.plain(value, max(abs(first), abs(last))) for value in (first, last)]
     above = f"{bins['above']:,}" if isinstance(bins.get("above"), int) else _above(bins, threshold)
     corrected = any(of.get("key") == "raw" for of in (found or {}).get("layers", []))
     told = (
         f"Scores from {written[0]} to {written[1]}; {above} of {sum(bins['all']):,} pixels shown are above the "
-        f"threshold {written[2]}{', before spatial correction' if corrected else ''}. What is beyond the last bar "
-        "counts in it."
+        f"threshold {charts.text(threshold)}{', before spatial correction' if corrected else ''}. What is beyond the "
+        "last bar counts in it."
     )
     return charts.histogram("How the scores are spread", told, "score", bins["edges"], counts, threshold)
 
@@ -117,7 +121,7 @@ def search_charts(run: Run, result: str) -> tuple[list[Chart], list[tuple[str, f
     best = min(found, key=lambda trial: (not trial.best, trial.loss))
     made = []
     if best.number in curves:
-        made.append(_training(curves, best.number))
+        made.append(_training(curves, best))
     made.append(_history(found, best))
     axes = searches.varied(found)
     if len(found) > 1 and axes:
@@ -128,18 +132,16 @@ def search_charts(run: Run, result: str) -> tuple[list[Chart], list[tuple[str, f
     return made, searches.importance(found), len(found)
 
 
-def _training(curves: dict[int, list[tuple[float, float]]], best: int) -> Chart:
+def _training(curves: dict[int, list[tuple[float, float]]], trial: searches.Trial) -> Chart:
     """Losses by epoch: of the best trial both, of the others that of validation."""
-    series = {}
+    series, best = {}, trial.number
     for number in [other for other in curves if other != best][:_CURVES]:
         series[f" {number}"] = (list(range(1, len(curves[number]) + 1)), [two for _, two in curves[number]], "other")
     epochs = list(range(1, len(curves[best]) + 1))
     series["training loss"] = (epochs, [one for one, _ in curves[best]], "before")
     series["validation loss"] = (epochs, [two for _, two in curves[best]], "after")
-    told = (
-        f"Best trial {best}: {counted(len(epochs), 'epoch')}, validation loss falls to "
-        f"{charts.text(min(two for _, two in curves[best]))}."
-    )
+    # Of the weights that are kept: a drop too small to count for the training may follow.
+    told = f"Best trial {best}: {counted(len(epochs), 'epoch')}, validation loss falls to {charts.text(trial.loss)}."
     if len(curves) > 1:
         told += " Pale: validation loss of the other trials."
     return charts.lines("Training of the best trial", told, ("epoch", "loss"), series)
@@ -153,7 +155,7 @@ def _history(found: list[searches.Trial], best: searches.Trial) -> Chart:
     count, loss = counted(len(found), "trial"), charts.text(best.loss)
     told = f"{count}; trial {best.number} has the lowest validation loss, {loss}."
     series = {
-        "lowest so far": (xs, lowest, "after"), "a trial": (xs, [trial.loss for trial in ordered], charts.DOTS),
+        "lowest so far": (xs, lowest, "after"), "single trials": (xs, [trial.loss for trial in ordered], charts.DOTS),
     }  # fmt: skip
     return charts.lines("Search history", told, ("trial", "validation loss"), series)
 
@@ -288,12 +290,14 @@ def _are_rows(found: Any) -> bool:
 
 
 def _estimate(of: dict[str, Any]) -> dict[str, str]:
-    """A row of a sample's table as people read it: areas in the unit that reads best."""
+    """A row of a sample's table as people read it: areas in one unit, accuracies in three decimals, shares in four."""
     is_area = of.get("unit") in ("m²", "pixels")
+    # Shares of the whole area are small where change is rare.
+    share = "{:.3f}" if "accuracy" in str(of.get("measure")) else "{:.4f}"
 
     def cell(value: Any) -> str:
         if isinstance(value, float):
-            return words.area(value, of["unit"]) if is_area else charts.text(value)
+            return words.area(value, of["unit"], numbers.number(of.get("estimate"))) if is_area else share.format(value)
         return f"{value:,}" if isinstance(value, int) else str(value).replace("_", " ")
 
     named = {_column(key, of): cell(value) for key, value in of.items()} | ({"unit": ""} if is_area else {})

@@ -12,10 +12,10 @@ from hscd.system.errors import counted
 # Figures of a record, how pages call them, and how they are written.
 _FACTS = (
     ("pseudo_qty", "Pseudo-labels learned from", "{:,.0f}"),
-    ("pseudo_acc", "Agreement with the corrected pseudo-labels", "{:.3f}"),
-    ("pseudo_acc_corrected", "The same after spatial correction", "{:.3f}"),
-    ("agreement_before_after", "Kappa between the maps before and after", "{:.3f}"),
-    ("ft_val_acc", "Validation accuracy", "{:.3f}"),
+    ("pseudo_acc", "Agreement with the corrected pseudo-labels", "{:z.3f}"),
+    ("pseudo_acc_corrected", "The same after spatial correction", "{:z.3f}"),
+    ("agreement_before_after", "Kappa between the maps before and after", "{:z.3f}"),
+    ("ft_val_acc", "Validation accuracy", "{:z.3f}"),
     ("ft_epochs", "Epochs", "{:.0f}"),
     ("ft_best_epoch", "Epoch whose weights were kept", "{:.0f}"),
 )
@@ -76,4 +76,4 @@ def tuning(row: Mapping[str, Any]) -> Tuning | None:
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else f"{value:z.3f}"

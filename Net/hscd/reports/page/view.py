@@ -15,6 +15,7 @@ from hscd.reports import quicklook
 from hscd.reports.furniture import aspect_of
 from hscd.reports.maps import COLOURS
 from hscd.reports.page import images, spectra
+from hscd.reports.score_range import score_range
 from hscd.scenes.image import with_bands
 from hscd.scenes.inspection import names_of, picture_bands
 from hscd.scenes.scene import Scene, Window, thinned
@@ -27,8 +28,6 @@ _SPECTRA, _MOST_PLACES = 400_000, 2000
 # Of larger pairs, spectra are of some blocks of the files, that many at most and of that many bytes together.
 _MOST_BYTES, _MOST_BLOCKS, _READ = 2**32, 64, 2**30
 _BINS = 64
-# The colours of scores, and the histogram, end at this percentile.
-_TOP = 99.5
 
 
 class Shown(NamedTuple):
@@ -58,7 +57,8 @@ def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any
     Returns:
         `rows`, `columns` and `step` (every so manieth pixel is shown), `aspect` (the height of a pixel as a multiple of
         its width), `layers` (pictures as data URIs), the `colours` of class maps, whether any pixel is `unknown`,
-        `histogram`, `spectra` (None of single bands), `bands` of the pictures, and a `thumbnail`, a data URI.
+        `histogram`, `spectra` (None of single bands), `bands` of the pictures, `swipe` (where the line between two of
+        them is at first, percent of the width), and a `thumbnail`, a data URI.
     """
     rows, columns = shown.corrected.shape
     step = max(1, math.ceil(max(rows, columns) / _SIDE), math.ceil(math.sqrt(rows * columns * pairs / _AREA)))
@@ -83,6 +83,7 @@ def view(scene: Scene, shown: Shown, pairs: int, seed: int = 0) -> dict[str, Any
         "ramp": images.score_colours().tolist(),
         "histogram": histogram(thin.scores, thin.truth, thin.threshold),
         "spectra": _spectra(scene, shown.corrected, _SPECTRA // pairs, seed),
+        "swipe": _swipe(corrected == CHANGED),
         "thumbnail": images.thumbnail(colours[1], corrected == CHANGED) if colours else "",
     }
 
@@ -95,6 +96,12 @@ def _pictures(scene: Scene, step: int) -> tuple[list[str], Sequence[np.ndarray]]
     if valid is not None and not valid.any():
         return [], []
     return names_of(scene.before, bands), quicklook.stretched((dates[0], dates[1]), valid)
+
+
+def _swipe(changed: np.ndarray) -> int:
+    """The middle of the changed pixels across, percent of the width, so that change is seen on both sides of a line."""
+    columns = np.flatnonzero(changed) % changed.shape[1]
+    return round(100 * (float(np.median(columns)) + 0.5) / changed.shape[1]) if columns.size else 50
 
 
 def _any_unknown(shown: Shown) -> bool:
@@ -117,7 +124,7 @@ def _maps(shown: Shown) -> list[dict[str, Any]]:
     if (shown.truth != UNKNOWN).any():
         compared = images.label_map(agreement(shown.corrected, shown.truth), images.AGREEMENT)
         found += [
-            {"key": "truth", "title": "Ground truth", "kind": "labels", "image": images.label_map(shown.truth)},
+            {"key": "truth", "title": "Labels", "kind": "labels", "image": images.label_map(shown.truth)},
             {"key": "errors", "title": "Right and wrong", "kind": "errors", "image": compared},
         ]
     return found
@@ -138,8 +145,7 @@ def quantised(scores: np.ndarray, threshold: float) -> tuple[np.ndarray, float, 
     known = np.isfinite(scores)
     if not known.any():
         return np.zeros(scores.shape, np.uint8), 0.0, 1.0
-    low = min(float(scores[known].min()), threshold)
-    high = max(float(np.percentile(scores[known], _TOP)), threshold)
+    low, high = score_range(scores[known], threshold)
     share = (np.where(known, scores, low) - low) / ((high - low) or 1.0)
     levels = 1 + np.round(np.clip(share, 0, 1) * (images.LEVELS - 1))
     return np.where(known, levels, 0).astype(np.uint8), low, high
@@ -154,8 +160,7 @@ def histogram(scores: np.ndarray, truth: np.ndarray, threshold: float) -> dict[s
     values, labels = scores[known].astype(np.float64), truth[known]
     if not values.size:
         return {"edges": [], "all": [], "changed": [], "unchanged": [], "above": 0}
-    low = min(float(values.min()), threshold)
-    top = max(float(np.percentile(values, _TOP)), threshold)
+    low, top = score_range(values, threshold)
     edges = np.linspace(low, top if top > low else low + 1, _BINS + 1)
     above = int(np.count_nonzero(values > threshold))
     values = np.minimum(values, edges[-1])

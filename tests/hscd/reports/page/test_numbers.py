@@ -39,16 +39,24 @@ def test_what_a_map_says_comes_first_with_the_shift_in_words() -> None:
            "shift_verdict": "why"}  # fmt: skip
     assert _facts(row) == [
         ("Changed", "25.00 %", "3 km² in 2 areas"), ("Largest area", "2 km²", "then 1 km²"),
-        ("Beyond doubt", "34 %", "of the changed pixels; no measure of accuracy"),
+        ("High probability", "34 %", "of the changed pixels have a probability of 0.9 or more; no measure of accuracy"),
         ("Shift", "0.50 pixels", "the after image lies 0.32 rows higher and 0.50 columns further right, ± 0.10 "
          "(9 blocks); why"),
     ]  # fmt: skip
     alone = {"shift_down": -0.001, "shift_right": -0.001, "shift_spread": 0.0, "shift_blocks": 1}
-    told = "the after image lies 0.00 rows lower and 0.00 columns further right (1 block)"
-    assert _facts(alone) == [("Shift", "0.00 pixels", told)]
+    told = "the after image is not shifted (1 block)"
+    assert _facts(alone) == _facts(alone | {"shift_verdict": "why"}) == [("Shift", "0.00 pixels", told)]
+    # An axis of less than half a hundredth is left out; what was moved is told first, then what remains.
+    moved = alone | {"shift_right": 0.02, "shift_moved_down": -0.321, "shift_moved_right": 0.004}
+    told = "the after image was moved 0.32 rows up; now it lies 0.02 columns further right (1 block)"
+    assert _facts(moved | {"shift_verdict": "why"}) == [("Shift", "0.02 pixels", told)]
     assert _facts({"changed_share": 0.1, "changed_area": 900, "unit": "m²", "areas": 1, "largest_areas": []}) == [
         ("Changed", "10.00 %", "900 m² in 1 area")
     ]
+    # The largest of one area is that area; of several they have one unit.
+    one = {"unit": "m²", "largest_areas": [2e4]}
+    assert _facts(one) == []
+    assert _facts(one | {"largest_areas": [2e4, 900]}) == [("Largest area", "2 ha", "then 0.09 ha")]
 
 
 def test_a_labelled_sample_tells_the_area_of_change_beside_that_of_its_map() -> None:
@@ -60,11 +68,11 @@ def test_a_labelled_sample_tells_the_area_of_change_beside_that_of_its_map() -> 
     # 300 of 2,000 pixels are 15 % of 24.3 + 75.7 km².
     matrix = [{"map_class": "changed", "pixels": 300}, {"map_class": "unchanged", "pixels": 1700}]
     row = {"estimates": rows, "error_matrix": matrix}
-    area = ("Changed area", "24.3 km²", "95 %: 12.2 km² to 36.5 km²")
+    area = ("Changed area", "24.3 km²", "95 %: 12.2 to 36.5 km²")
     assert _facts(row) == [area, ("On the map", "15 km²", "called changed, rightly or not")]
     assert _facts(row | {"error_matrix": "damaged"}) == [area]
     small = {"measure": "area", "class": "changed", "unit": "m²", "estimate": 25e4, "lower": 4e4, "upper": 46e4}
-    assert _facts({"estimates": [small]}) == [("Changed area", "0.25 km²", "95 %: 0.04 km² to 0.46 km²")]
+    assert _facts({"estimates": [small]}) == [("Changed area", "25 ha", "95 %: 4 to 46 ha")]
     assert _facts(row | {"estimates": [3]}) == []
     (shown,) = numbers.rows([("s", record("sample", {"points": row}))])
     assert shown.share == 0.243

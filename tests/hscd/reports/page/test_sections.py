@@ -41,7 +41,7 @@ def test_bands_and_the_ideal_spectrum(tmp_path) -> None:
     assert (chart.across, chart.told) == (
         "wavelength (nm)", "Wavelength (nm) 500 adds most to the distance of changed pixels."
     )  # fmt: skip
-    assert chart.marks[2].path.startswith("M64 ")  # the curve begins at the left, with 400 nm
+    assert chart.marks[2].path.startswith(f"M{chart.box[0]} ")  # the curve begins at the left, with 400 nm
     ideal = sections.ideal_chart(run, "a")  # no pixel changed, so the means of changed ones are not there
     assert ideal is not None
     assert (ideal.across, [mark.name for mark in ideal.marks]) == (
@@ -78,18 +78,23 @@ def test_selected_pseudo_labels_have_a_table_and_their_pictures(tmp_path, monkey
 
 def test_one_trial_is_one_and_no_axis_of_losses_ends_below_0(tmp_path) -> None:
     run = run_of(tmp_path, trials="trial_id,status,val_loss,best\n0,ok,0.001,True\n",
-                 curves="trial_id,loss,val_loss\n0,1,0.001\n0,0.5,0.002\n")  # fmt: skip
+                 curves="trial_id,loss,val_loss\n0,1,0.001\n0,0.5,0.0009\n")  # fmt: skip
     (training, history), _, count = sections.search_charts(run, "a")
     assert count == 1
     assert history.told.startswith("1 trial; trial 0 ")
     assert "other trials" not in training.told
+    assert [mark.is_dots for mark in history.marks] == [True, True]
+    # An axis of half of it around it: .0005 to .0015.
+    assert [tick.text for tick in history.y] == ["6e-4", "8e-4", "0.001", "0.0012", "0.0014"]
+    # The weights that are kept are those of the trial's loss, whatever its curve does.
+    assert training.told.endswith("validation loss falls to 0.001.")
     assert max(tick.at for tick in training.y) == training.box[3]  # 0 at the very bottom
 
 
 def test_scores_are_told_with_the_exact_count_where_it_is_known() -> None:
     bins = {"edges": [3.16e-4, 0.3, 0.6664], "all": [7, 3], "changed": [0, 0], "unchanged": [0, 0]}
     scores = {"kind": "scores", "threshold": 0.25}
-    told = "Scores from 0.0003 to 0.6664; {} of 10 pixels shown are above the threshold 0.2500{}. What is beyond the "
+    told = "Scores from 0.0003 to 0.6664; {} of 10 pixels shown are above the threshold 0.25{}. What is beyond the "
     for more, layers, count, when in (
         ({}, [scores], "about 3", ""), ({"above": 4}, [scores], "4", ""),
         ({"above": 4}, [scores, {"key": "raw"}], "4", ", before spatial correction"),
@@ -99,11 +104,19 @@ def test_scores_are_told_with_the_exact_count_where_it_is_known() -> None:
         assert chart.told.startswith(told.format(count, when))
 
 
-def test_estimates_are_written_in_four_digits() -> None:
+def test_estimates_have_as_many_decimals_as_their_kind() -> None:
     row = {"estimates": [{"measure": "area_share", "estimate": 0.123456, "unit": "share"}], "error_matrix": "damaged"}
     (found,) = sections.estimates(row)
     assert found.title == "Accuracy and area, from the labelled points"
     assert found.rows == [{"measure": "area share", "estimate": "0.1235", "unit": "share"}]
+    # A standard error beside a whole 1 and 0; both ends of an interval in the unit of what they are of.
+    accuracy = {"measure": "users_accuracy", "estimate": 1.0, "standard_error": 0.030584, "lower": 0.0}
+    (found,) = sections.estimates({"estimates": [accuracy]})
+    assert found.rows == [
+        {"measure": "user's accuracy", "estimate": "1.000", "standard error": "0.031", "lower": "0.000"}
+    ]
+    (found,) = sections.estimates({"estimates": [{"estimate": 2.36e6, "lower": 4e4, "unit": "m²"}]})
+    assert found.rows == [{"estimate": "2.36 km²", "lower": "0.04 km²", "unit": ""}]
     # 12,852,900 m² are 12.9 km².
     areas = {"estimates": [], "error_matrix": [{"map_class": "a", "points": 1234, "area": 12852900.0, "unit": "m²"}]}
     (found,) = sections.estimates(areas)
@@ -111,7 +124,7 @@ def test_estimates_are_written_in_four_digits() -> None:
     (found,) = sections.estimates({"estimates": [{"measure": "users_accuracy", "class": "changed"}]})
     assert found.rows == [{"measure": "user's accuracy", "class": "changed"}]
     (found,) = sections.estimates({"error_matrix": [{"map_class": "a", "changed_num": 58, "changed": 0.25}]})
-    assert found.rows == [{"map class": "a", "points really changed": "58", "share really changed": "0.25"}]
+    assert found.rows == [{"map class": "a", "points really changed": "58", "share really changed": "0.2500"}]
 
 
 def test_a_sample_without_labels_tells_the_points_of_each_class() -> None:
@@ -199,5 +212,6 @@ def test_the_probability_is_drawn_against_the_labels_by_tenths(tmp_path) -> None
         found = probability.chart(run, "a")
         assert (found is not None) == drawn
         if found is not None:
-            assert "at 0.05 10 % changed (75 % of the pixels), at 0.95 90 % changed (25 % of the pixels)." in found.told
+            assert found.told == "The 400 labelled pixels, by tenths of their probability of change."
+            assert found.table[1:] == [("0.05", "10 %", "300"), ("0.95", "90 %", "100")]
             assert [mark.name for mark in found.marks] == ["as it should be", "labels"]

@@ -55,6 +55,14 @@ def test_maps_are_read_back_from_their_colours() -> None:
         2, rel=1e-3
     )  # 1 / cos 60°
     layers = {layer["key"]: layer for layer in found["layers"]}
+    # Scores above 5 of 0 to 10 are rows 3 to 5 of 6, all 8 columns: the middle lies in the middle, (3.5 + .5) / 8.
+    assert found["swipe"] == 50
+    # Change in the columns 6 and 7 alone: (6.5 + .5) / 8 is 87.5 %. Without any, the line is in the middle.
+    right = np.where(np.arange(8) > 5, CHANGED, UNCHANGED) * np.ones((6, 1), np.uint8)
+    assert [view(pair, of._replace(corrected=now), 1)["swipe"] for now in (right, right[:, ::-1] * 0 + UNCHANGED)] == [
+        88,
+        50,
+    ]
     # The labels before correction are those after it, and not shown twice.
     assert list(layers) == ["before", "after", "map", "scores", "truth", "errors"]
     colours = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in COLOURS])
@@ -157,8 +165,8 @@ def test_right_and_wrong_pixels() -> None:
 
 
 def test_scores_as_levels() -> None:
-    # From 0 to 4: 255 levels from 1 to 255, so that 2 is in the middle at 128. The threshold widens the range.
-    levels, low, high = quantised(np.array([[0.0, 2.0, np.nan]]), 4.0)
+    # From 0 to 4, a quarter beyond the threshold: 255 levels from 1 to 255, so that 2 is in the middle at 128.
+    levels, low, high = quantised(np.array([[0.0, 2.0, np.nan]]), 3.2)
     assert (levels.tolist(), low, high) == ([[1, 128, 0]], 0, 4)
     assert quantised(np.full((1, 2), np.nan), 1.0)[0].tolist() == [[0, 0]]
     assert quantised(np.ones((1, 2)), 1.0)[0].tolist() == [[1, 1]]
@@ -167,9 +175,11 @@ def test_scores_as_levels() -> None:
 def test_a_histogram_by_labels() -> None:
     scores = np.array([0.0, 1.0, 64.0, np.nan, 1.0])
     labels = np.array([UNCHANGED, UNCHANGED, CHANGED, CHANGED, UNKNOWN])
-    # 64 bins from 0 to the 99.5th percentile, or to the threshold, which is higher here: bins of 1.
-    found = histogram(scores, labels, 64.0)
-    assert found["above"] == 0  # a score at the threshold is not above it
+    # 64 bins from 0 to the 99.5th percentile, 63.055, or a quarter beyond the threshold, which is more here: bins of 1.
+    found = histogram(scores, labels, 51.2)
+    assert histogram(scores, labels, 64.0)["above"] == 0  # a score at the threshold is not above it
+    # Ten times the threshold at most, where the scores go on much further.
+    assert histogram(scores, labels, 0.5)["edges"][-1] == 5
     assert histogram(scores, labels, 0.5)["above"] == 3
     assert found["edges"][:3] == [0, 1, 2]
     assert (found["all"][0], found["all"][1], found["all"][-1]) == (1, 2, 1)

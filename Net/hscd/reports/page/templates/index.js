@@ -58,11 +58,12 @@
     return row;
   };
   const figure = (value, digits) => (value === null || value === undefined ? "–" : value.toFixed(digits));
-  const metric = (of) => (of ? of[0].toFixed(3) + (of[1] !== null && of[2] !== null ? ` (${of[1].toFixed(3)}–${of[2].toFixed(3)})` : "") : "–");
+  const fixed = (value, digits) => value.toFixed(digits).replace(/^-(?=[0.]+$)/, "");  // no -0.000
+  const metric = (of) => (of ? fixed(of[0], 3) + (of[1] !== null && of[2] !== null ? ` (${fixed(of[1], 3)}–${fixed(of[2], 3)})` : "") : "–");
   const change = (one, two, digits, better) => {
     if (typeof one !== "number" || typeof two !== "number") return "";
     const by = two - one;
-    return [`${by > 0 ? "+" : ""}${by.toFixed(digits)}`, !better || !by ? "" : by * better > 0 ? "more" : "less"];
+    return [`${by > 0 ? "+" : ""}${fixed(by, digits)}`, !better || !by ? "" : by * better > 0 ? "more" : "less"];
   };
   button.addEventListener("click", () => {
     const of = picked.map((row) => data.rows[row.dataset.row]), runs = of.map((row) => data.runs[row.run]);

@@ -98,7 +98,7 @@
         rows.push(["Score", value === null ? "none" : `${level === 255 ? "≥ " : "≈ "}${short(value)} (threshold ${short(of.threshold)})`]);
       }
       if (read.map) rows.push(["Map", known.get(colour("map", row, column))]);
-      if (read.truth) rows.push(["Ground truth", known.get(colour("truth", row, column)).replace(" or masked", "")]);
+      if (read.truth) rows.push(["Label", known.get(colour("truth", row, column)).replace(" or masked", "")]);
       readout.replaceChildren(...rows.map(([name, value]) => {
         const part = document.createElement("span"), strong = document.createElement("b");
         strong.textContent = name;
