@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hscd import readers
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap, told_of_others
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap, warning_of_other_values
 from hscd.labels import listed as values_of
 from hscd.scenes.band_matching import match
 from hscd.scenes.grids import same_grid
@@ -122,7 +122,7 @@ def label_map(files: PairFiles, before: Image, section: DataSet, conf: Settings)
     else:
         return np.ma.masked_all(before.shape[:2], np.uint8)
     relabel(labels, section, source, colours=colours)
-    if doubt := told_of_others(labels, _values(section)):
+    if doubt := warning_of_other_values(labels, _values(section)):
         warn(f"{source}: {doubt}")
     return labels
 

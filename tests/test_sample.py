@@ -253,7 +253,7 @@ def test_a_map_without_a_place_and_without_change(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "undefined" in out  # the user's accuracy of changed
     found = sum(column < 20 for column in points(tmp_path / "m_sample.gpkg")[0]["column"])
-    assert f" {1200 * found / 20:.0f} pixels ± " in out
+    assert f" {1200 * found / 20:.0f} ± " in out
 
 
 def as_mapped(row, column, stratum):

@@ -27,7 +27,7 @@ from hscd.evaluation import map_doubts
 from hscd.evaluation.doubts import of_registration
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
 from hscd.evaluation.result import MapResult, mapped
-from hscd.labels import ARGUMENTS, CHANGED, OTHER, UNCHANGED, UNKNOWN, is_other, remap, told_of_others
+from hscd.labels import ARGUMENTS, CHANGED, OTHER, UNCHANGED, UNKNOWN, is_other, remap, warning_of_other_values
 from hscd.normalisation import NORMALISATIONS, normalised
 from hscd.opening import LabelValues, label_values, of_arrays, open_pair
 from hscd.scenes.registration import registration
@@ -281,6 +281,6 @@ def _judged(scene: Scene, truth: np.ndarray | None, values: LabelValues) -> Scen
         known = remap(given, *values, names=ARGUMENTS)
     except InputError as error:
         raise InputError(f"{expected} ({', '.join(ARGUMENTS)}); {error}") from error
-    if doubt := told_of_others(given, values):
+    if doubt := warning_of_other_values(given, values):
         warn(f"truth: {doubt}")
     return replace(scene, truth=known if scene.valid is None else np.where(scene.valid, known, np.uint8(UNKNOWN)))

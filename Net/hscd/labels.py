@@ -73,7 +73,7 @@ def remap(
     return remapped
 
 
-def told_of_others(labels: np.ndarray, values: Sequence[float | Sequence[float] | str | None]) -> str:
+def warning_of_other_values(labels: np.ndarray, values: Sequence[float | Sequence[float] | str | None]) -> str:
     """Which values of a label map are taken for unknown by `OTHER`, for a warning; "" where none is.
 
     Args:

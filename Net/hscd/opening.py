@@ -20,7 +20,7 @@ from hscd.labels import (
     is_other,
     listed,
     remap,
-    told_of_others,
+    warning_of_other_values,
 )  # fmt: skip
 from hscd.scenes import band_choice
 from hscd.scenes.grids import same_grid
@@ -212,7 +212,7 @@ def _label_map(
         known = remap(stored, *values, colours=colours, names=ARGUMENTS)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    if doubt := told_of_others(stored, values):
+    if doubt := warning_of_other_values(stored, values):
         warn(f"{path}: {doubt}")
     return known, classes_of(stored, changed)
 

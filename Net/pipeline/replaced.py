@@ -12,13 +12,13 @@ from hscd.search.record import file_of
 from hscd.system import messages
 from hscd.system.errors import InputError, brief, counted
 from pair_finding import PairFiles
-from pipeline.run_record import BEST, plain, resolved, told_otherwise
+from pipeline.run_record import BEST, differing_settings, plain, resolved
 from settings import Settings
 from settings.keys import LABEL_KEYS, MASK_KEYS
 from settings.two_images import places
 
 # Keys that a map does not depend on.
-_OF_NO_MAP = {*LABEL_KEYS, *MASK_KEYS, "matLabelTruth", "memory_limit", "report"}
+_NO_PART_IN_MAPS = {*LABEL_KEYS, *MASK_KEYS, "matLabelTruth", "memory_limit", "report"}
 # What sample.py draws from the change map.
 _SAMPLE = "change_sample.gpkg"
 _ELSEWHERE = "--out FOLDER writes elsewhere"
@@ -31,7 +31,9 @@ def warn_of_map(settings: Settings, files: PairFiles) -> None:
     images = _images(record)
     if len(images) == 1 and images[0] != (str(files.before), str(files.after)):
         lost.append(f"the results of {' and '.join(images[0])} are replaced")
-    elif len(images) == 1 and (other := told_otherwise(record["settings"], settings, set(places()) - _OF_NO_MAP)):
+    elif len(images) == 1 and (
+        other := differing_settings(record["settings"], settings, set(places()) - _NO_PART_IN_MAPS)
+    ):
         lost.append(f"the map made {', '.join(other)} is replaced")
     sample = folder / _SAMPLE
     if sample.exists():

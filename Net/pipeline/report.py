@@ -117,7 +117,7 @@ def write(
         row: its `figures`.
         time_column: as of `figures`.
         min_area: smaller changed areas are no polygons; m², or pixels without coordinate system.
-        tags: what the maps shall say, by name.
+        tags: names and values to store in the maps.
         objects: changed objects, for the file of polygons; None where none are asked for.
     """
     storage.write_csv(files.tables[0], [row])
@@ -129,13 +129,9 @@ def write(
     scores, threshold = result.score_map.scores, result.cut.value
     named = files.prefix.name + (f"\n{result.title}" if result.title != result.name else "")
     beside = furniture.of_grid(files.pictures[0], result.score_map.grid, scores.shape)
-    for picture, labels, counts, when in zip(
-        files.pictures,
-        (result.labels, result.corrected),
-        _both(result),
-        ("", ", after spatial correction"),
-        strict=False,
-    ):
+    after = "" if np.array_equal(result.labels, result.corrected) else ", after spatial correction"
+    both = (result.labels, result.corrected)
+    for picture, labels, counts, when in zip(files.pictures, both, _both(result), ("", after), strict=False):
         title = heading(f"{named}{when}", labels, counts)
         maps.write_classes(picture, maps.prediction_panels(labels, result.truth), heading=title, beside=beside)
     if files.heat_map:

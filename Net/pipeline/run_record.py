@@ -26,8 +26,8 @@ from pipeline import pages
 from settings import Settings
 from settings.data_set import DataSet
 from settings.keys import fields_of
-from settings.played import unplayed
 from settings.two_images import IMAGES
+from settings.used_settings import unused_settings
 
 # Of the layout of the file.
 _VERSION = 1
@@ -150,7 +150,7 @@ class RunRecord:
             "started": self._started.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - self._clock, 3),
             "settings": settings,
-            "unplayed": self._unplayed(),
+            "unused_settings": self._unused_settings(),
             "seed": settings.get("seed"),
             "machine": {"system": platform.platform(), "processor": platform.machine(), "threads": threads()},
             "versions": {"python": platform.python_version()} | versions(),
@@ -166,9 +166,9 @@ class RunRecord:
         text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False)
         storage.write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
-    def _unplayed(self) -> list[str]:
+    def _unused_settings(self) -> list[str]:
         of = self._settings
-        return unplayed(of, self._command, self._options) if isinstance(of, Settings) else []
+        return unused_settings(of, self._command, self._options) if isinstance(of, Settings) else []
 
 
 @contextmanager
@@ -199,7 +199,7 @@ def resolved(settings: Settings | Mapping[str, Any], data_sets: Sequence[str]) -
     return fields | {"data_sets": {name: settings.data_sets[name] for name in data_sets}}
 
 
-def told_otherwise(earlier: Mapping[str, Any], settings: Settings, among: Container[str]) -> list[str]:
+def differing_settings(earlier: Mapping[str, Any], settings: Settings, among: Container[str]) -> list[str]:
     """What an earlier run on one data set was told otherwise than this one, "with KEY=VALUE" or "without KEY" each.
 
     On two images all is told by --set: a default that took its place there was told by nobody, and what only follows

@@ -35,18 +35,60 @@ def test_a_correction_that_changes_much_is_told(changed, kept, said):
     assert list(warnings) == ([] if said is None else [f"pair: the spatial correction {said}"])
 
 
-@pytest.mark.parametrize(("title", "below"), [("", ""), ("town_2000 → 2003", "\ntown_2000 → 2003")])
-def test_pictures_name_both_images(title, below, tmp_path, monkeypatch):
+# Of 10,000 pixels, a map calls the first 1,000 changed, its correction the first few of them.
+@pytest.mark.parametrize(
+    ("truly", "kept", "fall"),
+    [
+        # 1,000 of 1,000 found, then 600: kappa 1, then (.96 − (.06·.1 + .94·.9)) / (1 − .852) = .7297.
+        (1000, 600, "kappa 1.000 to 0.730"),
+        # 950 then: (.995 − (.095·.1 + .905·.9)) / (1 − .824) = .9716, which is no clear fall.
+        (1000, 950, None),
+        # A correction that makes the map better.
+        (600, 600, None),
+    ],
+)
+def test_a_correction_that_makes_the_map_worse_by_its_labels_is_told(truly, kept, fall):
+    numbers = np.arange(10_000).reshape(100, 100)
+    scores, truth = np.where(numbers < 1000, 2.0, 0.5), np.where(numbers < truly, CHANGED, UNCHANGED).astype(np.uint8)
+
+    def correct(labels, _):
+        return np.where(numbers < kept, CHANGED, UNCHANGED).astype(np.uint8)
+
+    result = mapped("pair", ScoreMap(scores, PIXEL_GRID, "source"), Cut(1.0), correct, truth)
+    with collected() as warnings:
+        report.doubt("pair", result)
+    assert list(warnings) == (
+        [] if fall is None else [
+            "pair: the spatial correction removes 40 % of the changed pixels, and against the labels it takes "
+            f"{fall}: compare both maps; correction = none keeps them"
+        ]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("title", "below", "removed", "when"),
+    [
+        ("", "", 2, ", after spatial correction\n0.0 % changed"), ("", "", 0, "\n50.0 % changed"),
+        ("town_2000 → 2003", "\ntown_2000 → 2003", 2, ", after spatial correction\n0.0 % changed"),
+    ],
+)  # fmt: skip
+def test_pictures_name_both_images_and_a_correction_that_changed_some(
+    title, below, removed, when, tmp_path, monkeypatch
+):
     headings = []
     monkeypatch.setattr(report.maps, "write_classes", lambda *_, heading, **__: headings.append(heading))
     monkeypatch.setattr(report.maps, "write_heatmap", lambda *given, **_: headings.append(given[3]))
     monkeypatch.setattr(report.gis, "write_results", lambda *_: None)
     scores, truth = np.array([[2.0, 0.5]]), np.full((1, 2), UNKNOWN, np.uint8)
-    result = mapped("town_2000", ScoreMap(scores, PIXEL_GRID, "s"), Cut(1.0), lambda labels, _: labels, truth, title)
+
+    def correct(labels, _):
+        return np.ones_like(labels) if removed else labels
+
+    result = mapped("town_2000", ScoreMap(scores, PIXEL_GRID, "s"), Cut(1.0), correct, truth, title)
     files = report.ResultFiles(tmp_path / "DATA_town_2000", heat_map=True)
     report.write(files, result, {"kappa": 1}, time_column="t", min_area=0, tags={})
     assert headings == [
         f"DATA_town_2000{below}\n50.0 % changed",
-        f"DATA_town_2000{below}, after spatial correction\n50.0 % changed",
+        f"DATA_town_2000{below}{when}",
         f"Distances of DATA_town_2000{below}",
     ]

@@ -11,7 +11,7 @@ import pytest
 from conftest import Workspace
 from hscd.system.messages import warn
 from pair_finding import pair_files
-from pipeline.run_record import recorded, told_otherwise
+from pipeline.run_record import differing_settings, recorded
 from settings import read_settings
 
 
@@ -61,7 +61,7 @@ def test_what_an_earlier_run_was_told_otherwise(workspace: Workspace) -> None:
     }  # fmt: skip
     keys = ("seed", "floor_p", "pif_chance", "nodata", "scale", "bands", "distance")
     # As it was said where that is known; `report` does not count, and of `bands` and `other` one of both knows nothing.
-    assert told_otherwise(earlier, now, keys) == ["with seed=8", "with floor_p=1e-1", "without nodata"]
+    assert differing_settings(earlier, now, keys) == ["with seed=8", "with floor_p=1e-1", "without nodata"]
 
 
 def test_a_run_that_fails_leaves_no_record(workspace: Workspace) -> None:

@@ -17,6 +17,8 @@ from hscd.system import naming
 # Part of the changed pixels that a correction may add or remove; fewer pixels than a window of the default correction
 # has are no share of anything.
 _MUCH, _MANY = 0.5, 25
+# Kappa that a correction may cost by the labels.
+_FALL = 0.1
 
 
 def of_scores(detector: Detector, score_map: ScoreMap, cut: Cut, scene: Scene, rng: np.random.Generator) -> list[str]:
@@ -50,13 +52,7 @@ def of_result(result: MapResult) -> list[str]:
             f"{100 * share:.0f} % of the pixels are called changed, which is rare, and no labels "
             f"confirm it; check the map (more than {100 * PLAUSIBLE_SHARE:.0f} % is unusual)"
         )
-    before, after = (int(np.count_nonzero(of_map == CHANGED)) for of_map in (result.labels, result.corrected))
-    if abs(after - before) > max(_MUCH * before, _MANY):
-        does, keeps = ("removes", "keeps them") if after < before else ("adds", "leaves them out")
-        many = f"{100 * abs(after - before) / before:.0f} % of the changed pixels" if before else f"{after:,} pixels"
-        found.append(
-            f"the spatial correction {does} {many}: compare both maps; {naming.given('correction', 'none')} {keeps}"
-        )
+    found += _of_correction(result)
     both = dict.fromkeys((result.counts, result.corrected_counts))
     refuted = [
         f"kappa {counts.kappa:z.3f}{when}"
@@ -69,3 +65,19 @@ def of_result(result: MapResult) -> list[str]:
             "stand for changed and unchanged"
         )
     return found
+
+
+def _of_correction(result: MapResult) -> list[str]:
+    """A doubt where a correction changes much of what is called changed, or the labels tell that it makes it worse.
+
+    Without labels, a map of noise rightly loses a third of its changed pixels, so that less than half is no doubt.
+    """
+    before, after = (int(np.count_nonzero(of_map == CHANGED)) for of_map in (result.labels, result.corrected))
+    kappas = result.counts.kappa, result.corrected_counts.kappa
+    worse = f", and against the labels it takes kappa {kappas[0]:z.3f} to {kappas[1]:z.3f}"
+    worse = worse if kappas[0] - kappas[1] > _FALL else ""  # of undefined ones nothing is known
+    if not worse and abs(after - before) <= max(_MUCH * before, _MANY):
+        return []
+    does, keeps = ("removes", "keeps them") if after <= before else ("adds", "leaves them out")
+    many = f"{100 * abs(after - before) / before:.0f} % of the changed pixels" if before else f"{after:,} pixels"
+    return [f"the spatial correction {does} {many}{worse}: compare both maps; {naming.given('correction', 'none')} {keeps}"]

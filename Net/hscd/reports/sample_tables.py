@@ -39,8 +39,8 @@ def accuracy_rows(names: Sequence[str], accuracy: Accuracy, total: float, unit: 
 
 
 def rounded(rows: Sequence[Row]) -> list[Row]:
-    """The same rows with six digits of each figure, which is more than a sample can tell."""
-    return [{name: float(f"{of:.6g}") if isinstance(of, float) else of for name, of in row.items()} for row in rows]
+    """The same rows with eight digits of each figure, which is more than a sample can tell."""
+    return [{name: float(f"{of:.8g}") if isinstance(of, float) else of for name, of in row.items()} for row in rows]
 
 
 def _row(

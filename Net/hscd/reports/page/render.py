@@ -69,7 +69,7 @@ def run_page(run: Run) -> str:
         size = 0 if part.view is None else sum(len(layer["image"]) for layer in part.view["layers"])
         left -= size
         parts.append(part if left > 0 else Part(**{**vars(part), "view": None}))
-    settings = numbers.without(numbers.flat(record["settings"]), record.get("unplayed"))
+    settings = numbers.without(numbers.flat(record["settings"]), record.get("unused_settings"))
     overrides = [str(of) for of in record["settings"].get("overrides") or []]
     return _template("run.html").render(
         title=run.name, command=_TITLES.get(record["command"], record["command"]), record=record, parts=parts,

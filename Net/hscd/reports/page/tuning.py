@@ -57,6 +57,7 @@ def tuning(row: Mapping[str, Any]) -> Tuning | None:
         (title, written.format(value))
         for name, title, written in _FACTS
         if (value := numbers.number(row.get(name))) is not None
+        and not (name == "pseudo_acc_corrected" and row.get(name) == row.get("pseudo_acc"))  # nothing was corrected
     ]
     if numbers.number(row.get("ft_epochs")) is None:
         return None

@@ -19,6 +19,12 @@ def test_accuracy_before_and_after_and_what_was_learned_from() -> None:
         ("Epochs", "26"), ("Epoch whose weights were kept", "16"),
         ("It ended because", "validation loss fell no more"),
     ]  # fmt: skip
+    # The agreement with corrected pseudo-labels is another figure only where the correction changed any.
+    title = "The same after spatial correction"
+    for corrected, told in ((0.95322265625, []), (0.75, [(title, "0.750")])):
+        found = tuning(ROW | {"pseudo_acc_corrected": corrected})
+        assert found is not None
+        assert [fact for fact in found.facts if fact[0] == title] == told
 
 
 def test_without_fine_tuning_or_labels_there_is_nothing() -> None:

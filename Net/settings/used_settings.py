@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Container
 
 import config
+from hscd.detectors import DETECTORS
+from hscd.kinds import KINDS
+from hscd.kinds.classes import FILE as CLASSES
+from hscd.networks.pretrained import NETWORK
 from hscd.selections import by_code
 from settings.families import FAMILIES, NETWORKS, names
 from settings.records import Settings
@@ -16,7 +20,7 @@ _MAPPED = ("detect", "pseudo-labels", "test")
 _OF_NETWORKS = ("training", "test", "compare")
 # Commands, as run records call them, in which a field of the settings plays a part; in all, where it is not named here.
 # "fine-tuning" is a test with one.
-_PLAYS: dict[str, tuple[str, ...]] = {
+_USED_BY: dict[str, tuple[str, ...]] = {
     "train_set": ("training", "pseudo-labels", *_MAPS), "test_set": ("training", "test"),
     "distance": ("training", "test", "pseudo-labels", "compare"), "model_name": ("training", "test"),
     "training": ("training", "test"), "fine_tuning": ("test",),
@@ -35,7 +39,7 @@ _PLAYS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def unplayed(settings: Settings, command: str, used: Container[str] = ()) -> list[str]:
+def unused_settings(settings: Settings, command: str, used: Container[str] = ()) -> list[str]:
     """The dotted names of settings that play no part in a run: of other commands, and options of methods not in use.
 
     Args:
@@ -45,13 +49,15 @@ def unplayed(settings: Settings, command: str, used: Container[str] = ()) -> lis
     """
     tunes = command == "test" and settings.fine_tuning != config.NO_FINE_TUNING
     of_run = {command, "fine-tuning"} if tunes else {command}
-    found = [name for name, commands in _PLAYS.items() if not of_run & set(commands)]
-    if settings.ensemble == 1:
+    found = [name for name, commands in _USED_BY.items() if not of_run & set(commands)]
+    used_by_methods = _used_by_methods(settings, found)
+    found = [name for name in found if name not in used_by_methods]
+    if len(settings.members) == 1 and "ensemble_bands" not in found:
         found.append("ensemble_bands")
     if settings.objects == "none":
         found.append("objects_overlap")
-    played = _played_options(settings, command, found)
-    found += [f"options.{name}" for name in settings.options if name not in played and name not in used]
+    used_options = _used_options(settings, command, found)
+    found += [f"options.{name}" for name in settings.options if name not in used_options and name not in used]
     for section in settings.data_sets:
         found.append(f"data_sets.{section}.name")
         if section == IMAGES or command in ("training", "detect"):
@@ -66,14 +72,29 @@ def unplayed(settings: Settings, command: str, used: Container[str] = ()) -> lis
     return found
 
 
-def _played_options(settings: Settings, command: str, out: list[str]) -> set[str]:
+def _used_by_methods(settings: Settings, out: list[str]) -> set[str]:
+    """The fields that the chosen methods go by, of the families that are not out of the run, by what they declare."""
+    found = set()
+    if "detector" not in out and any(NETWORK in DETECTORS.options(member) for member in _detectors(settings)):
+        found.add("backend")  # a network for photographs
+    if "kinds" not in out and CLASSES in KINDS.options(settings.kinds) and settings.options[CLASSES.name] is None:
+        found |= {"model_path", "model_name"}  # whose classes are taken
+    return found
+
+
+def _detectors(settings: Settings) -> list[str]:
+    """The detectors that are chosen, distances left out."""
+    return [member for member in _chosen(settings, "detector") if member in DETECTORS]
+
+
+def _used_options(settings: Settings, command: str, out: list[str]) -> set[str]:
     """The options of the members that are chosen, of the families that are not out of the run."""
-    played = {"pseudo_radius"} if command == _MAPS[0] else set[str]()
+    found = {"pseudo_radius"} if command == _MAPS[0] else set[str]()
     for family in FAMILIES:
         for member in () if family.key in out else _chosen(settings, family.key):
             if member in family.registry:
-                played |= names(family.registry.options(member))
-    return played
+                found |= names(family.registry.options(member))
+    return found
 
 
 def _chosen(settings: Settings, key: str) -> list[str]:
