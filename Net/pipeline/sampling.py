@@ -161,6 +161,7 @@ def _show(
         messages.warn(f"no page to label the points on: {error}")
         return False
     record.add_outputs(name_of(change_map.path), {"view": path})
+    record.add_files("images", before=found[0].path, after=found[1].path)  # by the map's name they would title the page
     return True
 
 
@@ -290,8 +291,7 @@ def _counted(path: Path, fields: dict[str, np.ndarray], change_map: ChangeMap) -
     Raises:
         InputError: as of `estimate`.
     """
-    missing = [name for name in _FIELDS if name not in fields]
-    if missing:
+    if missing := [name for name in _FIELDS if name not in fields]:
         raise InputError(f"{path}: expected the columns {', '.join(_FIELDS)}, {', '.join(missing)} is missing")
     mapped = _classes_of_map(path, fields, change_map)
     given, unsure = labelling.labels_given(path, fields[gis.CLASS])

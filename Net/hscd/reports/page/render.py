@@ -104,9 +104,22 @@ def sample_page(run: Run, sample: str, labels: Mapping[str, str], commands: tupl
     }  # fmt: skip
     return _template("sample.html").render(
         title=run.name, started=_date(record["started"]), points=points, map=Path(of_map).name, sample=sample, csv=csv,
-        advised=[(_PLACE.sub("", line), told) for line, told in _advised(record)],
+        advised=[(_without_folders(line, run), told) for line, told in _advised(record)],
         data=data, served=SERVED, token=TOKEN, commands=commands,
     )  # fmt: skip
+
+
+def _without_folders(line: str, run: Run) -> str:
+    """A line with the names of files instead of their paths; those that the record knows may have blanks in folders."""
+    files = [of for inputs in run.record.get("inputs") or [] for of in inputs.values() if isinstance(of, Mapping)]
+    known = {Path(str(of["path"])) for of in files if "path" in of}
+    folders = {path.parent for path in known} | {run.path.parent, run.path.parent.resolve()}
+    # The longest first: folders in others.
+    for folder in sorted({str(of) for of in folders} - {"", ".", os.sep}, key=len, reverse=True):
+        before = rf"(?<![\w.:/\\]){re.escape(folder)}"
+        line = re.sub(rf"{before}[/\\]", "", line)
+        line = re.sub(rf"{before}(?![\w.-])", Path(folder).name.replace("\\", r"\\"), line)
+    return _PLACE.sub("", line)
 
 
 def index_page(folder: Path, runs: Sequence[Run], problems: Sequence[str]) -> str:

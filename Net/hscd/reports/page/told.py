@@ -21,6 +21,6 @@ class Told(NamedTuple):
         """The columns of numbers alone, which stand one below the other at the right."""
         return {
             column
-            for column in self.rows[0]
+            for column in (self.rows[0] if self.rows else ())
             if all(_NUMERIC.fullmatch(cell) for row in self.rows if (cell := row.get(column)))
         }

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from hscd.reports.page.found import Run
-from hscd.reports.page.render import _overridden, index_page, run_page
+from hscd.reports.page.render import _overridden, _without_folders, index_page, run_page
 
 
 def run_of(folder, command, results, **more) -> Run:
@@ -66,6 +66,34 @@ def test_a_legend_names_what_is_masked_where_anything_is(noted, told, tmp_path) 
     (tmp_path / "view.json").write_text(json.dumps(view), encoding="utf-8")
     page = run_page(run_of(tmp_path, "detect", {"town": {}}, files={"town": {"view": "view.json"}}))
     assert ("unchanged unknown or masked" in words_of(page)) == told
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("/home/ann smith/data sets/a.tif: no georeference", "a.tif: no georeference"),
+        # A folder in the other, both of the record; one that only looks like the end of a path.
+        ("/home/ann smith/data sets/old/b.tif, not sat/c.tif", "b.tif, not sat/c.tif"),
+        ("saved in /home/ann smith/data sets", "saved in data sets"),
+        ("at/x.tif and /else/where/y.tif", "x.tif and y.tif"),
+    ],
+)
+def test_folders_of_the_machine_are_left_out_blanks_and_all(line, shown, tmp_path) -> None:
+    paths = ("/home/ann smith/data sets/a.tif", "/home/ann smith/data sets/old/b.tif", "at/x.tif")
+    files = {"pair": "a"} | {str(number): {"path": path} for number, path in enumerate(paths)}
+    assert _without_folders(line, run_of(tmp_path, "sample", {}, inputs=[files])) == shown
+    assert (
+        _without_folders(f"{tmp_path}/z.tif: {line}", run_of(tmp_path, "sample", {}, inputs=[files]))
+        == f"z.tif: {shown}"
+    )
+
+
+# A whisker from 0 to 1: 2 + 116 · value; what is below 0 stands at 0, hollow.
+@pytest.mark.parametrize(("kappa", "drawn"), [(0.5, '<circle cx="60.0"'), (-0.25, '<circle class="beyond" cx="2"')])
+def test_a_negative_kappa_has_a_bar_too(kappa, drawn, tmp_path) -> None:
+    page = run_page(run_of(tmp_path, "test", {"town": {"kappa": kappa}}))
+    assert drawn in page
+    assert f"{kappa:.3f}" in words_of(page)
 
 
 def test_names_of_runs_may_be_broken_at_underscores_alone(tmp_path) -> None:

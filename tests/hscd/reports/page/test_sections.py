@@ -54,6 +54,11 @@ def test_bands_and_the_ideal_spectrum(tmp_path) -> None:
         assert (sections.ideal_chart(run, "a"), sections.band_chart(run, "a")) == (None, None)
 
 
+def test_a_table_without_rows_has_no_columns_of_numbers() -> None:
+    assert Told("t", "", []).numeric == set()
+    assert Told("t", "", [{"a": "1.5", "b": "x"}]).numeric == {"a"}
+
+
 # Half of 8 pixels, and a quarter; the record of an earlier version does not say how many there are.
 def test_selected_pseudo_labels_have_a_table_and_their_pictures(tmp_path, monkeypatch) -> None:
     for name in ("2", "3"):
