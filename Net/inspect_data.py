@@ -165,22 +165,24 @@ def _grid(image: Image) -> str:
 
     assert image.grid is not None
     a, b, x, d, e, y = image.grid.transform
-    system = "unknown coordinate system"
+    system, corner = "unknown coordinate system", f"x = {x:.10g}, y = {y:.10g}"
     if image.grid.crs:
         crs = CRS.from_wkt(image.grid.crs)
         authority = crs.to_authority()
         system = ":".join(authority) if authority else str(crs.to_dict().get("proj", "a coordinate system of its own"))
+        if crs.is_geographic:
+            corner = f"longitude {round(x, 6):.10g}, latitude {round(y, 6):.10g}"  # to a tenth of a metre
         system += f" ({'degrees' if crs.is_geographic else crs.linear_units})"
-    return f"{system}, pixels of {math.hypot(a, d):g} × {math.hypot(b, e):g}, upper left corner at {x:.10g}, {y:.10g}"
+    return f"{system}, pixels of {math.hypot(a, d):g} × {math.hypot(b, e):g}, upper left corner at {corner}"
 
 
 def _declared(files: PairFiles, section: DataSet, settings: Settings) -> list[str]:
-    """What the files say of nodata, scale and bad bands, and what is done with it."""
+    """What the files say of nodata, scale and bad bands, what their wavelengths do, and what is done with it."""
     lines = []
     given = zip(("before", "after"), (files.before, files.after), section.variables, strict=False)
     for name, path, variable in given:
         image = opened_image(path, variable, reading_of(section), memory_limit(settings))
-        parts = []
+        parts, by_wavelengths = [], ""
         values = sorted({value for value in image.nodata if value is not None})
         if values:
             parts.append(f"nodata {', '.join(f'{value:g}' for value in values)}{_unless(section.nodata)}")
@@ -197,9 +199,15 @@ def _declared(files: PairFiles, section: DataSet, settings: Settings) -> list[st
             if bad:
                 dropped = section.bad_bands is not None and word in section.bad_bands
                 what = "dropped" if dropped else f"bad_bands = {word} drops them"
-                parts.append(f"{len(bad)} of {image.shape[2]} bands {where} ({listed(bad)}; {what})")
+                told = f"{len(bad)} of {image.shape[2]} bands {where} ({listed(bad)}; {what})"
+                if word == band_choice.FILE:
+                    parts.append(told)
+                else:
+                    by_wavelengths = told
         if parts:
             lines.append(f"    the {name} file says: {', '.join(parts)}")
+        if by_wavelengths:
+            lines.append(f"    by the wavelengths of the {name} file: {by_wavelengths}")
     return lines
 
 

@@ -68,7 +68,7 @@ def train(settings: Settings) -> None:
             )
         known = {*learned.places, *pretraining.seen(settings)}
         seen = [seen_in_training(place, known) for place in judged.places]
-        for doubt in doubts.of_shared_pairs(len(seen) - seen.count(NO), len(seen)):
+        for doubt in doubts.of_shared_pairs(len(seen) - seen.count(NO), len(seen), is_trained=False):
             warn(f"train_set [{settings.train_set}], test_set [{settings.test_set}]: {doubt}")
         replaced.warn_of_model(settings, every, record.part["inputs"], run_file)  # by a training that can begin
         with record.stage("search"):
@@ -234,8 +234,8 @@ def _tell_next(settings: Settings) -> None:
 
 
 _KEPT = (
-    "finished trials and maps are kept; the same command resumes the search, or tests all pairs again (with engine = "
-    "ray those that are missing)"
+    "finished trials and maps are kept; run the same command again to resume the search, or to test all pairs again "
+    "(with engine = ray, only those that are missing)"
 )
 
 

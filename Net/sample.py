@@ -88,7 +88,13 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     _add(parser, "--standard-error", share, 0.01, "target for overall accuracy and for the share of change")
     _add(parser, "--changed-accuracy", share, 0.7, "expected share of what the map calls changed that really is")
     _add(parser, "--unchanged-accuracy", share, 0.95, "expected share of what it calls unchanged that really is")
-    _add(parser, "--minimum", partial(parsing.integer, low=LEAST), 75, "least number of points of each of both classes")
+    _add(
+        parser,
+        "--minimum",
+        partial(parsing.integer, low=LEAST),
+        75,
+        "minimum number of points in each of the two classes",
+    )
     _add(parser, "--size", partial(parsing.integer, low=LEAST), None, "number of points, in place of what these give")
     _add(parser, "--seed", partial(parsing.integer, low=0, high=2**32 - 1), config.SEED, "of the random draw")
     return parse(parser, arguments)

@@ -100,7 +100,7 @@ def test_two_files_give_maps_polygons_and_a_summary(tmp_path, capsys):
     assert found[~changed].sum() < 5
     with opened(out / "score.tif") as file:
         scores, probability = file.read()
-        assert file.descriptions == ("score (change grows upwards)", "probability of change")
+        assert file.descriptions == ("score (higher: more change)", "probability of change")
     assert ((probability >= 0) & (probability <= 1)).all()
     assert probability[found].mean() > 0.4 > 0.1 > probability[~changed].mean()
     assert np.median(scores[changed]) > np.median(scores[~changed])
@@ -389,9 +389,9 @@ def test_arrays_of_two_shapes_are_refused():
     before, after, _ = make_pair(3)
     with pytest.raises(ValueError, match=r"received \(20, 30, 5\) and \(19, 30, 5\)"):
         hscd.detect(before, after[1:])
-    with pytest.raises(ValueError, match=r"truth of shape \(20, 30\)"):
+    with pytest.raises(ValueError, match=r"truth: expected shape \(20, 30\) .*, received shape \(3, 3\)"):
         hscd.detect(before, after, truth=np.ones((3, 3)))
-    with pytest.raises(ValueError, match=r"'chi_p' is no option of detector .*: their options are change_amount"):
+    with pytest.raises(ValueError, match=r"\(detector .*\) has an option 'chi_p'; their options are change_amount"):
         hscd.detect(before, after, options={"chi_p": 0.3})
     with pytest.raises(InputError, match="Otsu"):
         hscd.detect(np.ones((4, 5, 3)), np.ones((4, 5, 3)), detector="ED", threshold="otsu")

@@ -82,10 +82,11 @@ def test_inspection_says_what_files_say(space: Workspace) -> None:
         "  town: 20 × 30 pixels, 8 bands",
         "before: before/town.tif, 20 × 30 × 8, TIFF, float32, 0.",
         "wavelengths: 450 … 2200 nm",
-        "grid: EPSG:32633 (metre), pixels of 30 × 30, upper left corner at 366975, 5808045",
+        "grid: EPSG:32633 (metre), pixels of 30 × 30, upper left corner at x = 366975, y = 5808045",
         "masked: 150 pixels (25.0 %)",  # 5 of 20 rows
         "the before file says: nodata 0, scale 0.0001, 1 of 8 bands on the file's list of bad bands (2; "
-        "bad_bands = file drops them), 2 of 8 bands in water vapour (5, 7; bad_bands = water drops them)",
+        "bad_bands = file drops them)\n",
+        "by the wavelengths of the before file: 2 of 8 bands in water vapour (5, 7; bad_bands = water drops them)",
         "the after file says: nodata 0",
     ):
         assert line in done.stdout
@@ -106,7 +107,8 @@ def test_inspection_of_two_formats_and_grids(space: Workspace) -> None:
     told = space.call("inspect_data").stdout
     assert "before: before/town.hdr, 20 × 30 × 5, ENVI, uint16" in told
     assert "after: after/town.tif, 20 × 30 × 5, TIFF, resampled, float32" in told
-    assert "grid: EPSG:4326 (degrees), pixels of 0.000277778 × 0.000138889, upper left corner at 11.1, 48.2" in told
+    corner = "upper left corner at longitude 11.1, latitude 48.2"
+    assert f"grid: EPSG:4326 (degrees), pixels of 0.000277778 × 0.000138889, {corner}" in told
     assert "masked: 60 pixels (10.0 %)" in told  # 2 of 20 rows
 
 

@@ -88,8 +88,8 @@ def _no_such(option: object, chosen: Iterable[tuple[Registry[Any], str]], known:
     methods = dict.fromkeys(f"{family.family} {name}" for family, name in chosen)
     having = [f"{family.family} {name}" for family in _FAMILIES for name in family if _has(family, name, option)]
     others = f"; it goes with {' or '.join(having)}" if having else ""
-    theirs = f"their options are {', '.join(known)}" if known else "they have no options"
-    return f"options: {option!r} is no option of {', '.join(methods)}: {theirs}{others}"
+    theirs = f"their options are {', '.join(known)}" if known else "none of them has options"
+    return f"options: none of the methods in use ({', '.join(methods)}) has an option {option!r}; {theirs}{others}"
 
 
 def _has(family: Registry[Any], name: str, option: object) -> bool:

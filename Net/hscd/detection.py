@@ -94,18 +94,18 @@ def detect(
         detector: a name of `DETECTORS`, or a detector such as a `TrainedNetwork`.
         threshold: a name of `hscd.thresholds.THRESHOLDS`; None for the `natural_threshold` of the (first) detector.
         correction: a name of `hscd.corrections.CORRECTIONS`.
-        normalisation: a name of `hscd.normalisation.NORMALISATIONS`, which gives both images the same light first.
+        normalisation: a name of `hscd.normalisation.NORMALISATIONS`, which first matches the radiometry of both images.
         shift_tolerance: one of `hscd.detectors.shifts.TOLERANCES`, for images that are misregistered.
         nodata: value of pixels without data; NaN and infinite pixels are masked in any case.
-        rescale: scale each band to [0, 1], as `hscd.open_pair` does; None: as a trained network says that it was.
+        rescale: scale each band to [0, 1], as `hscd.open_pair` does; None: only if a trained network was trained so.
         truth: (rows, columns) labels to count against, numbers or booleans; None for those of the scene.
         changed_label: value of `truth` for changed, or several; `unchanged_label`, `unknown_label` likewise. That is
-            "other" for every other value, of the program's own labels 2 alone, and None where no pixel is unknown. No
+            "other" for every other value (of the program's own labels, only 2), and None where no pixel is unknown. No
             value may stand for two of them.
         seed: of the samples that detectors are fitted to.
-        ensemble: maps by each detector, from other seeds; of several maps the majority counts.
-        ensemble_detectors: names of detectors that make them, in place of `detector`.
-        options: of the methods, by name.
+        ensemble: number of maps by each detector, with different seeds; several maps are combined by majority vote.
+        ensemble_detectors: names of the detectors that make these maps, in place of `detector`.
+        options: values of the methods' options, by name.
 
     Returns:
         Labels (`labels`, and `corrected`), scores (`score_map.scores`), threshold (`cut.value`), counts, `warnings` of
@@ -268,9 +268,12 @@ def _judged(scene: Scene, truth: np.ndarray | None, values: LabelValues) -> Scen
         return scene
     given, shape = np.ma.asarray(truth), scene.truth.shape
     shown = ["any other" if is_other(own) else ", ".join(map(str, own)) or "none" for own in values]
-    expected = f"truth of shape {shape} with the labels {shown[0]}, {shown[1]} and {shown[2]} expected"
+    expected = (
+        f"truth: expected shape {shape} with the labels {shown[0]} (changed), {shown[1]} (unchanged) and {shown[2]} "
+        "(unknown)"
+    )
     if given.shape != shape:
-        raise InputError(f"{expected}, received the shape {given.shape}")
+        raise InputError(f"{expected}, received shape {given.shape}")
     if given.dtype.kind not in "biuf":
         raise InputError(f"{expected}, received the type {given.dtype}; labels are numbers or booleans")
     if given.dtype.kind == "b" and not all(isinstance(value, bool | np.bool_) for value in values[0]):
@@ -280,7 +283,7 @@ def _judged(scene: Scene, truth: np.ndarray | None, values: LabelValues) -> Scen
     try:
         known = remap(given, *values, names=ARGUMENTS)
     except InputError as error:
-        raise InputError(f"{expected} ({', '.join(ARGUMENTS)}); {error}") from error
+        raise InputError(f"{expected}; {error}") from error
     if doubt := warning_of_other_values(given, values):
         warn(f"truth: {doubt}")
     return replace(scene, truth=known if scene.valid is None else np.where(scene.valid, known, np.uint8(UNKNOWN)))

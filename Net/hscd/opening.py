@@ -137,14 +137,16 @@ def of_arrays(before: np.ndarray, after: np.ndarray, nodata: float | None, resca
         rescale: as of `open_pair`.
 
     Raises:
-        InputError: if they are not two arrays of one such shape, of numbers, no pixel is valid, or a value cannot have
+        InputError: if they are not two arrays of numbers of one such shape, no pixel is valid, or a value cannot have
             been measured.
     """
     arguments.require_numbers(nodata=nodata)
     arrays = [_filled(array) for array in (before, after)]
     shapes = [array.shape for array in arrays]
     if len(shapes[0]) != 3 or min(shapes[0]) < 1 or shapes[0] != shapes[1]:
-        raise InputError(f"two arrays of one (rows, columns, bands) expected, received {shapes[0]} and {shapes[1]}")
+        raise InputError(
+            f"expected two arrays of the same shape (rows, columns, bands), received {shapes[0]} and {shapes[1]}"
+        )
     if any(array.dtype.kind not in "biuf" for array in arrays):
         raise InputError(f"arrays of real numbers expected, received {arrays[0].dtype} and {arrays[1].dtype}")
     rows, columns, bands = shapes[0]

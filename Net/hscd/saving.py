@@ -23,7 +23,7 @@ def write_map(
         prefix: folder and start of the file names, "out/town" for example; the folder is made if there is none.
         found: the map.
         min_area: changed areas that are smaller are no polygons, m² (pixels without a coordinate system).
-        tags: what the maps shall say, by name.
+        tags: names and values to store in the maps.
 
     Returns:
         PREFIX_change.tif (1 changed, 0 unchanged, 255 no data), PREFIX_uncorrected.tif (the same before spatial

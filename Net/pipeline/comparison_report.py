@@ -38,7 +38,7 @@ def files(pairs: Sequence[Pair]) -> list[str]:
 
 
 class _Maps(NamedTuple):
-    """What is told from the maps: kappa between those of each two methods, that between seeds, and counts by blocks."""
+    """What is told from the maps: kappa between each pair of methods and between seeds, and counts by blocks."""
 
     between: np.ndarray
     seeds: dict[str, float]
@@ -213,7 +213,7 @@ def _parts(
     if of_labels or len(rows[0].shares) > 1:  # else the first table says the same
         parts["By pair"] = (tables.BY_PAIR, tables.by_pair(rows))
     if len(names) > 1:
-        parts["Agreement"] = ("Kappa between the maps of each two methods.", tables.agreements(names, between))
+        parts["Agreement"] = ("Kappa between the maps of each pair of methods.", tables.agreements(names, between))
     if any(row.failed for row in rows):
         parts["Without a map"] = ("", tables.failures(rows))
     return parts

@@ -42,7 +42,7 @@ def recorded_source(settings: Settings, section: DataSet, pair_name: str, thresh
 def described(source: Recorded | None) -> str:
     """What made pseudo-labels, in a few words."""
     if source is None:
-        return "a detector that no record of a run in stat_path tells"
+        return "an unknown detector (no run record in stat_path names it)"
     scale = "rescaled" if source.get("apply_rescaling") else "not rescaled"
     return brief(f"{'/'.join(_names(source))} ({source.get('threshold')}, {scale})")
 

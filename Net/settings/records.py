@@ -153,8 +153,8 @@ class Settings:
         default=1,
         metadata=key(
             "ensemble", lambda text: parsing.integer(text, 1, 100), "an integer from 1 to 100", 1,
-            "how often each detector is fitted, from a seed of its own; of several maps the majority counts, and their "
-            "mean probability of change and its spread say how sure it is",
+            "how often each detector is fitted, with a different seed each time; several maps are combined by majority "
+            "vote, and the mean and spread of their probability of change tell how certain the result is",
         ),
     )  # fmt: skip
     ensemble_bands: float = field(

@@ -64,10 +64,10 @@ def test_what_a_message_quotes_keeps_its_words():
         ({"options": "change_amount"}, "options: values by name expected, as "),
         ({"options": {"change_amount": "seldom"}}, "options: change_amount: auto, rare or plentiful expected, "),
         ({"detector": "ED", "options": {"change_amount": "rare"}},
-         "options: 'change_amount' is no option of detector ED, threshold otsu, correction none, normalisation none: "
-         "they have no options; it goes with threshold empirical_null"),
-        ({"options": {"x": 1}}, "options: 'x' is no option of detector context_regression, threshold empirical_null, "
-         "correction none, normalisation none: their options are change_amount"),
+         "options: none of the methods in use (detector ED, threshold otsu, correction none, normalisation none) has "
+         "an option 'change_amount'; none of them has options; it goes with threshold empirical_null"),
+        ({"options": {"x": 1}}, "options: none of the methods in use (detector context_regression, threshold "
+         "empirical_null, correction none, normalisation none) has an option 'x'; their options are change_amount"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_for_is_refused_in_one_line(given, said):

@@ -85,7 +85,7 @@ def test_nothing_is_made_up_where_no_record_tells(asked):
     make(asked("detector=SAM"), 0.25)
     content = {"threshold": 0.3, "distances": np.linspace(0, 1, 12), "shape": (3, 4)}
     pu.pseudo_file(asked()["PLACE A"], "town").write_bytes(pickle.dumps(content))
-    unknown = ("", "a detector that no record of a run in stat_path tells")
+    unknown = ("", "an unknown detector (no run record in stat_path names it)")
     assert told(asked()) == unknown
     for record in asked().stat_path.glob("*_run.json"):
         record.write_text("{", encoding="utf-8")

@@ -21,7 +21,7 @@ CHANCE_KAPPA = 0.05
 class Confusion:
     """Counts over the pixels whose label and prediction are known.
 
-    They may be arrays of one shape, of several maps; so is then every figure but `is_chance`.
+    They may also be arrays of one shape, for several maps; every figure except `is_chance` is then such an array.
     """
 
     true_positives: int

@@ -128,17 +128,19 @@ def of_rescaling(trained: bool | None, rescaled: bool | None, lowest: float, hig
     return []
 
 
-def of_shared_pairs(shared: int, pairs: int) -> list[str]:
+def of_shared_pairs(shared: int, pairs: int, is_trained: bool = True) -> list[str]:
     """A doubt about figures that are counted on what was trained on.
 
     Args:
         shared: how many of the pairs that are judged were trained on.
         pairs: how many are judged.
+        is_trained: whether the training is done; else it is about to start.
     """
     if not shared:
         return []
     of = "this pair" if pairs == 1 else f"{shared} of these {pairs} pairs"
-    return [f"the model was trained on {of}; its accuracy here says nothing about places that it has not seen"]
+    learned = "was trained on" if is_trained else "will be trained on"
+    return [f"the model {learned} {of}; its accuracy here says nothing about places that it has not seen"]
 
 
 def _second_mode(values: np.ndarray, cut: float) -> bool:

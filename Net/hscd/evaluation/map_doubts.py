@@ -49,8 +49,8 @@ def of_result(result: MapResult) -> list[str]:
     share = max(changed_share(of_map) for of_map in (result.labels, result.corrected))
     if result.counts.total == 0 and share > PLAUSIBLE_SHARE:
         found.append(
-            f"{100 * share:.0f} % of the pixels are called changed, which is rare, and no labels "
-            f"confirm it; check the map (more than {100 * PLAUSIBLE_SHARE:.0f} % is unusual)"
+            f"{100 * share:.0f} % of the pixels are called changed; more than {100 * PLAUSIBLE_SHARE:.0f} % is "
+            "unusual, and there are no labels to confirm it; check the map"
         )
     found += _of_correction(result)
     both = dict.fromkeys((result.counts, result.corrected_counts))

@@ -87,7 +87,7 @@ class Ranked:
         if min(shares) == 0:
             return "as nothing at all is called changed", ""
         if max(shares) > PLAUSIBLE_SHARE:
-            return "as much is called changed, which is rare", f" ({100 * max(shares):.0f} %)"
+            return "as an unusually large part is called changed", f" ({100 * max(shares):.0f} %)"
         if self.seeds < STABLE:
             return "as maps of different seeds disagree", f" (kappa {self.seeds:z.3f})"
         if self.halves < STABLE:

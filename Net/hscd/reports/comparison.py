@@ -45,14 +45,16 @@ Figures are means over pairs; ± is the standard deviation over seeds of that me
 *AP* is the average precision, the area below the precision–recall curve of the scores, *AUROC* the area below their
 ROC curve. {_COLUMNS}"""
 
-BY_PAIR = "Kappa, or where there are no labels the share called changed; *trained on* marks what says nothing."
+BY_PAIR = """\
+Kappa, or where there are no labels the share called changed. *trained on* marks pairs that the model was trained on:
+these figures say nothing about other places."""
 
 CHANCE = """\
 Each method is compared with the best one. The interval is that of a block bootstrap: square blocks of pixels, as
 neighbours are alike, and seeds are drawn with replacement, the same for both methods; it holds for this ground. The
 p values are corrected for their number (Holm), the intervals are not: one may leave out 0 where a difference is not
 called larger than chance. A test over pairs of images, Wilcoxon's signed-rank test, is given
-from six pairs on, as fewer cannot show anything; it alone speaks of other scenes."""
+from six pairs on, as fewer cannot show anything; only this test says anything about other scenes."""
 
 
 def csv_rows(rows: Sequence[Ranked], recommended: str | None, of_labels: bool) -> list[Row]:
@@ -112,7 +114,7 @@ def by_pair(rows: Sequence[Ranked]) -> Table:
 
 def chance(best: str, found: Mapping[str, Difference], level: float) -> Table:
     """The differences to the best method; one is larger than chance where the corrected p is less than a level."""
-    head = [f"kappa less that of {best}", "mean", "95 % interval", "p", "signed-rank p", "larger than chance"]
+    head = [f"kappa minus that of {best}", "mean", "95 % interval", "p", "signed-rank p", "larger than chance"]
     return head, [
         [
             name, f"{of.mean:+z.3f}", f"{of.low:+z.3f} … {of.high:+z.3f}", _p(of.p),
@@ -123,7 +125,7 @@ def chance(best: str, found: Mapping[str, Difference], level: float) -> Table:
 
 
 def agreements(methods: Sequence[str], matrix: np.ndarray) -> Table:
-    """Kappa between the maps of each two methods."""
+    """Kappa between the maps of each pair of methods."""
     return ["", *methods], [
         [name, *("" if one == other else _number(value) for other, value in enumerate(values))]
         for one, (name, values) in enumerate(zip(methods, matrix, strict=True))

@@ -224,7 +224,7 @@ def write_heatmap(
     if beside is not None:
         furniture.draw(axes, beside, everything.shape[1], distances.shape[1])
     height = width * distances.shape[0] * aspect / distances.shape[1]
-    _draw_bar(of_bar, image, height, f"{what} (change grows upwards)", threshold, float(measured.max()))
+    _draw_bar(of_bar, image, height, f"{what} (higher: more change)", threshold, float(measured.max()))
     if np.isnan(distances).any():
         figure.legend(
             handles=[Patch(facecolor=COLOURS[UNKNOWN], edgecolor="0.3", label="masked")],

@@ -127,7 +127,7 @@ def test_doubts_remain_with_labels_too_and_those_of_other_seeds_are_told_once():
 @pytest.mark.parametrize(
     ("figures", "why"),
     [
-        ({"share": 0.3}, "as much is called changed, which is rare: usual+x (30 %)"),
+        ({"share": 0.3}, "as an unusually large part is called changed: usual+x (30 %)"),
         ({"share": 0.0}, "as nothing at all is called changed: usual+x"),
         (
             {"halves": 0.2},

@@ -182,7 +182,7 @@ def test_distances_say_what_they_are(tmp_path):
     with opened(tmp_path / "d.tif") as file:
         assert file.tags()["THRESHOLD"] == "0.30000000000000004"
         assert file.tags()["DISTANCE"] == "SAM"
-        assert file.descriptions == ("distance (change grows upwards)",)
+        assert file.descriptions == ("distance (higher: more change)",)
 
 
 # Of every 2 × 2 pixels, 3 are changed: the overview is changed everywhere. Distances of 1, 2, 3 and NaN average to 2.

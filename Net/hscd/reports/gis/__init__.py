@@ -76,7 +76,7 @@ def write_results(
         corrected: the same after spatial correction.
         grid: where the pixels lie.
         min_area: as of `write_polygons`.
-        tags: what the maps shall say, by name.
+        tags: names and values to store in the maps.
         objects: as of `write_polygons`.
 
     Raises:

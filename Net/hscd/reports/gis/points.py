@@ -44,7 +44,7 @@ def write_points(
         columns: (points,) of the pixels.
         grid: where the pixels lie.
         fields: (points,) integers by column, put before `class`.
-        told: what the layer's metadata shall say, by name.
+        told: names and values for the layer's metadata.
 
     Raises:
         InputError: if the coordinate system of the grid is not one.

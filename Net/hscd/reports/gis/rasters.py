@@ -35,7 +35,7 @@ def write_change_map(path: Path, labels: np.ndarray, grid: Grid, tags: Mapping[s
         path: GeoTIFF; the style has the same name with the suffix .qml.
         labels: (rows, columns) uint8 labels, 0 changed, 1 unchanged, 2 unknown or masked.
         grid: where the pixels lie.
-        tags: what else the file shall say, by name.
+        tags: further names and values to store in the file.
 
     Raises:
         InputError: if the coordinate system of the grid is not one.
@@ -62,7 +62,7 @@ def write_class_map(
         classes: what the values stand for.
         grid: where the pixels lie.
         description: of the band.
-        tags: what else the file shall say, by name.
+        tags: further names and values to store in the file.
         nodata: the value of pixels without data.
 
     Raises:
@@ -110,7 +110,7 @@ def write_distances(
         distances: (rows, columns) float32, NaN where masked.
         grid: where the pixels lie.
         threshold: changed pixels have a greater distance; also a tag of the file. None where there is none.
-        tags: what else the file shall say, by name: the distance, the model.
+        tags: further names and values to store in the file, as the distance and the model.
 
     Raises:
         InputError: if the coordinate system of the grid is not one.
@@ -118,7 +118,7 @@ def write_distances(
     """
     of_threshold = {} if threshold is None else {"THRESHOLD": repr(float(threshold))}
     _write_raster(
-        path, distances, grid, np.dtype(np.float32), np.nan, "distance (change grows upwards)",
+        path, distances, grid, np.dtype(np.float32), np.nan, "distance (higher: more change)",
         {**of_threshold, **(tags or {})}, overview_resampling="AVERAGE", predictor="FLOATING_POINT",
         level="1",  # more takes twice the time and saves some per cent
     )  # fmt: skip
@@ -142,14 +142,14 @@ def write_scores(
         probability: (rows, columns) float32 in [0, 1]; the same.
         grid: where the pixels lie.
         threshold: changed pixels have a greater score; also a tag of the file.
-        tags: what else the file shall say, by name.
+        tags: further names and values to store in the file.
         spread: a third band, (rows, columns) float32: standard deviation of the probability; None for none.
 
     Raises:
         InputError: if the coordinate system of the grid is not one.
         OSError: if a file cannot be written; what was there before stays.
     """
-    bands = {"score (change grows upwards)": scores, "probability of change": probability}
+    bands = {"score (higher: more change)": scores, "probability of change": probability}
     if spread is not None:
         bands["standard deviation of the probability among the members"] = spread
     _write_raster(
@@ -177,7 +177,7 @@ def write_streamed(
             they cover the shape, each pixel once; whole tiles of 128 pixels are fastest.
         grid: where the pixels lie.
         descriptions: of the bands.
-        tags: what else the file shall say, by name.
+        tags: further names and values to store in the file.
 
     Raises:
         InputError: if the coordinate system of the grid is not one.

@@ -23,7 +23,7 @@ ADVICE = {
         "Look at the map beside the labels. If it looks like the inverse, changedLabel and unchangedLabel are "
         "exchanged; if it looks like noise, try another detector (compare.py ranks them).",
     ),
-    "are called changed, which is rare": Advice(
+    "are called changed; more than": Advice(
         "Between two dates usually a small part of a place changes. A large share often means that light, season or "
         "sensor changed instead, or that the threshold is too low.",
         "Look at the heat map: if all of it is bright, set a normalisation (pif, histogram) or another threshold.",
@@ -74,7 +74,7 @@ ADVICE = {
         "The model has not seen spectra like these, so its distances need not mean change here.",
         "Fine-tune it on pseudo-labels of this place (fine_tuning = 0, 1 or 2), or train on a place more like it.",
     ),
-    "was trained on": Advice(
+    "its accuracy here says nothing": Advice(
         "The figures are of pixels that the model learned from, and are too good.",
         "Judge it on another place, or keep a part of this one for testing (parts = 60, 10, 30).",
     ),
