@@ -261,7 +261,9 @@ def _norm(measured: np.ndarray, threshold: float, scale: str) -> Any:
     """The colour scale of a heat map, which the threshold lies in: all pixels may be on one side of it."""
     from matplotlib.colors import LogNorm, PowerNorm
 
-    low, top = score_range(measured, threshold, FARTHEST if scale == "linear" else math.inf)
+    # By roots, ten times as far in the picture is a hundred times as far in scores; logarithms have room for all.
+    farthest = math.inf if scale == "log" else FARTHEST ** (1 / _EXPONENTS.get(scale, 1.0))
+    low, top = score_range(measured, threshold, farthest)
     if scale == "log" and top > 0:
         return LogNorm(max(low, _LEAST_OF_LOG * top), top, clip=True)
     return PowerNorm(_EXPONENTS.get(scale, 1.0), low, top)

@@ -154,9 +154,8 @@ def _history(found: list[searches.Trial], best: searches.Trial) -> Chart:
     lowest = [min(trial.loss for trial in ordered[: end + 1]) for end in range(len(ordered))]
     count, loss = counted(len(found), "trial"), charts.text(best.loss)
     told = f"{count}; trial {best.number} has the lowest validation loss, {loss}."
-    series = {
-        "lowest so far": (xs, lowest, "after"), "single trials": (xs, [trial.loss for trial in ordered], charts.DOTS),
-    }  # fmt: skip
+    best_so_far = {"lowest so far": (xs, lowest, "after")} if len(found) > 1 else {}
+    series = best_so_far | {"single trials": (xs, [trial.loss for trial in ordered], charts.DOTS)}
     return charts.lines("Search history", told, ("trial", "validation loss"), series)
 
 

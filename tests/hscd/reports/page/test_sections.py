@@ -88,7 +88,7 @@ def test_one_trial_is_one_and_no_axis_of_losses_ends_below_0(tmp_path) -> None:
     assert count == 1
     assert history.told.startswith("1 trial; trial 0 ")
     assert "other trials" not in training.told
-    assert [mark.is_dots for mark in history.marks] == [True, True]
+    assert [(mark.name, mark.is_dots) for mark in history.marks] == [("single trials", True)]
     # An axis of half of it around it: .0005 to .0015.
     assert [tick.text for tick in history.y] == ["6e-4", "8e-4", "0.001", "0.0012", "0.0014"]
     # The weights that are kept are those of the trial's loss, whatever its curve does.
