@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hscd.evaluation.stratified import estimated
-from hscd.reports.sample_tables import accuracy_rows, lines, matrix_rows
+from hscd.reports.sample_tables import accuracy_rows, lines, matrix_rows, rounded
 from hscd.reports.tables import area
 from hscd.system.errors import counted
 
@@ -105,3 +105,9 @@ def test_both_ends_of_an_interval_have_the_unit_of_what_they_are_of():
     told = lines(NAMES, counts, pixels, estimated(counts, pixels), 21e6, "m²")
     assert "1.05 (0.945 … 2.05) km²" in told
     assert [counted(count, "point") for count in (0, 1, 2000)] == ["0 points", "1 point", "2,000 points"]
+
+
+def test_rows_of_a_file_have_eight_digits():
+    assert rounded([{"a": 0.028702233375576713, "b": 18363980.281690143, "c": 3, "d": "x"}]) == [
+        {"a": 0.028702233, "b": 18363980.0, "c": 3, "d": "x"}
+    ]

@@ -65,6 +65,7 @@ def test_a_legend_names_what_is_masked_where_anything_is(noted, told, tmp_path) 
     view = {"rows": 2, "columns": 2, "step": 1, "bands": [], "spectra": None, "layers": [layer]} | noted
     (tmp_path / "view.json").write_text(json.dumps(view), encoding="utf-8")
     page = run_page(run_of(tmp_path, "detect", {"town": {}}, files={"town": {"view": "view.json"}}))
+    assert 'step="0.5" value="50"' in page  # a view of an earlier version does not say where the line begins
     assert ("unchanged unknown or masked" in words_of(page)) == told
 
 
@@ -94,6 +95,18 @@ def test_a_negative_kappa_has_a_bar_too(kappa, drawn, tmp_path) -> None:
     page = run_page(run_of(tmp_path, "test", {"town": {"kappa": kappa}}))
     assert drawn in page
     assert f"{kappa:.3f}" in words_of(page)
+
+
+def test_the_line_begins_where_a_view_says_and_points_are_points_in_a_legend(tmp_path) -> None:
+    layer = {"key": "map", "title": "Change map", "kind": "labels", "image": "data:image/png;base64,"}
+    view = {"rows": 2, "columns": 2, "step": 1, "bands": [], "spectra": None, "layers": [layer], "swipe": 36}
+    (tmp_path / "view.json").write_text(json.dumps(view), encoding="utf-8")
+    (tmp_path / "c.csv").write_text("pixels,probability,changed\n300,0.05,0.1\n", encoding="utf-8")
+    files = {"town": {"view": "view.json", "calibration": "c.csv"}}
+    page = run_page(run_of(tmp_path, "detect", {"town": {}}, files=files))
+    assert 'step="0.5" value="36"' in page
+    assert '<path class="mark key dots" d="M9 6h0"/>' in page
+    assert '<path class="mark key all" d="M2 6H16"/>' in page
 
 
 def test_names_of_runs_may_be_broken_at_underscores_alone(tmp_path) -> None:
