@@ -80,4 +80,6 @@ def _of_correction(result: MapResult) -> list[str]:
         return []
     does, keeps = ("removes", "keeps them") if after <= before else ("adds", "leaves them out")
     many = f"{100 * abs(after - before) / before:.0f} % of the changed pixels" if before else f"{after:,} pixels"
-    return [f"the spatial correction {does} {many}{worse}: compare both maps; {naming.given('correction', 'none')} {keeps}"]
+    return [
+        f"the spatial correction {does} {many}{worse}: compare both maps; {naming.given('correction', 'none')} {keeps}"
+    ]
