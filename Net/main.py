@@ -30,8 +30,7 @@ from pipeline.commands import suggested, tell_next
 from pipeline.pair_tasks import Job, spread_pairs
 from pipeline.plan import Plan
 from pipeline.run_record import BEST, RunRecord, recorded
-from predutils import command as makes_pseudo_labels
-from predutils import pseudo_file
+from predutils import tell_tuning
 from settings import Settings
 from settings.explaining import NONE
 
@@ -134,8 +133,12 @@ def _search(settings: Settings, learned: dp.Labelled, judged: dp.Labelled, seen:
             result(f"{where}, the {new.sum()} of {len(new)} pairs not seen in training: {tables.summary(counts)}")
 
 
-def test(settings: Settings) -> None:
-    """Test a saved model on every pair of `test_set`, with or without fine-tuning."""
+def test(settings: Settings) -> bool:
+    """Test a saved model on every pair of `test_set`, with or without fine-tuning.
+
+    Returns:
+        Whether it was told that the spectra of one are far from those that the model learned from.
+    """
     plan = Plan(settings)
     if plan.selection is not None:
         settings[settings.test_set].pseudo_folder()  # said before anything is read
@@ -146,9 +149,12 @@ def test(settings: Settings) -> None:
         require_names([*results, run_file, logs])
     with recorded("test", settings, [settings.test_set], run_file) as record:
         record.add_inputs(pairs)
+        replaced.warn_of_settings(settings, "test", settings.test_set, run_file)
         failed = _test_all(settings, plan, pairs, record)
     if failed:  # only now, so that there is a record of the others
         raise InputError(f"{failed[0]} (of {counted(len(pairs), 'pair')}, {len(pairs) - len(failed)} mapped)")
+    shifts = [] if plan.other_scale else [row["domain_shift"] for row in record.results.values()]
+    return any(doubts.of_domain_shift(shift) for shift in shifts)
 
 
 def _test_all(settings: Settings, plan: Plan, pairs: Sequence[PairFiles], record: RunRecord) -> list[str]:
@@ -166,10 +172,11 @@ def _test_all(settings: Settings, plan: Plan, pairs: Sequence[PairFiles], record
             f"{settings.model_name}: trained with the distance {trained_distance}, which the test uses, "
             f"distance = {settings.distance} is not used"
         )
-    if models.trained_rescaled(prefix) not in (None, settings.apply_rescaling):
+    if plan.other_scale:
+        trained = not settings.apply_rescaling
         warn(
-            f"{settings.model_name}: trained with apply_rescaling = {not settings.apply_rescaling}, tested with "
-            f"{settings.apply_rescaling}"
+            f"{settings.model_name}: trained with apply_rescaling = {trained}, tested with {settings.apply_rescaling}; "
+            f"set apply_rescaling = {trained}"
         )
     if plan.selection is not None:
         models.require_trainable(parameters)
@@ -213,22 +220,21 @@ def _test_in_turn(settings: Settings, plan: Plan, record: RunRecord) -> tuple[li
 
 def dispatch(settings: Settings) -> None:
     """Train or test, as the settings say."""
-    (train if settings.training else test)(settings)
-    _tell_next(settings)
+    _tell_next(settings, bool((train if settings.training else test)(settings)))
 
 
-def _tell_next(settings: Settings) -> None:
-    """Tell what to do after a training or a test."""
+def _tell_next(settings: Settings, far: bool = False) -> None:
+    """Tell what to do after a training or a test, one that told that its place is `far` from what was learned."""
     section, tuned = settings[settings.test_set], settings.fine_tuning != config.NO_FINE_TUNING
     if not settings.training:
         if settings.report:
             tell_next("to look at the maps", suggested("report", settings.stat_path, "--serve"))
+        if far and not tuned:
+            tell_tuning(settings, config.ALL_PSEUDO_LABELS)
     elif tuned and section.pseudo_path is None:
         warn(f"[{section.name}] pseudoPath: missing; a test with fine_tuning = {settings.fine_tuning} needs it")
-    elif tuned and not all(pseudo_file(section, files.name).exists() for files in pair_files(section)):
-        makes, why = makes_pseudo_labels(section, settings)
-        what = f"to make the pseudo-labels of {section.name} that the test fine-tunes on"
-        tell_next(f"{what}{why and f' ({why})'}", makes)
+    elif tuned:
+        tell_tuning(settings, settings.fine_tuning)
     else:
         tell_next(f"to test the model on {section.name}", suggested("test", settings=settings))
 

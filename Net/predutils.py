@@ -32,7 +32,7 @@ from hscd.system.paths import require_names, require_regular
 from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
 from pipeline import pseudo as making
-from pipeline import pseudo_source
+from pipeline import pseudo_source, replaced
 from pipeline.commands import key_of, suggested, tell_next
 from pipeline.pair_tasks import Job, spread_pairs
 from pipeline.pseudo import pseudo_file
@@ -215,6 +215,7 @@ def generate(settings: Settings) -> None:
         require_names([*making.writes(settings, files.name), run_file])
     with recorded("pseudo-labels", settings, [section.name], run_file) as record:
         record.add_inputs(pairs)
+        replaced.warn_of_settings(settings, "pseudo-labels", section.name, run_file)
         failed: list[str] = []
         if ENGINES[settings.engine].spreads:
             job = Job(making.make_alone, partial(making.reads, settings), partial(making.writes, settings))
@@ -242,7 +243,14 @@ def tell_use(settings: Settings, fine_tuning: int) -> None:
     """Tell the command that uses the pseudo-labels of `train_set`, with a value of `fine_tuning`."""
     section, model = settings[settings.train_set], settings.model_name
     kept = (text for text in settings.overrides if key_of(text) not in _OF_MODEL)
+    given = {key_of(text) for text in settings.overrides}
+    if section.name != settings.test_set and "settings.train_set" not in given:
+        # This is where the model is trained, as net.conf says: a test is elsewhere.
+        tell_tuning(replace(settings, overrides=tuple(kept)), fine_tuning)
+        return
     sets = [f"settings.test_set={section.name}"]
+    if not pseudo_source.names_detector(settings) and "settings.distance" in given:
+        sets.append(f"settings.detector={settings.distance}")  # the distance of a test is that of its model
     if settings.fine_tuning != fine_tuning:
         sets.append(f"settings.fine_tuning={fine_tuning}")
     settings = replace(settings, overrides=tuple(kept))
@@ -252,6 +260,25 @@ def tell_use(settings: Settings, fine_tuning: int) -> None:
     else:
         trains = suggested("train", settings=settings)
         tell_next(f"to train a model ({model} is not there yet) that can be fine-tuned on them", trains)
+
+
+def tell_tuning(settings: Settings, fine_tuning: int) -> None:
+    """Tell the command that fine-tunes the model on `test_set`, or the one that makes the pseudo-labels for it.
+
+    Nothing is told where `test_set` has no images, or no folder of pseudo-labels.
+    """
+    from pair_finding import is_there, pair_files
+
+    section, model = settings[settings.test_set], settings.model_name
+    if section.pseudo_path is None or not is_there(section):
+        return
+    if all(pseudo_file(section, files.name).exists() for files in pair_files(section)):
+        sets = () if settings.fine_tuning == fine_tuning else (f"settings.fine_tuning={fine_tuning}",)
+        fine_tunes = suggested("test", settings=settings, sets=sets)
+        tell_next(f"to test {model} on {section.name}, fine-tuned on its pseudo-labels", fine_tunes)
+        return
+    makes, why = command(section, settings)
+    tell_next(f"to make the pseudo-labels of {section.name} that the test fine-tunes on{why and f' ({why})'}", makes)
 
 
 def _failed(section: DataSet, name: str, error: str) -> str:

@@ -51,7 +51,7 @@ def detect(settings: Settings) -> None:
     detection.detect(replace(settings, stat_path=folder))
 
 
-STEPS: tuple[tuple[str, Callable[[Settings], None], dict[str, Any]], ...] = (
+STEPS: tuple[tuple[str, Callable[[Settings], object], dict[str, Any]], ...] = (
     ("Pseudo-labels of place B, plain Euclidean distance", predutils.generate, PSEUDO_ED),
     ("Pseudo-labels of place B, spectral angle", predutils.generate, PSEUDO_SAM),
     ("Map of place B without labels (detect.py)", detect, NO_LABELS),

@@ -8,6 +8,7 @@ import pytest
 
 import detect
 import main
+import predutils as pu
 from commandline import kept_if_used, tell_results
 from conftest import Workspace
 from hscd.system.errors import InputError
@@ -62,11 +63,26 @@ def test_what_comes_after_a_training_or_a_test(workspace: Workspace, capsys: pyt
     for name in ("east", "west"):
         (base["PLACE B"].pseudo_path / f"{name}.pickle").touch()
     main._tell_next(replace(base, fine_tuning=0))
-    assert capsys.readouterr().err.startswith("next, to test the model on PLACE B: ")
+    said = "next, to test M on PLACE B, fine-tuned on its pseudo-labels: "
+    assert capsys.readouterr().err.startswith(said)
+    # A model that is far from home is to be fine-tuned; one that was is not told so again.
+    for tuning, told in ((-1, [said]), (0, [])):
+        main._tell_next(replace(base, training=False, report=False, fine_tuning=tuning), far=True)
+        assert [line[: len(said)] for line in capsys.readouterr().err.splitlines()] == told
     main._tell_next(replace(base, training=False, report=False))
     assert capsys.readouterr().err == ""
+    # Pseudo-labels of the place of training are for no test; those that were asked for by --set are.
+    pu.tell_use(base, 0)
+    assert capsys.readouterr().err.startswith(said)
+    pu.tell_use(replace(base, train_set="PLACE B", test_set="PLACE A", overrides=("settings.train_set=PLACE B",)), 0)
+    assert capsys.readouterr().err.startswith("next, to train a model (M is not there yet)")
+    (base["PLACE B"].pseudo_path / "east.pickle").unlink()
+    pu.tell_use(base, 0)
+    assert capsys.readouterr().err.startswith("next, to make the pseudo-labels of PLACE B that the test fine-tunes on")
     # A place for pseudo-labels is asked for where they are used.
     without = dict(base.data_sets) | {"PLACE B": replace(base["PLACE B"], pseudo_path=None)}
+    pu.tell_use(replace(base, data_sets=without), 0)
+    assert capsys.readouterr().err == ""
     main._tell_next(replace(base, fine_tuning=0, data_sets=without))
     said = "[PLACE B] pseudoPath: missing; "
     assert capsys.readouterr().err == f"warning: {said}a test with fine_tuning = 0 needs it\n"

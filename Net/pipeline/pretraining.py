@@ -184,7 +184,7 @@ def started(settings: Settings) -> Settings:
     if models.trained_rescaled(prefix) not in (None, settings.apply_rescaling):
         warn(
             f"start_from = {name}: trained with apply_rescaling = {not settings.apply_rescaling}, goes on with "
-            f"{settings.apply_rescaling}"
+            f"{settings.apply_rescaling}; set apply_rescaling = {not settings.apply_rescaling}"
         )
     search, sizes = settings.search(settings.distance), BRANCHES[network].sizes(parameters)
     for option in BRANCHES.options(network):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import config
 from hscd.models.saved import model_files
 from hscd.reports.page.found import read_run
 from hscd.search.record import file_of
@@ -14,14 +15,22 @@ from hscd.system.errors import InputError, brief, counted
 from pair_finding import PairFiles
 from pipeline.run_record import BEST, differing_settings, plain, resolved
 from settings import Settings
-from settings.keys import LABEL_KEYS, MASK_KEYS
+from settings.families import names, options_after
+from settings.keys import LABEL_KEYS, MASK_KEYS, data_set_keys, fields_of
+from settings.used_settings import unused_settings
 from settings.two_images import places
 
 # Keys that a map does not depend on.
 _NO_PART_IN_MAPS = {*LABEL_KEYS, *MASK_KEYS, "matLabelTruth", "memory_limit", "report"}
+# Keys that file names have, or that say how a run is done, what else it writes, or the same as other keys.
+_NO_PART_IN_RESULTS = _NO_PART_IN_MAPS | {
+    "train_set", "test_set", "model_name", "stat_path", "pseudoPath", "labelPath", "training", "fine_tuning",
+    "distance", "detector", "preset", "engine", "workers", "backend", "min_area", "kinds", "objects",
+}  # fmt: skip
 # What sample.py draws from the change map.
 _SAMPLE = "change_sample.gpkg"
 _ELSEWHERE = "--out FOLDER writes elsewhere"
+_OTHER_FOLDER = "another stat_path keeps both"
 
 
 def warn_of_map(settings: Settings, files: PairFiles) -> None:
@@ -64,6 +73,32 @@ def warn_of_model(settings: Settings, data_sets: Sequence[str], inputs: Sequence
     _warn(str(weights), [f"{told} is replaced"], "another model_name keeps both")
 
 
+def warn_of_settings(settings: Settings, command: str, data_set: str, path: Path) -> None:
+    """Warn that the results of a test, or of pseudo-labels, are replaced that were made with other settings.
+
+    Args:
+        settings: of the run.
+        command: as its record calls it.
+        data_set: that it works on.
+        path: of the record.
+    """
+    earlier = _earlier(path)
+    if earlier.get("command") != command or not isinstance(earlier.get("settings"), dict):
+        return
+    if other := differing_settings(earlier["settings"], settings, _playing(settings, command), data_set):
+        _warn(f"[{data_set}]", [f"the results made {brief(', '.join(other), 300)} are replaced"], _OTHER_FOLDER)
+
+
+def _playing(settings: Settings, command: str) -> set[str]:
+    """The keys that the results of a command depend on."""
+    out = {*unused_settings(settings, command), *(f"options.{name}" for name in names(options_after("kinds")))}
+    if command == "test" and settings.fine_tuning == config.NO_FINE_TUNING:
+        out.add("seed")  # nothing is drawn
+    keys = {key.name for name, key in fields_of(Settings).items() if name not in out}
+    keys |= {name for name in settings.options if f"options.{name}" not in out}
+    return (keys | {key.name for key in data_set_keys()}) - _NO_PART_IN_RESULTS
+
+
 def warn_of_test(where: str, path: Path, pair_name: str, source: str) -> None:
     """Warn that the test of a pair is replaced that was fine-tuned on pseudo-labels of another source.
 
@@ -76,7 +111,7 @@ def warn_of_test(where: str, path: Path, pair_name: str, source: str) -> None:
     earlier = _earlier(path).get("results", {}).get(pair_name, {}).get("pseudo_source")
     if isinstance(earlier, str) and earlier != source:
         lost = f"the results of the test that was fine-tuned on pseudo-labels by {brief(earlier)} are replaced"
-        _warn(where, [lost], "another stat_path keeps both")
+        _warn(where, [lost], _OTHER_FOLDER)
 
 
 def warn_of_comparison(folder: Path, methods: Sequence[str], pairs: Sequence[PairFiles]) -> None:

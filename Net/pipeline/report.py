@@ -167,13 +167,14 @@ def extent(result: MapResult, areas: np.ndarray, unit: str) -> tables.Row:
     return {"changed_share": share, "changed_area": float(areas.sum()), "unit": unit, "areas": len(areas)}
 
 
-def tell(files: ResultFiles, read: str, result: MapResult) -> tables.Row:
+def tell(files: ResultFiles, read: str, result: MapResult, known_cause: bool = False) -> tables.Row:
     """Print what came out for a pair, before and after spatial correction; doubt what labels do not bear out.
 
     Args:
         files: whose name the pair goes by.
         read: what was read, a file and its shape.
         result: the map.
+        known_cause: whether something was told already that makes it wrong.
 
     Returns:
         `extent`, for the record.
@@ -182,13 +183,13 @@ def tell(files: ResultFiles, read: str, result: MapResult) -> tables.Row:
     areas, unit = gis.changed_areas(files.all[-1], result.corrected, result.score_map.grid)
     both = result.labels, result.corrected
     messages.result(f"{name}: {tables.outcome(both, _both(result), areas, unit, result.intervals)}")
-    doubt(name, result)
+    doubt(name, result, known_cause)
     return extent(result, areas, unit)
 
 
-def doubt(name: str, result: MapResult) -> None:
+def doubt(name: str, result: MapResult, known_cause: bool = False) -> None:
     """Tell what its labels, its correction and its share of change say against a map (`hscd.evaluation.map_doubts`)."""
-    for found in map_doubts.of_result(result):
+    for found in map_doubts.of_result(result, known_cause):
         messages.warn(f"{name}: {found}")
 
 

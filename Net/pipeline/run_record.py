@@ -199,7 +199,9 @@ def resolved(settings: Settings | Mapping[str, Any], data_sets: Sequence[str]) -
     return fields | {"data_sets": {name: settings.data_sets[name] for name in data_sets}}
 
 
-def differing_settings(earlier: Mapping[str, Any], settings: Settings, among: Container[str]) -> list[str]:
+def differing_settings(
+    earlier: Mapping[str, Any], settings: Settings, among: Container[str], data_set: str | None = None
+) -> list[str]:
     """What an earlier run on one data set was told otherwise than this one, "with KEY=VALUE" or "without KEY" each.
 
     On two images all is told by --set: a default that took its place there was told by nobody, and what only follows
@@ -209,8 +211,9 @@ def differing_settings(earlier: Mapping[str, Any], settings: Settings, among: Co
         earlier: its settings, as its record has them.
         settings: those of this run.
         among: the keys that count.
+        data_set: the one that both work on; None for `test_set`.
     """
-    before, now = _by_key(earlier), _by_key(plain(resolved(settings, [settings.test_set])))
+    before, now = _by_key(earlier), _by_key(plain(resolved(settings, [data_set or settings.test_set])))
     texts, new = _texts(earlier.get("overrides") or []), _texts(settings.overrides)
     told, followed = [], []
     for name, value in before.items():

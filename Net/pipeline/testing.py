@@ -172,7 +172,7 @@ def _test_pair(
             tags={"MODEL": settings.model_name, "FINE_TUNING": plan.selection_label},
             objects=None if of_objects is None else of_objects.objects,
         )  # fmt: skip
-    row |= report.tell(results, named(scene.before), result) | rounds.more | shifted | effect
+    row |= report.tell(results, named(scene.before), result, plan.other_scale) | rounds.more | shifted | effect
     row |= objects.report(settings, of_objects, result, results.objects)
     if pseudo is not None and settings.learning.ft_rival is not None:
         row |= tuning.rival(settings, plan, scene, pseudo, results.prefix.name)

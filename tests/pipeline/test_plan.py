@@ -19,6 +19,7 @@ from hscd.losses import LOSSES
 from hscd.normalisation import NORMALISATIONS
 from hscd.records import PIXEL_GRID
 from hscd.registry import Option
+from hscd.scenes.domain_shift import Statistics
 from hscd.scenes.registration import Registration
 from hscd.scores import Cut, ScoreMap
 from hscd.search.engines import ENGINES
@@ -191,3 +192,15 @@ def test_the_engine_of_a_search_is_told_its_options(plan, monkeypatch):
     assert plan().engine_options == {}
     add(monkeypatch, ENGINES, object())
     assert plan("engine=new", "shift=2").engine_options == {"shift": 2}
+
+
+@pytest.mark.parametrize(("trained", "asked", "told"), [(True, True, 1), (True, False, 0), (None, False, 1)])
+def test_a_place_is_not_called_far_where_it_is_only_on_another_scale(plan, monkeypatch, trained, asked, told):
+    images = np.random.default_rng(0).normal(0, 1, (2, 20, 20, 3)).astype(np.float32)
+    elsewhere = Statistics(np.full((3, 3), 9.0), np.ones((3, 3)))
+    monkeypatch.setattr("hscd.models.saved.trained_spectra", lambda _: elsewhere)
+    monkeypatch.setattr("hscd.models.saved.trained_rescaled", lambda _: trained)
+    with collected() as warnings:
+        assert plan(f"apply_rescaling={asked}").domain_shift(scene_of(*images), "town") > 1
+    assert len(warnings) == told
+    assert all(line.startswith("town, model M: the spectra are far from those") for line in warnings)

@@ -130,6 +130,11 @@ def test_what_they_are_for_is_told(asked, monkeypatch, capsys):
     assert " --set settings.detector=SAM --set settings.fine_tuning=0 " in said
     assert " --set 'settings.test_set=PLACE B'" in said
     assert not any(key in said for key in ("distance", "rescaling", "train_set"))
+    # What the test is to find, also where the distance alone said it.
+    keys = keys[:2]
+    assert " --set settings.detector=SAM " in told()
+    keys = keys[:1]
+    assert "detector" not in told()
 
 
 def test_a_test_tells_it_and_its_page_shows_it(asked, caplog):

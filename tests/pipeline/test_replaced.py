@@ -85,6 +85,38 @@ def test_a_test_on_other_pseudo_labels_is_not_replaced_without_a_word(settings):
     ]
 
 
+@pytest.mark.parametrize(
+    ("command", "key", "value", "earlier"),
+    [
+        ("test", "settings.apply_rescaling", "False", "True"),
+        ("test", "settings.threshold", "triangle", "otsu"),
+        ("pseudo-labels", "settings.normalisation", "pif", "none"),
+        ("pseudo-labels", "PLACE A.nodata", "7", None),
+    ],
+)
+def test_results_of_other_settings_are_not_replaced_without_a_word(settings, command, key, value, earlier):
+    path, name = settings.stat_path / "run.json", key.partition(".")[2]
+    place, other = ["settings.test_set=PLACE A", "settings.fine_tuning=-1"], f"{key}={value}"
+
+    def now(*overrides):
+        return read_settings(settings.file, [*place, *overrides])
+
+    def of(command, *overrides):
+        return told(replaced.warn_of_settings, now(*overrides), command, "PLACE A", path)
+
+    assert of(command, other) == []  # nothing is there
+    written(path, command, now(), {})
+    was = f"without {name}" if earlier is None else f"with {name}={earlier}"
+    assert of(command, other) == [f"[PLACE A]: the results made {was} are replaced; another stat_path keeps both"]
+    assert of("detect", other) == []
+    # Others have no part in the map, or are part of the file names.
+    same = {"test": ("seed=1", "detector=SAM", "normalisation=pif"), "pseudo-labels": ("fine_tuning=0", "ft_epochs=3")}
+    for more in (*same[command], "workers=2", "kinds=clusters", "distance=SAM"):
+        assert of(command, f"settings.{more}") == []
+    path.write_text('{"command": "test", "settings": 3, "results": {}}', encoding="utf-8")
+    assert of(command, other) == []
+
+
 def test_a_comparison_that_others_are_missing_from_is_not_replaced_without_a_word(tmp_path):
     first, second = pair(tmp_path, "a.tif", "b.tif"), pair(tmp_path, "c.tif", "d.tif")
 

@@ -35,6 +35,18 @@ def test_a_correction_that_changes_much_is_told(changed, kept, said):
     assert list(warnings) == ([] if said is None else [f"pair: the spatial correction {said}"])
 
 
+@pytest.mark.parametrize(("known", "asked"), [(True, ""), (False, "; check the map, and which values of the labels")])
+def test_labels_are_not_doubted_where_the_cause_is_known(known, asked):
+    scores, truth = np.array([[2.0, 0.5]]), np.array([[UNCHANGED, CHANGED]], np.uint8)  # each the wrong way round
+    result = mapped("pair", ScoreMap(scores, PIXEL_GRID, "s"), Cut(1.0), lambda labels, _: labels, truth)
+    with collected() as warnings:
+        report.doubt("pair", result, known)
+    (said,) = warnings
+    # Half is expected to agree by chance, none does: (0 − ½)/(1 − ½) = −1.
+    assert said.startswith(f"pair: kappa -1.000: no better than chance{asked}")
+    assert known == said.endswith("chance")
+
+
 # Of 10,000 pixels, a map calls the first 1,000 changed, its correction the first few of them.
 @pytest.mark.parametrize(
     ("truly", "kept", "fall"),

@@ -102,8 +102,9 @@ def of_domain_shift(shift: float | None) -> list[str]:
     if shift is None or shift <= DOMAIN_SHIFT:
         return []
     return [
-        f"the spectra are far from those that the model learned from, Jeffries–Matusita distance {shift:.2f} of 2, "
-        f"expected at most {DOMAIN_SHIFT:g}; fine-tune it here, or train it on a place that is more alike"
+        f"the spectra are far from those that the model learned from, Jeffries–Matusita distance {shift:.2f} of 2 (0 "
+        f"for the same spectra, 2 for spectra that do not overlap), expected at most {DOMAIN_SHIFT:g}; fine-tune it "
+        "here, or train it on a place that is more alike"
     ]
 
 

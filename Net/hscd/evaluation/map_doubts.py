@@ -43,8 +43,13 @@ def of_scores(detector: Detector, score_map: ScoreMap, cut: Cut, scene: Scene, r
     return found
 
 
-def of_result(result: MapResult) -> list[str]:
-    """Doubts where much is called changed and no label bears it out, or labels or its correction refute a map."""
+def of_result(result: MapResult, known_cause: bool = False) -> list[str]:
+    """Doubts where much is called changed and no label bears it out, or labels or its correction refute a map.
+
+    Args:
+        result: the map.
+        known_cause: whether something was told already that makes a map wrong.
+    """
     found = []
     share = max(changed_share(of_map) for of_map in (result.labels, result.corrected))
     if result.counts.total == 0 and share > PLAUSIBLE_SHARE:
@@ -61,8 +66,8 @@ def of_result(result: MapResult) -> list[str]:
     ]
     if refuted:
         found.append(
-            f"{', '.join(refuted)}: no better than chance; check the map, and which values of the labels "
-            "stand for changed and unchanged"
+            f"{', '.join(refuted)}: no better than chance"
+            + ("" if known_cause else "; check the map, and which values of the labels stand for changed and unchanged")
         )
     return found
 
