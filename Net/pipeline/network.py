@@ -9,7 +9,8 @@ from hscd.detectors import DETECTORS
 from hscd.system.errors import InputError
 from hscd.system.messages import tell, warn
 from settings import Settings
-from settings.records import SETTINGS_SECTION, search_section
+from settings.records import SETTINGS_SECTION
+from settings.search import search_section
 
 
 def settled(settings: Settings) -> Settings:

@@ -219,6 +219,17 @@ class Plan:
         like = corrected_labels(pseudo, correct) if self._settings.pseudo_natural_ratio else None
         return thinned(selected, np.random.default_rng(self._settings.seed), like=like, limit=limit)
 
+    def too_few(self, found: str) -> str:
+        """What to say where the selection leaves too few pseudo-labels to learn from, `found` of each class."""
+        name = self.selection
+        assert name is not None
+        options = self._options(SELECTIONS, name).items()
+        keys = "".join(f", {key} = {value}" for key, value in options if value is not None)
+        return (
+            f"fine_tuning = {SELECTIONS[name].code}{keys}: leaves {found} pseudo-labels, two of each are needed; "
+            f"{SELECTIONS[name].remedy}"
+        )
+
     @property
     def is_choice(self) -> bool:
         """Whether the selection chooses among the pseudo-labels."""

@@ -39,6 +39,8 @@ COLUMNS = (
     "pseudo_qty", "extraction_time", "ft_epochs", "ft_best_epoch", "ft_stopped", "ft_time", "ft_loss", "ft_val_loss",
     "ft_val_acc",
 )  # fmt: skip
+# What a training needs of each class.
+_CLASSES, _FEWEST = {"changed": CHANGED, "unchanged": UNCHANGED}, 2
 # Probability from which on a rival calls a pixel changed.
 _LIKELY = 0.5
 
@@ -81,6 +83,9 @@ def fine_tuned(
         pseudo: its pseudo-labels.
         log_folder: of TensorBoard's records.
 
+    Raises:
+        InputError: if the selection leaves too few pseudo-labels of a class.
+
     References:
         Lee (2013), "Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks",
             ICML workshop on challenges in representation learning.
@@ -96,7 +101,10 @@ def fine_tuned(
         started = time.perf_counter()
         positions, labels = _selected(plan, rounds, scene, pseudo)
         extraction_time = time.perf_counter() - started if plan.is_choice else None
-        if rounds.told and min(np.count_nonzero(labels == label) for label in (CHANGED, UNCHANGED)) < 2:
+        found = {word: int(np.count_nonzero(labels == label)) for word, label in _CLASSES.items()}
+        if not rounds.told and min(found.values()) < _FEWEST:
+            raise InputError(plan.too_few(" and ".join(f"{count} {word}" for word, count in found.items())))
+        if rounds.told and min(found.values()) < _FEWEST:
             warn(f"{scene.name}: the model after {number - 1} of {settings.learning.ft_rounds} rounds of fine-tuning "
                  "gives pseudo-labels of one class only; the rounds end there")  # fmt: skip
             break

@@ -33,14 +33,18 @@ from settings.keys import (
 )
 from settings.learning import LearningSettings
 from settings.presets import preset_values
-from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION, Settings, search_section
-from settings.search import SearchSettings
+from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION, Settings
+from settings.search import SearchSettings, search_missing, search_section
 
 # What kinds of sections are called.
 _SECTIONS = {
     "settings": f"[{SETTINGS_SECTION}]", "data set": "a data set", "search": f"[{search_section('…')}]",
     "compare": f"[{COMPARE_SECTION}]",
 }  # fmt: skip
+# How alike a name has to be to be meant, or how many letters it may begin with.
+_NEAR, _BEGINNING = 0.8, 3
+# What run records call the value of a key.
+_RECORDED = {"pseudo_source": "detector"}
 _COMMENT = re.compile(r"(?:^|\s)[#;].*")
 
 
@@ -152,6 +156,9 @@ class _Reader(Checks):
             return
         if section in (SETTINGS_SECTION, SETTINGS_ALIAS):
             section = self.settings_section
+        if section in self.searches and not self.parser.has_section(section):
+            self.no_search(section)
+            return
         if not self.parser.has_section(section):
             self.problem(f"--set {text}: no section [{section}]{nearest(section, self.parser.sections())}")
             return
@@ -199,6 +206,7 @@ class _Reader(Checks):
                 values[key.name] = key.parse(found[name])
             except (ValueError, OverflowError):
                 hint = "; an indented line goes on with the one before it" if "\n" in found[name] else ""
+                hint = hint or _nearest_value(found[name], getattr(key.parse, "names", ()))
                 self.problem(f"{place(section, key.name)}: found {found[name]!r}; expected {key.allowed}{hint}")
         return values
 
@@ -215,7 +223,9 @@ class _Reader(Checks):
         searches = {}
         for section, distance in self.searches.items():
             trained = general.get("training") and distance == general.get("distance")
-            if trained or self.parser.has_section(section):
+            if trained and not self.parser.has_section(section):
+                self.no_search(section)
+            elif self.parser.has_section(section):
                 network = general.get("network") if trained else self.network_of(section, general)
                 searches[distance] = self.section(section, (NETWORKS,), general | {"network": network})
         data_sets = {
@@ -253,6 +263,11 @@ class _Reader(Checks):
             explain=ExplainSettings(**_by_field(ExplainSettings, general)),
             **_by_field(Settings, general),
         )
+
+    def no_search(self, section: str) -> None:
+        """Note that the section of a search is missing."""
+        others = [of for name, of in self.searches.items() if self.parser.has_section(name)]
+        self.problem(search_missing(self.searches[section], others))
 
     def network_of(self, section: str, general: dict[str, Any]) -> Any:
         """The network that a section of a search is for: the chosen one if it can be, else one whose options it has."""
@@ -294,12 +309,22 @@ def nearest(name: str, known: Iterable[str], before: str = "") -> str:
         before: what a name is to be written behind.
     """
     by_lower = {candidate.lower(): candidate for candidate in known}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=_NEAR)
+    if len(name) >= _BEGINNING:
+        near += [candidate for candidate in by_lower if candidate.startswith(name.lower())]
     return f"; did you mean {before}{by_lower[near[0]]}?" if near else ""
+
+
+def _nearest_value(text: str, known: Sequence[str]) -> str:
+    """As `nearest`, for the first of the names of a value that is none of those known."""
+    wrong = [name for name in (part.strip() for part in text.split(",")) if name not in known]
+    return nearest(wrong[0], known) if wrong else ""
 
 
 def _elsewhere(name: str) -> str:
     """Where a key belongs that is unknown where it stands; nothing where no section has it."""
+    if name in _RECORDED:
+        return f"; run records call it that, the key is {_RECORDED[name]}"
     known = [_SECTIONS[kind] for kind, keys in KINDS.items() if name.lower() in (key.name.lower() for key in keys())]
     return f"; it is a key of {' or '.join(known)}" if known else ""
 

@@ -28,7 +28,7 @@ from settings.declared import folder, key, member, members
 from settings.explaining import ExplainSettings
 from settings.learning import LearningSettings
 from settings.presets import PRESETS
-from settings.search import SearchSettings
+from settings.search import SearchSettings, search_missing
 
 SETTINGS_SECTION = "settings"
 SETTINGS_ALIAS = "setting"
@@ -335,12 +335,7 @@ class Settings:
         try:
             return self.searches[distance]
         except KeyError:
-            raise InputError(f"{self.file}: section [{search_section(distance)}] is missing") from None
-
-
-def search_section(distance: str) -> str:
-    """The name of the section of the search for a network of a distance."""
-    return f"hyperas settings {distance}"
+            raise InputError(f"{self.file}: {search_missing(distance, self.searches)}") from None
 
 
 def results_of(section: str, general: dict[str, Any], data_sets: dict[str, DataSet]) -> list[tuple[str, Path]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,3 +51,15 @@ class SearchSettings:
         """What a search is to choose from, by key: all that is given but the number of its trials."""
         given = {name: value for name, value in vars(self).items() if value is not None}
         return {name: value for name, value in given.items() if name not in ("max_evals", "options")} | self.options
+
+
+def search_section(distance: str) -> str:
+    """The name of the section of the search for a network of a distance."""
+    return f"hyperas settings {distance}"
+
+
+def search_missing(distance: str, others: Iterable[str]) -> str:
+    """What to say where a training has no section of its search, but maybe those of other distances."""
+    like = next(iter(others), None)
+    copy = f"; copy that of {like}" if like else ""
+    return f"section [{search_section(distance)}] is missing, which distance = {distance} needs{copy}"

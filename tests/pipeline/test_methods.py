@@ -113,6 +113,7 @@ def test_what_it_depends_on_is_what_bears_on_it(base):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("foo", "foo is neither a detector nor a model in {models}; detectors: COS"),
         ("iramd", "iramd is neither a detector nor a model in {models}; did you mean irmad?; detectors: COS, ED, "),
         ("ED+otsuu", "otsuu is not a threshold; did you mean otsu?; known: chi2, "),
         ("ED+otsu+major", "major is not a correction; did you mean majority?; known: majority, median, none, "),

@@ -15,6 +15,7 @@ from hscd.branches import BRANCHES
 from hscd.corrections import CORRECTIONS
 from hscd.detection import UNSUPERVISED
 from hscd.detectors import DETECTORS
+from hscd.labels import UNCHANGED
 from hscd.losses import LOSSES
 from hscd.normalisation import NORMALISATIONS
 from hscd.records import PIXEL_GRID
@@ -27,6 +28,7 @@ from hscd.system import parsing
 from hscd.system.errors import InputError
 from hscd.system.messages import collected
 from hscd.thresholds import THRESHOLDS
+from pipeline import tuning
 from pipeline.commands import told_by_options
 from pipeline.plan import Plan
 from settings import read_settings
@@ -192,6 +194,33 @@ def test_the_engine_of_a_search_is_told_its_options(plan, monkeypatch):
     assert plan().engine_options == {}
     add(monkeypatch, ENGINES, object())
     assert plan("engine=new", "shift=2").engine_options == {"shift": 2}
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (
+            ("fine_tuning=2", "pseudo_radius=300"),
+            "2, pseudo_radius = 300: leaves 0 changed and 1 unchanged ",
+        ),
+        (("fine_tuning=2",), "; take a smaller pseudo_radius"),
+        (("fine_tuning=1",), "1, pseudo_percentage = 0.5: leaves"),
+        (("fine_tuning=1",), "; take a larger pseudo_percentage"),
+        (("fine_tuning=3",), "; take a smaller pseudo_agreement"),
+        (
+            ("fine_tuning=0",),
+            "0: leaves 0 changed and 1 unchanged pseudo-labels, two of each are needed; look at ",
+        ),
+    ],
+)
+def test_a_selection_that_leaves_too_few_is_told_with_its_remedy(plan, monkeypatch, keys, said):
+    monkeypatch.setattr("siamese.read_parameters", lambda _: {"batch_size": 1})
+    made = plan(*keys)
+    monkeypatch.setattr(made, "select", lambda *_: (np.zeros(1, int), np.array([UNCHANGED])))
+    scene = scene_of(*np.zeros((2, 3, 4, 2), np.float32))
+    with pytest.raises(InputError) as caught:
+        tuning.fine_tuned(made._settings, made, None, scene, {}, Path())
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(("trained", "asked", "told"), [(True, True, 1), (True, False, 0), (None, False, 1)])

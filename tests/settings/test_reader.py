@@ -658,7 +658,9 @@ def test_a_value_out_of_range_is_an_error(file: Path, section: str, key: str, va
     if key in ("train_set", "test_set") and value:
         assert line.endswith("a data set's section: PLACE A, PLACE B")
     else:
-        assert line.endswith(f"expected {KEY[section, key].allowed}")
+        told, _, meant = line.partition("; did you mean ")
+        assert told.endswith(f"expected {KEY[section, key].allowed}")
+        assert not meant or meant.removesuffix("?") in KEY[section, key].parse.names
 
 
 def test_a_path_holds_no_nul(file: Path) -> None:
@@ -733,12 +735,31 @@ def test_a_search_is_asked_for_only_where_it_is_run(file: Path) -> None:
     file.write_text(without("hyperas settings SAM"), encoding="utf-8")
     assert list(read_settings(file).searches) == ["ED"]
     (line,) = problems(file, "settings.distance=SAM")
-    assert line == f"{file}: section [hyperas settings SAM] is missing; did you mean hyperas settings ED?"
+    said = "section [hyperas settings SAM] is missing, which distance = SAM needs; copy that of ED"
+    assert line == f"{file}: {said}"
+    # Once, also where a key of it is given.
+    assert problems(file, "settings.distance=SAM", "hyperas settings SAM.max_evals=3") == [line]
     read = read_settings(file, ["settings.distance=SAM", "settings.training=False"])
     # The one who trains all the same is told the same.
     with pytest.raises(InputError, match=r"net\.conf: section \[hyperas settings SAM\] is missing"):
         read.search("SAM")
     assert read.search("ED") == read.searches["ED"]
+
+
+@pytest.mark.parametrize(
+    ("value", "near"),
+    [
+        ("detector=Sam", "SAM"),
+        ("detector=irmd", "irmad"),
+        ("ensemble_detectors=ED, IRMAD", "irmad"),
+        ("correction=major", "majority"),
+        ("threshold=foo", None),  # floor has three of its letters, and means another thing
+        ("ensemble_detectors=ED, ED", None),
+    ],
+)
+def test_a_misspelt_method_comes_with_the_nearest_one(file: Path, value: str, near: str | None) -> None:
+    (line,) = problems(file, f"settings.{value}")
+    assert line.partition("; did you mean ")[2] == (f"{near}?" if near else "")
 
 
 def test_a_search_that_is_there_is_checked_whatever_runs(file: Path) -> None:
@@ -910,6 +931,7 @@ def test_an_override_in_a_section_with_a_dot_in_its_name(file: Path) -> None:
         ("hyperas settings ED.max_eval=1", ["[hyperas settings ED] has no key max_eval", "did you mean max_evals?"]),
         ("settings.distance", ["the value is missing; expected settings.distance=VALUE"]),
         ("settings.training", ["the value is missing; expected settings.training=VALUE"]),
+        ("settings.pseudo_source=ED", ["has no key pseudo_source; run records call it that, the key is detector"]),
         ("distance=SAM", ["SECTION.KEY=VALUE; did you mean settings.distance?"]),
         ("detectr=cva", ["SECTION.KEY=VALUE; did you mean settings.detector?"]),
         ("=", ["SECTION.KEY=VALUE"]),

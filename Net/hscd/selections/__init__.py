@@ -32,6 +32,7 @@ class Selection:
         select: pseudo-labels, correction and options by name -> (positions, labels).
         label: options by name -> what file names call it.
         is_choice: False if it takes all there are.
+        remedy: what leaves more to learn from.
     """
 
     code: int
@@ -39,6 +40,7 @@ class Selection:
     select: Callable[..., Selected]
     label: Callable[..., str]
     is_choice: bool = True
+    remedy: str = "look at the map of the pseudo-labels, and make better ones"
 
 
 SELECTIONS: Registry[Selection] = Registry("selection", __name__)

@@ -61,7 +61,13 @@ def _share(text: str) -> float:
 
 SELECTIONS.add(
     "agreement",
-    Selection(3, "by agreement", _select, lambda pseudo_agreement: f"agree={pseudo_agreement:.15g}"),
+    Selection(
+        3,
+        "by agreement",
+        _select,
+        lambda pseudo_agreement: f"agree={pseudo_agreement:.15g}",
+        remedy="take a smaller pseudo_agreement",
+    ),
     Option(
         "pseudo_agreement",
         _share,

@@ -34,7 +34,13 @@ def _select(pseudo_dict: PseudoLabels, correct: Correct, *, pseudo_radius: int) 
 
 SELECTIONS.add(
     "neighborhood",
-    Selection(2, "by neighbourhood", _select, lambda pseudo_radius: f"r={pseudo_radius}"),
+    Selection(
+        2,
+        "by neighbourhood",
+        _select,
+        lambda pseudo_radius: f"r={pseudo_radius}",
+        remedy="take a smaller pseudo_radius",
+    ),
     Option(
         "pseudo_radius",
         lambda text: parsing.integer(text, 1),

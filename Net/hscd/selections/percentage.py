@@ -68,7 +68,7 @@ def _share(text: str) -> float:
 
 SELECTIONS.add(
     "percentage",
-    Selection(1, "by percentage", _select, _label),
+    Selection(1, "by percentage", _select, _label, remedy="take a larger pseudo_percentage"),
     Option(
         "pseudo_percentage",
         _share,

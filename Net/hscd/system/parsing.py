@@ -7,6 +7,7 @@ import configparser
 import math
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from hscd.system.errors import brief
@@ -38,29 +39,39 @@ class Colour(float):
     """A configured value of a label map that is written as a colour: red · 65536 + green · 256 + blue."""
 
 
-def one_of(names: Iterable[str]) -> Callable[[str], str]:
-    """A parser of one of these names."""
-    names = list(names)
+@dataclass(frozen=True)
+class OneOf:
+    """A parser of one of some names, which messages look at."""
 
-    def parse(text: str) -> str:
-        if text not in names:
+    names: tuple[str, ...]
+
+    def __call__(self, text: str) -> str:
+        if text not in self.names:
             raise ValueError
         return text
 
-    return parse
 
+@dataclass(frozen=True)
+class NamesOf:
+    """A parser of one or more of some names, separated by commas, each at most once."""
 
-def names_of(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
-    """A parser of one or more of these names, separated by commas, each at most once."""
-    one = one_of(known)
+    names: tuple[str, ...]
 
-    def parse(text: str) -> tuple[str, ...]:
-        names = tuple(one(part.strip()) for part in text.split(","))
-        if len(set(names)) < len(names):
+    def __call__(self, text: str) -> tuple[str, ...]:
+        found = tuple(map(OneOf(self.names), (part.strip() for part in text.split(","))))
+        if len(set(found)) < len(found):
             raise ValueError
-        return names
+        return found
 
-    return parse
+
+def one_of(names: Iterable[str]) -> OneOf:
+    """A parser of one of these names."""
+    return OneOf(tuple(names))
+
+
+def names_of(known: Iterable[str]) -> NamesOf:
+    """A parser of one or more of these names, separated by commas, each at most once."""
+    return NamesOf(tuple(known))
 
 
 def boolean(text: str) -> bool:
