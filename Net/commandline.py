@@ -45,7 +45,7 @@ def run(
 
     def work() -> None:
         parser = argparse.ArgumentParser(
-            description=description, epilog=_epilog(), formatter_class=argparse.RawDescriptionHelpFormatter
+            description=description, epilog=epilog(), formatter_class=argparse.RawDescriptionHelpFormatter
         )
         add_configuration(parser, "use VALUE instead of what the configuration file says; repeatable")
         options = parse(parser, arguments)
@@ -173,7 +173,7 @@ def _guarded(work: Callable[[], None], kept: str) -> int:
     return 0
 
 
-def _epilog() -> str:
+def epilog() -> str:
     """What --help says of net.conf."""
     keys = "\n".join(short_lines("settings"))
     more = "Settings, data sets and outputs are described in net.conf and in docs/."

@@ -1,18 +1,20 @@
-"""Script: what the configured data sets hold, in numbers and pictures, before anything is done with them."""
+"""Script: what the configured data sets hold, or two images, in numbers and pictures, before they are used."""
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from commandline import run
+from commandline import add_configuration, carry_out, epilog, guarded, parse
 from hscd.heads import HEADS
 from hscd.labels import UNKNOWN
 from hscd.learn.examples import examples
 from hscd.losses.triplet import NEGATIVES
+from hscd.readers import name_of
 from hscd.reports import examples as example_pictures
 from hscd.reports import quicklook
 from hscd.reports.furniture import aspect_of
@@ -27,32 +29,45 @@ from hscd.system.messages import result, whole
 from hscd.system.paths import require_names
 from image_pairs import label_map, memory_limit, nothing_left, open_pair, reading_of, relabel
 from pair_finding import PairFiles, is_there, pair_files
-from pipeline.commands import shown, suggested, tell_next
-from settings import DataSet, Settings
+from pipeline.commands import by_options, shown, suggested, tell_next, told_by_options
+from settings import DataSet, Settings, read_settings
+from settings.keys import LABEL_KEYS
+from settings.two_images import IMAGES, settings_for
 
 # Seconds that a data set takes, as long as none has said anything else.
 _EXPECTED = 2
+# What is said where something is wrong; what that is comes at the end.
+_UNUSABLE = "cannot be used, as the error at the end says"
+_VALUES_SHOWN = 10
 
 
 def inspect(settings: Settings) -> None:
     """Print what every data set holds, and draw a quick look at each of its pairs.
 
     Raises:
-        InputError: at the end, again with one line for every pair or data set that cannot be used.
+        InputError: at the end, with one line for every pair or data set that cannot be used.
     """
-    errors = []
+    errors: list[str] = []
     with whole(**dict.fromkeys(settings.data_sets, _EXPECTED)) as run_of_all:
         for section in settings.data_sets.values():
             run_of_all.begin(section.name)
             errors += _inspect(section, settings)
     if errors:
+        missing = [section.name for section in settings.data_sets.values() if not (_is_used(section, settings))]
+        if missing:
+            result(f"not found: {', '.join(missing)}")
         raise InputError("\n".join(errors))
     _tell_next(settings)
 
 
 def _tell_next(settings: Settings) -> None:
     """Tell what a data set is good for once it looks right."""
-    name = settings.train_set
+    name, section = settings.train_set, settings[settings.train_set]
+    if name == IMAGES:
+        labels = () if section.label_path is None else ("--labels", section.label_path)
+        images = [path for path in (section.img_a_path, section.img_b_path) if path is not None]
+        tell_next("to map what changed", suggested("detect", *images, *labels, sets=settings.overrides))
+        return
     if not is_there(settings[name]):
         return
     if settings.training and any(files.has_labels for files in pair_files(settings[name])):
@@ -65,22 +80,29 @@ def _inspect(section: DataSet, settings: Settings) -> list[str]:
     """Print and draw the pairs of a data set; what is wrong with it is said below its heading, and returned."""
     name, errors = section.name, []
     try:
-        if not (is_there(section) or name in (settings.train_set, settings.test_set)):
+        if not _is_used(section, settings):
             result(f"[{name}] not found: {section.img_a_path or f'any image of {section.pairs}'}")
             return []
         pairs = pair_files(section)
     except InputError as error:
-        result(f"[{name}] cannot be used: {error}")
+        result(f"[{name}] {_UNUSABLE}")
         return [str(error)]
-    result(f"[{name}] {counted(len(pairs), 'pair')} in {_place(section)}")
+    if name != IMAGES:
+        result(f"[{name}] {counted(len(pairs), 'pair')} in {_place(section)}")
     for files in pairs:
         try:
             require_names([_picture(settings, section, files, what) for what in ("quicklook", "examples")])
-            result("\n".join(_pair_lines(files, section, settings)))
+            lines = _pair_lines(files, section, settings)
+            result("\n".join(map(by_options, lines) if name == IMAGES else lines))
         except InputError as error:
-            result(f"  {files.name}: cannot be used: {error}")
+            result(f"  {files.name}: {_UNUSABLE}")
             errors.append(str(error))
     return errors
+
+
+def _is_used(section: DataSet, settings: Settings) -> bool:
+    """Whether a data set is to be looked at: anything of it is there, or the settings work on it."""
+    return is_there(section) or section.name in (settings.train_set, settings.test_set)
 
 
 def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> list[str]:
@@ -92,7 +114,8 @@ def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> list[
     valid = valid_pixels([before, after], [None, None])
     if valid is not None and not valid.any():
         raise InputError(nothing_left(files, section, settings))
-    labels = relabel(label_map(files, images[0], section, settings), section)
+    raw = label_map(files, images[0], section, settings)
+    labels = relabel(raw, section)
     truth = labels[::step, ::step].copy()
     if valid is not None:
         truth[~valid] = UNKNOWN
@@ -108,7 +131,8 @@ def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> list[
     sampled = [] if step == 1 else [f"    images larger than memory: every {step} rows and columns looked at"]
     drawn = [picture, *([] if example is None else [example])]
     pictures = [f"    pictures: {', '.join(map(shown, drawn))}"]
-    return _lines(files, images, found) + sampled + _declared(files, section, settings) + pictures
+    absent = _absent(raw, section) if files.label is not None else []
+    return _lines(files, images, found) + absent + sampled + _declared(files, section, settings) + pictures
 
 
 def _draw_examples(
@@ -133,7 +157,8 @@ def _draw_examples(
 
 
 def _picture(settings: Settings, section: DataSet, files: PairFiles, what: str) -> Path:
-    return settings.stat_path / f"{section.name}_{files.name}_{what}.png"
+    prefix = "" if section.name == IMAGES else f"{section.name}_"
+    return settings.stat_path / f"{prefix}{files.name}_{what}.png"
 
 
 def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) -> list[str]:
@@ -154,6 +179,15 @@ def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) ->
     source = files.label or files.changed_mask
     lines.append(f"    labels: {counts}; {source.name}" if source else "    labels: none, no labelPath")
     return lines + [f"    look at: {problem}" for problem in found.problems]
+
+
+def _absent(labels: np.ndarray, section: DataSet) -> list[str]:
+    """Values that stand for changed or unchanged, and that no pixel of a label map has."""
+    held = np.unique(np.ma.compressed(labels)).tolist()
+    given = zip(LABEL_KEYS, (section.changed_label, section.unchanged_label), strict=False)
+    absent = [f"{key} = {value:.15g}" for key, values in given for value in values or () if value not in held]
+    shown = ", ".join(f"{value:.15g}" for value in held[:_VALUES_SHOWN])
+    return [f"    look at: no pixel has {' or '.join(absent)}; the label map holds {shown}"] if absent else []
 
 
 def _place(section: DataSet) -> Path:
@@ -226,10 +260,47 @@ def _bands_of(word: str, image: Image) -> list[int]:
 _KEPT = "pictures of finished pairs are kept; the same command draws all of them again"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    return run(
-        "Print what the configured data sets hold, and draw a quick look at each pair.", inspect, arguments, kept=_KEPT
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Print what the configured data sets hold, or two images, and draw a quick look at each pair.",
+        epilog=epilog(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("images", type=Path, nargs="*", metavar="IMAGE", help="two images, BEFORE AFTER, to look at")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="label map of the two images, with --set changedLabel=VALUE and unchangedLabel=VALUE",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="pictures of two images (default: BEFORE_AFTER_inspection here)"
+    )
+    add_configuration(parser, "use VALUE instead of what the configuration file says, of two images KEY=VALUE")
+    return parse(parser, arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> None:
+    options = _parsed(arguments)
+    if not options.images:
+        if options.labels or options.out:
+            raise InputError("--labels, --out: go with two images; net.conf has labelPath and stat_path")
+        # Whether there is a search to train by makes no difference to data.
+        carry_out(read_settings(options.config, options.overrides, trains=False), inspect)
+        return
+    if len(options.images) != 2:
+        raise InputError(f"found {counted(len(options.images), 'image')}; expected two, BEFORE AFTER, or none")
+    before, after = options.images
+    for image in options.images:
+        if not image.exists():
+            raise InputError(f"{image}: no such file or folder")
+    out = options.out or Path("_".join((*dict.fromkeys(map(name_of, options.images)), "inspection")))
+    with told_by_options():
+        carry_out(settings_for(before, after, options.labels, out, options.overrides), inspect)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return guarded(lambda: _run(arguments), _KEPT)
 
 
 if __name__ == "__main__":

@@ -48,8 +48,12 @@ def test_what_is_not_there_is_told_and_what_is_broken_is_an_error(workspace: Wor
     assert "data/a/after/town.mat: unreadable" in workspace.fails("inspect_data", "settings.test_set=PLACE A")
     told = told_alone(workspace, "settings.test_set=PLACE A").stdout.splitlines()
     assert told[0].startswith("[PLACE A] 1 pair in")
-    assert told[1].startswith("  town: cannot be used: ")
-    assert told_alone(workspace).stdout.splitlines()[2].startswith("[PLACE B] cannot be used: ")
+    said = "cannot be used, as the error at the end says"
+    assert told[1] == f"  town: {said}"
+    assert told[-1] == "not found: PLACE B"
+    done = told_alone(workspace)
+    assert done.stdout.splitlines()[2] == f"[PLACE B] {said}"
+    assert done.stderr.count("data/nowhere: no such file or folder") == 1
 
 
 def test_nodata_is_suggested_and_masked_once_it_is_configured(workspace: Workspace) -> None:
@@ -68,6 +72,43 @@ def test_without_labels(workspace: Workspace) -> None:
     workspace.text = workspace.text.replace("labelPath = data/a/label\n", "")
     assert "labels: none, no labelPath" in workspace.call("inspect_data").stdout
     assert sorted(path.name for path in (workspace.folder / "stat").glob("PLACE A*")) == ["PLACE A_town_quicklook.png"]
+
+
+def test_data_is_looked_at_without_a_search(workspace: Workspace) -> None:
+    workspace.text = workspace.text.partition("[hyperas settings ED]")[0]
+    assert "labels: changed 63" in told_alone(workspace).stdout
+
+
+def test_values_of_labels_that_no_pixel_has_are_told(workspace: Workspace) -> None:
+    done = told_alone(workspace, "PLACE A.changedLabel=1, 7", "PLACE A.unknownLabel=0")
+    assert "    look at: no pixel has changedLabel = 7; the label map holds 0, 1, 2\n" in done.stdout
+    # 63 of 63 + 417 are labelled as changed, the other way round 87 %.
+    done = told_alone(workspace, "PLACE A.changedLabel=2", "PLACE A.unchangedLabel=1")
+    assert "look at: 86.9 % of the labelled pixels are changed: are the values of changed and " in done.stdout
+    assert "no pixel" not in done.stdout
+
+
+def test_two_images_are_looked_at_without_a_configuration(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(inspect_data.quicklook, "write", lambda *_: None)
+    monkeypatch.setattr(inspect_data, "_draw_examples", lambda *_: None)
+    monkeypatch.chdir(workspace.folder / "data/a")
+    pair = ["before/town.mat", "after/town.mat"]
+    assert inspect_data.main([*pair, "--set", "matLabel=cube"]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("  town: 20 × 30 pixels, 5 bands\n")
+    assert "    labels: none, no --labels\n" in told.out
+    assert "pictures: town_inspection/town_quicklook.png\n" in told.out
+    assert "next, to map what changed: " in told.err
+    assert told.err.endswith("detect.py before/town.mat after/town.mat --set matLabel=cube\n")
+    for words, said in (
+        (pair[:1], "found 1 image; expected two, BEFORE AFTER, or none"),
+        ([pair[0], "no.mat"], "no.mat: no such file or folder"),
+        (["--out", "x"], "--labels, --out: go with two images; net.conf has labelPath and stat_path"),
+    ):
+        assert inspect_data.main(words) == 2
+        assert capsys.readouterr().err == f"error: {said}\n"
 
 
 def test_inspection_says_what_files_say(space: Workspace) -> None:

@@ -47,7 +47,7 @@ COMMANDS = {
     "detect": Command("detect", "map what changed between two images"),
     "compare": Command("compare", "rank methods on data sets or on two images"),
     "sample": Command("sample", "draw points of a map to label; accuracy and area of change from them"),
-    "inspect": Command("inspect_data", "show what every data set of net.conf holds"),
+    "inspect": Command("inspect_data", "show what every data set of net.conf holds, or two images"),
     "train": Command("main", "search for a model on train_set and train it", ("settings.training=True",)),
     "test": Command("main", "map test_set with a trained model, fine-tuned or not", _UNTRAINED),
     "pseudo-labels": Command("predutils", "make pseudo-labels of train_set", _UNTRAINED),

@@ -48,19 +48,20 @@ _RECORDED = {"pseudo_source": "detector"}
 _COMMENT = re.compile(r"(?:^|\s)[#;].*")
 
 
-def read_settings(file: str | Path | None = None, overrides: Iterable[str] = ()) -> Settings:
+def read_settings(file: str | Path | None = None, overrides: Iterable[str] = (), *, trains: bool = True) -> Settings:
     """Read and check a configuration file.
 
     Args:
         file: the file; relative paths in it are relative to its folder. None for that of `config`.
         overrides: `SECTION.KEY=VALUE` texts that take the place of what the file says; without a VALUE, as if the file
             did not say it.
+        trains: whether the search that a training needs is asked for.
 
     Raises:
         InputError: with one line for every problem of the file and the overrides.
     """
     file = Path(config.DATA_CONFIG_PATH if file is None else file)
-    return _Reader(file, _parse(file), overrides).settings()
+    return _Reader(file, _parse(file), overrides).settings(trains)
 
 
 def settings_of(conf: Settings | configparser.ConfigParser) -> Settings:
@@ -217,12 +218,12 @@ class _Reader(Checks):
             if not self.parser.has_option(self.settings_section, key):
                 self.parser.set(self.settings_section, key, value)
 
-    def settings(self) -> Settings:
+    def settings(self, trains: bool = True) -> Settings:
         self.apply_preset()
         general = self.section(self.settings_section, FAMILIES)
         searches = {}
         for section, distance in self.searches.items():
-            trained = general.get("training") and distance == general.get("distance")
+            trained = trains and general.get("training") and distance == general.get("distance")
             if trained and not self.parser.has_section(section):
                 self.no_search(section)
             elif self.parser.has_section(section):

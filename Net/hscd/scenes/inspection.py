@@ -16,6 +16,8 @@ from hscd.scenes.scaling import band_ranges
 # True colour, nm, and how far off it a band may be.
 _RED_GREEN_BLUE = np.array([650.0, 550.0, 480.0])
 _NEAR = 35
+# Share of change among labels from which on they look swapped: published maps of the field have .53 at most.
+_SWAPPED = 0.6
 _SENTINEL_2 = ("B04", "B03", "B02")
 # Rows looked at to choose bands for a picture, and rows and columns in the middle of an image that are read for that.
 _ROWS_SAMPLED = 200
@@ -59,6 +61,11 @@ def summarise(
         problems.append(f"{len(constant)} of {len(low)} bands are constant: {listed(constant)}")
     if has_labels and not (counts["changed"] and counts["unchanged"]):
         problems.append("labels of one class only: of no use for a training")
+    share = counts["changed"] / max(1, counts["changed"] + counts["unchanged"])
+    if has_labels and _SWAPPED < share < 1:
+        problems.append(
+            f"{100 * share:.1f} % of the labelled pixels are changed: are the values of changed and unchanged swapped?"
+        )
     for name, image in zip(("before", "after"), images, strict=True):
         found = suspect(extremes_in_all_bands(image, valid), math.prod(image.shape[:2]))
         if found:

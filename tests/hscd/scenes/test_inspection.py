@@ -35,6 +35,16 @@ def test_numbers_of_a_sound_pair():
     assert (found.masked, found.constant_bands, found.problems) == (0, [], [])
 
 
+# Of 20 rows 1 is unknown, so 19 are labelled: 11 of them are 57.9 %, 12 are 63.2 %.
+@pytest.mark.parametrize(("rows", "doubted"), [(11, False), (12, True)])
+def test_much_change_among_labels_looks_swapped(rows, doubted):
+    labels = labels_of()
+    labels[:rows] = 0
+    problems = summarise(pair(), None, labels, has_labels=True).problems
+    said = "63.2 % of the labelled pixels are changed: are the values of changed and unchanged swapped?"
+    assert problems == ([said] if doubted else [])
+
+
 def test_masked_pixels_have_no_part_in_the_ranges():
     before, after = pair()
     valid = np.ones((20, 30), bool)
