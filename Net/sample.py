@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,10 +16,13 @@ from hscd.system import parsing
 from hscd.system.errors import InputError
 from hscd.system.interrupts import ctrl_c_heeded
 from hscd.system.messages import tell
+from pipeline.commands import suggested
 from pipeline.sampling import Design, draw, estimate
 
 # How the change map of a run is called, or ends, and the scores beside it.
-_CHANGE, _SCORE = "change.tif", "score.tif"
+_CHANGE, _SCORE, _SUFFIX = "change.tif", "score.tif", ".tif"
+# Pictures of both, which are no maps.
+_PICTURES = ("change.png", "score.png")
 
 
 def run(arguments: Sequence[str] | None) -> None:
@@ -48,14 +52,19 @@ def _change_map(path: Path) -> Path:
     """The change map that is meant: of a folder of results the one in it.
 
     Raises:
-        InputError: if the scores are named that lie beside a change map.
+        InputError: if what lies beside a change map is named: its scores, a picture of it, or a sample of it.
     """
     if path.is_dir() and (inside := path / _CHANGE).is_file():
         tell(f"{path}: a folder; its change map is {inside}")
         return inside
-    beside = path.with_name(path.name.removesuffix(_SCORE) + _CHANGE)
-    if path.name.endswith(_SCORE) and beside.is_file():
+    raster = path.with_suffix(_SUFFIX)
+    beside = raster.with_name(raster.name.removesuffix(_SCORE) + _CHANGE) if raster.name.endswith(_SCORE) else raster
+    if path.suffix == _SUFFIX and beside != path and beside.is_file():
         raise InputError(f"{path}: holds the scores; expected the change map, which is {beside}")
+    if path.name.endswith(_PICTURES) and beside.is_file():
+        raise InputError(f"{path}: is a picture; expected the change map, which is {beside}")
+    if path.name.endswith("_sample.gpkg"):
+        raise InputError(f"{path}: is a sample; to estimate from it: {suggested('sample', '--labelled', path)}")
     return path
 
 
@@ -84,28 +93,30 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="results (default: where the map, or the sample, is)"
     )
-    share = partial(parsing.number, low=0, high=1)
+    share, points = (partial(parsing.number, low=0, high=1), "a number in ]0, 1["), _integer(LEAST)
     _add(parser, "--standard-error", share, 0.01, "target for overall accuracy and for the share of change")
     _add(parser, "--changed-accuracy", share, 0.7, "expected share of what the map calls changed that really is")
     _add(parser, "--unchanged-accuracy", share, 0.95, "expected share of what it calls unchanged that really is")
-    _add(
-        parser,
-        "--minimum",
-        partial(parsing.integer, low=LEAST),
-        75,
-        "minimum number of points in each of the two classes",
-    )
-    _add(parser, "--size", partial(parsing.integer, low=LEAST), None, "number of points, in place of what these give")
-    _add(parser, "--seed", partial(parsing.integer, low=0, high=2**32 - 1), config.SEED, "of the random draw")
+    _add(parser, "--minimum", points, 75, "minimum number of points in each of the two classes")
+    _add(parser, "--size", points, None, "number of points, in place of what these give")
+    _add(parser, "--seed", _integer(0, 2**32 - 1), config.SEED, "of the random draw")
     return parse(parser, arguments)
 
 
-def _add(parser: argparse.ArgumentParser, name: str, read: Callable[[str], Any], default: object, what: str) -> None:
+def _integer(low: int, high: float = math.inf) -> tuple[Callable[[str], Any], str]:
+    """What reads an integer, and what is expected of it."""
+    expected = f"an integer >= {low}" if high == math.inf else f"an integer from {low} to {high}"
+    return partial(parsing.integer, low=low, high=high), expected
+
+
+def _add(
+    parser: argparse.ArgumentParser, name: str, read: tuple[Callable[[str], Any], str], default: object, what: str
+) -> None:
     def value(text: str) -> Any:
         try:
-            return read(text)
+            return read[0](text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"found {text!r}") from None
+            raise argparse.ArgumentTypeError(f"found {text!r}; expected {read[1]}") from None
 
     described = what if default is None else f"{what} (default: {default})"
     parser.add_argument(name, type=value, default=default, metavar="N", help=described)

@@ -284,15 +284,33 @@ def test_a_sample_finds_its_map_where_both_were_moved(place, capsys):
     assert run(place / "renamed.tif", "--labelled", file) == 0
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--size", "ten", "an integer >= 2"),
+        ("--minimum", "1", "an integer >= 2"),
+        ("--standard-error", "1", "a number in ]0, 1["),
+        ("--seed", "-1", "an integer from 0 to 4294967295"),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_told_with_those_that_are(option, value, expected, capsys):
+    with pytest.raises(SystemExit):
+        sample.main(["m.tif", f"{option}={value}"])
+    assert capsys.readouterr().err.endswith(f"argument {option}: found {value!r}; expected {expected}\n")
+
+
 def test_the_change_map_is_found_in_a_folder_and_beside_the_scores(place, capsys):
     assert run(place, "--size", 50) == 0
     assert f"{place}: a folder; its change map is {place}/change.tif\n" in capsys.readouterr().err
     assert points(place / "change_sample.gpkg")[1]["MAP"] == "change.tif"
-    for name in ("score.tif", "TOWN_score.tif"):
+    for name in ("score.tif", "TOWN_score.tif", "change.png", "score.png"):
         (place / name).write_bytes(b"scores")
     for scores, said in (
         ("score.tif", f"score.tif: holds the scores; expected the change map, which is {place}/change.tif\n"),
         ("TOWN_score.tif", "TOWN_score.tif: "),  # there is no TOWN_change.tif
+        ("change.png", f"change.png: is a picture; expected the change map, which is {place}/change.tif\n"),
+        ("score.png", f"score.png: is a picture; expected the change map, which is {place}/change.tif\n"),
+        ("change_sample.gpkg", "change_sample.gpkg: is a sample; to estimate from it: "),
     ):
         assert run(place / scores) == 2
         error = capsys.readouterr().err

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -33,6 +34,7 @@ from hscd.opening import LabelValues, label_values, of_arrays, open_pair
 from hscd.scenes.registration import registration
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
+from hscd.system.arrays import held
 from hscd.system.errors import InputError
 from hscd.system.messages import collected, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
@@ -266,6 +268,10 @@ def _judged(scene: Scene, truth: np.ndarray | None, values: LabelValues) -> Scen
     """The scene with labels to count against, whose values stand for changed, unchanged and unknown."""
     if truth is None:
         return scene
+    if isinstance(truth, str | os.PathLike):
+        raise InputError(
+            f"truth: an array expected, received the path {str(truth)!r}; hscd.open_pair reads images with their labels"
+        )
     given, shape = np.ma.asarray(truth), scene.truth.shape
     shown = ["any other" if is_other(own) else ", ".join(map(str, own)) or "none" for own in values]
     expected = (
@@ -275,7 +281,7 @@ def _judged(scene: Scene, truth: np.ndarray | None, values: LabelValues) -> Scen
     if given.shape != shape:
         raise InputError(f"{expected}, received shape {given.shape}")
     if given.dtype.kind not in "biuf":
-        raise InputError(f"{expected}, received the type {given.dtype}; labels are numbers or booleans")
+        raise InputError(f"{expected}, received {held(given.dtype)}; labels are numbers or booleans")
     if given.dtype.kind == "b" and not all(isinstance(value, bool | np.bool_) for value in values[0]):
         raise InputError(
             f"{expected}, received True and False; if True is changed: changed_label=True, unchanged_label=False"

@@ -28,6 +28,7 @@ from hscd.scenes.image import Image, in_memory, physical
 from hscd.scenes.nodata import unmeasured
 from hscd.scenes.pairing import Reading, if_swapped, open_images
 from hscd.scenes.scene import Scene, survey, windows_of
+from hscd.system.arrays import held
 from hscd.system.errors import InputError, counted
 from hscd.system.hardware import available_memory
 from hscd.system.messages import warn
@@ -148,7 +149,9 @@ def of_arrays(before: np.ndarray, after: np.ndarray, nodata: float | None, resca
             f"expected two arrays of the same shape (rows, columns, bands), received {shapes[0]} and {shapes[1]}"
         )
     if any(array.dtype.kind not in "biuf" for array in arrays):
-        raise InputError(f"arrays of real numbers expected, received {arrays[0].dtype} and {arrays[1].dtype}")
+        raise InputError(
+            f"arrays of real numbers expected, received {held(arrays[0].dtype)} and {held(arrays[1].dtype)}"
+        )
     rows, columns, bands = shapes[0]
     if _BANDS_FIRST * rows <= min(columns, bands):
         warn(

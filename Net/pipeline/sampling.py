@@ -189,6 +189,11 @@ def _tell(change_map: ChangeMap, points: np.ndarray, design: Design, target: Pat
     error = sampling.expected_error(change_map.weights, np.array(design.accuracies), points)
     total, unit = change_map.area()
     margin, share = stratified.Z * error, float(change_map.weights[CHANGED])
+    if margin > share > 0:
+        messages.warn(
+            "the area of change would be uncertain by more than the map calls changed: draw more points "
+            "(--size, or a smaller --standard-error)"
+        )
     messages.result(
         f"{counted(int(points.sum()), 'point')}: {points[CHANGED]:,} of {change_map.pixels[CHANGED]:,} changed and "
         f"{points[UNCHANGED]:,} of {change_map.pixels[UNCHANGED]:,} unchanged pixels, in random order\n"
@@ -198,11 +203,6 @@ def _tell(change_map: ChangeMap, points: np.ndarray, design: Design, target: Pat
         f"label them in a GIS: {gis.CLASS} = 1 where it really changed, 0 where not, without a look at the map; then "
         f"run\n  {suggested('sample', '--labelled', target)}"
     )
-    if margin > share > 0:
-        messages.warn(
-            "the area of change would be uncertain by more than the map calls changed: draw more points "
-            "(--size, or a smaller --standard-error)"
-        )
     return {
         "points": int(points.sum()), "expected_standard_error": error,
         "strata": {

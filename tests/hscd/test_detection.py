@@ -71,7 +71,7 @@ def test_what_arrays_hold_is_doubted_and_masked():
     assert (judged.truth == np.where(np.arange(6) < 4, hscd.UNCHANGED, hscd.UNKNOWN)[:, None]).all()
     with pytest.raises(hscd.InputError, match="no valid pixels"):
         hscd.detect(before * np.nan, after)
-    with pytest.raises(ValueError, match="arrays of real numbers expected, received complex128 and float64"):
+    with pytest.raises(ValueError, match="arrays of real numbers expected, received complex numbers and float64"):
         hscd.detect(before + 0j, after)
     with pytest.raises(ValueError, match="two files, two arrays or one scene expected, received str and ndarray"):
         hscd.detect("before.npy", after)
@@ -166,8 +166,12 @@ def test_label_values_may_be_arrays_and_booleans():
         assert hscd.detect(before, after, **WANTED, truth=truth, **values).counts.true_positives == 6
     with pytest.raises(ValueError, match="received True and False"):
         hscd.detect(before, after, truth=changed, changed_label=[1], unchanged_label=0)
-    with pytest.raises(ValueError, match="received the type <U1; labels are numbers or booleans"):
+    with pytest.raises(ValueError, match="received text; labels are numbers or booleans"):
         hscd.detect(before, after, truth=changed.astype(int).astype("U1"))
+    with pytest.raises(
+        ValueError, match=r"truth: an array expected, received the path 'gt\.npy'; hscd\.open_pair reads"
+    ):
+        hscd.detect(before, after, truth="gt.npy")
 
 
 def test_label_values_without_labels_are_refused():

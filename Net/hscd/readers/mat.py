@@ -77,7 +77,7 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
             bytes for it.
     """
     if variable is None:
-        variable = variables.of_image(path, _arrays(path))
+        variable = variables.of_image(path, *_arrays(path))
     if _is_hdf5(path):
         return mat73.open_image(path, variable, limit)
     shape, dtype = _found(path, variable, _declared)
@@ -96,15 +96,21 @@ def label_variable(path: Path) -> str:
     Raises:
         InputError: if the file is unreadable, or none or several fit.
     """
-    return variables.of_label_map(path, _arrays(path))
+    return variables.of_label_map(path, *_arrays(path))
 
 
-def _arrays(path: Path) -> list[tuple[str, tuple[int, ...]]]:
-    """Names and shapes of the arrays of numbers in a file."""
+def _arrays(path: Path) -> tuple[variables.Arrays, list[str]]:
+    """Names and shapes of the arrays of numbers in a file; names and kinds of the other variables that are known."""
     if _is_hdf5(path):
-        return mat73.arrays(path)
+        return mat73.arrays(path), []
+    arrays, others = [], []
     with _opened(path) as found:
-        return [(variable.name, variable.shape) for variable in found if variable.name and not variable.kind]
+        for variable in found:
+            if variable.name and variable.kind:
+                others.append(f"{variable.name} ({variable.kind})")
+            elif variable.name:
+                arrays.append((variable.name, variable.shape))
+    return arrays, others
 
 
 def _is_hdf5(path: Path) -> bool:

@@ -12,6 +12,7 @@ from numpy.lib import format as npy
 
 from hscd.readers.formats import reads
 from hscd.scenes.image import Image, axes_of_image
+from hscd.system.arrays import held
 from hscd.system.errors import InputError, brief
 
 SUFFIXES = (".npy",)
@@ -30,12 +31,16 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
     """
     try:
         mapped = npy.open_memmap(path, mode="r")
+    except ValueError as error:
+        if "Python objects" not in str(error):
+            raise _damaged(path, error) from error
+        raise InputError(f"{path}: expected numbers, found Python objects") from error
     except Exception as error:  # a damaged header is parsed as Python's literals
-        raise InputError(f"{path}: unreadable or truncated .npy file: {brief(error)}") from error
+        raise _damaged(path, error) from error
     dtype, column_major = mapped.dtype, not mapped.flags.c_contiguous
     shape = axes_of_image(path, mapped.shape)
     if dtype.kind not in "biuf":
-        raise InputError(f"{path}: expected numbers, found values of type {dtype}")
+        raise InputError(f"{path}: expected numbers, found {held(dtype)}")
 
     def window(rows: slice, columns: slice) -> np.ndarray:
         parts = (rows, columns, slice(0, shape[2]))
@@ -57,6 +62,10 @@ def open_image(path: Path, variable: str | None, limit: int) -> Image:
         block=(shape[0], 1) if column_major else (1, shape[1]),
         window=window,
     )
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path}: unreadable or truncated .npy file: {brief(error)}")
 
 
 def _part(file: FileIO, start: int, dtype: np.dtype, lengths: Sequence[int], parts: Sequence[slice]) -> np.ndarray:

@@ -23,6 +23,7 @@ from hscd.readers.many_bands import many_bands
 from hscd.readers.wavelengths import in_nanometres, widths
 from hscd.scenes.image import Alpha, ByBands, Image
 from hscd.system import native_stderr
+from hscd.system.arrays import held
 from hscd.system.errors import InputError, brief
 from hscd.system.hardware import threads
 from hscd.system.paths import for_gdal
@@ -201,7 +202,7 @@ def _dtype(path: Path, source: Any) -> np.dtype:
         )
     dtype = np.result_type(*source.dtypes)
     if dtype.kind not in "biuf":
-        raise InputError(f"{path}: expected numbers, found values of type {dtype}")
+        raise InputError(f"{path}: expected numbers, found {held(dtype)}")
     return dtype
 
 

@@ -12,23 +12,25 @@ _SHOWN = 10
 Arrays = Sequence[tuple[str, tuple[int, ...]]]
 
 
-def of_image(path: Path, arrays: Arrays) -> str:
+def of_image(path: Path, arrays: Arrays, others: Sequence[str] = ()) -> str:
     """The name of the array that is an image: the only one of three axes, or without any the only one of two.
 
     Args:
         path: the file, for the error.
         arrays: names and shapes of the arrays of numbers in it.
+        others: what else it holds, for the error.
 
     Raises:
         InputError: if none or several fit; it lists them.
     """
     cubes = [array for array in arrays if _axes(array[1]) == 3]
-    return _only(path, arrays, cubes or _planes(arrays), "an image", "matLabel, or matLabelA and matLabelB,")
+    fitting = cubes or _planes(arrays)
+    return _only(path, arrays, others, fitting, "an image", "matLabel = {}, or matLabelA and matLabelB of two images")
 
 
-def of_label_map(path: Path, arrays: Arrays) -> str:
+def of_label_map(path: Path, arrays: Arrays, others: Sequence[str] = ()) -> str:
     """The name of the array that is a label map: the only one of two axes. Arguments and errors as `of_image`."""
-    return _only(path, arrays, _planes(arrays), "a label map", "matLabelTruth")
+    return _only(path, arrays, others, _planes(arrays), "a label map", "matLabelTruth = {}")
 
 
 def _planes(arrays: Arrays) -> list[tuple[str, tuple[int, ...]]]:
@@ -43,16 +45,18 @@ def _axes(shape: tuple[int, ...]) -> int:
     return len(shape)
 
 
-def _only(path: Path, arrays: Arrays, fitting: Arrays, what: str, key: str) -> str:
+def _only(path: Path, arrays: Arrays, others: Sequence[str], fitting: Arrays, what: str, key: str) -> str:
     if not fitting and len(arrays) == 1:
         fitting = arrays  # what does not fit about it is said where it is read
     if len(fitting) == 1:
         return fitting[0][0]
     listed = [f"{brief(name)} ({' × '.join(map(str, shape))})" for name, shape in fitting or arrays]
+    listed += [] if fitting else [brief(other) for other in others]
     more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     found = f"{', '.join(listed[:_SHOWN]) or 'none'}{more}"
     if fitting:
         raise InputError(
-            f"{path}: several arrays can be {what}: {found}; set {key} in its section to the one that is meant"
+            f"{path}: several arrays can be {what}: {found}; say which one is meant, as by "
+            + key.format(brief(fitting[0][0]))
         )
     raise InputError(f"{path}: no array of numbers can be {what}; it holds: {found}")

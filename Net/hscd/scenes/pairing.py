@@ -19,7 +19,7 @@ from hscd.scenes.image import Image, in_memory, physical, with_bands, without_al
 from hscd.scenes.registration import moved_in_words, registered, registration
 from hscd.scenes.scene import Scene
 from hscd.system import naming
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, counted
 from hscd.system.messages import tell, warn
 
 # Pixels of a shift that interpolation is worth: it smooths, and the shift is known no better.
@@ -180,7 +180,7 @@ def _comparable(before: Image, after: Image, reading: Reading) -> tuple[Image, I
     chosen = [_with(image, _kept(image, reading), reading) for image in (before, after)]
     if chosen[0].shape[2] != chosen[1].shape[2]:
         raise InputError(
-            f"{after.path}: {chosen[1].shape[2]} bands, {chosen[0].shape[2]} in the before image"
+            f"{after.path}: {counted(chosen[1].shape[2], 'band')}, {chosen[0].shape[2]} in the before image"
             + (if_swapped(after.shape, before.shape) or _common(before, after, reading))
         )
     return chosen[0], chosen[1]
@@ -192,6 +192,8 @@ def _common(before: Image, after: Image, reading: Reading) -> str:
         return "; bands and bad_bands leave another number of them"
     # Alpha bands count: who asks for one by its number gets it.
     least = min(image.file_bands or image.shape[2] for image in (before, after))
+    if least == 1:
+        return ""  # one band is rarely meant to be the first of many
     return f"; if the first {least} bands of both are the same: {naming.given('bands', f'1-{least}')}"
 
 

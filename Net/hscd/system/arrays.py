@@ -53,3 +53,9 @@ class SharedArray:
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_file"}
+
+
+def held(dtype: np.dtype) -> str:
+    """What the values of an array are, in words where they are no real numbers, for errors."""
+    words = {"U": "text", "S": "text", "O": "Python objects", "c": "complex numbers", "M": "dates", "m": "dates"}
+    return words.get(dtype.kind, str(dtype))

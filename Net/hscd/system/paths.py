@@ -80,8 +80,11 @@ def misplaced(results: Sequence[tuple[str, Path]], images: Sequence[tuple[str, P
                     f"{result}: is the folder in which {key} lies; results would be taken for images, give another"
                 )
             elif real[folder].is_relative_to(real[place]):
-                where = "is the folder" if real[folder] == real[place] else f"found {str(folder)!r}, inside that"
-                problems.append(f"{result}: {where} of {key}; results would be taken for images, give them another")
+                where = "is the folder of" if real[folder] == real[place] else f"found {str(folder)!r}, inside that of"
+                if os.path.isfile(real[place]):  # noqa: PTH113
+                    problems.append(f"{result}: is the file of {key}; expected a folder")
+                    continue
+                problems.append(f"{result}: {where} {key}; results would be taken for images, give them another")
     return problems
 
 

@@ -63,3 +63,18 @@ def test_absurd_shapes_are_refused(tmp_path, shape):
     with pytest.raises(InputError, match=r"a\.npy: ") as caught:
         open_image(file)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "held"),
+    [
+        (np.array([[{}]], object), "Python objects"),
+        (np.array([["a"]]), "text"),
+        (np.array([[1j]]), "complex numbers"),
+        (np.zeros((1, 1), "V3"), r"\|V3"),
+    ],
+)
+def test_what_is_no_number_is_named(tmp_path, values, held):
+    np.save(tmp_path / "x.npy", values, allow_pickle=True)
+    with pytest.raises(InputError, match=rf"x\.npy: expected numbers, found {held}$"):
+        open_image(tmp_path / "x.npy", None, 1000)

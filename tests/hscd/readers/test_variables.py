@@ -35,11 +35,13 @@ def test_the_only_one_that_fits(tmp_path, shapes, image, labels):
 def test_several_that_fit_are_listed_with_their_shapes_and_the_key_to_set(tmp_path):
     arrays = [("T1", CUBE), ("T2", (4, 5, 9)), ("Binary", PLANE), ("Multiple", PLANE)]
     said = refuses(of_image, tmp_path, arrays)
-    assert (
-        "several arrays can be an image: T1 (4 × 5 × 3), T2 (4 × 5 × 9); set matLabel, or matLabelA and matLabelB,"
-        in said
+    meant = "say which one is meant, as by"
+    assert said.endswith(
+        f"several arrays can be an image: T1 (4 × 5 × 3), T2 (4 × 5 × 9); {meant} matLabel = T1, or matLabelA and "
+        "matLabelB of two images"
     )
-    assert "a label map: Binary (4 × 5), Multiple (4 × 5); set matLabelTruth" in refuses(of_label_map, tmp_path, arrays)
+    said = refuses(of_label_map, tmp_path, arrays)
+    assert said.endswith(f"a label map: Binary (4 × 5), Multiple (4 × 5); {meant} matLabelTruth = Binary")
     many = refuses(of_image, tmp_path, [(f"v{number}", PLANE) for number in range(12)])
     assert many.count("4 × 5") == 10
     assert "v9 (4 × 5) and 2 more;" in many
@@ -47,6 +49,10 @@ def test_several_that_fit_are_listed_with_their_shapes_and_the_key_to_set(tmp_pa
 
 def test_none_that_fits_is_told_with_what_is_there(tmp_path):
     assert "no array of numbers can be an image; it holds: none" in refuses(of_image, tmp_path, [])
+    file = tmp_path / "text.mat"
+    savemat(file, {"img": np.array([["a", "bc"]], object), "say": "x"})
+    said = refuses(read_label_map, file)
+    assert said.endswith("no array of numbers can be a label map; it holds: img (a cell array), say (text)")
     said = refuses(of_label_map, tmp_path, [("a", CUBE), ("b", VECTOR)])
     assert "no array of numbers can be a label map; it holds: a (4 × 5 × 3), b (1 × 30)" in said
 
@@ -86,7 +92,7 @@ def test_what_is_no_array_of_numbers_is_passed_over(tmp_path):
     savemat(path, {"note": "text", "map": np.ones(PLANE)}, format="4")
     assert (read_label_map(path) == 1).all()
     savemat(path, {"note": np.array(["of", "me"])}, format="4")
-    assert "no array of numbers can be a label map; it holds: none" in refuses(read_label_map, path)
+    assert refuses(read_label_map, path).endswith("no array of numbers can be a label map; it holds: note (text)")
 
 
 def test_a_damaged_file_is_told(tmp_path):

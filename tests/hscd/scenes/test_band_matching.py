@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from hscd.scenes import pairing
 from hscd.scenes.band_matching import match
 from hscd.scenes.image import Image
 
@@ -142,3 +144,10 @@ def test_what_the_images_say_of_their_bands_goes_with_them():
     assert found.first is first
     assert (found.second.scale.tolist(), found.second.nodata) == ([5, 6, 8, 7], (1, 2, None, 3))
     assert found.second.names == ("B01", "B02", "B8A", "B09")
+
+
+@pytest.mark.parametrize(("bands", "advice"), [((1, 5), ""), ((4, 5), "; if the first 4 bands of both are the same: ")])
+def test_one_band_is_not_advised_to_be_the_first_of_many(bands, advice):
+    images = [SimpleNamespace(file_bands=None, shape=(1, 1, count)) for count in bands]
+    assert pairing._common(*images, pairing.Reading()).startswith(advice)
+    assert bool(pairing._common(*images, pairing.Reading())) == bool(advice)

@@ -119,6 +119,7 @@ def test_results_among_images_are_told_apart_from_those_beside_and_above(tmp_pat
     for folder, said in (
         ("images", "r: is the folder of images; results would be taken for images, give them another"),
         ("images/x/y", f"r: found {str(tmp_path / 'images/x/y')!r}, inside that of images; results would be taken"),
+        ("one/a.tif", "r: is the file of image; expected a folder"),
         ("x/../one", "r: is the folder in which image lies; results would be taken for images, give another"),
     ):
         (found,) = misplaced([("r", tmp_path / folder)], images)
