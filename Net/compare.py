@@ -103,14 +103,25 @@ def _of_sections(options: argparse.Namespace) -> tuple[Settings, Request]:
     data = _names(options.data) or settings.compare.data or (settings.test_set,)
     for name in data:
         if name not in settings.data_sets:
-            raise InputError(
-                f"--data {name}: neither a data set of {settings.file.name} nor one of two existing images; "
-                f"data sets: {', '.join(settings.data_sets)}"
-            )
+            raise InputError(_no_data(name, data, settings))
     seeds = options.seeds or settings.compare.seeds
     methods = _names(options.methods) or settings.compare.methods
     request = Request(methods, data, seeds, models=settings.model_path, parts=settings.stat_path)
     return replace(settings, stat_path=out), request
+
+
+def _no_data(name: str, data: Sequence[str], settings: Settings) -> str:
+    """What to say of a name of --data that is no data set."""
+    images = [other for other in data if Path(other).exists()]
+    missing = [other for other in data if other not in (*images, *settings.data_sets)]
+    if images and missing:
+        return f"--data {missing[0]}: no such file, nor a data set of {settings.file.name}"
+    if len(data) == 1 and images:
+        return f"--data {name}: the second of two images is missing; expected --data BEFORE AFTER"
+    return (
+        f"--data {name}: neither a data set of {settings.file.name} (--config FILE names another) nor one of two "
+        f"existing images; data sets: {', '.join(settings.data_sets)}"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

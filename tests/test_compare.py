@@ -375,7 +375,13 @@ def test_a_scene_in_parts_is_judged_by_its_test_part(space, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--data", "PLACE C"], "--data PLACE C: neither a data set of net.conf nor one of two existing images"),
+        (
+            ["--data", "PLACE C"],
+            "--data PLACE C: neither a data set of net.conf (--config FILE names another) nor one of two existing im",
+        ),
+        (["--data", "nope", __file__], "--data nope: no such file, nor a data set of net.conf"),
+        (["--data", __file__, "nope"], "--data nope: no such file, nor a data set of net.conf"),
+        (["--data", __file__], "test_compare.py: the second of two images is missing; expected --data BEFORE AFTER"),
         (["--methods", "irmat"], "irmat is neither a detector nor a model in"),
         (["--methods", "ED", "ED+otsu"], "ED+otsu: the same method as ED+otsu; remove one of the two"),
         (["--methods", ""], "--methods, --data: found no name; expected names"),

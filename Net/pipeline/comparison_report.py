@@ -96,8 +96,12 @@ def _to_make(method: str | None, outcomes: Sequence[Outcome], anywhere: bool) ->
     if cell.method.model is not None:
         command = "" if known else command_of_model(cell.method, cell.settings, cell.pair.section, anywhere=anywhere)
         return f"To make its maps of {cell.pair.section}:", command
-    command = cell.method.command(cell.settings, anywhere=anywhere) or ""
-    return f"To make its map of {'these' if known else 'two'} images:", command
+    only = None
+    if not known and len({(cell.pair.section, cell.pair.files.name) for cell, _ in outcomes}) == 1:
+        only = cell.settings[cell.pair.section], cell.pair.files
+    command = cell.method.command(cell.settings, pair=only, anywhere=anywhere) or ""
+    what = "two images" if only is None else cell.pair.section
+    return f"To make its map of {'these images' if known else what}:", command
 
 
 def _run(outcome: Outcome, seen: str) -> Run:

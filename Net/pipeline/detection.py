@@ -111,7 +111,7 @@ def detect(settings: Settings) -> None:
         _tell_others(settings, outcome.choices, shift)
     if (page := folder / _PAGE).is_file():
         messages.tell(f"to look at it, open {shown(page)}")
-    if calibration is None:
+    if calibration is None and (result.corrected == CHANGED).any():
         tell_next("to learn how right the map is", suggested("sample", folder / "change.tif"))
 
 

@@ -20,12 +20,13 @@ from hscd.scenes.fingerprint import NO, seen_in_training
 from hscd.selections import SELECTIONS, by_code
 from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
+from pair_finding import PairFiles
 from pipeline.commands import suggested
 from pipeline.plan import OF_NETWORKS
-from settings import Settings
+from settings import DataSet, Settings
 from settings.keys import LABEL_KEYS, fields_of
 from settings.reader import nearest
-from settings.two_images import IMAGES
+from settings.two_images import IMAGES, sets_of
 
 # What a method was told of change before it saw a pair.
 NO_LABELS = "no labels"
@@ -92,13 +93,16 @@ class Method:
         assert self.pseudo is not None
         return replace(self.pseudo.settings(base, seed), **self.selection)
 
-    def command(self, base: Settings, *, anywhere: bool = True) -> str | None:
+    def command(
+        self, base: Settings, *, pair: tuple[DataSet, PairFiles] | None = None, anywhere: bool = True
+    ) -> str | None:
         """The command that makes its map of the two images, or of others; None of a model, which detect.py cannot use.
 
         It writes beside the comparison of two images.
 
         Args:
             base: settings of the run. Of two images it takes what the command line said, but for their labels.
+            pair: the only one of a data set, which the command is to name; None for one of two images, or for others.
             anywhere: whether it shall work in every folder, as it is read in a file.
         """
         if self.model is not None:
@@ -119,6 +123,8 @@ class Method:
         sets = tuple(f"{key}={value}" for key, value in keys.items() if value != usual.get(key))
         named = base.data_sets.get(IMAGES)
         words: list[str | Path] = ["BEFORE", "AFTER"]
+        if pair is not None and named is None:
+            words, sets = [pair[1].before, pair[1].after], (*sets_of(pair[0]), *sets)
         if named is not None and named.img_a_path is not None and named.img_b_path is not None:
             folder = re.sub(r"[^-+.=,\w]+", "_", self.name)[:_LONGEST]
             words = [named.img_a_path, named.img_b_path, "--out", base.stat_path / f"{folder}_change"]

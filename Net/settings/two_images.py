@@ -6,13 +6,16 @@ import configparser
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hscd.labels import OTHER
 from hscd.readers import image_of
+from hscd.scenes.band_choice import BandRange
 from hscd.system.errors import InputError
+from settings.data_set import DataSet
 from settings.explaining import ExplainSettings
 from settings.families import FAMILIES, Family, names, options_after
-from settings.keys import LABEL_KEYS, data_set_keys, fields_of, settings_keys
+from settings.keys import LABEL_KEYS, MASK_KEYS, data_set_keys, fields_of, settings_keys
 from settings.learning import LearningSettings
 from settings.reader import nearest, parser_settings
 from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION, Settings
@@ -26,6 +29,8 @@ _NOT_HERE = {
     "parts", "parts_block", "margin", "pseudo_natural_ratio", "pseudo_limit", "pretraining", "validation",
     *fields_of(ExplainSettings), *fields_of(LearningSettings),
 }  # fmt: skip
+# Keys that say how a label map is read.
+_OF_LABELS = (*LABEL_KEYS, "matLabelTruth")
 # Keys that choose a method among them: its options have no part either.
 _FAMILIES_NOT_HERE = ("fine_tuning", "loss", "engine", "pretraining")
 
@@ -79,11 +84,35 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
     return replace(parser_settings(parser, "command line"), overrides=tuple(f"{name}={value}" for name, value in given))
 
 
+def sets_of(section: DataSet) -> tuple[str, ...]:
+    """The `KEY=VALUE` texts that read two images as the data set of a section has them read."""
+    keys = {name: option for name, option in fields_of(DataSet).items() if option.name in places()}
+    of_images = {name: option for name, option in keys.items() if option.name not in (*_OF_LABELS, *MASK_KEYS)}
+    given = ((option, getattr(section, name)) for name, option in of_images.items())
+    return tuple(f"{option.name}={_text(value)}" for option, value in given if value != option.default)
+
+
+def _text(value: Any) -> str:
+    """A value of a data set's key as it is written."""
+    if not isinstance(value, tuple):
+        return f"{value:.15g}" if isinstance(value, float) else str(value)
+    entries = []
+    for entry in value:
+        if isinstance(entry, BandRange):
+            unit = " nm" if entry.by_wavelength else ""
+            ends = dict.fromkeys(f"{end:.15g}" for end in (entry.low, entry.high))  # one, where both are the same
+            entry = f"{'-'.join(ends)}{unit}"
+        entries.append(str(entry))
+    return ", ".join(entries)
+
+
 def unused(settings: Settings) -> list[str]:
-    """What to say of texts of --set that are options of methods which have no part in this detection."""
+    """What to say of texts of --set that have no effect here: options of other methods, and values of no labels."""
     families, found = [family for family in FAMILIES if family.key not in _FAMILIES_NOT_HERE], []
     for override in settings.overrides:
         name, _ = _parsed(override, places())
+        if name in _OF_LABELS and settings[IMAGES].label_path is None:
+            found.append(f"--set {override}: has no effect without --labels")
         having = {family.key: [of for of in family.registry if _has(family, of, name)] for family in families}
         having = {key: members for key, members in having.items() if members}
         if having and not any(set(_chosen(settings, key)) & set(members) for key, members in having.items()):

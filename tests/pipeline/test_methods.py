@@ -14,10 +14,11 @@ from hscd.detectors import DETECTORS
 from hscd.models import saved as models
 from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
+from pair_finding import PairFiles
 from pipeline.methods import NO_LABELS, OTHER_LABELS, OTHER_PARTS, THESE_LABELS, UNTOLD_LABELS, methods_of
 from pipeline.model_commands import command_of_model
 from settings import read_settings
-from settings.two_images import settings_for
+from settings.two_images import IMAGES, settings_for
 from tiny_model import PARAMETERS, WEIGHTS
 
 
@@ -84,7 +85,11 @@ def test_a_command_makes_the_map_of_a_method(tmp_path, monkeypatch, text, said, 
     # On the console, from here: /program is not in the current folder, the images and results are.
     here = shlex.split(method.command(base, anywhere=False))
     assert here[1:6] == ["/program/detect.py", "a.npy", "b.npy", "--out", folder]
-    assert " BEFORE AFTER --set " in method.command(replace(base, data_sets={}))
+    elsewhere = replace(base, data_sets={})
+    assert " BEFORE AFTER --set " in method.command(elsewhere)
+    # Of the only pair of a data set it names the images, and says how they are read.
+    pair = replace(base[IMAGES], nodata=7.0), PairFiles("p", Path("/x/before.tif"), Path("/x/after.tif"), None)
+    assert " /x/before.tif /x/after.tif --set nodata=7 --set " in method.command(elsewhere, pair=pair)
     again = settings_for(*images, words[7::2])
     assert method.settings(base, again.seed).members == again.members
     for field in ("detector", "threshold", "correction", "normalisation", "apply_rescaling", "nodata"):

@@ -5,7 +5,7 @@ import pytest
 from hscd.losses import LOSSES
 from hscd.registry import Option
 from hscd.system.errors import InputError
-from settings.two_images import settings_for, unused
+from settings.two_images import IMAGES, sets_of, settings_for, unused
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,7 @@ def test_an_option_of_a_method_is_a_key(tmp_path):
     [
         (["change_amount=rare"], None),
         (["detector=SAM", "seed=3"], None),
+        (["unknownLabel=2"], "--set unknownLabel=2: has no effect without --labels"),
         (["detector=SAM", "threshold=empirical_null", "Change_Amount=rare"], None),
         (["ensemble_detectors=irmad, pca_cva", "pca_variance=0.5"], None),
         (
@@ -95,6 +96,27 @@ def test_an_option_of_a_method_is_a_key(tmp_path):
 def test_an_option_of_a_method_that_is_not_chosen_is_told(tmp_path, keys, said):
     settings = settings_for(tmp_path / "a", tmp_path / "b", None, tmp_path / "out", keys)
     assert unused(settings) == ([] if said is None else [said])
+
+
+def test_values_of_labels_count_where_there_are_labels(tmp_path):
+    images = tmp_path / "a", tmp_path / "b", tmp_path / "c", tmp_path
+    settings = settings_for(*images, ["changedLabel=1", "unchangedLabel=0"])
+    assert unused(settings) == []
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        (),
+        ("nodata=-9999.5", "register=True", "scale=0.0001"),
+        ("bands=common, 1-50, 430-900.5 nm", "bad_bands=file, water, 7", "nodata=nan"),
+        ("matLabelA=t1", "matLabelB=t2"),
+    ],
+)
+def test_images_are_read_again_as_a_data_set_has_them_read(tmp_path, keys):
+    images = tmp_path / "a", tmp_path / "b", tmp_path / "c", tmp_path
+    section = settings_for(*images, [*keys, "changedLabel=1", "unchangedLabel=0", "matLabelTruth=t"])[IMAGES]
+    assert sorted(sets_of(section)) == sorted(keys)
 
 
 def test_a_misspelt_key_comes_with_the_nearest_one(tmp_path):
