@@ -159,7 +159,7 @@ def test_a_mat_file_of_several_images_without_matlabel(workspace: Workspace) -> 
         line,
         "data/a/before/town.mat",
         "T1 (20 × 30 × 5), T2 (20 × 30 × 2);",
-        "set matLabel, or matLabelA and matLabelB",
+        "as by matLabel = T1, or matLabelA and matLabelB",
     )
 
 
