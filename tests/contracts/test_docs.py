@@ -52,6 +52,7 @@ def parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
         "commandline.carry_out",
         "detect.carry_out",
         "compare.carry_out",
+        "inspect_data.carry_out",
         "sample.draw",
         "sample.estimate",
         "report.publish",
