@@ -24,12 +24,13 @@ from hscd.scenes.inspection import PairSummary, listed, named, names_of, picture
 from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.pairing import opened_image
 from hscd.scenes.scene import thinned, windows_of
+from hscd.system import naming
 from hscd.system.errors import InputError, counted
 from hscd.system.messages import result, whole
 from hscd.system.paths import require_names
 from image_pairs import label_map, memory_limit, nothing_left, open_pair, reading_of, relabel
 from pair_finding import PairFiles, is_there, pair_files
-from pipeline.commands import by_options, shown, suggested, tell_next, told_by_options
+from pipeline.commands import shown, suggested, tell_next, told_by_options
 from settings import DataSet, Settings, read_settings
 from settings.keys import LABEL_KEYS
 from settings.two_images import IMAGES, settings_for
@@ -93,7 +94,7 @@ def _inspect(section: DataSet, settings: Settings) -> list[str]:
         try:
             require_names([_picture(settings, section, files, what) for what in ("quicklook", "examples")])
             lines = _pair_lines(files, section, settings)
-            result("\n".join(map(by_options, lines) if name == IMAGES else lines))
+            result("\n".join(lines))
         except InputError as error:
             result(f"  {files.name}: {_UNUSABLE}")
             errors.append(str(error))
@@ -177,7 +178,9 @@ def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) ->
     shares = {name: 100 * count / (rows * columns) for name, count in found.labels.items()}
     counts = ", ".join(f"{name} {count:,} ({shares[name]:.1f} %)" for name, count in found.labels.items())
     source = files.label or files.changed_mask
-    lines.append(f"    labels: {counts}; {source.name}" if source else "    labels: none, no labelPath")
+    lines.append(
+        f"    labels: {counts}; {source.name}" if source else f"    labels: none, no {naming.named('labelPath')}"
+    )
     return lines + [f"    look at: {problem}" for problem in found.problems]
 
 

@@ -41,10 +41,8 @@ _SECTIONS = {
     "settings": f"[{SETTINGS_SECTION}]", "data set": "a data set", "search": f"[{search_section('…')}]",
     "compare": f"[{COMPARE_SECTION}]",
 }  # fmt: skip
-# How alike a name has to be to be meant, or how many letters it may begin with.
-_NEAR, _BEGINNING = 0.8, 3
-# What run records call the value of a key.
-_RECORDED = {"pseudo_source": "detector"}
+_NEAR, _BEGINNING = 0.8, 3  # how alike a name has to be to be meant, or how many letters it may begin with
+_RECORDED = {"pseudo_source": "detector"}  # what run records call the value of a key
 _COMMENT = re.compile(r"(?:^|\s)[#;].*")
 
 
@@ -224,11 +222,11 @@ class _Reader(Checks):
         searches = {}
         for section, distance in self.searches.items():
             trained = trains and general.get("training") and distance == general.get("distance")
-            if trained and not self.parser.has_section(section):
-                self.no_search(section)
-            elif self.parser.has_section(section):
+            if self.parser.has_section(section):
                 network = general.get("network") if trained else self.network_of(section, general)
                 searches[distance] = self.section(section, (NETWORKS,), general | {"network": network})
+            elif trained:
+                self.no_search(section)
         data_sets = {
             name: self.section(name)
             for name in self.parser.sections()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hscd.system import naming
 from hscd.system.errors import InputError, brief
 
 _SHOWN = 10
@@ -25,12 +26,12 @@ def of_image(path: Path, arrays: Arrays, others: Sequence[str] = ()) -> str:
     """
     cubes = [array for array in arrays if _axes(array[1]) == 3]
     fitting = cubes or _planes(arrays)
-    return _only(path, arrays, others, fitting, "an image", "matLabel = {}, or matLabelA and matLabelB of two images")
+    return _only(path, arrays, others, fitting, "an image", "matLabel")
 
 
 def of_label_map(path: Path, arrays: Arrays, others: Sequence[str] = ()) -> str:
     """The name of the array that is a label map: the only one of two axes. Arguments and errors as `of_image`."""
-    return _only(path, arrays, others, _planes(arrays), "a label map", "matLabelTruth = {}")
+    return _only(path, arrays, others, _planes(arrays), "a label map", "matLabelTruth")
 
 
 def _planes(arrays: Arrays) -> list[tuple[str, tuple[int, ...]]]:
@@ -55,8 +56,10 @@ def _only(path: Path, arrays: Arrays, others: Sequence[str], fitting: Arrays, wh
     more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     found = f"{', '.join(listed[:_SHOWN]) or 'none'}{more}"
     if fitting:
+        first = naming.given(key, brief(fitting[0][0]))
+        each = f", or {naming.named('matLabelA')} and {naming.named('matLabelB')} of two images"
         raise InputError(
-            f"{path}: several arrays can be {what}: {found}; say which one is meant, as by "
-            + key.format(brief(fitting[0][0]))
+            f"{path}: several arrays can be {what}: {found}; say which one is meant, as by {first}"
+            f"{each if key == 'matLabel' else ''}"
         )
     raise InputError(f"{path}: no array of numbers can be {what}; it holds: {found}")
