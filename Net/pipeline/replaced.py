@@ -17,8 +17,8 @@ from pipeline.run_record import BEST, differing_settings, plain, resolved
 from settings import Settings
 from settings.families import names, options_after
 from settings.keys import LABEL_KEYS, MASK_KEYS, data_set_keys, fields_of
-from settings.used_settings import unused_settings
 from settings.two_images import places
+from settings.used_settings import unused_settings
 
 # Keys that a map does not depend on.
 _NO_PART_IN_MAPS = {*LABEL_KEYS, *MASK_KEYS, "matLabelTruth", "memory_limit", "report"}
