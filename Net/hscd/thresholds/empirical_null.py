@@ -37,9 +37,9 @@ _NO_MEAN, _NO_VARIANCE = 2.0, 4.0
 # pixels from which on change is plentiful.
 _STAND_APART, _APART_AND_SHORT, _SURELY_SHORT, _CLEARLY, _PLENTIFUL = 2.0, 2.5, 3.0, 4.0, 0.1
 _NULL_P = 0.01
-# How many times as many pixels as the null leaves there are above its threshold where few changed a lot. Of the scenes
-# that fit both, it is 1.2 where change is plentiful, and 1.8 and more where it is rare (benchmarks/accuracy.py).
-_STAND_OUT = 1.5
+# Where both kinds of change fit, it is rare if so many times as many pixels as the null leaves are above its threshold:
+# Ashman's D less this. The clearer the two classes, the more has to stand out.
+_OUT_OF_TAIL = 0.5
 # Share of changed pixels that is no more than the tail of the unchanged ones.
 _FEW = 0.9 * _NULL_P
 # Chance of an unchanged pixel to be above the least threshold.
@@ -145,7 +145,7 @@ def empirical_null(
     Change is plentiful where that has no mean and D is above 2; where it has no variance, but fewer than 1 % of the
     scores exceed what 1 % of it do, and D is above 3; or where D is above 4. Where it has no variance, the mixture
     makes more than a tenth, and D is above 2, or above 2.5 if fewer than 1 % exceed that, both fit. Then change is rare
-    if more than 1.5 % exceed it, as some pixels stand out from the tail, else plentiful; and that is told. Where
+    if more than D − 0.5 % exceed it, as some pixels stand out from the tail, else plentiful; and that is told. Where
     neither fits, the threshold is Otsu's. Else change is rare.
 
     Args:
@@ -197,7 +197,7 @@ def _chosen(
             return max(plentiful, least), (), ()
         apart = separation > (_APART_AND_SHORT if short else _STAND_APART)
         if apart and tail < _NO_VARIANCE and mixture.share > _PLENTIFUL:
-            few = exceed > _STAND_OUT
+            few = exceed > separation - _OUT_OF_TAIL
             return rare if few else plentiful, (_both(rare, plentiful, roots, few),), _CHOICES
     if amount == "plentiful" or tail < _NO_MEAN:
         natural = float(np.log(otsu(looks.clipped(roots))))

@@ -77,13 +77,14 @@ def test_plentiful_change_is_cut_where_both_classes_are_equally_likely():
     assert cut(scores, "plentiful") == cut(scores)
 
 
-# Where both fit, more than 1.5 % of the scores beyond what 1 % of the null exceed stand out: 1.9 %, 1.3 %, and of the
-# last, which ends early, .4 %, for which D has to be above 2.5 and is 2.9.
+# Where both fit, change is rare if more than D − .5 % of the scores exceed what 1 % of the null do. D is 2.20, 2.24,
+# 3.26 and 2.86; 2.18 %, 1.29 %, 1.61 % and .38 % exceed it. For the last, below 1 %, D has to be above 2.5.
 @pytest.mark.parametrize(
     ("weak", "ends", "taken"),
     [
-        ((1.8, 9, 0.2, 4.5, 0.42), 1, "rare"),
+        ((1.8, 8, 0.2, 4.5, 0.5), 1, "rare"),
         ((1.8, 7, 0.2, 4.5, 0.42), 1, "plentiful"),
+        ((1.8, 9, 0.2, 4.5, 0.42), 0.99, "plentiful"),
         ((1.8, 6, 0.2, 4.3, 0.42), 0.99, "plentiful"),
     ],
 )
