@@ -28,6 +28,7 @@ from hscd.system.messages import tell, warn
 from image_pairs import (
     Alone,
     all_masked,
+    found_of_both,
     label_map,
     memory_limit,
     nothing_left,
@@ -203,11 +204,10 @@ def labelled_pixels(name: str, conf: Settings, *, judged: bool = False) -> Label
     if conf.reach:
         at = labels != UNKNOWN
         found, labels = patches.of_images(pairs, [of.shape for of in label_maps], valid, at, conf.reach), labels[at]
-    changed, unchanged = (int(np.count_nonzero(labels == value)) for value in (CHANGED, UNCHANGED))
-    if not (changed and unchanged):
+    if not all((labels == value).any() for value in (CHANGED, UNCHANGED)):
         raise InputError(
-            f"[{name}]: train_set and test_set of a training need labelled pixels of both classes, found {changed} "
-            f"changed and {unchanged} unchanged{' in that part' if divided else ''}"
+            f"[{name}]: train_set and test_set of a training need labelled pixels of both classes, found "
+            f"{found_of_both(labels, section)}{' in that part' if divided else ''}"
         )
     places = tuple(
         fingerprint(window_of(before), image.unmoved or window_of(after), before.shape)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hscd import readers
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap, warning_of_other_values
+from hscd.labels import CHANGED, KEYS, UNCHANGED, UNKNOWN, doubt_of, remap, written
 from hscd.labels import listed as values_of
 from hscd.scenes.band_matching import match
 from hscd.scenes.grids import same_grid
@@ -105,7 +105,7 @@ def label_map(files: PairFiles, before: Image, section: DataSet, conf: Settings)
         InputError: if it is unreadable, of another shape or place than the before image, or holds a value that is not
             configured.
     """
-    limit, colours = memory_limit(conf), False
+    limit = memory_limit(conf)
     changed, unchanged, unknown = _values(section)
     if files.changed_mask is not None and files.unchanged_mask is not None:
         changed_image = _label_image(files.changed_mask, None, files, before, limit)
@@ -114,17 +114,16 @@ def label_map(files: PairFiles, before: Image, section: DataSet, conf: Settings)
         labels = classes
         if section.changed_label is not None:  # pairs of the same list have label maps
             labels = np.ma.array(np.where(classes == CHANGED, changed[0], unchanged[0]), mask=classes == UNKNOWN)
-        source = files.changed_mask
-    elif files.label is not None:
+        relabel(labels, section, files.changed_mask)
+        return labels
+    if files.label is not None:
         image = _label_image(files.label, section.variables[2], files, before, limit)
         labels, colours = readers.label_map_of(image, (*changed, *unchanged), values_of(unknown), limit)
-        source = files.label
-    else:
-        return np.ma.masked_all(before.shape[:2], np.uint8)
-    relabel(labels, section, source, colours=colours)
-    if doubt := warning_of_other_values(labels, _values(section)):
-        warn(f"{source}: {doubt}")
-    return labels
+        known = relabel(labels, section, files.label, colours=colours)
+        if doubt := doubt_of(labels, known, _values(section), colours=colours):
+            warn(f"{files.label}: {doubt}")
+        return labels
+    return np.ma.masked_all(before.shape[:2], np.uint8)
 
 
 def _label_image(path: Path, variable: str | None, files: PairFiles, before: Image, limit: int) -> Image:
@@ -158,6 +157,18 @@ def relabel(labels: np.ndarray, section: DataSet, source: Path | None = None, *,
         where = naming.place(section.name)
         told = naming.at(section.name, text) if source is None else f"{source}{f' ({where})' if where else ''}: {text}"
         raise InputError(told) from error
+
+
+def found_of_both(labels: np.ndarray, section: DataSet) -> str:
+    """How many pixels are changed and unchanged, with the values of a section that stand for these; for an error."""
+    told = []
+    for label, what, values in (
+        (CHANGED, "changed", section.changed_label),
+        (UNCHANGED, "unchanged", section.unchanged_label),
+    ):
+        by_key = f" ({written({KEYS[label]: values})})" if values else ""
+        told.append(f"{np.count_nonzero(labels == label):,} {what}{by_key}")
+    return " and ".join(told)
 
 
 def memory_limit(conf: Settings) -> int:

@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import labelbyneigh_generation
 from conftest import ONE_PLACE, Workspace, make_pair, write_mat
 from hscd import readers
 from hscd.reports import examples, quicklook
+from image_pairs import found_of_both
 from raster_scenes import write_as, write_pair, write_raster
 from settings import read_settings
 
@@ -323,3 +325,16 @@ def test_what_a_label_file_says_is_told(workspace: Workspace, monkeypatch: pytes
         readers, "open_label_map", lambda *given: dataclasses.replace(opened(*given), notes=("it is odd",))
     )
     assert "data/a/label/town.mat: it is odd\n" in told(workspace)[1]
+
+
+# 1 changed and 3 unchanged pixels of 6; a section of masks has no values to name.
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ((None, None), "1 changed and 3 unchanged"),
+        (((7, 8), (1,)), "1 changed (changedLabel=7, 8) and 3 unchanged (unchangedLabel=1)"),
+    ],
+)
+def test_what_a_training_finds_of_both_classes_is_told_with_its_keys(values: tuple, said: str) -> None:
+    section = SimpleNamespace(changed_label=values[0], unchanged_label=values[1])
+    assert found_of_both(np.array([0, 1, 1, 1, 2, 2]), section) == said  # type: ignore[arg-type]

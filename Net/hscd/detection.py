@@ -28,7 +28,7 @@ from hscd.evaluation import map_doubts
 from hscd.evaluation.doubts import of_registration
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
 from hscd.evaluation.result import MapResult, mapped
-from hscd.labels import ARGUMENTS, CHANGED, OTHER, UNCHANGED, UNKNOWN, is_other, remap, warning_of_other_values
+from hscd.labels import ARGUMENTS, CHANGED, OTHER, UNCHANGED, UNKNOWN, doubt_of, is_other, remap
 from hscd.normalisation import NORMALISATIONS, normalised
 from hscd.opening import LabelValues, label_values, of_arrays, open_pair
 from hscd.scenes.registration import registration
@@ -290,6 +290,6 @@ def _judged(scene: Scene, truth: np.ndarray | None, values: LabelValues) -> Scen
         known = remap(given, *values, names=ARGUMENTS)
     except InputError as error:
         raise InputError(f"{expected}; {error}") from error
-    if doubt := warning_of_other_values(given, values):
+    if doubt := doubt_of(given, known, values, names=ARGUMENTS):
         warn(f"truth: {doubt}")
     return replace(scene, truth=known if scene.valid is None else np.where(scene.valid, known, np.uint8(UNKNOWN)))

@@ -6,7 +6,7 @@ Positive class = changed. Every score or distance grows with change.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 
 import numpy as np
@@ -73,19 +73,44 @@ def remap(
     return remapped
 
 
-def warning_of_other_values(labels: np.ndarray, values: Sequence[float | Sequence[float] | str | None]) -> str:
-    """Which values of a label map are taken for unknown by `OTHER`, for a warning; "" where none is.
+def doubt_of(
+    labels: np.ndarray,
+    remapped: np.ndarray,
+    values: Sequence[float | Sequence[float] | str | None],
+    *,
+    colours: bool = False,
+    names: Sequence[str] = KEYS,
+) -> str:
+    """What is hardly meant of a label map, for a warning: a class that no pixel has, values unknown by `OTHER`, or "".
 
     Args:
         labels: as of `remap`.
+        remapped: what that gave.
         values: of changed, unchanged and unknown.
+        colours: as of `remap`.
+        names: as of `remap`.
     """
-    if not is_other(values[2]):
+    absent = {names[label]: listed(values[label]) for label in (CHANGED, UNCHANGED) if not (remapped == label).any()}
+    if not absent and not is_other(values[2]):
         return ""
-    found = np.unique(np.ma.compressed(labels))
-    others = [value for value in found.tolist() if value not in (*listed(values[0]), *listed(values[1]))]
-    shown = ", ".join(_text(value, False) for value in others[:_VALUES_SHOWN])
-    return f"label map holds {shown}: neither changed nor unchanged, counted as unknown" if others else ""
+    found = np.unique(np.ma.compressed(labels)).tolist()
+    given = (*listed(values[0]), *listed(values[1]))
+    others = [value for value in found if value not in given] if is_other(values[2]) else []
+    if not absent:
+        held = _shown(others, colours)
+        return f"label map holds {held}: neither changed nor unchanged, counted as unknown" if others else ""
+    unknown = f" ({_shown(others, colours)} counted as unknown)" if others else ""
+    held = _shown(found, colours) if found else "nothing"
+    return f"{_does_not_occur(absent, colours)}: label map holds {held}{unknown}, so kappa and F1 are undefined"
+
+
+def written(classes: Mapping[str, Sequence[float]], colours: bool = False) -> str:
+    """Values as the user gives them; what no grey level can be is a colour where there are `colours`."""
+    return ", ".join(
+        f"{name}={', '.join(_text(value, _is_colour(value, colours)) for value in of_class)}"
+        for name, of_class in classes.items()
+        if of_class
+    )
 
 
 def classes_of(labels: np.ndarray, changed: Sequence[float]) -> np.ndarray | None:
@@ -139,17 +164,8 @@ def by_name(
     # NaN differs from itself.
     every = ["nan" if math.isnan(value) else value for of_class in classes.values() for value in of_class]
     if len(set(every)) < len(every):
-        raise InputError(f"found {_written(classes)}; expected different values")
+        raise InputError(f"found {written(classes)}; expected different values")
     return classes
-
-
-def _written(classes: dict[str, Sequence[float]], colours: bool = False) -> str:
-    """Values as the user gives them; what no grey level can be is a colour where there are `colours`."""
-    return ", ".join(
-        f"{name}={', '.join(_text(value, _is_colour(value, colours)) for value in of_class)}"
-        for name, of_class in classes.items()
-        if of_class
-    )
 
 
 def _is_colour(value: float, colours: bool) -> bool:
@@ -159,21 +175,42 @@ def _is_colour(value: float, colours: bool) -> bool:
 def _refuse(found: np.ndarray, unmapped: np.ndarray, classes: dict[str, Sequence[float]], colours: bool) -> None:
     """Raise the error of a label map that holds values of no class, `unmapped` of those that are `found`."""
     as_colours = any(_is_colour(value, colours) for of_class in classes.values() for value in of_class)
-    advice, key = "", list(classes)[2]
+    advice = ""
     if np.isnan(unmapped).any():
-        advice = f"; if NaN stands for pixels without ground truth: {naming.given(key, 'nan')}"
-    elif unmapped.size == 1 and not classes[key] and colours == as_colours:
-        value = _text(unmapped[0], colours)
-        advice = f"; if {value} stands for pixels without ground truth: {naming.given(key, value)}"
+        advice = f"; if NaN stands for pixels without ground truth: {naming.given(list(classes)[2], 'nan')}"
+    elif colours == as_colours:
+        advice = _advice(found, _text(unmapped[0], colours) if unmapped.size == 1 else "", classes, colours)
     if colours and not as_colours:
         advice += "; the file holds colours (written 0xff0000), not class numbers"
     elif as_colours and not colours:
         advice += "; the file holds numbers (grey values or palette indices), not colours"
-    shown = ", ".join(_text(value, colours) for value in found[:_VALUES_SHOWN])
     raise InputError(
-        f"label map holds values that are not configured: found {shown}; "
-        f"configured {_written(classes, colours)}{advice}"
+        f"label map holds values that are not configured: found {_shown(found, colours)}; "
+        f"configured {written(classes, colours)}{advice}"
     )
+
+
+def _advice(found: np.ndarray, value: str, classes: dict[str, Sequence[float]], colours: bool) -> str:
+    """What to do about values of no class; `value` is the only one, "" of several."""
+    key = list(classes)[2]
+    unknown = f"stands for pixels without ground truth: {naming.given(key, value)}" if value and not classes[key] else ""
+    absent = {name: classes[name] for name in list(classes)[:2] if not np.isin(classes[name], found).any()}
+    if len(absent) != 1:  # of none of both it is plain
+        return f"; if {value} {unknown}" if unknown else ""
+    (name,) = absent
+    what = ("changed", "unchanged")[list(classes).index(name)]
+    remedies = f": if {value} stands for {what}: {naming.given(name, value)}; if it {unknown}" if unknown else ""
+    return f"; {_does_not_occur(absent, colours)}{remedies}"
+
+
+def _does_not_occur(absent: Mapping[str, Sequence[float]], colours: bool) -> str:
+    several = sum(map(len, absent.values())) > 1
+    return f"{written(absent, colours)} {'do' if several else 'does'} not occur"
+
+
+def _shown(found: Sequence[float] | np.ndarray, colours: bool) -> str:
+    """Values that a label map holds, the first of many."""
+    return ", ".join(_text(value, colours) for value in found[:_VALUES_SHOWN])
 
 
 def _text(value: float, colours: bool) -> str:

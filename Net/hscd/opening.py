@@ -17,10 +17,10 @@ from hscd.labels import (
     UNKNOWN,
     by_name,
     classes_of,
+    doubt_of,
     is_other,
     listed,
     remap,
-    warning_of_other_values,
 )  # fmt: skip
 from hscd.scenes import band_choice
 from hscd.scenes.grids import same_grid
@@ -119,9 +119,13 @@ def label_values(values: Sequence[float | Sequence[float] | str | None], of: str
     Unknown is `OTHER` where it was given as such, unless changed and unchanged are the program's own.
 
     Raises:
-        InputError: as `hscd.labels.by_name`; also if there are values other than the program's own, and no labels.
+        InputError: as `hscd.labels.by_name`; also if there are labels and no value of changed or unchanged, or values
+            other than the program's own and no labels.
     """
     changed, unchanged, unknown = by_name(values, ARGUMENTS).values()
+    for name, given, of_class in zip(ARGUMENTS, values, (changed, unchanged), strict=False):
+        if labels is not None and not len(of_class):
+            raise InputError(f"{name}: a number or several expected, received {given!r}")
     other, own = is_other(values[2]), (list(changed), list(unchanged)) == ([CHANGED], [UNCHANGED])
     if labels is None and not (own and (other or list(unknown) == [UNKNOWN])):
         raise InputError(f"{', '.join(ARGUMENTS)} go with {of}, received none")
@@ -217,7 +221,7 @@ def _label_map(
         known = remap(stored, *values, colours=colours, names=ARGUMENTS)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    if doubt := warning_of_other_values(stored, values):
+    if doubt := doubt_of(stored, known, values, colours=colours, names=ARGUMENTS):
         warn(f"{path}: {doubt}")
     return known, classes_of(stored, changed)
 

@@ -12,7 +12,7 @@ import numpy as np
 from hscd.branches import branch_of
 from hscd.detectors import shifts
 from hscd.detectors.tools.samples import positions
-from hscd.evaluation.confusion import confusion
+from hscd.evaluation.confusion import as_text, confusion
 from hscd.evaluation.neighbours import NEIGHBOURS, neighbour_labels
 from hscd.evaluation.result import MapResult
 from hscd.explanation import embeddings
@@ -175,7 +175,7 @@ def _neighbours(seen: Seen, sampled: Sampled) -> Row:
     kappas = [confusion(neighbour_labels(of, sampled.labels), sampled.labels).kappa for of in points]
     messages.result(
         f"{seen.scene.name}: {NEIGHBOURS} nearest neighbours of {len(sampled.labels):,} pixels against "
-        f"{sampled.given}: kappa {kappas[0]:z.3f} among the embeddings, {kappas[1]:z.3f} among the spectra"
+        f"{sampled.given}: kappa {as_text(kappas[0])} among the embeddings, {as_text(kappas[1])} among the spectra"
     )
     names = ("neighbours_kappa", "neighbours_kappa_of_spectra")
     return {"neighbours_labels": sampled.given, **dict(zip(names, kappas, strict=True))}

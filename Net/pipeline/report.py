@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hscd.evaluation import map_doubts
-from hscd.evaluation.confusion import Confusion, changed_share
+from hscd.evaluation.confusion import Confusion, as_text, changed_share
 from hscd.evaluation.objects import Objects
 from hscd.evaluation.result import MapResult
 from hscd.labels import UNKNOWN
@@ -218,7 +218,7 @@ def tell_apart(where: str, rows: Sequence[tables.Row]) -> dict[str, tables.Row]:
         columns = [column + suffix for suffix in ("", "_correction") for column in _MEANS]
         found[name] = {"pairs": len(of)} | {column: _mean([row[column] for row in of]) for column in columns}
         means = (
-            f"kappa {found[name]['kappa' + suffix]:z.3f}, F1 {found[name]['f1' + suffix]:z.3f}"
+            f"kappa {as_text(found[name]['kappa' + suffix])}, F1 {as_text(found[name]['f1' + suffix])}"
             for suffix in ("", "_correction")
         )
         pairs = f"{counted(len(of), 'pair')} {'not ' if name == 'unseen' else ''}seen in training"

@@ -195,7 +195,7 @@ class Untuned:
         """
         if self._labels is None:
             return None
-        kappa = confusion(labels.ravel()[self._positions], self._labels).kappa
+        kappa = confusion(labels.ravel()[self._positions], self._labels).agreement
         return None if np.isnan(kappa) else kappa
 
     def compared(self, labels: np.ndarray, truth: np.ndarray) -> tuple[float | None, tables.Row]:

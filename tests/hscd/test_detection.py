@@ -118,9 +118,14 @@ def test_labels_in_other_values_are_mapped_or_refused():
         ({"changed_label": 1, "unchanged_label": 2, "unknown_label": 2}, "unknown_label=2; expected different values"),
         ({"changed_label": True}, "found changed_label=True, unchanged_label=1; "),
         ({"changed_label": [3, 3]}, "changed_label=3, 3, "),
+        ({"changed_label": None}, "changed_label: a number or several expected, received None$"),
+        ({"unchanged_label": np.array([])}, "unchanged_label: a number or several expected, received array"),
         ({"changed_label": "12"}, "changed_label: a number or several expected, received '12'"),
         ({"changed_label": 5, "unchanged_label": 6}, "found 1, 2; configured changed_label=5, unchanged_label=6$"),
-        ({"changed_label": 5, "unchanged_label": 2, "unknown_label": None}, "; if 1 stands for .*: unknown_label=1$"),
+        (
+            {"changed_label": 5, "unchanged_label": 2, "unknown_label": None},
+            "=5 does not .* unknown_label=1$",
+        ),
     ],
 )
 def test_label_values_are_told_by_the_arguments(values, said):
@@ -150,6 +155,16 @@ def test_other_values_than_those_of_two_classes_are_unknown():
         match=r"labels 0 \(changed\), 1 \(unchanged\) and 2 \(unknown\).* found 0, 1, 3; configured .*unknown_label=2",
     ):
         hscd.detect(before, after, **WANTED, truth=own)
+
+
+def test_labels_of_other_values_than_the_programs_own_leave_kappa_undefined():
+    before, after, changed = pair()
+    # As 0, 1 and 2 stand for changed, unchanged and unknown, labels of 1 and 2 have no changed pixel.
+    found = hscd.detect(before, after, **WANTED, truth=np.where(changed, 1, 2))
+    said = "truth: changed_label=0 does not occur: label map holds 1, 2, so kappa and F1 are undefined"
+    assert [warning for warning in found.warnings if "truth" in warning] == [said]
+    assert np.isnan([found.corrected_counts.kappa, found.corrected_counts.f1]).all()
+    assert "kappa undefined of 6 labelled pixels" in repr(found)
 
 
 def test_label_values_may_be_arrays_and_booleans():

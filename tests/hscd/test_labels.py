@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, Colour, remap
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, Colour, doubt_of, remap
 from hscd.system.errors import InputError
 
 
@@ -104,7 +104,49 @@ def test_nan_is_a_value_that_is_not_configured():
 def test_nan_that_is_configured_is_not_advised():
     with pytest.raises(InputError) as caught:
         remap(np.array([1.0, np.nan, 7]), 1, 2, math.nan)
-    assert str(caught.value).endswith("found 1, 7, nan; configured changedLabel=1, unchangedLabel=2, unknownLabel=nan")
+    configured = "configured changedLabel=1, unchangedLabel=2, unknownLabel=nan"
+    assert str(caught.value).endswith(f"found 1, 7, nan; {configured}; unchangedLabel=2 does not occur")
+
+
+# Of labels 1 and 2 all of 255 and 2 may be meant; of 1, 2 and 3 it is only clear that there is no 255.
+@pytest.mark.parametrize(
+    ("labels", "advice"),
+    [
+        (
+            [1, 2],
+            "; changedLabel=255 does not occur: if 2 stands for changed: changedLabel=2; if it stands for pixels "
+            "without ground truth: unknownLabel=2",
+        ),
+        ([1, 2, 3], "; changedLabel=255 does not occur"),
+        ([2, 3], ""),
+    ],
+)
+def test_a_value_that_does_not_occur_is_told(labels, advice):
+    with pytest.raises(InputError) as caught:
+        remap(np.array(labels), changed=255, unchanged=1)
+    assert str(caught.value).endswith(f"configured changedLabel=255, unchangedLabel=1{advice}")
+
+
+@pytest.mark.parametrize(
+    ("labels", "values", "said"),
+    [
+        ([1, 2], (7, 1, "other"), "changedLabel=7 does not occur: label map holds 1, 2 (2 counted as unknown)"),
+        ([1, 2, 3], (1, (8, 9), (2, 3)), "unchangedLabel=8, 9 do not occur: label map holds 1, 2, 3"),
+        ([0, 0], (1, 2, 0), "changedLabel=1, unchangedLabel=2 do not occur: label map holds 0"),
+        (np.ma.masked_all(2), (1, 2, 0), "changedLabel=1, unchangedLabel=2 do not occur: label map holds nothing"),
+        ([0, 0xFF0000], (0xFF, 0, "other"), None),
+        # One of several values is enough; of classes that both occur only values taken for unknown are told.
+        ([1, 2], ((1, 7), 2, 0), ""),
+        ([1, 2, 5], (1, 2, "other"), "label map holds 5: neither changed nor unchanged, counted as unknown"),
+        ([1, 2, 5], (1, 2, 5), ""),
+    ],
+)
+def test_a_class_that_no_pixel_has_is_told(labels, values, said):
+    labels, colours = np.ma.asarray(labels), said is None
+    found = doubt_of(labels, remap(labels, *values, colours=colours), values, colours=colours)
+    if colours:
+        said = "changedLabel=255 does not occur: label map holds 0x000000, 0xff0000 (0xff0000 counted as unknown)"
+    assert found == said + (", so kappa and F1 are undefined" if "occur" in said else "")
 
 
 # Changed 1, 3, 0.5 -> 0; unchanged 0, 2 -> 1; unknown NaN, 9 -> 2.

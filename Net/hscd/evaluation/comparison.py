@@ -150,5 +150,5 @@ def holm(values: Sequence[float]) -> list[float]:
 
 def agreement(first: np.ndarray, second: np.ndarray) -> float:
     """Cohen's kappa between two maps of labels; 1 where they are the same, be it of one class."""
-    found = confusion(first, second).kappa
+    found = confusion(first, second).agreement
     return found if np.isfinite(found) else float(np.array_equal(first, second))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hscd.labels import CHANGED, UNCHANGED
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.system.errors import InputError
 
 # A greater share of changed pixels is doubted where no label can confirm it: of the field's data sets with ground truth
@@ -15,13 +16,15 @@ from hscd.system.errors import InputError
 PLAUSIBLE_SHARE = 0.2
 # A map whose kappa is less is doubted: it agrees with the labels hardly more than one drawn by lot.
 CHANCE_KAPPA = 0.05
+_VALUES_SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts over the pixels whose label and prediction are known.
+    """Counts over the pixels whose label and prediction are known, and the figures that follow from them.
 
-    They may also be arrays of one shape, for several maps; every figure except `is_chance` is then such an array.
+    Figures are NaN where they are undefined: all of no pixels, kappa, F1 and IoU of labels that are all of one class.
+    The counts may be arrays of one shape, for several maps; every figure except `is_chance` is then such an array.
     """
 
     true_positives: int
@@ -31,15 +34,22 @@ class Confusion:
 
     @property
     def total(self) -> int:
+        """Number of pixels whose label and prediction are known."""
         return self.true_positives + self.true_negatives + self.false_positives + self.false_negatives
 
     @property
     def overall_accuracy(self) -> float:
+        """Share of the pixels that are right, in [0, 1]."""
         return ratio(self.true_positives + self.true_negatives, self.total)
 
     @property
     def kappa(self) -> float:
-        """Cohen's kappa: agreement beyond what the two classes' shares give by chance."""
+        """Cohen's kappa: agreement beyond what the two classes' shares give by chance; at most 1, about 0 by chance."""
+        return self._of_both_classes(self.agreement)
+
+    @property
+    def agreement(self) -> float:
+        """Kappa where neither map is the truth: NaN only where both are of one and the same class."""
         predicted = self.true_positives + self.false_positives
         actual = self.true_positives + self.false_negatives
         chance = predicted * actual + (self.total - predicted) * (self.total - actual)
@@ -47,26 +57,41 @@ class Confusion:
 
     @property
     def is_chance(self) -> bool:
-        """Whether a map is no better than chance; never of labels of one class, with which kappa is 0 or undefined."""
-        changed = self.true_positives + self.false_negatives
-        return 0 < changed < self.total and self.kappa < CHANCE_KAPPA
+        """Whether a map is no better than chance; never of labels of one class, with which kappa is undefined."""
+        return self.kappa < CHANCE_KAPPA
 
     @property
     def precision(self) -> float:
+        """Share of the pixels called changed that did change, in [0, 1]."""
         return ratio(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float:
+        """Share of the changed pixels that are called changed, in [0, 1]."""
         return ratio(self.true_positives, self.true_positives + self.false_negatives)
 
     @property
     def f1(self) -> float:
-        return ratio(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
+        """F1 of the changed class: harmonic mean of precision and recall, in [0, 1]."""
+        wrong = self.false_positives + self.false_negatives
+        return self._of_both_classes(ratio(2 * self.true_positives, 2 * self.true_positives + wrong))
 
     @property
     def iou(self) -> float:
-        """Intersection over union of the changed class."""
-        return ratio(self.true_positives, self.true_positives + self.false_positives + self.false_negatives)
+        """Intersection over union of the changed class, in [0, 1]."""
+        wrong = self.false_positives + self.false_negatives
+        return self._of_both_classes(ratio(self.true_positives, self.true_positives + wrong))
+
+    def _of_both_classes(self, figure: Any) -> Any:
+        """The figure, NaN where the truth has one class alone: there it tells nothing of telling both apart."""
+        changed = self.true_positives + self.false_negatives
+        both = (changed > 0) & (changed < self.total)
+        return np.where(both, figure, np.nan) if isinstance(both, np.ndarray) else figure if both else float("nan")
+
+
+def as_text(figure: float) -> str:
+    """A figure in a line of text: three digits, or "undefined"."""
+    return "undefined" if math.isnan(figure) else f"{figure:z.3f}"
 
 
 def ratio(numerator: Any, denominator: Any) -> Any:
@@ -100,18 +125,18 @@ def confusion(prediction: np.ndarray, truth: np.ndarray) -> Confusion:
     """Count a prediction against the truth, where both are known.
 
     Args:
-        prediction: labels of any shape, 0 changed, 1 unchanged; pixels of other values are left out.
+        prediction: labels of any shape, 0 changed, 1 unchanged, 2 unknown, as what is masked of a masked array.
         truth: labels of the same shape; the same.
 
     Raises:
-        InputError: if the shapes differ.
+        InputError: if the shapes differ, or one holds other values.
 
     Example:
         >>> counts = confusion(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 2]))
         >>> counts.true_positives, counts.false_positives, counts.true_negatives, counts.total
         (1, 1, 1, 3)
     """
-    prediction, truth = np.asarray(prediction), np.asarray(truth)
+    prediction, truth = _labels("prediction", prediction), _labels("truth", truth)
     if prediction.shape != truth.shape:
         raise InputError(f"maps of one shape expected, received {prediction.shape} and {truth.shape}")
 
@@ -124,3 +149,18 @@ def confusion(prediction: np.ndarray, truth: np.ndarray) -> Confusion:
         false_positives=count(CHANGED, UNCHANGED),
         false_negatives=count(UNCHANGED, CHANGED),
     )
+
+
+def _labels(argument: str, given: np.ndarray) -> np.ndarray:
+    """The labels of an argument, unknown where masked; else an `InputError`."""
+    labels = np.ma.filled(given, UNKNOWN) if np.ma.isMaskedArray(given) else np.asarray(given)
+    expected = f"{argument}: labels {CHANGED} changed, {UNCHANGED} unchanged and {UNKNOWN} unknown expected"
+    if labels.dtype.kind not in "iuf":
+        raise InputError(
+            f"{expected}, received {'booleans' if labels.dtype.kind == 'b' else f'the type {labels.dtype}'}"
+        )
+    known = labels <= UNKNOWN if labels.dtype.kind == "u" else np.isin(labels, (CHANGED, UNCHANGED, UNKNOWN))
+    if not known.all():
+        others = ", ".join(f"{value:.15g}" for value in np.unique(labels[~known])[:_VALUES_SHOWN].tolist())
+        raise InputError(f"{expected}, received {others}; hscd.detect(…, truth=, changed_label=, …) takes other values")
+    return labels

@@ -11,7 +11,7 @@ import numpy as np
 
 from hscd.corrections import Correct
 from hscd.evaluation.bootstrap import NONE_KNOWN, Interval, intervals
-from hscd.evaluation.confusion import Confusion, changed_share, confusion
+from hscd.evaluation.confusion import Confusion, as_text, changed_share, confusion
 from hscd.evaluation.ensemble import Members
 from hscd.scores import Cut, ScoreMap, classify
 from hscd.system.errors import counted
@@ -50,7 +50,8 @@ class MapResult:
             f"by {self.score_map.source}, threshold {self.cut.value:.5g}",
         ]
         if self.corrected_counts.total:
-            told.append(f"kappa {self.corrected_counts.kappa:z.3f} of {self.corrected_counts.total:,} labelled pixels")
+            kappa = as_text(self.corrected_counts.kappa)
+            told.append(f"kappa {kappa} of {counted(self.corrected_counts.total, 'labelled pixel')}")
         told.append(counted(len(self.warnings), "warning") if self.warnings else "no warnings")
         return f"<MapResult of {self.name}: {', '.join(told)}>"
 

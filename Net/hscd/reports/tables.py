@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hscd.evaluation.bootstrap import Interval
-from hscd.evaluation.confusion import Confusion, changed_share
+from hscd.evaluation.confusion import Confusion, as_text, changed_share
 from hscd.labels import UNKNOWN
 from hscd.records import Trial
 from hscd.system.errors import counted
@@ -50,11 +50,9 @@ def summary(counts: Confusion, found: Mapping[str, Interval] | None = None) -> s
         return "no labels to judge it by"
 
     def with_interval(name: str, value: float) -> str:
-        if math.isnan(value):
-            return "undefined"  # of labels of one class, for example
         interval = (found or {}).get(name)
-        if interval is None or math.isnan(interval.low):
-            return f"{value:z.3f}"
+        if math.isnan(value) or interval is None or math.isnan(interval.low):
+            return as_text(value)
         return f"{value:z.3f} ({interval.low:z.3f} … {interval.high:z.3f})"
 
     kappa, f1 = with_interval("kappa", counts.kappa), with_interval("f1", counts.f1)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from hscd.evaluation.comparison import agreement
 from hscd.evaluation.confusion import Confusion, confusion
+from hscd.system.errors import InputError
 
 RATIOS = ("overall_accuracy", "kappa", "precision", "recall", "f1", "iou")
 
@@ -57,10 +59,25 @@ def test_what_is_no_better_than_chance(right, chance):
     assert Confusion(right, 60 + right, 20 - right, 20 - right).is_chance == chance
 
 
-# Labels of one class leave kappa 0 (3 of 10 wrong: (7·10 − 7·10)/(…)), or undefined where all are right.
+# Labels of one class leave kappa undefined, be 3 of 10 wrong or none.
 @pytest.mark.parametrize("counts", [(0, 7, 3, 0), (7, 0, 0, 3), (0, 10, 0, 0), (0, 0, 0, 0)])
 def test_labels_of_one_class_say_nothing_of_chance(counts):
     assert not Confusion(*counts).is_chance
+    assert np.isnan([Confusion(*counts).kappa, Confusion(*counts).f1, Confusion(*counts).iou]).all()
+
+
+# Of two maps, neither the truth, one may be of one class: (7·10 − 7·10)/(100 − 70) = 0. Both of one class: 0/0.
+def test_agreement_of_maps_of_one_class():
+    assert Confusion(0, 7, 3, 0).agreement == 0
+    assert np.isnan(Confusion(0, 10, 0, 0).agreement)
+    assert agreement(np.array([0, 1, 1]), np.ones(3, int)) == 0
+
+
+# Three maps at once, the first the 728/2228 of above; the labels of the second and the third are of one class.
+def test_figures_of_several_maps():
+    counts = Confusion(*np.array([[5, 0, 4], [80, 7, 0], [3, 3, 0], [12, 0, 2]]))
+    for name, first in (("kappa", 728 / 2228), ("f1", 0.4), ("iou", 0.25)):
+        np.testing.assert_allclose(getattr(counts, name), [first, np.nan, np.nan])
 
 
 # The guide's numbers for Bay Area (section 7): 34,942 + 33,471 = 68,413 right, and 740 + 4,328 = 5,068 wrong.
@@ -111,6 +128,30 @@ def test_pixels_without_a_prediction_are_left_out():
     assert confusion(np.full_like(TRUTH, 2), TRUTH).total == 0
 
 
+@pytest.mark.parametrize(
+    ("truth", "said"),
+    [
+        (np.array([1, 2, 3, 255], np.uint8), "truth: .* expected, received 3, 255; hscd.detect"),
+        (np.array([0, -1]), "received -1; "),
+        (np.array([0, np.nan]), "received nan; "),
+        (np.array(["0", "1"]), "truth: labels 0 changed, 1 unchanged and 2 unknown expected, received the type <U1$"),
+        (np.array([True, False]), "received booleans$"),
+    ],
+)
+def test_other_values_than_labels_are_refused(truth, said):
+    with pytest.raises(InputError, match=said):
+        confusion(np.zeros(len(truth)), truth)
+    with pytest.raises(InputError, match=said.replace("truth", "prediction")):
+        confusion(truth, np.zeros(len(truth)))
+
+
+# One pixel of four is masked; the others are right.
+def test_what_is_masked_is_left_out():
+    labels = np.array([0, 1, 0, 1])
+    masked = np.ma.array(labels, mask=[True, False, False, False])
+    assert confusion(labels, masked) == confusion(masked, labels) == Confusion(1, 2, 0, 0)
+
+
 def test_input_is_not_mutated():
     prediction, truth = PREDICTION.copy(), TRUTH.copy()
     confusion(prediction, truth)
@@ -134,17 +175,17 @@ def test_perfect_and_entirely_wrong_predictions():
 
 
 # Per line: truth, prediction, the ratios with a zero denominator.
-# Nothing known: all. All unchanged and found so: agreement by chance is certain, so kappa is 0/0, and there is no
-# changed pixel anywhere. All changed and found: only kappa. Changed only in truth: precision has nothing predicted;
+# Nothing known: all. Labels of one class: kappa, F1 and IoU. All unchanged and found so: there is no changed pixel
+# anywhere, for precision and recall neither. Changed only in truth: precision has nothing predicted;
 # kappa is (0.5 − 0.5)/(1 − 0.5) = 0. Changed only in prediction: recall has nothing to find.
 @pytest.mark.parametrize(
     ("truth", "prediction", "undefined"),
     [
         ([2, 2], [0, 1], set(RATIOS)),
         ([1, 1], [1, 1], {"kappa", "precision", "recall", "f1", "iou"}),
-        ([0, 0], [0, 0], {"kappa"}),
+        ([0, 0], [0, 0], {"kappa", "f1", "iou"}),
         ([0, 1], [1, 1], {"precision"}),
-        ([1, 1], [0, 1], {"recall"}),
+        ([1, 1], [0, 1], {"kappa", "recall", "f1", "iou"}),
     ],
 )
 def test_undefined_ratios_are_nan_and_no_others(truth, prediction, undefined):

@@ -120,8 +120,8 @@ def test_summary_is_one_line_with_the_main_figures():
 
 
 def test_summary_says_where_a_figure_is_undefined():
-    # All of one class, and all called so: agreement by chance is 1, and 0/0 of the changed class.
-    assert tables.summary(Confusion(9, 0, 0, 0)) == "overall accuracy 1.000, kappa undefined, F1 1.000"
+    # Labels of one class tell nothing of telling both apart.
+    assert tables.summary(Confusion(9, 0, 0, 0)) == "overall accuracy 1.000, kappa undefined, F1 undefined"
     assert tables.summary(Confusion(0, 9, 0, 0)) == "overall accuracy 1.000, kappa undefined, F1 undefined"
 
 

@@ -23,6 +23,11 @@ ADVICE = {
         "Look at the map beside the labels. If it looks like the inverse, changedLabel and unchangedLabel are "
         "exchanged; if it looks like noise, try another detector (compare.py ranks them).",
     ),
+    "so kappa and F1 are undefined": Advice(
+        "No pixel of the label map has the value that the settings name for one of the two classes.",
+        "Compare the value with those that the line lists, and correct changedLabel or unchangedLabel. If none was "
+        "labelled here, there is nothing to do.",
+    ),
     "are called changed; more than": Advice(
         "Between two dates usually a small part of a place changes. A large share often means that light, season or "
         "sensor changed instead, or that the threshold is too low.",
