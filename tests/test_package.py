@@ -22,7 +22,10 @@ from hscd.system.errors import InputError
 
 SOURCES = ("pyproject.toml", "setup.py", "requirements.txt", "README.md", "LICENSE")
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
-EXAMPLES = ("hscd", "hscd.opening", "hscd.detection", "hscd.evaluation.confusion", "hscd.heads.spectral_angle")
+EXAMPLES = (
+    "hscd", "hscd.opening", "hscd.detection", "hscd.evaluation.confusion", "hscd.heads.spectral_angle",
+    "hscd.detectors", "hscd.thresholds", "hscd.thresholds.otsu",
+)  # fmt: skip
 # Scripts that know --version by themselves; `console` is one too.
 SCRIPTS = sorted(path.stem for path in (PROJECT / "Net").glob("*.py") if '"__main__"' in path.read_text("utf-8"))
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from hscd import labels
 from hscd.corrections import CORRECTIONS
@@ -24,9 +24,18 @@ from hscd.system import naming
 from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _FAMILIES: tuple[Registry[Any], ...] = (DETECTORS, THRESHOLDS, CORRECTIONS, NORMALISATIONS)
 # The arguments of `hscd.detect` and `hscd.open_pair` that are not called as their keys are.
 _ARGUMENTS = dict(zip(labels.KEYS, labels.ARGUMENTS, strict=True)) | {"matLabel": "variable"}
+# All arguments of `hscd.detect` but the images and the options, and those that `hscd.open_pair` has beside them.
+OF_DETECT = (
+    "detector", "threshold", "correction", "normalisation", "shift_tolerance", "nodata", "rescale", "truth",
+    "changed_label", "unchanged_label", "unknown_label", "seed", "ensemble", "ensemble_detectors",
+)  # fmt: skip
+OF_PAIR = ("labels", "bands", "bad_bands", "scale", "variable", "register")
 
 
 @contextmanager
@@ -49,6 +58,24 @@ def _argument(key: str, text: str) -> str:
 @cache
 def _options() -> frozenset[str]:
     return frozenset(option.name for family in _FAMILIES for option in family.all_options())
+
+
+def guided(function: Callable[P, T]) -> Callable[P, T]:
+    """`hscd.detect`, which says where options and arguments of `hscd.open_pair` belong that it is given as its own."""
+
+    @wraps(function)
+    def checked(*given: P.args, **named: P.kwargs) -> T:
+        for name, value in named.items():
+            if name in OF_PAIR:
+                raise InputError(
+                    f"{name}: an argument of hscd.open_pair, whose scene hscd.detect takes: "
+                    f"hscd.detect(hscd.open_pair(before, after, {name}={value!r:.80}))"
+                )
+            if name in _options():
+                raise InputError(f"{name}: an option, not an argument: options={{{name!r}: {value!r:.80}}}")
+        return function(*given, **named)
+
+    return checked
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------
@@ -85,6 +112,9 @@ def options_of(chosen: Sequence[tuple[Registry[Any], str]], given: object) -> di
 
 def _no_such(option: object, chosen: Iterable[tuple[Registry[Any], str]], known: Sequence[str]) -> str:
     """What to say of an option that no method has which is in use."""
+    for function, arguments in (("detect", OF_DETECT), ("open_pair", OF_PAIR)):
+        if option in arguments:
+            return f"options: {option!r} is an argument of hscd.{function}, not an option"
     methods = dict.fromkeys(f"{family.family} {name}" for family, name in chosen)
     having = [f"{family.family} {name}" for family in _FAMILIES for name in family if _has(family, name, option)]
     others = f"; it goes with {' or '.join(having)}" if having else ""
@@ -103,6 +133,15 @@ def _read(option: Option, value: Any) -> Any:
         return option.parse(str(value))
     except (ValueError, OverflowError):
         raise InputError(f"options: {option.name}: {option.allowed} expected, received {value!r:.80}") from None
+
+
+def names(argument: str, value: object) -> list[Any]:
+    """Names as a list, or as a text with commas between them; else an `InputError`."""
+    if isinstance(value, str):
+        return [name for part in value.split(",") if (name := part.strip())]
+    if not isinstance(value, Iterable):
+        raise InputError(f'{argument}: names expected, as ["cva", "irmad"] or "cva, irmad", received {value!r:.80}')
+    return list(value)
 
 
 def integer(argument: str, value: object, least: int) -> int:

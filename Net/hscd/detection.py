@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -68,6 +68,7 @@ def natural_threshold(detector: str | Detector) -> str:
     return "otsu" if made.scale == "linear" else "kmeans"
 
 
+@arguments.guided
 def detect(
     before: np.ndarray | str | Path | Scene,
     after: np.ndarray | str | Path | None = None,
@@ -85,7 +86,7 @@ def detect(
     unknown_label: float | Sequence[float] | str | None = OTHER,
     seed: int = 0,
     ensemble: int = 1,
-    ensemble_detectors: Sequence[str] = (),
+    ensemble_detectors: Sequence[str] | str = (),
     options: Mapping[str, Any] | None = None,
 ) -> MapResult:
     """Map what changed between two images.
@@ -106,7 +107,8 @@ def detect(
             value may stand for two of them.
         seed: of the samples that detectors are fitted to.
         ensemble: number of maps by each detector, with different seeds; several maps are combined by majority vote.
-        ensemble_detectors: names of the detectors that make these maps, in place of `detector`.
+        ensemble_detectors: names of the detectors that make these maps, in place of `detector`: a list, or
+            "cva, irmad".
         options: values of the methods' options, by name.
 
     Returns:
@@ -134,7 +136,7 @@ class _Methods:
     def __init__(
         self,
         detector: str | Detector,
-        several: Sequence[str],
+        several: Sequence[str] | str,
         ensemble: int,
         threshold: str | None,
         correction: str,
@@ -195,11 +197,9 @@ class _Methods:
                 warn(f"{scene.name}, model {self._given.name}: {doubt}")
 
 
-def _named(detector: str | Detector, several: Sequence[str]) -> tuple[Detector | None, tuple[str, ...]]:
+def _named(detector: str | Detector, several: Sequence[str] | str) -> tuple[Detector | None, tuple[str, ...]]:
     """The detector that is given as such, None if none is; the names of all."""
-    if isinstance(several, str) or not isinstance(several, Iterable):
-        raise InputError(f"ensemble_detectors: a list of names expected, received {several!r:.80}")
-    if names := list(several):
+    if names := arguments.names("ensemble_detectors", several):
         return None, tuple(dict.fromkeys(arguments.member(DETECTORS, "ensemble_detectors", name) for name in names))
     if isinstance(detector, str):
         return None, (arguments.member(DETECTORS, "detector", detector),)

@@ -193,7 +193,8 @@ def _refuse(found: np.ndarray, unmapped: np.ndarray, classes: dict[str, Sequence
 def _advice(found: np.ndarray, value: str, classes: dict[str, Sequence[float]], colours: bool) -> str:
     """What to do about values of no class; `value` is the only one, "" of several."""
     key = list(classes)[2]
-    unknown = f"stands for pixels without ground truth: {naming.given(key, value)}" if value and not classes[key] else ""
+    is_open = value and not classes[key]
+    unknown = f"stands for pixels without ground truth: {naming.given(key, value)}" if is_open else ""
     absent = {name: classes[name] for name in list(classes)[:2] if not np.isin(classes[name], found).any()}
     if len(absent) != 1:  # of none of both it is plain
         return f"; if {value} {unknown}" if unknown else ""

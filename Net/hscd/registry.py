@@ -48,8 +48,10 @@ class Registry(Mapping[str, T], Generic[T]):
         Args:
             family: what a member is called, for errors.
             package: name of the package whose modules register the members; each is imported when the list is first
-                looked at, so a member's module must not import anything slow.
+                looked at, so a member's module must not import anything slow. Its docstring is the list's, for `help`.
         """
+        if package is not None and package in sys.modules:
+            self.__doc__ = sys.modules[package].__doc__
         self.family = family
         self._package = package
         self._members: dict[str, T] = {}

@@ -87,3 +87,8 @@ def test_a_score_map_says_what_gave_it_and_where_it_lies(name):
     found = scored(DETECTORS[name](), scene(), np.random.default_rng(0))
     assert (found.source, found.grid) == (name, PIXEL_GRID)
     assert found.seconds > 0
+
+
+def test_what_makes_it_tells_what_it_is(name):
+    assert DETECTORS[name].__name__ != "<lambda>"
+    assert len(DETECTORS[name].__doc__.splitlines()[0]) > len(name)

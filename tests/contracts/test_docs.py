@@ -136,7 +136,7 @@ def test_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             exec(block, given)
             assert (given["found"].labels[6:8, 6:8] == 0).all()  # type: ignore[attr-defined]
             ran += 1
-    assert ran == 3
+    assert ran == 4
 
 
 @pytest.mark.parametrize("page", LINKING, ids=name)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hscd.scores import Cut
+from hscd.records import PIXEL_GRID
+from hscd.scores import Cut, ScoreMap
 from hscd.system.errors import InputError
 from hscd.thresholds import THRESHOLDS
 
@@ -71,3 +72,13 @@ def test_one_class_only_is_doubted(name):
 
 def test_the_same_scores_give_the_same_cut(name):
     assert cut(name, two_classes()) == cut(name, two_classes())
+
+
+def test_a_score_map_says_how_its_scores_are_looked_at(name):
+    scores = two_classes()
+    score_map = ScoreMap(scores, PIXEL_GRID, "x", scale="root", degrees=5.0)
+    assert THRESHOLDS[name](score_map) == cut(name, scores, "root", 5.0)
+    assert THRESHOLDS[name](score_map, scale="log") == cut(name, scores, "log", 5.0)
+    with pytest.raises(InputError, match="scores: an array of numbers or a ScoreMap expected, received str"):
+        THRESHOLDS[name]("scores")
+    assert THRESHOLDS[name].__doc__  # for `help`

@@ -1,12 +1,13 @@
 """What the library says of its arguments: one line by their names, always an `InputError`."""
 
 import math
+from inspect import signature
 
 import numpy as np
 import pytest
 
 import hscd
-from hscd.arguments import told_by_arguments
+from hscd.arguments import OF_DETECT, OF_PAIR, names, told_by_arguments
 from hscd.system.naming import given, named, place
 
 IMAGES = np.zeros((4, 4, 2)), np.ones((4, 4, 2))
@@ -55,7 +56,9 @@ def test_what_a_message_quotes_keeps_its_words():
         ({"shift_tolerance": "x"}, "shift_tolerance: one of none, one_way, both_ways expected, received 'x'"),
         ({"detector": hscd.DETECTORS["cva"]}, "detector: a name or an instance expected, received the class Cva; "),
         ({"detector": None}, "detector: a name or an instance expected, received NoneType, which has no name, "),
-        ({"ensemble_detectors": "ED"}, "ensemble_detectors: a list of names expected, received 'ED'"),
+        ({"ensemble_detectors": 5},
+         'ensemble_detectors: names expected, as ["cva", "irmad"] or "cva, irmad", received 5'),
+        ({"ensemble_detectors": "ED, x"}, "ensemble_detectors: no detector 'x'; "),
         ({"ensemble_detectors": ["ED", "x"]}, "ensemble_detectors: no detector 'x'; "),
         ({"ensemble": 0}, "ensemble: an integer >= 1 expected, received 0"),
         ({"ensemble": "2"}, "ensemble: an integer >= 1 expected, received '2'"),
@@ -68,6 +71,11 @@ def test_what_a_message_quotes_keeps_its_words():
          "an option 'change_amount'; none of them has options; it goes with threshold empirical_null"),
         ({"options": {"x": 1}}, "options: none of the methods in use (detector context_regression, threshold "
          "empirical_null, correction none, normalisation none) has an option 'x'; their options are change_amount"),
+        ({"options": {"ensemble": 2}}, "options: 'ensemble' is an argument of hscd.detect, not an option"),
+        ({"options": {"bands": "1"}}, "options: 'bands' is an argument of hscd.open_pair, not an option"),
+        ({"change_amount": "rare"}, "change_amount: an option, not an argument: options={'change_amount': 'rare'}"),
+        ({"bands": "1-4"}, "bands: an argument of hscd.open_pair, whose scene hscd.detect takes: "
+         "hscd.detect(hscd.open_pair(before, after, bands='1-4'))"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_for_is_refused_in_one_line(given, said):
@@ -113,3 +121,16 @@ def test_options_are_read_as_the_texts_of_a_configuration_file():
     maps = [hscd.detect(before, after, **wanted, options={"median_radius": radius}).corrected for radius in (1, "3", 3)]
     assert (maps[1] == maps[2]).all()
     assert (maps[0] != maps[1]).any()  # a window of one pixel changes nothing, one of 5 × 5 does
+
+
+def test_arguments_that_are_no_options_are_those_of_the_functions():
+    of_detect, of_pair = (set(signature(of).parameters) for of in (hscd.detect, hscd.open_pair))
+    assert set(OF_DETECT) == of_detect - {"before", "after", "options"}
+    assert set(OF_PAIR) == of_pair - of_detect
+    with pytest.raises(TypeError, match="unexpected keyword argument 'detektor'"):
+        hscd.detect(*IMAGES, detektor="cva")
+
+
+def test_names_are_a_list_or_a_text():
+    assert names("x", "cva, irmad,") == names("x", ["cva", "irmad"]) == names("x", ("cva", "irmad")) == ["cva", "irmad"]
+    assert names("x", "") == []

@@ -26,8 +26,10 @@ def test_members_register_themselves_when_their_family_is_looked_at(tmp_path, mo
     # The package `family` is a folder of two files; nothing lists them.
     package = ModuleType("family")
     package.__path__ = [str(tmp_path)]
-    package.MEMBERS = Registry("filter", "family")
+    package.__doc__ = "Filters: what smooths."
     monkeypatch.setitem(sys.modules, "family", package)
+    package.MEMBERS = Registry("filter", "family")
+    assert package.MEMBERS.__doc__ == "Filters: what smooths."  # what `help` shows
     for name in ("mean", "median"):
         (tmp_path / f"{name}.py").write_text(
             f"from family import MEMBERS\n\n@MEMBERS.register('{name}')\ndef apply():\n    return '{name}'\n"

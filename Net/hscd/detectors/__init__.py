@@ -1,8 +1,16 @@
 """Detectors: what gives each pixel of a scene a score that grows with change; one file each.
 
-A detector is made with its options, fitted to a scene, and then scores it window by window:
+`hscd.detect` takes one by its name, and what it gives has the scores:
 
-    detector = DETECTORS["ED"]()
+    >>> from hscd import detect
+    >>> before, after = np.ones((2, 2, 3)), np.array([[[1, 1, 1], [2, 2, 2]], [[1, 1, 1], [1, 0, 0]]])
+    >>> found = detect(before, after, detector="SAM")
+    >>> np.degrees(found.score_map.scores).round().tolist()  # of twice as bright a pixel 0, of the fourth arccos 1/√3
+    [[0.0, 0.0], [0.0, 55.0]]
+
+By itself, a detector is made with its options, fitted to a scene of `hscd.open_pair`, and then scores it by windows:
+
+    detector = DETECTORS["SAM"]()
     score_map = scored(detector, scene, np.random.default_rng(0))
 
 `fit` may go through the windows of the scene, several times, or take a sample of its pixels (`Scene.take`); most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -69,4 +70,20 @@ class SpectralDistance:
         return score
 
 
-DETECTORS.follow(HEADS, lambda head: lambda: SpectralDistance(head))
+def _maker(head: Head) -> Callable[[], SpectralDistance]:
+    """What makes the detector of a head; `help` of it tells what it is and how it is used."""
+
+    def make() -> SpectralDistance:
+        return SpectralDistance(head)
+
+    make.__name__ = make.__qualname__ = head.name
+    what = (inspect.getdoc(head.function) or "").partition("\n\n")[0]
+    make.__doc__ = (
+        f"The detector {head.name}, a distance between the spectra of a pixel. {what}\n\n"
+        f'`hscd.detect(before, after, detector="{head.name}").score_map.scores` are those of two images,\n'
+        f'`hscd.HEADS["{head.name}"].function(before, after)` those of two arrays (…, bands).'
+    )
+    return make
+
+
+DETECTORS.follow(HEADS, _maker)

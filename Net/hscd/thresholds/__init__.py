@@ -1,18 +1,29 @@
 """Thresholds that split scores into changed and unchanged without labels; one file each.
 
-A threshold is a function from scores, an array of any shape in which NaN is ignored, and its options to a `Cut`. What
-the detector says of its scores, `scale` and `degrees`, are keywords that each takes. It raises `InputError` where it is
-undefined, and puts into the cut what makes it doubtful.
+A threshold is a function from scores, an array of any shape in which NaN is ignored, and its options to a `Cut`, whose
+`value` changed pixels exceed. What the detector says of its scores, `scale` and `degrees`, are keywords that each
+takes; a `ScoreMap` brings them along. It raises `InputError` where it is undefined, and puts into the cut what makes it
+doubtful.
+
+    >>> scores = np.array([[1.0, 2.0, 1.0], [9.0, 8.0, np.nan]])
+    >>> cut = THRESHOLDS["otsu"](scores)
+    >>> (scores > cut.value).tolist()
+    [[False, False, False], [True, True, False]]
+
+`help(hscd.THRESHOLDS["otsu"])` tells of one. `hscd.detect` scores two images and cuts the scores:
+`hscd.THRESHOLDS["otsu"](found.score_map)` cuts those of its result anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import numpy as np
 
-from hscd.registry import Registry
-from hscd.scores import Cut
+from hscd.registry import Option, Registry
+from hscd.scores import Cut, ScoreMap
 from hscd.system.errors import InputError
 
 
@@ -20,7 +31,30 @@ class NoDistributionError(InputError):
     """A threshold needs scores whose distribution is known where nothing changed, and these have none."""
 
 
-THRESHOLDS: Registry[Callable[..., Cut]] = Registry("threshold", __name__)
+class _Thresholds(Registry[Callable[..., Cut]]):
+    """Thresholds, each of which takes a score map, too."""
+
+    def add(self, name: str, member: Callable[..., Cut], *options: Option) -> Callable[..., Cut]:
+        """Make a threshold known, and give the one that takes a score map as well."""
+        return super().add(name, _of_scores(member), *options)
+
+
+def _of_scores(threshold: Callable[..., Cut]) -> Callable[..., Cut]:
+    """The threshold of an array or of a score map; else an `InputError`."""
+
+    @wraps(threshold)
+    def cut(scores: np.ndarray | ScoreMap, *options: Any, **named: Any) -> Cut:
+        if isinstance(scores, ScoreMap):
+            return threshold(scores.scores, *options, **scores.for_threshold | named)
+        found = np.asarray(scores)
+        if found.dtype.kind not in "biuf":
+            raise InputError(f"scores: an array of numbers or a ScoreMap expected, received {type(scores).__name__}")
+        return threshold(found, *options, **named)
+
+    return cut
+
+
+THRESHOLDS: Registry[Callable[..., Cut]] = _Thresholds("threshold", __name__)
 
 
 def cut_scores(scores: np.ndarray, threshold: Callable[[np.ndarray], Cut], nothing_changed: Callable[[], bool]) -> Cut:

@@ -30,7 +30,7 @@ def floor(scores: np.ndarray, floor_p: float = 1e-5, *, scale: str = "root", deg
     Args:
         scores: a chi-square statistic, array of any shape; NaN is ignored.
         floor_p: chance of an unchanged pixel to exceed the floor.
-        scale: how to look at them (`looks.seen`).
+        scale: how to look at them, "linear", "root" or "log"; a score map says it.
         degrees: degrees of freedom of the statistic.
 
     Raises:

@@ -21,7 +21,7 @@ def gmm(scores: np.ndarray, *, scale: str = "linear", degrees: float | None = No
 
     Args:
         scores: array of any shape; NaN is ignored.
-        scale: how to look at them (`looks.seen`).
+        scale: how to look at them, "linear", "root" or "log"; a score map says it.
         degrees: not used.
 
     Raises:

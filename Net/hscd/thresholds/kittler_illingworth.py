@@ -20,7 +20,7 @@ def kittler_illingworth(scores: np.ndarray, *, scale: str = "linear", degrees: f
 
     Args:
         scores: array of any shape; NaN is ignored.
-        scale: how to look at them (`looks.seen`).
+        scale: how to look at them, "linear", "root" or "log"; a score map says it.
         degrees: not used.
 
     Raises:

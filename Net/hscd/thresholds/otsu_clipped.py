@@ -15,7 +15,7 @@ def otsu_clipped(scores: np.ndarray, *, scale: str = "linear", degrees: float | 
 
     Args:
         scores: array of any shape; NaN is ignored.
-        scale: how to look at them (`looks.seen`).
+        scale: how to look at them, "linear", "root" or "log"; a score map says it.
         degrees: not used.
 
     Raises:

@@ -18,7 +18,7 @@ def triangle(scores: np.ndarray, *, scale: str = "linear", degrees: float | None
 
     Args:
         scores: array of any shape; NaN is ignored.
-        scale: how to look at them (`looks.seen`).
+        scale: how to look at them, "linear", "root" or "log"; a score map says it.
         degrees: not used.
 
     Raises:
