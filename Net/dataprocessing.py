@@ -296,8 +296,8 @@ def scenes(name: str, conf: Settings, bands: int | None = None, alone: Alone | N
             raise InputError(nothing_left(files, section, conf))
         if seen.ranges is not None and unmeasured(seen.ranges):
             raise InputError(f"[{name}] {files.name}: {unmeasured(seen.ranges)}")
-        for path, suspect in zip((files.before, files.after), seen.suspects, strict=True):
-            if suspect:
+        for path, suspects in zip((files.before, files.after), seen.suspects, strict=True):
+            for suspect in suspects:
                 warn(f"{path}: {suspect}")
         if seen.valid is not None:
             truth = np.where(seen.valid, truth, np.uint8(UNKNOWN))

@@ -14,9 +14,9 @@ from hscd.labels import listed as values_of
 from hscd.scenes.band_matching import match
 from hscd.scenes.grids import same_grid
 from hscd.scenes.image import Image
-from hscd.scenes.inspection import listed
+from hscd.scenes.inspection import bands_without_data
+from hscd.scenes.nodata import leaving_out, listed
 from hscd.scenes.pairing import Reading, as_asked, if_swapped, open_images, opened_image
-from hscd.scenes.scene import windows_of
 from hscd.system import naming
 from hscd.system.errors import InputError
 from hscd.system.hardware import available_memory
@@ -161,14 +161,9 @@ def relabel(labels: np.ndarray, section: DataSet, source: Path | None = None, *,
 
 def found_of_both(labels: np.ndarray, section: DataSet) -> str:
     """How many pixels are changed and unchanged, with the values of a section that stand for these; for an error."""
-    told = []
-    for label, what, values in (
-        (CHANGED, "changed", section.changed_label),
-        (UNCHANGED, "unchanged", section.unchanged_label),
-    ):
-        by_key = f" ({written({KEYS[label]: values})})" if values else ""
-        told.append(f"{np.count_nonzero(labels == label):,} {what}{by_key}")
-    return " and ".join(told)
+    changed, unchanged = (f"{np.count_nonzero(labels == label):,}" for label in (CHANGED, UNCHANGED))
+    given = dict(zip(KEYS, (section.changed_label or (), section.unchanged_label or ()), strict=False))
+    return f"{changed} changed and {unchanged} unchanged" + (f" ({by_key})" if (by_key := written(given)) else "")
 
 
 def memory_limit(conf: Settings) -> int:
@@ -211,14 +206,6 @@ def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
     ]
     matched = match(*opened)
     images = opened if matched is None else [matched.first, matched.second]
-    empty: set[int] = set()
-    for image in images:
-        image = as_asked(image, reading)
-        holds = np.zeros(image.shape[2], bool)
-        for window in windows_of(image):
-            holds |= np.isfinite(image.window(*window)).any(axis=(0, 1))
-        empty |= set(image.band_numbers[~holds].tolist())
-    if 0 < len(empty) < images[0].shape[2]:
-        bands = listed(sorted(empty))
-        message += f"; bands {bands} hold no data at all: leave them out with {naming.given('bad_bands', bands)}"
+    if empty := bands_without_data([as_asked(image, reading) for image in images]):
+        message += f"; bands {listed(empty)} hold no data at all: leave them out with {leaving_out(empty)}"
     return message

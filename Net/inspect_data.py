@@ -20,8 +20,8 @@ from hscd.reports import quicklook
 from hscd.reports.furniture import aspect_of
 from hscd.scenes import band_choice
 from hscd.scenes.image import Image
-from hscd.scenes.inspection import PairSummary, listed, named, names_of, picture_bands, summarise
-from hscd.scenes.nodata import valid_pixels
+from hscd.scenes.inspection import PairSummary, named, names_of, picture_bands, summarise
+from hscd.scenes.nodata import listed, valid_pixels
 from hscd.scenes.pairing import opened_image
 from hscd.scenes.scene import thinned, windows_of
 from hscd.system import naming
@@ -127,8 +127,9 @@ def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> list[
     aspect = 1.0 if grid is None else aspect_of(picture, grid, labels.shape)
     colours = quicklook.stretched((before[:, :, bands], after[:, :, bands]), valid)
     quicklook.write(picture, colours, names_of(images[0], bands), truth, aspect)
-    example = _draw_examples(files, section, settings, images[0], (before, after), truth)
-    found = summarise((before, after), valid, labels, has_labels=files.has_labels)
+    numbers = images[0].band_numbers
+    found = summarise((before, after), valid, labels, has_labels=files.has_labels, numbers=numbers)
+    example = _draw_examples(files, section, settings, images[0], (before, after), truth, found.filled_bands)
     sampled = [] if step == 1 else [f"    images larger than memory: every {step} rows and columns looked at"]
     drawn = [picture, *([] if example is None else [example])]
     pictures = [f"    pictures: {', '.join(map(shown, drawn))}"]
@@ -143,8 +144,12 @@ def _draw_examples(
     image: Image,
     pixels: tuple[np.ndarray, np.ndarray],
     labels: np.ndarray,
+    filled: np.ndarray,
 ) -> Path | None:
-    """Draw some labelled pairs of pixels and triplets of them, in a file; None where there are no labels."""
+    """Draw some labelled pairs of pixels and triplets of them, in a file; None where there are no labels.
+
+    Bands that are `filled` with what is hardly a measurement are gaps, or nothing else would be seen of the spectra.
+    """
     if (labels == UNKNOWN).all():
         return None
     negatives = settings.options[NEGATIVES.name]
@@ -153,7 +158,7 @@ def _draw_examples(
         negatives=negatives, seed=settings.seed,
     )  # fmt: skip
     picture, title = _picture(settings, section, files, "examples"), f"{section.name}, {files.name}"
-    example_pictures.write(picture, found, image.band_numbers, image.wavelengths, negatives, title)
+    example_pictures.write(picture, found.with_gaps(filled), image.band_numbers, image.wavelengths, negatives, title)
     return picture
 
 

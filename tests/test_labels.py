@@ -332,7 +332,7 @@ def test_what_a_label_file_says_is_told(workspace: Workspace, monkeypatch: pytes
     ("values", "said"),
     [
         ((None, None), "1 changed and 3 unchanged"),
-        (((7, 8), (1,)), "1 changed (changedLabel=7, 8) and 3 unchanged (unchangedLabel=1)"),
+        (((7, 8), (1,)), "1 changed and 3 unchanged (changedLabel=7, 8, unchangedLabel=1)"),
     ],
 )
 def test_what_a_training_finds_of_both_classes_is_told_with_its_keys(values: tuple, said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,9 @@ from hscd.labels import (
 from hscd.scenes import band_choice
 from hscd.scenes.grids import same_grid
 from hscd.scenes.image import Image, in_memory, physical
-from hscd.scenes.nodata import unmeasured
+from hscd.scenes.inspection import bands_without_data
+from hscd.scenes.nodata import leaving_out, unmeasured
+from hscd.scenes.nodata import listed as in_runs
 from hscd.scenes.pairing import Reading, if_swapped, open_images
 from hscd.scenes.scene import Scene, survey, windows_of
 from hscd.system.arrays import held
@@ -35,6 +38,8 @@ from hscd.system.messages import warn
 
 # Rows of an array are rather its bands, where it has so many times as many columns and bands.
 _BANDS_FIRST = 4
+# The format of an array, of which bands are left out before it comes here.
+_ARRAY, _DELETE = "array", "np.delete(array, …, axis=2)"
 
 # The values of changed, unchanged and unknown.
 LabelValues = tuple[Sequence[float], Sequence[float], Sequence[float] | str]
@@ -181,7 +186,7 @@ def _filled(array: np.ndarray) -> np.ndarray:
 def _of_array(path: Path, pixels: np.ndarray, nodata: float | None) -> Image:
     rows, columns, bands = pixels.shape
     image = Image(
-        path, "array", (rows, columns, bands), pixels.dtype, (1, columns), lambda part, across: pixels[part, across],
+        path, _ARRAY, (rows, columns, bands), pixels.dtype, (1, columns), lambda part, across: pixels[part, across],
         nodata=() if nodata is None else (nodata,) * bands, masked=pixels.dtype.kind == "f",
     )  # fmt: skip
     return physical(image)
@@ -233,13 +238,28 @@ def _scene(
     before, after = images
     seen = survey(before, after, windows_of(before, after))
     if seen.valid is not None and not seen.valid.any():
-        raise InputError(f"{paths[0]}, {paths[1]}: no valid pixels: every pixel is masked in one of the two images")
+        raise InputError(f"{paths[0]}, {paths[1]}: {_nothing_left(images)}")
     if seen.ranges is not None and unmeasured(seen.ranges):
         raise InputError(f"{paths[0]}, {paths[1]}: {unmeasured(seen.ranges)}")
-    for path, doubt in zip(paths, seen.suspects, strict=True):
-        if doubt:
-            warn(f"{path}: {doubt}")
+    for path, doubts in zip(paths, seen.suspects, strict=True):
+        for doubt in doubts:
+            warn(f"{path}: {_of_arrays(doubt) if before.format == _ARRAY else doubt}")
     if seen.valid is not None:
         truth = np.where(seen.valid, truth, np.uint8(UNKNOWN))
     name = readers.name_of(paths[0])
     return Scene(name, before, after, truth, seen.valid, seen.ranges if rescale else None, classes)
+
+
+def _nothing_left(images: tuple[Image, Image]) -> str:
+    """What to say of a pair whose every pixel is masked, with the bands without data, which can be left out."""
+    message = "no valid pixels: every pixel is masked in one of the two images"
+    if not (empty := bands_without_data(images)):
+        return message
+    bands = f"band {in_runs(empty)} holds" if len(empty) == 1 else f"bands {in_runs(empty)} hold"
+    remedy = _DELETE if images[0].format == _ARRAY else f"hscd.open_pair(…, {leaving_out(empty)})"
+    return f"{message}; {bands} no data at all: leave them out with {remedy}"
+
+
+def _of_arrays(doubt: str) -> str:
+    """What a message says of bands to leave out, of arrays."""
+    return re.sub(r"\bbad_bands = [\d, -]+$", f"{_DELETE} leaves them out", doubt)

@@ -6,6 +6,7 @@ import pytest
 import hscd
 from detector_scenes import changed_pair, image_of, scene_of, smooth_noise
 from hscd.evaluation.ensemble import Members
+from hscd.system.messages import collected
 
 WANTED = {"detector": "ED", "threshold": "otsu"}
 
@@ -231,3 +232,20 @@ def test_what_is_printed_is_short():
     members = Members((6, 8))
     members.add(np.where(changed, np.float32(0.5), np.float32(0)), 1 - changed)
     assert repr(members) == "<Members: 1 map of 6 × 8 pixels, 12.50 % uncertain>"
+
+
+def test_bands_without_data_are_named_with_what_leaves_them_out(tmp_path):
+    before, after, _ = pair()
+    before[:, :, 1] = after[:, :, 1] = -32768
+    found = hscd.detect(before, after, **WANTED)
+    said = "band 2 is -32768 in every pixel; if that means no data: "
+    assert f"after array: {said}np.delete(array, …, axis=2) leaves them out" in found.warnings
+    with pytest.raises(hscd.InputError, match=r"band 2 holds no data at all: leave them out with np\.delete\(array"):
+        hscd.detect(before, after, nodata=-32768)
+    for name, image in (("before", before), ("after", after)):
+        np.save(tmp_path / f"{name}.npy", image)
+    with collected() as told:
+        hscd.open_pair(tmp_path / "before.npy", tmp_path / "after.npy")
+    assert f'{tmp_path}/before.npy: {said}bad_bands="2"' in told
+    with pytest.raises(hscd.InputError, match=r'leave them out with hscd\.open_pair\(…, bad_bands="2"\)$'):
+        hscd.detect(tmp_path / "before.npy", tmp_path / "after.npy", nodata=-32768)

@@ -33,6 +33,15 @@ class Examples(NamedTuple):
     pairs: dict[int, np.ndarray]
     triplets: Triplets | None
 
+    def with_gaps(self, bands: np.ndarray) -> Examples:
+        """The same, NaN at some bands, (bands,) boolean; distances stay those of all bands."""
+        pairs = {label: np.where(bands, np.nan, of) for label, of in self.pairs.items()}
+        triplets = self.triplets
+        if triplets is not None:
+            unchanged, changed = (np.where(bands, np.nan, of) for of in triplets[:2])
+            triplets = triplets._replace(unchanged=unchanged, changed=changed)
+        return Examples(pairs, triplets)
+
 
 def examples(
     images: tuple[np.ndarray, np.ndarray], labels: np.ndarray, head: Head, *, count: int, rescaled: bool,

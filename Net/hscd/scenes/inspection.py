@@ -10,8 +10,9 @@ import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.scenes.image import Image
-from hscd.scenes.nodata import extremes_in_all_bands, suspect
+from hscd.scenes.nodata import extremes_in_all_bands, filled_bands, listed, suspects
 from hscd.scenes.scaling import band_ranges
+from hscd.scenes.scene import windows_of
 
 # True colour, nm, and how far off it a band may be.
 _RED_GREEN_BLUE = np.array([650.0, 550.0, 480.0])
@@ -26,7 +27,10 @@ _MIDDLE = (128, 512)
 
 @dataclass(frozen=True)
 class PairSummary:
-    """Numbers of a pair; ranges and constant bands (counted from 1) are those of valid pixels."""
+    """Numbers of a pair; ranges and constant bands (counted from 1) are those of valid pixels.
+
+    `filled_bands`, (bands,) boolean, are of one value that by custom stands for no data, in one of the images.
+    """
 
     shape: tuple[int, ...]
     types: tuple[str, str]
@@ -34,13 +38,15 @@ class PairSummary:
     pixels: int
     masked: int
     constant_bands: list[int]
+    filled_bands: np.ndarray
     labels: dict[str, int]
     problems: list[str]
 
 
 def summarise(
-    images: tuple[np.ndarray, np.ndarray], valid: np.ndarray | None, labels: np.ndarray, *, has_labels: bool
-) -> PairSummary:
+    images: tuple[np.ndarray, np.ndarray], valid: np.ndarray | None, labels: np.ndarray, *, has_labels: bool,
+    numbers: np.ndarray | None = None,
+) -> PairSummary:  # fmt: skip
     """Look through a pair.
 
     Args:
@@ -48,6 +54,7 @@ def summarise(
         valid: (rows, columns) mask of the pixels that hold data; None where all do.
         labels: (rows, columns) labels of the program.
         has_labels: whether there is ground truth.
+        numbers: (bands,) what the bands are called; None for from 1 on.
     """
     ends = [band_ranges([image], [valid]) for image in images]
     low, high = np.minimum(ends[0][0], ends[1][0]), np.maximum(ends[0][1], ends[1][1])
@@ -66,10 +73,10 @@ def summarise(
         problems.append(
             f"{100 * share:.1f} % of the labelled pixels are changed: are the values of changed and unchanged swapped?"
         )
-    for name, image in zip(("before", "after"), images, strict=True):
-        found = suspect(extremes_in_all_bands(image, valid), math.prod(image.shape[:2]))
-        if found:
-            problems.append(f"the {name} image: {found}")
+    numbers = np.arange(1, len(low) + 1) if numbers is None else numbers
+    for name, image, of_image in zip(("before", "after"), images, ends, strict=True):
+        found = suspects(extremes_in_all_bands(image, valid), math.prod(image.shape[:2]), of_image, numbers)
+        problems += [f"the {name} image: {told}" for told in found]
     return PairSummary(
         shape=images[0].shape,
         types=(str(images[0].dtype), str(images[1].dtype)),
@@ -77,20 +84,21 @@ def summarise(
         pixels=math.prod(images[0].shape[:2]),
         masked=0 if valid is None else int(np.count_nonzero(~valid)),
         constant_bands=constant,
+        filled_bands=filled_bands(ends[0]) | filled_bands(ends[1]),
         labels=counts if has_labels else {},
         problems=problems,
     )
 
 
-def listed(numbers: list[int]) -> str:
-    """Numbers in words, runs of them shortened: 1, 3–5."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in runs)
+def bands_without_data(images: Sequence[Image]) -> list[int]:
+    """Numbers of the bands that hold no data in any pixel of one of the images; none if all bands are such."""
+    empty: set[int] = set()
+    for image in images:
+        holds = np.zeros(image.shape[2], bool)
+        for window in windows_of(image):
+            holds |= np.isfinite(image.window(*window)).any(axis=(0, 1))
+        empty |= set(image.band_numbers[~holds].tolist())
+    return sorted(empty) if len(empty) < images[0].shape[2] else []
 
 
 def named(image: Image) -> str:

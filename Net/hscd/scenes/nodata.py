@@ -16,6 +16,8 @@ from hscd.system.parallel import over_blocks
 _BLOCK_PIXELS = 8192
 # No physical quantity is larger, and distances would soon be beyond what float32 can hold.
 _LARGEST_VALUE = 1e30
+# What stands for no data by custom, also where nothing declares it: the most negative integers, and what tools write.
+_CUSTOMARY = (-999, -9999, -99999, -(2**15), -(2**31))
 # A value that this share of the pixels has in every band is hardly a measurement.
 SUSPICIOUS_SHARE = 0.005
 
@@ -100,6 +102,56 @@ def extremes_in_all_bands(image: np.ndarray, valid: np.ndarray | None) -> Counte
         if np.count_nonzero(same) >= SUSPICIOUS_SHARE * same.size:
             found[float(value)] = int(np.count_nonzero((image[same] == value).all(axis=1)))
     return found
+
+
+def filled_bands(ranges: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
+    """Which bands hold nothing but one value that by custom stands for no data, (bands,) boolean.
+
+    Args:
+        ranges: smallest and largest value of each band of an image; None where no pixel is valid.
+    """
+    if ranges is None:
+        return np.zeros(0, bool)
+    return (ranges[0] == ranges[1]) & np.isin(ranges[0], _CUSTOMARY)
+
+
+def suspects(
+    counts: Counter[float], pixels: int, ranges: tuple[np.ndarray, np.ndarray] | None, numbers: np.ndarray
+) -> list[str]:
+    """What looks like nodata that nobody knows of, in an image: `suspect` and `suspect_bands`."""
+    return [text for text in (suspect(counts, pixels), suspect_bands(ranges, numbers)) if text]
+
+
+def suspect_bands(ranges: tuple[np.ndarray, np.ndarray] | None, numbers: np.ndarray) -> str:
+    """What to say of an image with bands of one value that by custom stands for no data; "" if there are none.
+
+    Args:
+        ranges: as of `filled_bands`.
+        numbers: (bands,) what the bands are called.
+    """
+    filled = filled_bands(ranges)
+    if ranges is None or not filled.any():
+        return ""
+    values = ", ".join(f"{value:g}" for value in np.unique(ranges[0][filled]))
+    found = numbers[filled].tolist()
+    bands = f"band {listed(found)} is" if len(found) == 1 else f"bands {listed(found)} are"
+    return f"{bands} {values} in every pixel; if that means no data: {leaving_out(found)}"
+
+
+def leaving_out(numbers: Sequence[int]) -> str:
+    """What leaves bands out, as the key."""
+    return f"bad_bands = {listed(numbers).replace('–', '-')}"
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Numbers in words, runs of them shortened: 1, 3–5."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in runs)
 
 
 def suspect(counts: Counter[float], pixels: int) -> str:

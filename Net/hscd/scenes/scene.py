@@ -14,7 +14,7 @@ import numpy as np
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.records import PIXEL_GRID, Grid
 from hscd.scenes.image import ByBands, Image, with_bands
-from hscd.scenes.nodata import extremes_in_all_bands, suspect, valid_pixels
+from hscd.scenes.nodata import extremes_in_all_bands, suspects, valid_pixels
 from hscd.scenes.scaling import band_ranges, fill_pixels, joined
 from hscd.system import messages
 from hscd.system.arrays import aligned_empty
@@ -279,13 +279,12 @@ def same_and_varied(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> bool:
 class Survey(NamedTuple):
     """What a pass over a pair finds.
 
-    The mask of its valid pixels (None where all are), its ranges by band (None where no pixel is valid), and for each
-    image what looks like nodata that nobody knows of ("" if nothing does).
+    The mask of valid pixels (None: all are), ranges by band (None: no pixel is valid), by image what looks like nodata.
     """
 
     valid: np.ndarray | None
     ranges: tuple[np.ndarray, np.ndarray] | None
-    suspects: list[str]
+    suspects: list[list[str]]
 
 
 def survey(before: Image, after: Image, windows: Sequence[Window]) -> Survey:
@@ -301,7 +300,7 @@ def survey(before: Image, after: Image, windows: Sequence[Window]) -> Survey:
     """
     masking = before.masked or after.masked
     valid: np.ndarray | None = None
-    ends = []
+    ends: tuple[list[Any], list[Any]] = ([], [])
     extremes: list[Counter[float]] = [Counter(), Counter()]
     with progress(f"reading {before.path.name}", math.prod(before.shape[:2])) as bar:
         for window in windows:
@@ -312,11 +311,13 @@ def survey(before: Image, after: Image, windows: Sequence[Window]) -> Survey:
                     valid = np.ones(before.shape[:2], bool)
                 valid[window] = mask
             if mask is None or mask.any():
-                ends.append(band_ranges(parts, [mask, mask]))
-                for counts, part in zip(extremes, parts, strict=True):
+                for counts, of_image, part in zip(extremes, ends, parts, strict=True):
+                    of_image.append(band_ranges([part], [mask]))
                     counts.update(extremes_in_all_bands(part, mask))
             bar.update(math.prod(parts[0].shape[:2]))
-    return Survey(valid, joined(ends), [suspect(counts, math.prod(before.shape[:2])) for counts in extremes])
+    size, told = math.prod(before.shape[:2]), zip(extremes, map(joined, ends), (before, after), strict=True)
+    found = [suspects(counts, size, ranges, image.band_numbers) for counts, ranges, image in told]
+    return Survey(valid, joined([*ends[0], *ends[1]]), found)
 
 
 def thinned(image: Image, windows: Sequence[Window], step: int) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 
 from hscd.heads import HEADS
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
-from hscd.learn.examples import examples
+from hscd.learn.examples import Examples, Triplets, examples
 from hscd.reports import examples as pictures
 
 # One band, ED: (before, after) of five pixels. Unchanged ones are 1 and 5 apart, changed ones 3, 4 and 9.
@@ -73,3 +73,16 @@ def test_one_class_alone_makes_no_triplets_and_is_drawn(tmp_path, only):
     assert (list(drawn.pairs), drawn.triplets) == ([only], None)
     pictures.write(tmp_path / "e.png", drawn, np.arange(1, 2), None, "pairs", "title")
     assert (tmp_path / "e.png").stat().st_size > 1000
+
+
+def test_gaps_are_in_all_spectra():
+    pairs = np.arange(12.0).reshape(2, 2, 3)
+    distances = np.array([1.0, 2.0])
+    found = Examples({0: pairs, 1: pairs + 1}, Triplets(pairs, pairs + 2, distances, distances))
+    gaps = found.with_gaps(np.array([False, True, False]))
+    for before, after in zip(
+        [*found.pairs.values(), *found.triplets[:2]], [*gaps.pairs.values(), *gaps.triplets[:2]], strict=True
+    ):
+        assert np.isnan(after[:, :, 1]).all()
+        np.testing.assert_array_equal(after[:, :, ::2], before[:, :, ::2])
+    assert gaps.triplets.positive is distances

@@ -164,3 +164,12 @@ def test_all_pictures_of_a_pair_show_the_bands_of_its_middle():
     bands = picture_bands(image)
     assert bands.tolist() == [7, 5, 2]
     assert names_of(image, bands) == ["band 8", "band 6", "band 3"]
+
+
+def test_bands_of_one_customary_value_are_named_as_in_the_file():
+    before, after = (image.astype(np.float32) for image in pair())
+    after[:, :, 1] = -9999
+    numbers = np.arange(21, 21 + before.shape[2])
+    found = summarise((before, after), None, labels_of(), has_labels=True, numbers=numbers)
+    assert "the after image: band 22 is -9999 in every pixel; if that means no data: bad_bands = 22" in found.problems
+    assert np.flatnonzero(found.filled_bands).tolist() == [1]

@@ -1,6 +1,7 @@
 """Which pixels hold data, against loops over their values, in every memory order and number type."""
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hscd.scenes.nodata import valid_pixels
+from hscd.scenes.nodata import suspect_bands, suspects, valid_pixels
 
 NAN, INF = math.nan, math.inf
 
@@ -143,3 +144,20 @@ def test_any_images(images, nodata):
     assert_valid(images, nodata, slow_valid(images, nodata))
     for image, original in zip(images, originals, strict=True):
         np.testing.assert_array_equal(image, original)
+
+
+# Bands 2 and 3 of 4 are -32768 everywhere, band 4 is 7 everywhere, which may be measured.
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        ([1, -32768, -32768, 7], [5, -32768, -32768, 7],
+         "bands 12–13 are -32768 in every pixel; if that means no data: bad_bands = 12-13"),
+        ([1, -9999, 0, 7], [5, -9999, 3, 7], "band 12 is -9999 in every pixel; if that means no data: bad_bands = 12"),
+        ([1, -9999, -9999, 7], [5, 4, 3, 7], ""),
+    ],
+)  # fmt: skip
+def test_bands_of_one_customary_value_are_told(low, high, said):
+    ranges = np.array(low, float), np.array(high, float)
+    assert suspect_bands(ranges, np.arange(11, 15)) == said
+    assert suspects(Counter(), 10, ranges, np.arange(11, 15)) == ([said] if said else [])
+    assert suspect_bands(None, np.arange(11, 15)) == ""

@@ -120,7 +120,7 @@ def test_a_survey_of_masked_pixels_only_has_no_ranges(small_windows):
     found = survey(masked, masked, windows_of(masked))
     assert not found.valid.any()
     assert found.ranges is None
-    assert found.suspects == ["", ""]
+    assert found.suspects == [[], []]
     assert joined([None, (np.array([1]), np.array([2])), (np.array([0]), np.array([1]))]) == (0, 2)
 
 
