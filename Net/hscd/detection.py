@@ -36,7 +36,7 @@ from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
 from hscd.system.arrays import held
 from hscd.system.errors import InputError
-from hscd.system.messages import collected, warn
+from hscd.system.messages import collected, is_set_up, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 
 # The methods for two images without labels: the best of one setting for all scenes of `benchmarks/accuracy.py`. The
@@ -123,7 +123,7 @@ def detect(
     chosen = correction, normalisation, shift_tolerance
     methods = _Methods(detector, ensemble_detectors, ensemble, threshold, *chosen, options, seed)
     values = label_values((changed_label, unchanged_label, unknown_label), "truth", truth)
-    with collected() as told, arguments.told_by_arguments():
+    with collected(shown=is_set_up()) as told, arguments.told_by_arguments():
         scene = _scene(before, after, nodata, rescale, methods.trained_rescaled)
         scene = _judged(scene, truth, values)
         found, doubts = methods.map(scene)

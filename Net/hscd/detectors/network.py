@@ -12,7 +12,7 @@ from hscd.evaluation import doubts
 from hscd.scenes.domain_shift import PIXELS, domain_shift, from_text, statistics
 from hscd.scenes.patches import halo
 from hscd.scenes.scene import Block, Scene
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, counted
 from hscd.system.messages import warn
 
 if TYPE_CHECKING:
@@ -45,6 +45,15 @@ class TrainedNetwork:
         except AttributeError:
             raise _no_model(model) from None
         self.halo = halo(self._reach)
+
+    def __repr__(self) -> str:
+        head = getattr(getattr(self.model, "loss", None), "head", None)
+        told = [counted(self.model.input_shape[-1], "band"), *([f"distance {head.name}"] if head is not None else [])]
+        if self.rescaled is None:
+            told.append("its file does not say whether it was trained on rescaled bands")
+        else:
+            told.append(f"trained on {'bands rescaled to [0, 1]' if self.rescaled else 'values as they are'}")
+        return f"<TrainedNetwork {self.name}: {', '.join(told)}>"
 
     @property
     def rescaled(self) -> bool | None:

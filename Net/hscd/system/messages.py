@@ -64,7 +64,20 @@ def _say(level: int, text: str) -> None:
         for texts in _COLLECTIONS.get():
             texts.append(text)
     if _SHOWN.get():
+        _show(level, text)
+
+
+def is_set_up() -> bool:
+    """Whether logging is set up: by a command, or by whoever uses the library."""
+    return _LOGGER.hasHandlers()
+
+
+def _show(level: int, text: str) -> None:
+    """Show a message; where no logging is set up a warning or more, with its level, which Python would leave out."""
+    if is_set_up():
         _LOGGER.log(level, "%s", text)
+    elif level >= logging.WARNING and _LOGGER.isEnabledFor(level):
+        _StandardError().handle(_LOGGER.makeRecord(_LOGGER.name, level, "", 0, "%s", (text,), None))
 
 
 def tells() -> bool:
@@ -123,12 +136,16 @@ def collected(*, shown: bool = True) -> Iterator[list[str]]:
     """The warnings that are given during the block, by its thread and `parallel.over_blocks`.
 
     Args:
-        shown: whether they are shown, too; else nothing of the block is, as another process will tell it.
+        shown: whether all of the block is shown, too; else its warnings only if it raises, as the list is lost.
     """
     texts: list[str] = []
     before, others = _COLLECTIONS.set((*_COLLECTIONS.get(), texts)), _SHOWN.set(shown and _SHOWN.get())
+    finished = False
     try:
         yield texts
+        finished = True
     finally:
         _COLLECTIONS.reset(before)
         _SHOWN.reset(others)
+        for text in () if shown or finished else texts:
+            _show(logging.WARNING, text)

@@ -105,3 +105,18 @@ def test_predict_warns_and_predicts(caplog, monkeypatch):
         np.testing.assert_array_equal(doubled, values * 2)
         assert positions.tolist() == [0, 1, 2]
         assert [record.getMessage().startswith(SCALE) for record in caplog.records] == [True] * lines
+
+
+@pytest.mark.parametrize(
+    ("rescaled", "said"),
+    [
+        (True, "trained on bands rescaled to [0, 1]"),
+        (False, "trained on values as they are"),
+        (None, "its file does not say whether it was trained on rescaled bands"),
+    ],
+)
+def test_a_network_says_what_it_expects(rescaled, said):
+    of = model(rescaled)
+    assert repr(Trained(of)) == f"<TrainedNetwork M: 3 bands, {said}>"
+    of.loss = SimpleNamespace(head=hscd.HEADS["SAM"])
+    assert repr(Trained(of)) == f"<TrainedNetwork M: 3 bands, distance SAM, {said}>"

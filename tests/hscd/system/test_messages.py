@@ -87,13 +87,26 @@ def test_warnings_are_collected_whatever_logging_shows():
     assert outer == texts == ["odd"]
 
 
+def _warn_and_fail():
+    with collected(shown=False):
+        warn("odd")
+        raise ValueError("lost")
+
+
 def test_warnings_are_shown_where_no_logging_is_set_up(capsys, monkeypatch):
     for name in ("hscd", "root"):
         monkeypatch.setattr(logging.getLogger(name), "handlers", [])
     monkeypatch.setattr(logging.getLogger("hscd"), "propagate", True)
     with collected():
         warn("odd")
-    assert capsys.readouterr().err == "odd\n"  # by `logging.lastResort`
+    assert capsys.readouterr().err == "warning: odd\n"  # `logging.lastResort` would leave out what it is
+    with collected(shown=False) as texts:
+        warn("odd")
+    assert (capsys.readouterr().err, texts) == ("", ["odd"])
+    with pytest.raises(ValueError, match="lost"):
+        _warn_and_fail()
+    warn("even")
+    assert capsys.readouterr().err == "warning: odd\nwarning: even\n"
 
 
 def test_each_thread_collects_its_own_warnings():
