@@ -139,8 +139,8 @@ def suspect_bands(ranges: tuple[np.ndarray, np.ndarray] | None, numbers: np.ndar
 
 
 def leaving_out(numbers: Sequence[int]) -> str:
-    """What leaves bands out, as the key."""
-    return f"bad_bands = {listed(numbers).replace('–', '-')}"
+    """What leaves bands out, as the user gives it."""
+    return naming.given("bad_bands", listed(numbers).replace("–", "-"))
 
 
 def listed(numbers: Sequence[int]) -> str:

@@ -164,4 +164,4 @@ def test_what_another_process_will_tell_is_collected_and_not_shown(capsys, monke
             warn("odd")
         warn("later")
     assert (texts, inner, outer) == (["odd"], ["odd"], ["odd", "later"])
-    assert capsys.readouterr().err == "later\n"
+    assert capsys.readouterr().err == "warning: later\n"
