@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from hscd.scenes.nodata import leaving_out, unmeasured
 from hscd.scenes.nodata import listed as in_runs
 from hscd.scenes.pairing import Reading, if_swapped, open_images
 from hscd.scenes.scene import Scene, survey, windows_of
+from hscd.system import naming
 from hscd.system.arrays import held
 from hscd.system.errors import InputError, counted
 from hscd.system.hardware import available_memory
@@ -40,6 +41,8 @@ from hscd.system.messages import warn
 _BANDS_FIRST = 4
 # The format of an array, of which bands are left out before it comes here.
 _ARRAY, _DELETE = "array", "np.delete(array, …, axis=2)"
+# Bands of arrays are left out by NumPy, not by an argument.
+_OF_ARRAYS = naming.Naming(str, lambda key, value: _DELETE if key == "bad_bands" else f"{key}={value}")
 
 # The values of changed, unchanged and unknown.
 LabelValues = tuple[Sequence[float], Sequence[float], Sequence[float] | str]
@@ -236,14 +239,15 @@ def _scene(
 ) -> Scene:
     """The scene of two images, of which every pixel is looked at once."""
     before, after = images
-    seen = survey(before, after, windows_of(before, after))
+    with naming.named_by(_OF_ARRAYS) if before.format == _ARRAY else nullcontext():
+        seen = survey(before, after, windows_of(before, after))
     if seen.valid is not None and not seen.valid.any():
         raise InputError(f"{paths[0]}, {paths[1]}: {_nothing_left(images)}")
     if seen.ranges is not None and unmeasured(seen.ranges):
         raise InputError(f"{paths[0]}, {paths[1]}: {unmeasured(seen.ranges)}")
     for path, doubts in zip(paths, seen.suspects, strict=True):
         for doubt in doubts:
-            warn(f"{path}: {_of_arrays(doubt) if before.format == _ARRAY else doubt}")
+            warn(f"{path}: {doubt}")
     if seen.valid is not None:
         truth = np.where(seen.valid, truth, np.uint8(UNKNOWN))
     name = readers.name_of(paths[0])
@@ -258,8 +262,3 @@ def _nothing_left(images: tuple[Image, Image]) -> str:
     bands = f"band {in_runs(empty)} holds" if len(empty) == 1 else f"bands {in_runs(empty)} hold"
     remedy = _DELETE if images[0].format == _ARRAY else f"hscd.open_pair(…, {leaving_out(empty)})"
     return f"{message}; {bands} no data at all: leave them out with {remedy}"
-
-
-def _of_arrays(doubt: str) -> str:
-    """What a message says of bands to leave out, of arrays."""
-    return re.sub(r"\bbad_bands = [\d, -]+$", f"{_DELETE} leaves them out", doubt)
