@@ -206,8 +206,8 @@ def labelled_pixels(name: str, conf: Settings, *, judged: bool = False) -> Label
         found, labels = patches.of_images(pairs, [of.shape for of in label_maps], valid, at, conf.reach), labels[at]
     if not all((labels == value).any() for value in (CHANGED, UNCHANGED)):
         raise InputError(
-            f"[{name}]: train_set and test_set of a training need labelled pixels of both classes, found "
-            f"{found_of_both(labels, section)}{' in that part' if divided else ''}"
+            f"[{name}]: train_set and test_set of a training need labelled pixels of both classes"
+            f"{' in that part' if divided else ''}, found {found_of_both(labels, section)}"
         )
     places = tuple(
         fingerprint(window_of(before), image.unmoved or window_of(after), before.shape)

@@ -43,7 +43,7 @@ def test_a_search_that_is_judged_on_what_it_learns_from_says_so(space, monkeypat
     change = rasterio.open(space.folder / "new/before/town.tif", "r+")
     with change:
         change.write(change.read() + 1)
-    said = f"train_set [PLACE A], test_set [{name}]: the model will be trained on this pair"
+    said = f"train_set [PLACE A], test_set [{name}]: the model will have been trained on this pair"
     done = space.call("main", f"settings.test_set={name}")
     assert done.returncode == 0, done.stderr
     assert f"warning: {said}" in done.stderr

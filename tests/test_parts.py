@@ -133,7 +133,7 @@ def test_a_part_without_a_class_is_told(space):
     expected = r"\[PLACE A\] parts: the validation part has 0 changed and 1190 unchanged pixels, at least two"
     with pytest.raises(InputError, match=expected):
         dp.labelled_pixels("PLACE A", of(space))
-    with pytest.raises(InputError, match="found 0 changed and 714 unchanged in that part"):
+    with pytest.raises(InputError, match="both classes in that part, found 0 changed and 714 unchanged"):
         dp.labelled_pixels("PLACE A", of(space), judged=True)
 
 
@@ -245,7 +245,7 @@ def test_a_search_is_validated_in_blocks(space):
     options = (BLOCK, IN_BLOCKS, "PLACE A.nodata=7")
     done = space.call("main", *options)
     assert done.returncode == 0, done.stderr
-    assert "the model will be trained on this pair" in done.stderr
+    assert "the model will have been trained on this pair" in done.stderr
     learned = dp.labelled_pixels("PLACE A", in_blocks(space))
     row = pd.read_csv(space.folder / "stat/M_stats.csv").iloc[0]
     names = ("true_positives", "true_negatives", "false_positives", "false_negatives")

@@ -82,7 +82,7 @@ def test_models_to_start_from_that_do_not_fit_are_refused(space, capsys, overrid
     # How and on what the model was trained is told where it is not refused before.
     for warning in (
         "trained with apply_rescaling = False, goes on with True",
-        "test_set [PLACE B]: the model was trained",
+        "test_set [PLACE B]: the model will have been trained",
     ):
         assert (warning in told) == ("PLACE B" in overrides[-1])
 

@@ -196,5 +196,5 @@ def test_what_is_not_there_is_told_by_the_inspection(shipped: Path, capsys: pyte
         inspect_data.inspect(read_settings(shipped))
     assert len(str(caught.value).splitlines()) == 2  # the demo data, which is to be used
     told = capsys.readouterr().out
-    assert told.count("not found: ") == len(read_settings(shipped).data_sets) - 2
+    assert told.count("] not found: ") == len(read_settings(shipped).data_sets) - 2
     assert f"[OSCD TEST] not found: any image of {shipped.parent / 'oscd.csv'}" in told

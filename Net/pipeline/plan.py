@@ -226,7 +226,7 @@ class Plan:
         options = self._options(SELECTIONS, name).items()
         keys = "".join(f", {key} = {value}" for key, value in options if value is not None)
         return (
-            f"fine_tuning = {SELECTIONS[name].code}{keys}: leaves {found} pseudo-labels, two of each are needed; "
+            f"fine_tuning = {SELECTIONS[name].code}{keys}: leaves {found} pseudo-labels, two pixels of each class are needed; "
             f"{SELECTIONS[name].remedy}"
         )
 

@@ -114,8 +114,8 @@ def test_nan_that_is_configured_is_not_advised():
     [
         (
             [1, 2],
-            "; changedLabel=255 does not occur: if 2 stands for changed: changedLabel=2; if it stands for pixels "
-            "without ground truth: unknownLabel=2",
+            "; changedLabel=255 does not occur: if 2 stands for changed: changedLabel = 2; if it stands for pixels "
+            "without ground truth: unknownLabel = 2",
         ),
         ([1, 2, 3], "; changedLabel=255 does not occur"),
         ([2, 3], ""),

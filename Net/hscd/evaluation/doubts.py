@@ -140,7 +140,7 @@ def of_shared_pairs(shared: int, pairs: int, is_trained: bool = True) -> list[st
     if not shared:
         return []
     of = "this pair" if pairs == 1 else f"{shared} of these {pairs} pairs"
-    learned = "was trained on" if is_trained else "will be trained on"
+    learned = "was trained on" if is_trained else "will have been trained on"
     return [f"the model {learned} {of}; its accuracy here says nothing about places that it has not seen"]
 
 

@@ -14,9 +14,9 @@ from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
 from hscd.system import naming
 
-# Part of the changed pixels that a correction may add or remove; fewer pixels than a window of the default correction
-# has are no share of anything.
-_MUCH, _MANY = 0.5, 25
+# Part of the changed pixels that a correction may add or remove, and where it makes the map worse by its labels; fewer
+# pixels than a window of the default correction has are no share of anything.
+_MUCH, _MUCH_IF_WORSE, _MANY = 0.5, 0.4, 25
 # Kappa that a correction may cost by the labels.
 _FALL = 0.1
 
@@ -75,13 +75,14 @@ def of_result(result: MapResult, known_cause: bool = False) -> list[str]:
 def _of_correction(result: MapResult) -> list[str]:
     """A doubt where a correction changes much of what is called changed, or the labels tell that it makes it worse.
 
-    Without labels, a map of noise rightly loses a third of its changed pixels, so that less than half is no doubt.
+    Without labels, a map of noise rightly loses a third of its changed pixels, so that less than half is no doubt. Of
+    small objects any correction rounds the corners, which costs kappa, too.
     """
     before, after = (int(np.count_nonzero(of_map == CHANGED)) for of_map in (result.labels, result.corrected))
     kappas = result.counts.kappa, result.corrected_counts.kappa
     worse = f", and against the labels it takes kappa {kappas[0]:z.3f} to {kappas[1]:z.3f}"
     worse = worse if kappas[0] - kappas[1] > _FALL else ""  # of undefined ones nothing is known
-    if not worse and abs(after - before) <= max(_MUCH * before, _MANY):
+    if abs(after - before) <= max((_MUCH_IF_WORSE if worse else _MUCH) * before, _MANY):
         return []
     does, keeps = ("removes", "keeps them") if after <= before else ("adds", "leaves them out")
     many = f"{100 * abs(after - before) / before:.0f} % of the changed pixels" if before else f"{after:,} pixels"

@@ -69,7 +69,7 @@ def test_figures_of_pairs_that_were_trained_on_are_doubted():
     (said,) = doubts.of_shared_pairs(1, 1)
     assert said.startswith("the model was trained on this pair; its accuracy here")
     (said,) = doubts.of_shared_pairs(1, 1, is_trained=False)
-    assert said.startswith("the model will be trained on this pair; its accuracy here")
+    assert said.startswith("the model will have been trained on this pair; its accuracy here")
     assert "trained on 2 of these 3 pairs;" in doubts.of_shared_pairs(2, 3)[0]
 
 
