@@ -100,7 +100,8 @@ def test_labels_say_how_right_the_probability_is(pair, capsys):
     promised, kept = 100 * probability[mapped].mean(), 100 * changed[mapped].mean()
     said = capsys.readouterr().out
     assert f"the probability against the labels: calibration error {error:.3f}, Brier score " in said
-    assert f" {kept:.0f} % are changed according to the labels; their probabilities promised {promised:.0f} %\n" in said
+    assert f"; {kept:.0f} % of the pixels called changed are changed according to the labels; " in said
+    assert f"; their probabilities promised {promised:.0f} %\n" in said
 
 
 def test_pseudo_labels_of_an_ensemble(workspace):

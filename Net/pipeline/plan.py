@@ -226,8 +226,8 @@ class Plan:
         options = self._options(SELECTIONS, name).items()
         keys = "".join(f", {key} = {value}" for key, value in options if value is not None)
         return (
-            f"fine_tuning = {SELECTIONS[name].code}{keys}: leaves {found} pseudo-labels, two pixels of each class are needed; "
-            f"{SELECTIONS[name].remedy}"
+            f"fine_tuning = {SELECTIONS[name].code}{keys}: leaves {found} pseudo-labels, two pixels of each class "
+            f"are needed; {SELECTIONS[name].remedy}"
         )
 
     @property
