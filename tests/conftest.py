@@ -163,8 +163,8 @@ def warnings_of(stderr: str) -> list[str]:
     """Lines that warn, but for those of what a map is worth: on scenes and models this small that is chance."""
     doubts = (
         "no better than chance", "of the squared distances", "no second mode", "depends on the threshold",
-        "bands shift", "seem to be shifted", "disagrees with what it was", "was trained on", "will have been trained on",
-        "spectra are far from",
+        "bands shift", "seem to be shifted", "disagrees with what it was", "was trained on",
+        "will have been trained on", "spectra are far from",
     )  # fmt: skip
     return [line for line in stderr.splitlines() if "warning" in line and not any(said in line for said in doubts)]
 
