@@ -209,7 +209,7 @@ def test_the_engine_of_a_search_is_told_its_options(plan, monkeypatch):
         (("fine_tuning=3",), "; take a smaller pseudo_agreement"),
         (
             ("fine_tuning=0",),
-            "0: leaves 0 changed and 1 unchanged pseudo-labels, two of each are needed; look at ",
+            "0: leaves 0 changed and 1 unchanged pseudo-labels, two pixels of each class are needed; look at ",
         ),
     ],
 )
