@@ -13,7 +13,7 @@ import config
 import hscd
 from hscd.search.engines import ENGINES
 from hscd.system import messages, storage
-from hscd.system.errors import InputError, brief
+from hscd.system.errors import InputError, brief, nearest
 from hscd.system.hardware import choose_backend
 from hscd.system.interrupts import ctrl_c_heeded
 from hscd.system.lean import start_lean
@@ -21,7 +21,6 @@ from hscd.system.streams import patient_streams
 from pair_finding import require_apart
 from pipeline.commands import quoted, shown
 from settings import Settings, read_settings
-from settings.reader import nearest
 from settings.tables import short_lines
 
 _DEFAULT = "net.conf in the current folder" if config.INSTALLED else "net.conf beside this script"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, wraps
+from inspect import signature
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -20,8 +21,9 @@ from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
 from hscd.normalisation import NORMALISATIONS
 from hscd.registry import Option, Registry
+from hscd.scenes.scene import Scene
 from hscd.system import naming
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, nearest, shown
 from hscd.thresholds import THRESHOLDS
 
 P = ParamSpec("P")
@@ -36,6 +38,14 @@ OF_DETECT = (
     "changed_label", "unchanged_label", "unknown_label", "seed", "ensemble", "ensemble_detectors",
 )  # fmt: skip
 OF_PAIR = ("labels", "bands", "bad_bands", "scale", "variable", "register")
+# What is done to arrays in place of these arguments of `hscd.open_pair`.
+_INSTEAD = {
+    "bands": "slice the arrays: array[..., [0, 1, 2]] has the bands 1 to 3",
+    "bad_bands": "leave bands of arrays out with np.delete(array, …, axis=2)",
+    "scale": "multiply the arrays by the factor",
+    "variable": "arrays are given as they are",
+    "register": "shift_tolerance allows for shifts of arrays by up to a pixel",
+}
 
 
 @contextmanager
@@ -61,21 +71,47 @@ def _options() -> frozenset[str]:
 
 
 def guided(function: Callable[P, T]) -> Callable[P, T]:
-    """`hscd.detect`, which says where options and arguments of `hscd.open_pair` belong that it is given as its own."""
+    """`hscd.detect` or `hscd.open_pair`, which says where an argument belongs that it does not have, or what is meant.
+
+    Calls of the result raise `InputError` then.
+    """
+    own, called = list(signature(function).parameters), f"hscd.{function.__name__}"
+    is_detect = "options" in own
 
     @wraps(function)
     def checked(*given: P.args, **named: P.kwargs) -> T:
         for name, value in named.items():
-            if name in OF_PAIR:
-                raise InputError(
-                    f"{name}: an argument of hscd.open_pair, whose scene hscd.detect takes: "
-                    f"hscd.detect(hscd.open_pair(before, after, {name}={value!r:.80}))"
-                )
-            if name in _options():
-                raise InputError(f"{name}: an option, not an argument: options={{{name!r}: {value!r:.80}}}")
+            if name in own:
+                continue
+            if is_detect and name in OF_PAIR:
+                raise InputError(f"{name}: {_of_pair(name, value, given[0] if given else named.get('before'))}")
+            if is_detect and name in _options():
+                raise InputError(f"{name}: an option, not an argument: options={{{name!r}: {_written(value)}}}")
+            if name in OF_DETECT:
+                raise InputError(f"{name}: an argument of hscd.detect, not of {called}")
+            meant = nearest(name, own) or f"; its arguments are {', '.join(own)}"
+            raise InputError(f"{name}: no argument of {called}{meant}")
         return function(*given, **named)
 
     return checked
+
+
+def _of_pair(name: str, value: object, before: object) -> str:
+    """Where an argument of `hscd.open_pair` belongs that `hscd.detect` was given, with what it has as `before`."""
+    are_arrays = before is not None and not isinstance(before, str | os.PathLike | Scene)
+    if name == "labels" and (are_arrays or not isinstance(value, str | os.PathLike)):
+        return "truth=… is the argument of hscd.detect, for an array of labels"
+    if are_arrays:
+        return f"an argument of hscd.open_pair, which takes files alone; {_INSTEAD[name]}"
+    return (
+        "an argument of hscd.open_pair, whose scene hscd.detect takes: "
+        f"hscd.detect(hscd.open_pair(before, after, {name}={_written(value)}))"
+    )
+
+
+def _written(value: object) -> str:
+    """A value as a call has it, where that is short."""
+    return shown(value) if isinstance(value, str | os.PathLike | Real | None) else "…"
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------
@@ -88,8 +124,14 @@ def member(family: Registry[Any], argument: str, name: object) -> str:
         InputError: if there is no such method.
     """
     if not (isinstance(name, str) and name in family):
-        raise InputError(f"{argument}: no {family.family} {name!r}; known: {', '.join(family)}")
+        raise InputError(
+            f"{argument}: no {family.family} {shown(name)}{_near(name, family)}; known: {', '.join(family)}"
+        )
     return name
+
+
+def _near(name: object, known: Iterable[str]) -> str:
+    return nearest(name, known) if isinstance(name, str) else ""
 
 
 def options_of(chosen: Sequence[tuple[Registry[Any], str]], given: object) -> dict[str, Any]:
@@ -103,7 +145,7 @@ def options_of(chosen: Sequence[tuple[Registry[Any], str]], given: object) -> di
         InputError: if none of the methods has one of them, or a value is not allowed.
     """
     if not isinstance(given, Mapping | None):
-        raise InputError(f'options: values by name expected, as {{"change_amount": "rare"}}, received {given!r:.80}')
+        raise InputError(f'options: values by name expected, as {{"change_amount": "rare"}}, received {shown(given)}')
     known = {option.name: option for family, name in chosen for option in family.options(name)}
     if unknown := [name for name in given or {} if name not in known]:
         raise InputError(_no_such(unknown[0], chosen, list(known)))
@@ -119,7 +161,8 @@ def _no_such(option: object, chosen: Iterable[tuple[Registry[Any], str]], known:
     having = [f"{family.family} {name}" for family in _FAMILIES for name in family if _has(family, name, option)]
     others = f"; it goes with {' or '.join(having)}" if having else ""
     theirs = f"their options are {', '.join(known)}" if known else "none of them has options"
-    return f"options: none of the methods in use ({', '.join(methods)}) has an option {option!r}; {theirs}{others}"
+    wrong = f"{shown(option)}{_near(option, known)}"
+    return f"options: none of the methods in use ({', '.join(methods)}) has an option {wrong}; {theirs}{others}"
 
 
 def _has(family: Registry[Any], name: str, option: object) -> bool:
@@ -127,12 +170,10 @@ def _has(family: Registry[Any], name: str, option: object) -> bool:
 
 
 def _read(option: Option, value: Any) -> Any:
-    if value is option.default:
-        return value
     try:
-        return option.parse(str(value))
-    except (ValueError, OverflowError):
-        raise InputError(f"options: {option.name}: {option.allowed} expected, received {value!r:.80}") from None
+        return option.read(value)
+    except InputError as error:
+        raise InputError(f"options: {error}") from None
 
 
 def names(argument: str, value: object) -> list[Any]:
@@ -140,14 +181,14 @@ def names(argument: str, value: object) -> list[Any]:
     if isinstance(value, str):
         return [name for part in value.split(",") if (name := part.strip())]
     if not isinstance(value, Iterable):
-        raise InputError(f'{argument}: names expected, as ["cva", "irmad"] or "cva, irmad", received {value!r:.80}')
+        raise InputError(f'{argument}: names expected, as ["cva", "irmad"] or "cva, irmad", received {shown(value)}')
     return list(value)
 
 
 def integer(argument: str, value: object, least: int) -> int:
     """An integer that is no less than `least`; else an `InputError`."""
     if not (isinstance(value, Integral) and int(value) >= least):
-        raise InputError(f"{argument}: an integer >= {least} expected, received {value!r:.80}")
+        raise InputError(f"{argument}: an integer >= {least} expected, received {shown(value)}")
     return int(value)
 
 
@@ -155,7 +196,7 @@ def require_numbers(**given: object) -> None:
     """Raise `InputError` where an argument is no number, NaN and infinity among them, nor None."""
     for argument, value in given.items():
         if not isinstance(value, Real | None):
-            raise InputError(f"{argument}: a number expected, received {value!r:.80}")
+            raise InputError(f"{argument}: a number expected, received {shown(value)}")
 
 
 def path(argument: str, value: object) -> Path:

@@ -25,7 +25,7 @@ from hscd.detectors import DETECTORS, Detector, scored
 from hscd.detectors.network import TrainedNetwork
 from hscd.detectors.shifts import NONE, require_tolerance, tolerant
 from hscd.evaluation import map_doubts
-from hscd.evaluation.doubts import of_registration
+from hscd.evaluation.doubts import RESCALES, RESCALES_SCENE, of_registration
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
 from hscd.evaluation.result import MapResult, mapped
 from hscd.labels import ARGUMENTS, CHANGED, OTHER, UNCHANGED, UNKNOWN, doubt_of, is_other, remap
@@ -98,7 +98,7 @@ def detect(
         threshold: a name of `hscd.thresholds.THRESHOLDS`; None for the `natural_threshold` of the (first) detector.
         correction: a name of `hscd.corrections.CORRECTIONS`.
         normalisation: a name of `hscd.normalisation.NORMALISATIONS`, which first matches the radiometry of both images.
-        shift_tolerance: one of `hscd.detectors.shifts.TOLERANCES`, for images that are misregistered.
+        shift_tolerance: "none", or "one_way" or "both_ways" for images that are misregistered.
         nodata: value of pixels without data; NaN and infinite pixels are masked in any case.
         rescale: scale each band to [0, 1], as `hscd.open_pair` does; None: only if a trained network was trained so.
         truth: (rows, columns) labels to count against, numbers or booleans; None for those of the scene.
@@ -126,7 +126,7 @@ def detect(
     with collected(shown=is_set_up()) as told, arguments.told_by_arguments():
         scene = _scene(before, after, nodata, rescale, methods.trained_rescaled)
         scene = _judged(scene, truth, values)
-        found, doubts = methods.map(scene)
+        found, doubts = methods.map(scene, RESCALES_SCENE if isinstance(before, Scene) else RESCALES)
     return replace(found, warnings=(*told, *doubts))
 
 
@@ -164,12 +164,12 @@ class _Methods:
         """Whether the detector is a network that is known to be trained on rescaled bands."""
         return isinstance(self._given, TrainedNetwork) and bool(self._given.rescaled)
 
-    def map(self, scene: Scene) -> tuple[MapResult, list[str]]:
-        """The map of a scene, and what makes it doubtful beside what is told."""
+    def map(self, scene: Scene, rescales: str) -> tuple[MapResult, list[str]]:
+        """The map of a scene, whose bands `rescales` would rescale; what makes it doubtful beside what is told."""
         rng, doubts = np.random.default_rng(self._seed), list[str]()
         seen = self._made(NORMALISATIONS, self._normalisation, normalised)(scene, self._normalisation, rng)
         correct = self._made(CORRECTIONS, self._correction, corrector)(self._correction, _RADIUS, seen)
-        self._doubt_network(seen)
+        self._doubt_network(seen, rescales)
         member = partial(self._member, seen, doubts)
         if len(self._members) == 1:
             result = mapped(seen.name, *member(*self._members[0]), correct, seen.truth)
@@ -191,9 +191,9 @@ class _Methods:
             doubts += [which + doubt for doubt in (*cut.warnings, *of_scores)]
         return score_map, cut
 
-    def _doubt_network(self, scene: Scene) -> None:
+    def _doubt_network(self, scene: Scene, rescales: str) -> None:
         if isinstance(self._given, TrainedNetwork):
-            for doubt in self._given.doubts(scene, np.random.default_rng(self._seed)):
+            for doubt in self._given.doubts(scene, np.random.default_rng(self._seed), rescales):
                 warn(f"{scene.name}, model {self._given.name}: {doubt}")
 
 
@@ -250,7 +250,10 @@ def _scene(
     """The scene of two arrays or files, or the one that is given; where `rescale` is None, `as_trained` counts."""
     if isinstance(before, Scene):
         if after is not None or nodata is not None or rescale is not None:
-            raise InputError("after, nodata and rescale go with two images, received a scene")
+            raise InputError(
+                "after, nodata and rescale go with two images, received a scene; "
+                "hscd.open_pair(…) takes nodata and rescale when it opens that"
+            )
         return before
     if after is None:
         raise InputError("after: missing; expected hscd.detect(before, after), or a scene of hscd.open_pair alone")

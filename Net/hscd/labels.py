@@ -12,7 +12,7 @@ from numbers import Real
 import numpy as np
 
 from hscd.system import naming
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, shown
 from hscd.system.parsing import Colour as Colour
 
 CHANGED = 0
@@ -155,12 +155,12 @@ def by_name(
     given = list(values)
     for name, value in zip(names[:2], given, strict=False):
         if isinstance(value, str):
-            raise InputError(f"{name}: a number or several expected, received {value!r}")
+            raise InputError(f"{name}: a number or several expected, received {shown(value)}")
     classes = dict(zip(names, map(listed, given), strict=True))
     for name, of_class in classes.items():
         for value in of_class:
             if not isinstance(value, Real | np.bool_):
-                raise InputError(f"{name}: a number or several expected, received {value!r}")
+                raise InputError(f"{name}: a number or several expected, received {shown(value)}")
     # NaN differs from itself.
     every = ["nan" if math.isnan(value) else value for of_class in classes.values() for value in of_class]
     if len(set(every)) < len(every):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ from hscd.scenes.pairing import Reading, if_swapped, open_images
 from hscd.scenes.scene import Scene, survey, windows_of
 from hscd.system import naming
 from hscd.system.arrays import held
-from hscd.system.errors import InputError, counted
+from hscd.system.errors import InputError, counted, shown
 from hscd.system.hardware import available_memory
 from hscd.system.messages import warn
 
@@ -48,6 +49,7 @@ _OF_ARRAYS = naming.Naming(str, lambda key, value: _DELETE if key == "bad_bands"
 LabelValues = tuple[Sequence[float], Sequence[float], Sequence[float] | str]
 
 
+@arguments.guided
 def open_pair(
     before: str | Path,
     after: str | Path,
@@ -117,7 +119,7 @@ def _bands(argument: str, text: str | None, words: Sequence[str]) -> band_choice
     except (AttributeError, ValueError):  # no text; none of bands
         raise InputError(
             f'{argument}: numbers from 1, ranges or {" or ".join(words)} expected, for example "1-50, 60, 430-900 nm", '
-            f"received {text!r:.80}"
+            f"received {shown(text)}"
         ) from None
 
 
@@ -130,7 +132,10 @@ def label_values(values: Sequence[float | Sequence[float] | str | None], of: str
         InputError: as `hscd.labels.by_name`; also if there are labels and no value of changed or unchanged, or values
             other than the program's own and no labels.
     """
-    changed, unchanged, unknown = by_name(values, ARGUMENTS).values()
+    try:
+        changed, unchanged, unknown = by_name(values, ARGUMENTS).values()
+    except InputError as error:
+        raise InputError(f"{error}{_by_default(values)}") from None
     for name, given, of_class in zip(ARGUMENTS, values, (changed, unchanged), strict=False):
         if labels is not None and not len(of_class):
             raise InputError(f"{name}: a number or several expected, received {given!r}")
@@ -138,6 +143,18 @@ def label_values(values: Sequence[float | Sequence[float] | str | None], of: str
     if labels is None and not (own and (other or list(unknown) == [UNKNOWN])):
         raise InputError(f"{', '.join(ARGUMENTS)} go with {of}, received none")
     return changed, unchanged, unknown if not other else (UNKNOWN,) if own else OTHER
+
+
+def _by_default(values: Sequence[float | Sequence[float] | str | None]) -> str:
+    """What to say where a value that counts unless another one is given is that of the other class, too."""
+    changed, unchanged = ([each for each in listed(given) if isinstance(each, Real)] for given in values[:2])
+    for name, value, own, other in (
+        (ARGUMENTS[0], CHANGED, changed, unchanged),
+        (ARGUMENTS[1], UNCHANGED, unchanged, changed),
+    ):
+        if own == [value] and value in other:
+            return f"; {name} is {value} unless it is given"
+    return ""
 
 
 def of_arrays(before: np.ndarray, after: np.ndarray, nodata: float | None, rescale: bool) -> Scene:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
+from hscd.system.errors import InputError, shown
+
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -37,6 +39,19 @@ class Option:
     default: Any = ...
     help: str = ""
     otherwise: str = ""
+
+    def read(self, value: Any) -> Any:
+        """A value that a caller gave, read as its text in a configuration file would be.
+
+        Raises:
+            InputError: if it is not allowed.
+        """
+        if value is self.default:
+            return value
+        try:
+            return self.parse(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
+        except (ValueError, OverflowError):
+            raise InputError(f"{self.name}: {self.allowed} expected, received {shown(value)}") from None
 
 
 class Registry(Mapping[str, T], Generic[T]):

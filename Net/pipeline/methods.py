@@ -18,14 +18,13 @@ from hscd.normalisation import NORMALISATIONS
 from hscd.registry import Option, Registry
 from hscd.scenes.fingerprint import NO, seen_in_training
 from hscd.selections import SELECTIONS, by_code
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, nearest
 from hscd.thresholds import THRESHOLDS
 from pair_finding import PairFiles
 from pipeline.commands import suggested
 from pipeline.plan import OF_NETWORKS
 from settings import DataSet, Settings
 from settings.keys import LABEL_KEYS, fields_of
-from settings.reader import nearest
 from settings.two_images import IMAGES, sets_of
 
 # What a method was told of change before it saw a pair.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import config
 from hscd.heads import HEADS
 from hscd.registry import Option
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, nearest
 from hscd.system.naming import place
 from hscd.system.parsing import broken_lines
 from hscd.system.paths import require_regular
@@ -41,7 +40,6 @@ _SECTIONS = {
     "settings": f"[{SETTINGS_SECTION}]", "data set": "a data set", "search": f"[{search_section('…')}]",
     "compare": f"[{COMPARE_SECTION}]",
 }  # fmt: skip
-_NEAR, _BEGINNING = 0.8, 3  # how alike a name has to be to be meant, or how many letters it may begin with
 _RECORDED = {"pseudo_source": "detector"}  # what run records call the value of a key
 _COMMENT = re.compile(r"(?:^|\s)[#;].*")
 
@@ -297,21 +295,6 @@ class _Reader(Checks):
     def raise_problems(self) -> None:
         if self.problems:
             raise InputError("\n".join(dict.fromkeys(self.problems)))
-
-
-def nearest(name: str, known: Iterable[str], before: str = "") -> str:
-    """A question after the nearest known name, whatever its case; nothing where none is near.
-
-    Args:
-        name: what was given.
-        known: the names that are known.
-        before: what a name is to be written behind.
-    """
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=_NEAR)
-    if len(name) >= _BEGINNING:
-        near += [candidate for candidate in by_lower if candidate.startswith(name.lower())]
-    return f"; did you mean {before}{by_lower[near[0]]}?" if near else ""
 
 
 def _nearest_value(text: str, known: Sequence[str]) -> str:

@@ -11,13 +11,13 @@ from typing import Any
 from hscd.labels import OTHER
 from hscd.readers import image_of
 from hscd.scenes.band_choice import BandRange
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, nearest
 from settings.data_set import DataSet
 from settings.explaining import ExplainSettings
 from settings.families import FAMILIES, Family, names, options_after
 from settings.keys import LABEL_KEYS, MASK_KEYS, data_set_keys, fields_of, settings_keys
 from settings.learning import LearningSettings
-from settings.reader import nearest, parser_settings
+from settings.reader import parser_settings
 from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION, Settings
 
 # What messages call the two images.

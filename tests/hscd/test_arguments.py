@@ -2,6 +2,7 @@
 
 import math
 from inspect import signature
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,8 +75,29 @@ def test_what_a_message_quotes_keeps_its_words():
         ({"options": {"ensemble": 2}}, "options: 'ensemble' is an argument of hscd.detect, not an option"),
         ({"options": {"bands": "1"}}, "options: 'bands' is an argument of hscd.open_pair, not an option"),
         ({"change_amount": "rare"}, "change_amount: an option, not an argument: options={'change_amount': 'rare'}"),
-        ({"bands": "1-4"}, "bands: an argument of hscd.open_pair, whose scene hscd.detect takes: "
-         "hscd.detect(hscd.open_pair(before, after, bands='1-4'))"),
+        ({"bands": "1-4"}, "bands: an argument of hscd.open_pair, which takes files alone; slice the arrays: "),
+        ({"bad_bands": "2"}, "bad_bands: an argument of hscd.open_pair, which takes files alone; leave bands of "),
+        ({"labels": np.zeros((5, 4))}, "labels: truth=… is the argument of hscd.detect, for an array of labels"),
+        ({"change_amount": np.zeros((5, 4))},
+         "change_amount: an option, not an argument: options={'change_amount': …}"),
+        ({"treshold": "otsu"}, "treshold: no argument of hscd.detect; did you mean threshold?"),
+        ({"x": 1}, "x: no argument of hscd.detect; its arguments are before, after, detector, "),
+        ({"detector": "sam"}, "detector: no detector 'sam'; did you mean SAM?; known: COS, "),
+        ({"threshold": np.zeros((5, 4))}, "threshold: no threshold ndarray; known: "),
+        ({"options": {"chnage_amount": "rare"}}, "options: none of the methods in use (detector context_regression, "
+         "threshold empirical_null, correction none, normalisation none) has an option 'chnage_amount'; did you mean "
+         "change_amount?; their options are "),
+        ({"options": {"change_amount": np.zeros((5, 4))}},
+         "options: change_amount: auto, rare or plentiful expected, received ndarray"),
+        ({"truth": np.zeros((5, 4)), "changed_label": 1},
+         "found changed_label=1, unchanged_label=1; expected different values; unchanged_label is 1 unless it is "
+         "given"),
+        ({"truth": np.zeros((5, 4)), "changed_label": [np.zeros((5, 4))]},
+         "changed_label: a number or several expected, received ndarray"),
+        ({"shift_tolerance": np.zeros((5, 4))},
+         "shift_tolerance: one of none, one_way, both_ways expected, received ndarray"),
+        ({"truth": np.zeros((5, 4)), "unchanged_label": 0}, "found changed_label=0, unchanged_label=0; expected "
+         "different values; changed_label is 0 unless it is given"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_for_is_refused_in_one_line(given, said):
@@ -94,6 +116,24 @@ def test_what_cannot_be_asked_for_is_refused_in_one_line(given, said):
             lambda: hscd.detect([[1, [2]]], IMAGES[0]),
             "an array (rows, columns, bands) expected, received lists of several",
         ),
+        (
+            lambda: hscd.detect("a", "b", bands="1-4"),
+            "bands: an argument of hscd.open_pair, whose scene hscd.detect "
+            "takes: hscd.detect(hscd.open_pair(before, after, bands='1-4'))",
+        ),
+        (
+            lambda: hscd.detect("a", "b", labels=Path("l")),
+            "labels: an argument of hscd.open_pair, whose scene "
+            "hscd.detect takes: hscd.detect(hscd.open_pair(before, after, labels='l'))",
+        ),
+        (lambda: hscd.open_pair("a", "b", label="c"), "label: no argument of hscd.open_pair; did you mean labels?"),
+        (lambda: hscd.open_pair("a", "b", truth="c"), "truth: an argument of hscd.detect, not of hscd.open_pair"),
+        (lambda: hscd.open_pair("no/x.img", "b"), f"{Path('no/x.img')}: no such file or folder"),
+        (
+            lambda: hscd.THRESHOLDS["empirical_null"](IMAGES[0], "rar", degrees=5),
+            "change_amount: auto, rare or plentiful expected, received 'rar'",
+        ),
+        (lambda: hscd.THRESHOLDS["chi2"](IMAGES[0], chi2_p=5, degrees=5), "chi2_p: a number in ]0, 1[ expected, "),
         (lambda: hscd.open_pair(*IMAGES), "before: a path expected, received ndarray"),
         (lambda: hscd.open_pair("a", "b", bands="two"), "bands: numbers from 1, ranges or common expected, "),
         (
@@ -127,8 +167,10 @@ def test_arguments_that_are_no_options_are_those_of_the_functions():
     of_detect, of_pair = (set(signature(of).parameters) for of in (hscd.detect, hscd.open_pair))
     assert set(OF_DETECT) == of_detect - {"before", "after", "options"}
     assert set(OF_PAIR) == of_pair - of_detect
-    with pytest.raises(TypeError, match="unexpected keyword argument 'detektor'"):
-        hscd.detect(*IMAGES, detektor="cva")
+    # Each of them has its advice for arrays; that of `labels` is `truth`.
+    for name in OF_PAIR:
+        with pytest.raises(hscd.InputError, match=f"^{name}: "):
+            hscd.detect(*IMAGES, **{name: 1})
 
 
 def test_names_are_a_list_or_a_text():

@@ -10,7 +10,9 @@
 
 By itself, a detector is made with its options, fitted to a scene of `hscd.open_pair`, and then scores it by windows:
 
-    detector = DETECTORS["SAM"]()
+    from hscd.detectors import scored
+
+    detector = hscd.DETECTORS["SAM"]()
     score_map = scored(detector, scene, np.random.default_rng(0))
 
 `fit` may go through the windows of the scene, several times, or take a sample of its pixels (`Scene.take`); most

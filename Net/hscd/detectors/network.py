@@ -79,14 +79,15 @@ class TrainedNetwork:
 
         return score
 
-    def doubts(self, scene: Scene, rng: np.random.Generator) -> list[str]:
+    def doubts(self, scene: Scene, rng: np.random.Generator, remedy: str = doubts.RESCALES) -> list[str]:
         """What speaks against the network on a scene, as far as its file says what it was trained on.
 
         Args:
             scene: the pair.
             rng: of the sample of pixels.
+            remedy: what rescales the bands, where that is missing.
         """
-        return _doubts(self.model, sampled_pairs(scene, rng, PIXELS), scene.ranges is not None)
+        return _doubts(self.model, sampled_pairs(scene, rng, PIXELS), scene.ranges is not None, remedy)
 
 
 def predict(model: keras.Model, pairs: Pairs, positions: np.ndarray | None = None) -> np.ndarray:
@@ -128,16 +129,16 @@ def _no_model(found: object) -> InputError:
     return InputError(f"model: a model of hscd.load_model expected, received {type(found).__name__}")
 
 
-def _doubts(model: keras.Model, sample: np.ndarray, rescaled: bool | None) -> list[str]:
+def _doubts(model: keras.Model, sample: np.ndarray, rescaled: bool | None, remedy: str = doubts.RESCALES) -> list[str]:
     """Doubts about a model that was loaded, at a sample of pixel pairs; other models know nothing of their training."""
     sample = sample[np.isfinite(sample).all(axis=(1, 2))]
     if not len(sample):
         return []
     trained = getattr(model, "rescaled", None)
-    scale = doubts.of_rescaling(trained, rescaled, float(sample.min()), float(sample.max()))
+    scale = doubts.of_rescaling(trained, rescaled, float(sample.min()), float(sample.max()), remedy)
     spectra = from_text(getattr(model, "spectra", ""))
     if scale or spectra is None or spectra.mean.shape[1] != sample.shape[2]:
         return scale
-    remedy = f"; if its bands are not rescaled to [0, 1], as they were in its training: {doubts.RESCALES}"
+    advice = f"; if its bands are not rescaled to [0, 1], as they were in its training: {remedy}"
     found = doubts.of_domain_shift(domain_shift(spectra, statistics(sample)))
-    return [doubt + remedy if trained and not rescaled else doubt for doubt in found]
+    return [doubt + advice if trained and not rescaled else doubt for doubt in found]

@@ -8,7 +8,7 @@ import numpy as np
 
 from hscd.detectors import Detector, Scorer, step_of
 from hscd.scenes.scene import Block, Scene, Window
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, shown
 
 NONE, ONE_WAY, BOTH_WAYS = "none", "one_way", "both_ways"
 TOLERANCES = (NONE, ONE_WAY, BOTH_WAYS)
@@ -20,8 +20,8 @@ _SHIFTS = tuple(product(_REACHED, _REACHED))
 
 def require_tolerance(tolerance: str) -> None:
     """Raise `InputError` where a tolerance is none of `TOLERANCES`."""
-    if tolerance not in TOLERANCES:
-        raise InputError(f"shift_tolerance: one of {', '.join(TOLERANCES)} expected, received {tolerance!r}")
+    if not (isinstance(tolerance, str) and tolerance in TOLERANCES):
+        raise InputError(f"shift_tolerance: one of {', '.join(TOLERANCES)} expected, received {shown(tolerance)}")
 
 
 def tolerant(detector: Detector, tolerance: str) -> Detector:

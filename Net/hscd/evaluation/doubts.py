@@ -42,8 +42,9 @@ _SHIFT = 0.5
 DOMAIN_SHIFT = 0.3
 # How far values may lie beyond [0, 1] and still be rescaled ones, by the ranges of other images.
 _BEYOND = 0.5
-# What brings the values of a model to the scale of its training.
+# What brings the values of a model to the scale of its training: of two images; of a scene that is open already.
 RESCALES = "rescale=True of hscd.detect or hscd.open_pair rescales them"
+RESCALES_SCENE = "hscd.open_pair(…, rescale=True) rescales them"
 # Pixels of misregistration that no detector takes up (at one pixel a fifth of the kappa of context regression is left,
 # at half a pixel nearly all of it: res/registration.md); pixels by which a shift may differ from place to place, and
 # blocks that tell this.
@@ -108,7 +109,9 @@ def of_domain_shift(shift: float | None) -> list[str]:
     ]
 
 
-def of_rescaling(trained: bool | None, rescaled: bool | None, lowest: float, highest: float) -> list[str]:
+def of_rescaling(
+    trained: bool | None, rescaled: bool | None, lowest: float, highest: float, remedy: str = RESCALES
+) -> list[str]:
     """A doubt about a model that gets its values on another scale than in its training.
 
     Args:
@@ -116,11 +119,12 @@ def of_rescaling(trained: bool | None, rescaled: bool | None, lowest: float, hig
         rescaled: whether the bands are rescaled here; None where that is not known.
         lowest: the smallest of its values here.
         highest: the largest.
+        remedy: what rescales them.
     """
     if trained and not rescaled and not -_BEYOND <= lowest <= highest <= 1 + _BEYOND:
         return [
             f"the model was trained on bands rescaled to [0, 1], and these values go from {lowest:.5g} to "
-            f"{highest:.5g}; {RESCALES}"
+            f"{highest:.5g}; {remedy}"
         ]
     if trained is False and rescaled:
         return [

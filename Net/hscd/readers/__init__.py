@@ -112,6 +112,8 @@ def open_image(path: Path, variable: str | None = None, limit: int | None = None
         InputError: if it is missing, unreadable, of an unknown format, larger than the limit, or holds no numbers.
             Reading a window raises it too, where the file is truncated.
     """
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
     reader = READERS.get(path.suffix.lower()) or _reader_without_suffix(path)
     if reader is None and safe.hint(path):
         raise InputError(f"{path}: {safe.hint(path)}")
@@ -120,8 +122,6 @@ def open_image(path: Path, variable: str | None = None, limit: int | None = None
             f"; of an ENVI image, {path.stem}.hdr lies beside it" if path.suffix.lower() in envi.DATA_SUFFIXES else ""
         )
         raise InputError(f"{path}: unknown format; known: {', '.join(READERS)}, and folders of bands{header}")
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
     require_regular(path)
     image = reader(path, variable, available_memory() if limit is None else limit)
     image = image if keep_alpha else without_alpha(image)

@@ -1,5 +1,14 @@
 """The one exception that means "what the user gave cannot be used"."""
 
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable
+from numbers import Real
+
+_NEAR, _BEGINNING = 0.8, 3  # how alike a name has to be to be meant, or how many letters it may begin with
+
 
 class InputError(ValueError):
     """A file, folder, setting or argument that cannot be used.
@@ -23,3 +32,25 @@ def brief(text: object, length: int = 200) -> str:
     """Text of another program or of a file, fit for a message: one line, printable, not long."""
     line = printable(" ".join(str(text).split()))
     return line if len(line) <= length else f"{line[:length]}…"
+
+
+def shown(value: object, length: int = 80) -> str:
+    """An argument, fit for a message: texts, paths and numbers as they are written, of anything else its type."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    return brief(repr(value), length) if isinstance(value, str | Real | None) else type(value).__name__
+
+
+def nearest(name: str, known: Iterable[str], before: str = "") -> str:
+    """A question after the nearest known name, whatever its case; nothing where none is near.
+
+    Args:
+        name: what was given.
+        known: the names that are known.
+        before: what a name is to be written behind.
+    """
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=_NEAR)
+    if len(name) >= _BEGINNING:
+        near += [candidate for candidate in by_lower if candidate.startswith(name.lower())]
+    return f"; did you mean {before}{by_lower[near[0]]}?" if near else ""

@@ -16,15 +16,16 @@ doubtful.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
 from hscd.registry import Option, Registry
 from hscd.scores import Cut, ScoreMap
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, nearest
 
 
 class NoDistributionError(InputError):
@@ -36,20 +37,28 @@ class _Thresholds(Registry[Callable[..., Cut]]):
 
     def add(self, name: str, member: Callable[..., Cut], *options: Option) -> Callable[..., Cut]:
         """Make a threshold known, and give the one that takes a score map as well."""
-        return super().add(name, _of_scores(member), *options)
+        return super().add(name, _of_scores(name, member, options), *options)
 
 
-def _of_scores(threshold: Callable[..., Cut]) -> Callable[..., Cut]:
-    """The threshold of an array or of a score map; else an `InputError`."""
+def _of_scores(name: str, threshold: Callable[..., Cut], known: Sequence[Option]) -> Callable[..., Cut]:
+    """The threshold of an array or of a score map, whose options are checked; else an `InputError`."""
+    takes = signature(threshold)
 
     @wraps(threshold)
     def cut(scores: np.ndarray | ScoreMap, *options: Any, **named: Any) -> Cut:
+        if unknown := [key for key in named if key not in takes.parameters]:
+            meant = nearest(unknown[0], takes.parameters) or f"; its arguments are {', '.join(takes.parameters)}"
+            raise InputError(f"{unknown[0]}: no argument of threshold {name}{meant}")
         if isinstance(scores, ScoreMap):
-            return threshold(scores.scores, *options, **scores.for_threshold | named)
-        found = np.asarray(scores)
+            named = scores.for_threshold | named
+        found = np.asarray(scores.scores if isinstance(scores, ScoreMap) else scores)
         if found.dtype.kind not in "biuf":
             raise InputError(f"scores: an array of numbers or a ScoreMap expected, received {type(scores).__name__}")
-        return threshold(found, *options, **named)
+        given = takes.bind(found, *options, **named)
+        for option in known:
+            if option.name in given.arguments:
+                given.arguments[option.name] = option.read(given.arguments[option.name])
+        return threshold(*given.args, **given.kwargs)
 
     return cut
 

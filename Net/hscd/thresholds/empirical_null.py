@@ -150,7 +150,7 @@ def empirical_null(
 
     Args:
         scores: a chi-square statistic, array of any shape; NaN is ignored.
-        change_amount: one of `AMOUNTS`.
+        change_amount: "auto", "rare" or "plentiful".
         scale: not used.
         degrees: degrees of freedom of the statistic.
 

@@ -82,7 +82,12 @@ def test_arrays_are_rescaled_as_the_network_was_trained():
         assert any(SCALE in warning for warning in found.warnings) == (trained is True and rescale is False)
     rescaled = hscd.detect(before, after, detector="ED", threshold="otsu", rescale=True)
     assert rescaled.score_map.scores.max() <= np.sqrt(3)
-    with pytest.raises(ValueError, match="rescale go with two images"):
+    # Two arrays can be rescaled by `detect`; a scene only where it is opened.
+    for images, remedy in (((before, after), "; rescale=True of hscd.detect"), ((scene_of(before, after),), "; hscd.")):
+        rescale = None if len(images) == 1 else False
+        told = hscd.detect(*images, detector=Trained(model(True)), rescale=rescale).warnings
+        assert any(SCALE in warning and remedy in warning for warning in told)
+    with pytest.raises(ValueError, match=r"rescale go with two images.*; hscd\.open_pair"):
         hscd.detect(scene_of(before, after), detector="ED", rescale=True)
 
 
