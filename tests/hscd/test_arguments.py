@@ -133,6 +133,10 @@ def test_what_cannot_be_asked_for_is_refused_in_one_line(given, said):
             lambda: hscd.THRESHOLDS["empirical_null"](IMAGES[0], "rar", degrees=5),
             "change_amount: auto, rare or plentiful expected, received 'rar'",
         ),
+        (
+            lambda: hscd.THRESHOLDS["chi2"](IMAGES[0], chi_p=5, degrees=5),
+            "chi_p: no argument of threshold chi2; did you mean chi2_p?",
+        ),
         (lambda: hscd.THRESHOLDS["chi2"](IMAGES[0], chi2_p=5, degrees=5), "chi2_p: a number in ]0, 1[ expected, "),
         (lambda: hscd.open_pair(*IMAGES), "before: a path expected, received ndarray"),
         (lambda: hscd.open_pair("a", "b", bands="two"), "bands: numbers from 1, ranges or common expected, "),

@@ -12,6 +12,13 @@ def number(name="size", default=1):
     return Option(name, int, "an integer", default)
 
 
+def test_an_option_reads_values_as_the_texts_of_a_file():
+    several = Option("sizes", lambda text: [int(part) for part in text.split(",")], "integers", None)
+    assert (number().read("3"), number().read(3), several.read((3, 4)), several.read(None)) == (3, 3, [3, 4], None)
+    with pytest.raises(ValueError, match=r"^size: an integer expected, received 'x'$"):
+        number().read("x")
+
+
 def test_members_are_found_by_name_in_the_order_of_their_names():
     family = Registry("filter")
     family.add("b", 2)
