@@ -43,8 +43,8 @@ def run(arguments: Sequence[str] | None) -> None:
     out = options.out or Path(f"{name}_{name_of(options.after)}_change")
     with told_by_options():
         settings = settings_for(options.before, options.after, options.labels, out, options.overrides)
-        for option in unused(settings):
-            warn(option)
+        for text in unused(settings).values():
+            warn(text)
         carry_out(settings, detect)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +27,14 @@ from hscd.scenes.pairing import opened_image
 from hscd.scenes.scene import thinned, windows_of
 from hscd.system import naming
 from hscd.system.errors import InputError, counted
-from hscd.system.messages import result, whole
+from hscd.system.messages import result, warn, whole
 from hscd.system.paths import require_names
 from image_pairs import label_map, memory_limit, nothing_left, open_pair, reading_of, relabel
 from pair_finding import PairFiles, is_there, pair_files
 from pipeline.commands import shown, suggested, tell_next, told_by_options
 from settings import DataSet, Settings, read_settings
 from settings.keys import LABEL_KEYS
-from settings.two_images import IMAGES, settings_for
+from settings.two_images import IMAGES, settings_for, unused
 
 # Seconds that a data set takes, as long as none has said anything else.
 _EXPECTED = 2
@@ -49,56 +50,64 @@ def inspect(settings: Settings) -> None:
         InputError: at the end, with one line for every pair or data set that cannot be used.
     """
     errors: list[str] = []
+    both: set[str] = set()  # data sets whose labels tell both classes
     with whole(**dict.fromkeys(settings.data_sets, _EXPECTED)) as run_of_all:
         for section in settings.data_sets.values():
             run_of_all.begin(section.name)
-            errors += _inspect(section, settings)
+            wrong, labels = _inspect(section, settings)
+            errors += wrong
+            both |= {section.name} if labels["changed"] and labels["unchanged"] else set()
     if errors:
         missing = [section.name for section in settings.data_sets.values() if not (_is_used(section, settings))]
         if missing:
             result(f"not found: {', '.join(missing)}")
         raise InputError("\n".join(errors))
-    _tell_next(settings)
+    _tell_next(settings, both)
 
 
-def _tell_next(settings: Settings) -> None:
-    """Tell what a data set is good for once it looks right."""
+def _tell_next(settings: Settings, both: Collection[str]) -> None:
+    """Tell what a data set is good for once it looks right; nothing where its labels are not among those of `both`."""
     name, section = settings.train_set, settings[settings.train_set]
     if name == IMAGES:
+        if section.label_path is not None and name not in both:
+            return  # what the values mean is wrong, which the command would repeat
         labels = () if section.label_path is None else ("--labels", section.label_path)
         images = [path for path in (section.img_a_path, section.img_b_path) if path is not None]
-        tell_next("to map what changed", suggested("detect", *images, *labels, sets=settings.overrides))
+        sets = tuple(text for text in settings.overrides if text not in unused(settings))
+        tell_next("to map what changed", suggested("detect", *images, *labels, sets=sets))
         return
     if not is_there(settings[name]):
         return
     if settings.training and any(files.has_labels for files in pair_files(settings[name])):
-        tell_next(f"to train a model on {name}", suggested("train", settings=settings))
+        if name in both:
+            tell_next(f"to train a model on {name}", suggested("train", settings=settings))
     else:
         tell_next(f"to make pseudo-labels of {name}", suggested("pseudo-labels", settings=settings))
 
 
-def _inspect(section: DataSet, settings: Settings) -> list[str]:
-    """Print and draw the pairs of a data set; what is wrong with it is said below its heading, and returned."""
-    name, errors = section.name, []
+def _inspect(section: DataSet, settings: Settings) -> tuple[list[str], Counter[str]]:
+    """Print and draw the pairs of a data set; what is wrong with it, said below its heading too, and its labels."""
+    name, errors, labels = section.name, list[str](), Counter[str]()
     try:
         if not _is_used(section, settings):
             result(f"[{name}] not found: {section.img_a_path or f'any image of {section.pairs}'}")
-            return []
+            return [], labels
         pairs = pair_files(section)
     except InputError as error:
         result(f"[{name}] {_UNUSABLE}")
-        return [str(error)]
+        return [str(error)], labels
     if name != IMAGES:
         result(f"[{name}] {counted(len(pairs), 'pair')} in {_place(section)}")
     for files in pairs:
         try:
             require_names([_picture(settings, section, files, what) for what in ("quicklook", "examples")])
-            lines = _pair_lines(files, section, settings)
+            lines, held = _pair_lines(files, section, settings)
+            labels.update(held)
             result("\n".join(lines))
         except InputError as error:
             result(f"  {files.name}: {_UNUSABLE}")
             errors.append(str(error))
-    return errors
+    return errors, labels
 
 
 def _is_used(section: DataSet, settings: Settings) -> bool:
@@ -106,8 +115,8 @@ def _is_used(section: DataSet, settings: Settings) -> bool:
     return is_there(section) or section.name in (settings.train_set, settings.test_set)
 
 
-def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> list[str]:
-    """What a pair holds, in words; its picture is drawn on the way."""
+def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> tuple[list[str], dict[str, int]]:
+    """What a pair holds, in words, and pixels by label; its picture is drawn on the way."""
     images = open_pair(files, section, settings)
     # A third of the memory for the images, as numbers about them take as much again.
     step = math.ceil(math.sqrt(3 * sum(image.nbytes for image in images) / memory_limit(settings)))
@@ -134,7 +143,8 @@ def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> list[
     drawn = [picture, *([] if example is None else [example])]
     pictures = [f"    pictures: {', '.join(map(shown, drawn))}"]
     absent = _absent(raw, section) if files.label is not None else []
-    return _lines(files, images, found) + absent + sampled + _declared(files, section, settings) + pictures
+    lines = _lines(files, images, found) + absent + sampled + _declared(files, section, settings) + pictures
+    return lines, found.labels
 
 
 def _draw_examples(
@@ -304,7 +314,10 @@ def _run(arguments: Sequence[str] | None) -> None:
             raise InputError(f"{image}: no such file or folder")
     out = options.out or Path("_".join((*dict.fromkeys(map(name_of, options.images)), "inspection")))
     with told_by_options():
-        carry_out(settings_for(before, after, options.labels, out, options.overrides), inspect)
+        settings = settings_for(before, after, options.labels, out, options.overrides)
+        for text in unused(settings).values():
+            warn(text)
+        carry_out(settings, inspect)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -19,8 +19,11 @@ import hscd
 import sample
 from conftest import PROJECT, make_pair
 from detector_scenes import changed_pair
+from hscd.evaluation.result import mapped
 from hscd.labels import CHANGED
 from hscd.normalisation import NORMALISATIONS
+from hscd.records import PIXEL_GRID
+from hscd.scores import Cut, ScoreMap
 from hscd.system.errors import InputError
 from hscd.system.messages import show_messages
 from hscd.system.progress import Whole
@@ -138,6 +141,18 @@ def test_settings_and_labels_can_be_given(pair, capsys):
     assert "against the labels: overall accuracy " in capsys.readouterr().out
     settings = json.loads((out / "run.json").read_text(encoding="utf-8"))["settings"]
     assert (settings["detector"], settings["threshold"], settings["correction"]) == ("SAM", "otsu", "none")
+
+
+def test_labels_of_one_class_judge_nothing():
+    scores = np.array([[2.0, 0.5, 0.4]])
+    for truth, judges in (([CHANGED, 1, 1], True), ([CHANGED, 2, 2], False), ([1, 1, 1], False), ([2, 2, 2], False)):
+        labels = np.array([truth], np.uint8)
+        result = mapped("pair", ScoreMap(scores, PIXEL_GRID, "s"), Cut(1.0), lambda labels, _: labels, labels)
+        outcome = detection._Outcome(result, result.score_map, 1.0, scores / 2)
+        assert (detection._calibration(outcome, labels) is not None) == judges
+        # All three pixels are right where both classes are known.
+        said = "overall accuracy 1.000, kappa 1.000, F1 1.000" if judges else "of one class, so nothing can be judged"
+        assert detection._right(result).endswith(said)
 
 
 def test_results_of_other_images_and_samples_are_not_replaced_without_a_word(pair, monkeypatch, capsys):

@@ -102,6 +102,19 @@ def test_two_images_are_looked_at_without_a_configuration(
     assert "pictures: town_inspection/town_quicklook.png\n" in told.out
     assert "next, to map what changed: " in told.err
     assert told.err.endswith("detect.py before/town.mat after/town.mat --set matLabel=cube\n")
+    # Values of labels mean nothing without any.
+    alone = "--set changedLabel=1: has no effect without --labels"
+    assert inspect_data.main([*pair, "--set", "matLabel=cube", "--set", "changedLabel=1"]) == 0
+    told = capsys.readouterr()
+    assert f"warning: {alone}\n" in told.err
+    assert told.err.endswith("after/town.mat --set matLabel=cube\n")
+    # No pixel is 7: the labels are of one class, and the command with these values would be of no use.
+    labels = np.where(np.arange(600).reshape(20, 30) < 63, 1, 2).astype(np.uint8)
+    write_mat(workspace.folder / "truth.mat", labels)
+    for value, suggests in ((2, True), (7, False)):
+        keys = [f"--set={key}" for key in ("matLabel=cube", "changedLabel=1", f"unchangedLabel={value}")]
+        assert inspect_data.main([*pair, "--labels", str(workspace.folder / "truth.mat"), *keys]) == 0
+        assert ("next, to map what changed: " in capsys.readouterr().err) == suggests
     for words, said in (
         (pair[:1], "found 1 image; expected two, BEFORE AFTER, or none"),
         ([pair[0], "no.mat"], "no.mat: no such file or folder"),

@@ -151,7 +151,7 @@ def test_a_row_of_the_field_loads_from_its_section(shipped: Path, row: str, caps
     # What is easily confused is told apart by its file and its shape.
     (files,) = pair_finding.pair_files(settings[section])
     assert name == files.before.stem
-    print(*inspect_data._pair_lines(files, settings[section], settings))
+    print(*inspect_data._pair_lines(files, settings[section], settings)[0])
     told = capsys.readouterr().out
     assert f"{folder}/{files.before.name}, {' × '.join(map(str, before.shape))}" in told
     assert f"{folder}/{files.after.name}, " in told

@@ -93,7 +93,7 @@ def detect(settings: Settings) -> None:
             )
             with record.stage("detection"):
                 outcome = _mapped(plan, scene)
-            calibration = calibrated(outcome.probability, scene.truth)
+            calibration = _calibration(outcome, scene.truth)
             result = outcome.result
             with record.stage("maps and tables"):
                 of_objects = objects.found(settings, result, outcome.probability)
@@ -113,6 +113,11 @@ def detect(settings: Settings) -> None:
         messages.tell(f"to look at it, open {shown(page)}")
     if calibration is None and (result.corrected == CHANGED).any():
         tell_next("to learn how right the map is", suggested("sample", folder / "change.tif"))
+
+
+def _calibration(outcome: _Outcome, truth: np.ndarray) -> Calibration | None:
+    """The probability against labels; None where these are not of both classes."""
+    return calibrated(outcome.probability, truth) if outcome.result.corrected_counts.of_both else None
 
 
 def _tell_others(settings: Settings, choices: Sequence[str], shift: Mapping[str, Any]) -> None:
@@ -253,6 +258,8 @@ def _certainty(ensemble: Ensemble, pixels: int) -> tuple[str, tables.Row]:
 
 def _right(result: MapResult) -> str:
     """How right the map is, and how sure that is."""
+    if not result.corrected_counts.of_both:
+        return "all are of one class, so nothing can be judged"
     return tables.summary(result.corrected_counts, result.intervals[1])
 
 

@@ -106,18 +106,18 @@ def _text(value: Any) -> str:
     return ", ".join(entries)
 
 
-def unused(settings: Settings) -> list[str]:
-    """What to say of texts of --set that have no effect here: options of other methods, and values of no labels."""
-    families, found = [family for family in FAMILIES if family.key not in _FAMILIES_NOT_HERE], []
+def unused(settings: Settings) -> dict[str, str]:
+    """The texts of --set that have no effect here, options of other methods and values of no labels: what to say."""
+    families, found = [family for family in FAMILIES if family.key not in _FAMILIES_NOT_HERE], dict[str, str]()
     for override in settings.overrides:
         name, _ = _parsed(override, places())
         if name in _OF_LABELS and settings[IMAGES].label_path is None:
-            found.append(f"--set {override}: has no effect without --labels")
+            found[override] = f"--set {override}: has no effect without --labels"
         having = {family.key: [of for of in family.registry if _has(family, of, name)] for family in families}
         having = {key: members for key, members in having.items() if members}
         if having and not any(set(_chosen(settings, key)) & set(members) for key, members in having.items()):
             key, members = next(iter(having.items()))
-            found.append(
+            found[override] = (
                 f"--set {override}: has no effect with {key} = {'/'.join(_chosen(settings, key))}; it goes with "
                 f"{' or '.join(f'{key} = {member}' for member in members)}"
             )

@@ -82,10 +82,15 @@ class Confusion:
         wrong = self.false_positives + self.false_negatives
         return self._of_both_classes(ratio(self.true_positives, self.true_positives + wrong))
 
-    def _of_both_classes(self, figure: Any) -> Any:
-        """The figure, NaN where the truth has one class alone: there it tells nothing of telling both apart."""
+    @property
+    def of_both(self) -> Any:
+        """Whether the truth has both classes: one alone tells nothing of telling both apart."""
         changed = self.true_positives + self.false_negatives
-        both = (changed > 0) & (changed < self.total)
+        return (changed > 0) & (changed < self.total)
+
+    def _of_both_classes(self, figure: Any) -> Any:
+        """The figure, NaN where the truth has one class alone."""
+        both = self.of_both
         return np.where(both, figure, np.nan) if isinstance(both, np.ndarray) else figure if both else float("nan")
 
 
