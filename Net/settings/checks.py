@@ -12,7 +12,7 @@ from hscd.system.naming import at, in_file, place
 from hscd.system.paths import misplaced
 from settings.data_set import DataSet
 from settings.keys import LABEL_KEYS, MASK_KEYS, data_set_keys
-from settings.records import SETTINGS_SECTION, results_of
+from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION, results_of
 
 
 class Checks:
@@ -21,11 +21,21 @@ class Checks:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.problems: list[str] = []
+        self.overrides: tuple[str, ...] = ()
         self.settings_section = SETTINGS_SECTION
 
     def problem(self, text: str) -> None:
         # Values and overrides are quoted from what the user wrote, which may hold line breaks.
         self.problems.append(in_file(self.file, printable("\\n".join(text.splitlines()))))
+
+    def where(self, section: str, key: str) -> str:
+        """The place of a value; where --set gives it, after the last text that does, as the file does not hold it."""
+        for text in reversed(self.overrides):
+            of, _, name = text.partition("=")[0].strip().rpartition(".")
+            of = self.settings_section if of in (SETTINGS_SECTION, SETTINGS_ALIAS) else of
+            if (of, name.lower()) == (section, key.lower()):
+                return f"--set {text}: {place(section, key)}"
+        return place(section, key)
 
     def check_data_set(self, name: str, values: dict[str, Any]) -> None:
         if any(character in name for character in "/\\"):

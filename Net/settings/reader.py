@@ -204,7 +204,7 @@ class _Reader(Checks):
             except (ValueError, OverflowError):
                 hint = "; an indented line goes on with the one before it" if "\n" in found[name] else ""
                 hint = hint or _nearest_value(found[name], getattr(key.parse, "names", ()))
-                self.problem(f"{place(section, key.name)}: found {found[name]!r}; expected {key.allowed}{hint}")
+                self.problem(f"{self.where(section, key.name)}: found {found[name]!r}; expected {key.allowed}{hint}")
         return values
 
     def apply_preset(self) -> None:
@@ -239,8 +239,8 @@ class _Reader(Checks):
         for section, key, name in named:
             if name not in data_sets:
                 self.problem(
-                    f"{place(section, key)}: found {name!r}; expected the name of a data set's section: "
-                    f"{', '.join(data_sets) or 'none is there'}"
+                    f"{self.where(section, key)}: found {name!r}; expected the name of a data set's section: "
+                    f"{', '.join(data_sets) or 'none is there'}{nearest(name, data_sets)}"
                 )
         self.check_learning(general)
         self.raise_problems()

@@ -656,7 +656,8 @@ def test_a_value_out_of_range_is_an_error(file: Path, section: str, key: str, va
     (line,) = problems(file)
     assert line.startswith(f"{file}: [{section}] {key}: found {value!r}; expected ")
     if key in ("train_set", "test_set") and value:
-        assert line.endswith("a data set's section: PLACE A, PLACE B")
+        near = "; did you mean PLACE A?" if value == "place a" else ""
+        assert line.endswith(f"a data set's section: PLACE A, PLACE B{near}")
     else:
         told, _, meant = line.partition("; did you mean ")
         assert told.endswith(f"expected {KEY[section, key].allowed}")
@@ -953,7 +954,15 @@ def test_an_override_with_a_line_break_is_told_in_one_line(file: Path) -> None:
 
 def test_a_bad_value_in_an_override_is_an_error(file: Path) -> None:
     (line,) = problems(file, "settings.fine_tuning=4")
-    assert line.startswith(f"{file}: [settings] fine_tuning: found '4'; expected ")
+    assert line.startswith(f"{file}: --set settings.fine_tuning=4: [settings] fine_tuning: found '4'; expected ")
+    # Of several the last one counts, whatever the case of the key; what the file says is told by its place there.
+    twice = "settings.fine_tuning=0", "setting.Fine_Tuning=5", "PLACE A.changedLabel=x"
+    first, second = problems(file, *twice)
+    assert first.startswith(f"{file}: --set setting.Fine_Tuning=5: [settings] fine_tuning: found '5'; expected ")
+    assert second.startswith(f"{file}: --set PLACE A.changedLabel=x: [PLACE A] changedLabel: found 'x'; expected ")
+    (line,) = problems(file, "settings.test_set=PLACEA")
+    assert "--set settings.test_set=PLACEA: [settings] test_set: found 'PLACEA'; expected the name of a data" in line
+    assert line.endswith("; did you mean PLACE A?")
 
 
 def test_the_command_says_every_problem_and_reads_no_data(workspace: Workspace) -> None:

@@ -61,7 +61,7 @@ def by_labels(rows: Sequence[Ranked], differences: Mapping[str, Difference], pai
             "were trained on what they are judged by here and have"
         )  # fmt: skip
         sentences.append(f"{_listed(unfair)} {was} no part in the ranking.")
-    sentences += _doubts(best)
+    sentences += _doubts(best, rows)
     return Advice(best.method, sentences)
 
 
@@ -122,14 +122,18 @@ def without_labels(rows: Sequence[Ranked], default: str, pictures: Sequence[str]
             sentences.append(
                 f"Its maps agree little with those of the others, so look at {shown} before you trust them."
             )
-        sentences += _doubts(chosen)
+        sentences += _doubts(chosen, rows)
     return Advice(None if chosen is None else chosen.method, sentences)
 
 
-def _doubts(row: Ranked) -> list[str]:
-    """What was doubted of its maps; of runs whose figures differ, that of the first."""
+def _doubts(row: Ranked, rows: Sequence[Ranked]) -> list[str]:
+    """What was doubted of its maps, of runs whose figures differ that of the first; how many of all `rows` are, too."""
     alike = {re.sub(r"\d+(\.\d+)?", "#", doubt): doubt for doubt in reversed(row.doubts)}
-    return [f"A doubt about {row.method} remains: {doubt}." for doubt in reversed(alike.values())]
+    told = [f"A doubt about {row.method} remains: {doubt}" for doubt in reversed(alike.values())]
+    others = sum(bool(other.doubts) for other in rows if other is not row)
+    if told and others:
+        told[-1] += f"; maps of {others} of the other {counted(len(rows) - 1, 'method')} are doubted, too"
+    return [f"{sentence}." for sentence in told]
 
 
 def _share(row: Ranked) -> str:

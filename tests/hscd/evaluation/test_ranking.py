@@ -122,6 +122,13 @@ def test_doubts_remain_with_labels_too_and_those_of_other_seeds_are_told_once():
     runs = [run("usual+x", seed=seed, doubts=doubts[seed:], kappa=0.9, seconds=1.0, share=0.1) for seed in (0, 1)]
     assert by_labels(ranked(runs, {}, {}, True), {}, 1).sentences[-2:] == told
     assert without_labels(ranked(runs, {}, {}, False), "usual", ["p_maps.png"]).sentences[-2:] == told
+    # Of two other methods one has a doubt; the last sentence counts it.
+    runs += [
+        run(f"{name}+x", doubts=of, kappa=0.5, seconds=1.0, share=0.1) for name, of in (("a", ("odd",)), ("b", ()))
+    ]
+    told[1] = "A doubt about usual+x remains: one mode; maps of 1 of the other 2 methods are doubted, too."
+    assert by_labels(ranked(runs, {}, {}, True), {}, 1).sentences[-2:] == told
+    assert without_labels(ranked(runs, {}, {}, False), "usual", ["p_maps.png"]).sentences[-2:] == told
 
 
 @pytest.mark.parametrize(
