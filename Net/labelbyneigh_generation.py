@@ -21,8 +21,8 @@ from settings import Settings
 FIRST_RADIUS = 2
 
 
-def generate(settings: Settings) -> None:
-    """Draw the maps from the saved pseudo-labels."""
+def generate(settings: Settings) -> Settings:
+    """Draw the maps from the saved pseudo-labels; the settings as those of the last pair were made."""
     section, plan = settings[settings.train_set], Plan(settings)
     largest = settings.options.get("pseudo_radius")  # asked for by fine_tuning = 2 alone
     if largest is None or largest < FIRST_RADIUS:
@@ -43,7 +43,7 @@ def generate(settings: Settings) -> None:
         for name in names:
             scene = scenes.get(name)
             shape = None if scene is None else scene.truth.shape
-            pseudo = pu.load_pseudo_labels(section, name, shape, settings=settings)
+            pseudo, made = pu.load_told(section, name, settings, shape)
             correct, beside = plan.correct(scene), pu.beside_maps(section, name, pseudo["shape"], settings)
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
             chosen, drawn = {}, {}
@@ -65,12 +65,12 @@ def generate(settings: Settings) -> None:
                 name,
                 {"threshold": pseudo["threshold"], "total_pixels": len(pseudo["distances"]), "pixels": chosen},
             )
+    return made
 
 
 def dispatch(settings: Settings) -> None:
     """Draw the maps, and tell what the selection is for."""
-    generate(settings)
-    pu.tell_use(settings, config.BY_NEIGHBORHOOD)
+    pu.tell_use(generate(settings), config.BY_NEIGHBORHOOD)
 
 
 def _picture(settings: Settings, name: str, radius: int) -> Path:

@@ -18,8 +18,8 @@ from settings import Settings
 PERCENTAGES = range(10, 100, 10)
 
 
-def generate(settings: Settings) -> None:
-    """Draw the maps from the saved pseudo-labels."""
+def generate(settings: Settings) -> Settings:
+    """Draw the maps from the saved pseudo-labels; the settings as those of the last pair were made."""
     section = settings[settings.train_set]
     run_file = settings.stat_path / f"{section.name}_percentages_run.json"
     names = pu.saved_pairs(section, settings)
@@ -30,7 +30,7 @@ def generate(settings: Settings) -> None:
         progress(total=len(names) * len(PERCENTAGES), desc="maps by percentage", unit="map") as bar,
     ):
         for name in names:
-            pseudo = pu.load_pseudo_labels(section, name, settings=settings)
+            pseudo, made = pu.load_told(section, name, settings)
             beside = pu.beside_maps(section, name, pseudo["shape"], settings)
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
             chosen, drawn = {}, {}
@@ -52,12 +52,12 @@ def generate(settings: Settings) -> None:
                 name,
                 {"threshold": pseudo["threshold"], "total_pixels": len(pseudo["distances"]), "pixels": chosen},
             )
+    return made
 
 
 def dispatch(settings: Settings) -> None:
     """Draw the maps, and tell what the selection is for."""
-    generate(settings)
-    pu.tell_use(settings, config.BY_PERCENTAGE)
+    pu.tell_use(generate(settings), config.BY_PERCENTAGE)
 
 
 def _picture(settings: Settings, name: str, percentage: int) -> Path:

@@ -27,7 +27,7 @@ from hscd.selections.neighborhood import labels_by_neighborhood
 from hscd.selections.percentage import labels_by_percentage
 from hscd.system import storage
 from hscd.system.errors import InputError, counted
-from hscd.system.messages import warn
+from hscd.system.messages import tell, warn
 from hscd.system.paths import require_names, require_regular
 from hscd.thresholds import cut_scores
 from hscd.thresholds.otsu import otsu_cut
@@ -141,6 +141,27 @@ def load_pseudo_labels(
     return loaded
 
 
+def load_told(
+    section: DataSet, pair_name: str, settings: Settings, shape: tuple[int, int] | None = None
+) -> tuple[PseudoLabels, Settings]:
+    """`load_pseudo_labels` for maps of them; what made them is told.
+
+    A distance that --set gives is what pseudo-labels are asked for by, as nothing is trained or tested.
+
+    Returns:
+        They, and the settings as they were made (`pseudo_source.as_made`).
+    """
+    asked = settings
+    if _asks_for_distance(settings) and not pseudo_source.names_detector(settings):
+        asked = replace(settings, detector=settings.distance)
+    pseudo = load_pseudo_labels(section, pair_name, shape, settings=asked)
+    source = pseudo_source.recorded_source(settings, section, pair_name, pseudo["threshold"])
+    made = f"made by {pseudo_source.described(source)}, threshold {pseudo['threshold']:.5g}"
+    tell(f"{pair_name}: pseudo-labels of {pseudo_file(section, pair_name)}, {made}")
+    as_made = pseudo_source.as_made(source, asked)
+    return pseudo, settings if as_made is asked else as_made
+
+
 def saved_pairs(section: DataSet, settings: Settings | None = None) -> list[str]:
     """Names of the pairs of a data set, sorted; where its images are not at hand, of those with pseudo-labels.
 
@@ -193,13 +214,18 @@ def command(section: DataSet, settings: Settings | None) -> tuple[str, str]:
     """The command that makes the pseudo-labels of a data set, and why it says more than that; "" where it does not.
 
     The distance of a network makes poorer ones than the preset, so this takes its place unless the settings name a
-    detector.
+    detector, or the user asked for a distance.
     """
     preset, why = tuple[str, ...](), ""
-    if settings is not None and not pseudo_source.names_detector(settings):
+    if settings is not None and not pseudo_source.names_detector(settings) and not _asks_for_distance(settings):
         preset = (f"settings.preset={RECOMMENDED}",)
         why = f"no detector is named, and {RECOMMENDED} makes better ones than the distance of the network"
     return suggested("pseudo-labels", settings=settings, sets=(*preset, f"settings.train_set={section.name}")), why
+
+
+def _asks_for_distance(settings: Settings) -> bool:
+    """Whether --set gives the distance, rather than the file, where it is that of the network."""
+    return any(key_of(text) == "settings.distance" for text in settings.overrides)
 
 
 def generate(settings: Settings) -> None:
@@ -246,10 +272,10 @@ def tell_use(settings: Settings, fine_tuning: int) -> None:
     given = {key_of(text) for text in settings.overrides}
     if section.name != settings.test_set and "settings.train_set" not in given:
         # This is where the model is trained, as net.conf says: a test is elsewhere.
-        tell_tuning(replace(settings, overrides=tuple(kept)), fine_tuning)
+        tell_tuning(replace(settings, overrides=tuple(kept)), fine_tuning, settings)
         return
     sets = [f"settings.test_set={section.name}"]
-    if not pseudo_source.names_detector(settings) and "settings.distance" in given:
+    if not pseudo_source.names_detector(settings) and _asks_for_distance(settings):
         sets.append(f"settings.detector={settings.distance}")  # the distance of a test is that of its model
     if settings.fine_tuning != fine_tuning:
         sets.append(f"settings.fine_tuning={fine_tuning}")
@@ -262,10 +288,15 @@ def tell_use(settings: Settings, fine_tuning: int) -> None:
         tell_next(f"to train a model ({model} is not there yet) that can be fine-tuned on them", trains)
 
 
-def tell_tuning(settings: Settings, fine_tuning: int) -> None:
+def tell_tuning(settings: Settings, fine_tuning: int, asked: Settings | None = None) -> None:
     """Tell the command that fine-tunes the model on `test_set`, or the one that makes the pseudo-labels for it.
 
     Nothing is told where `test_set` has no images, or no folder of pseudo-labels.
+
+    Args:
+        settings: those of the test.
+        fine_tuning: its value.
+        asked: those by which pseudo-labels are made, whose scale may be another one; None for the same.
     """
     from pair_finding import is_there, pair_files
 
@@ -277,7 +308,7 @@ def tell_tuning(settings: Settings, fine_tuning: int) -> None:
         fine_tunes = suggested("test", settings=settings, sets=sets)
         tell_next(f"to test {model} on {section.name}, fine-tuned on its pseudo-labels", fine_tunes)
         return
-    makes, why = command(section, settings)
+    makes, why = command(section, asked or settings)
     tell_next(f"to make the pseudo-labels of {section.name} that the test fine-tunes on{why and f' ({why})'}", makes)
 
 

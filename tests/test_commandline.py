@@ -79,6 +79,11 @@ def test_what_comes_after_a_training_or_a_test(workspace: Workspace, capsys: pyt
     (base["PLACE B"].pseudo_path / "east.pickle").unlink()
     pu.tell_use(base, 0)
     assert capsys.readouterr().err.startswith("next, to make the pseudo-labels of PLACE B that the test fine-tunes on")
+    # Those are made as was asked for, whatever the scale of the model.
+    texts = "settings.detector=SAM", "settings.apply_rescaling=False"
+    pu.tell_use(replace(base, detector="SAM", apply_rescaling=False, overrides=texts), 0)
+    made = "--set settings.detector=SAM --set settings.apply_rescaling=False --set 'settings.train_set=PLACE B'\n"
+    assert capsys.readouterr().err.endswith(made)
     # A place for pseudo-labels is asked for where they are used.
     without = dict(base.data_sets) | {"PLACE B": replace(base["PLACE B"], pseudo_path=None)}
     pu.tell_use(replace(base, data_sets=without), 0)

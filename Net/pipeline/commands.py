@@ -22,6 +22,7 @@ from settings.families import names, options_after
 from settings.keys import fields_of
 from settings.learning import LearningSettings
 from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION
+from settings.search import search_section
 from settings.two_images import IMAGES
 
 # Whether the shell quotes as Windows does.
@@ -100,8 +101,15 @@ def _overrides(command: Command, settings: Settings, sets: tuple[str, ...]) -> t
             given.pop(key_of(text), None)
         elif command.script == COMMANDS["train"].script and not _holds(settings, text):
             given[key_of(text)] = text
-    unread = _of_tests() if command is COMMANDS["pseudo-labels"] else set()
-    return tuple(text for key, text in given.items() if key not in unread)
+    return tuple(text for key, text in given.items() if _reads(command, key))
+
+
+def _reads(command: Command, key: str) -> bool:
+    """Whether a key, as `key_of` has it, has a part in what a command does: a search has one in a training alone."""
+    if key.startswith(search_section("")):
+        return command is COMMANDS["train"]
+    unread = {COMMANDS["pseudo-labels"]: _of_tests(), COMMANDS["test"]: {f"{SETTINGS_SECTION}.train_set"}}
+    return key not in unread.get(command, ())
 
 
 def _of_tests() -> set[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from hscd.detectors import DETECTORS
@@ -52,20 +52,49 @@ def doubt(source: Recorded | None, settings: Settings) -> str:
 
     Settings that name no detector, as those of a test need not, only count where they name something else.
     """
-    if source is None:
-        return ""
-    made, asked = (_scored_by(of) for of in (source, plain(resolved(settings, []))))
-    if not names_detector(settings):
-        defaults = {field.name: field.default for field in fields(settings)}
-        asked = {key: asked[key] for key in _KEYS if asked[key] != defaults[key]}
-    differ = [key for key in asked if key in made and asked[key] != made[key]]
+    differ = _differing(source, settings)
     if not differ:
         return ""
-    texts = [", ".join(f"{key} = {of[key]}" for key in differ) for of in (made, asked)]
+    texts = [", ".join(f"{key} = {values[of]}" for key, values in differ.items()) for of in (0, 1)]
     return brief(
         f"these pseudo-labels were made with {texts[0]}, and the settings say {texts[1]}, which is not used; set what "
         "made them if they are meant, or make them again", 600
     )  # fmt: skip
+
+
+def as_made(source: Recorded | None, settings: Settings) -> Settings:
+    """The settings, with the detector that made pseudo-labels and what else their scores depend on as --set says it.
+
+    They stay as they are where they would make them in the same way, and where nothing tells what did.
+    """
+    if source is None or not _differing(source, settings):
+        return settings
+    names = _names(source)
+    several = len(names) > 1
+    sets = {"ensemble_detectors" if several else "detector": ", ".join(names)}
+    if not several and settings.ensemble_detectors:
+        sets["ensemble_detectors"] = ""  # takes back what the file says
+    made = replace(settings, detector=names[0], ensemble_detectors=tuple(names) if several else ())
+    sets |= {key: _text(values[0]) for key, values in _differing(source, made).items()}
+    return replace(made, overrides=(*settings.overrides, *(f"settings.{key}={text}" for key, text in sets.items())))
+
+
+def _text(value: Any) -> str:
+    """A value of a record as --set takes it."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _differing(source: Recorded | None, settings: Settings) -> dict[str, tuple[Any, Any]]:
+    """What scores depend on that was otherwise when pseudo-labels were made: its value then, and now, by key."""
+    if source is None:
+        return {}
+    made, asked = (_scored_by(of) for of in (source, plain(resolved(settings, []))))
+    if not names_detector(settings):
+        defaults = {field.name: field.default for field in fields(settings)}
+        asked = {key: asked[key] for key in _KEYS if asked[key] != defaults[key]}
+    return {key: (made[key], asked[key]) for key in asked if key in made and asked[key] != made[key]}
 
 
 def names_detector(settings: Settings) -> bool:

@@ -171,6 +171,11 @@ def test_a_configuration_goes_with_it(space, monkeypatch):
     tested = read_settings(space.file, ["settings.seed=3", *(f"settings.{text}" for text in of_test)])
     assert shlex.split(suggested("pseudo-labels", settings=tested))[2:] == said[:4]
     assert shlex.split(suggested("test", settings=tested))[6:-2:2] == ["--set"] * 4
+    # Nor has a search a part in anything but a training, or the place of training one in a test.
+    searched = read_settings(space.file, ["hyperas settings ED.max_evals=1", "settings.train_set=PLACE B"])
+    for name, kept in (("train", 2), ("pseudo-labels", 1), ("test", 0)):
+        sets = suggested(name, settings=searched)
+        assert ("max_evals=1" in sets, "settings.train_set=" in sets) == (kept == 2, kept > 0)
     # main.py has two commands, and the file says training = True.
     assert shlex.split(suggested("test", settings=settings))[-1] == "settings.training=False"
     assert shlex.split(suggested("train", settings=settings))[-1] == "settings.train_set=PLACE B"

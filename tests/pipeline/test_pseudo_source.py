@@ -81,6 +81,37 @@ def test_options_and_ensembles_count_and_the_recommended_detector_is_doubted_onl
     assert "detector = context_regression, and the settings say detector = SAM" in told(asked("detector=SAM"))[0]
 
 
+def test_maps_tell_what_made_them_and_lead_to_a_test_on_them(asked, capsys):
+    show_messages()
+    make(asked("preset=unsupervised", "normalisation=pif"), 0.5)
+    (asked().model_path).mkdir(exist_ok=True)
+    (asked().model_path / "M.h5").touch()
+
+    def told(*keys):
+        settings = asked("train_set=PLACE A", *keys)
+        pu.tell_use(pu.load_told(settings["PLACE A"], "town", settings)[1], 0)
+        return capsys.readouterr().err
+
+    said = told("distance=SAM")
+    assert "with detector = context_regression, normalisation = pif, and the settings say detector = SAM, norm" in said
+    assert "town.pickle, made by context_regression (empirical_null, rescaled), threshold 0.5\n" in said
+    assert "--set settings.detector=context_regression --set settings.normalisation=pif" in said
+    assert "SAM" not in said.partition("next, ")[2]
+    # Of several detectors that are asked for one is left.
+    said = told("ensemble_detectors=ED, SAM")
+    assert "--set settings.ensemble_detectors= --set settings.detector=context_regression --set" in said
+    # Where nothing else is asked for, nothing is warned of, and nothing added.
+    said = told("normalisation=pif")
+    assert "warning" not in said
+    assert "detector=" not in said
+    make(asked("distance=SAM"), 0.6)
+    said = told("distance=SAM")
+    assert "warning" not in said
+    assert " --set settings.detector=SAM " in said
+    make(asked("ensemble_detectors=ED, SAM"), 0.75)
+    assert " --set 'settings.ensemble_detectors=ED, SAM' " in told("detector=ED")
+
+
 def test_nothing_is_made_up_where_no_record_tells(asked):
     make(asked("detector=SAM"), 0.25)
     content = {"threshold": 0.3, "distances": np.linspace(0, 1, 12), "shape": (3, 4)}
@@ -100,12 +131,14 @@ def test_nothing_is_made_up_where_no_record_tells(asked):
 
 
 def test_the_command_that_is_suggested_makes_the_better_pseudo_labels(asked):
-    for keys, preset in (((), True), (("detector=SAM",), False), (("preset=unsupervised",), False)):
+    given = ("detector=SAM",), ("preset=unsupervised",), ("distance=SAM", "apply_rescaling=False")
+    for keys, preset in (((), True), *((keys, False) for keys in given)):
         settings = asked(*keys)
         with pytest.raises(InputError, match="no such file; make it with `") as caught:
             pu.load_pseudo_labels(settings["PLACE A"], "town", settings=settings)
         added = "--set settings.preset=unsupervised --set 'settings.train_set=PLACE A'`"
         assert (added in str(caught.value)) == (preset or "preset=unsupervised" in keys)
+        assert all(f"--set settings.{key} " in str(caught.value) for key in keys)
         assert str(caught.value).count("preset") == (added in str(caught.value))
         assert ("; no detector is named, and unsupervised makes better ones" in str(caught.value)) == preset
 
