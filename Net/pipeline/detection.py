@@ -234,7 +234,7 @@ def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene,
         called = calibrated(outcome.probability, np.where(changed, result.truth, np.uint8(UNKNOWN)))
         lines.append(f"the probability against the labels: {reliability.line(calibration, called)}")
         figures |= {"calibration_error": calibration.error, "brier_score": calibration.brier}
-    if 0 < result.corrected_counts.total < pixels:
+    if result.corrected_counts.of_both and result.corrected_counts.total < pixels:  # else a command is told at the end
         draws = suggested("sample", path.with_name("change.tif"))
         lines.append(f"a random sample tells how right the whole map is: {draws}")
     messages.result("\n".join(lines))
