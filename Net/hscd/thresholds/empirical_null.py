@@ -208,7 +208,7 @@ def _chosen(
 
 def _both(rare: float, plentiful: float, roots: np.ndarray, few: bool) -> str:
     shares = [100 * float((roots > np.exp(log)).mean()) for log in (rare, plentiful)]
-    taken = "rare, as some stand out" if few else "plentiful, as none stand out"
+    taken = "rare, as some stand out" if few else "plentiful, as few stand out"
     settled = " or ".join(naming.given("change_amount", amount) for amount in _SETTLING)
     return (
         f"the scores fit rare change, {shares[0]:.1f} % of the pixels, as well as plentiful change, {shares[1]:.1f} %; "

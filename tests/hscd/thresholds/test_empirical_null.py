@@ -100,7 +100,7 @@ def test_where_both_fit_what_stands_out_decides_and_both_shares_are_told(weak, e
     (told,) = found.warnings
     assert told == (
         f"the scores fit rare change, {shares[0]} of the pixels, as well as plentiful change, {shares[1]}; taken for "
-        f"{taken}, as {'some' if taken == 'rare' else 'none'} stand out "
+        f"{taken}, as {'some' if taken == 'rare' else 'few'} stand out "
         "(change_amount = rare or change_amount = plentiful decides)"
     )
 
