@@ -46,3 +46,11 @@ def changed_pair(seed=0, rows=40, columns=50, bands=6, mixed=4):
     after = after * rng.uniform(0.7, 1.4, bands) + rng.normal(0, 2, bands)
     noise = rng.normal(0, 0.05, (2, rows, columns, bands))
     return (10 + before + noise[0]).astype(np.float32), (10 + after + noise[1]).astype(np.float32), changed
+
+
+def uneven_pair(seed=2, rows=80, columns=90):
+    """A pair as `changed_pair` with weaker changes, the after image under light that changes by 25 % over 20 pixels."""
+    before, after, changed = changed_pair(seed, rows, columns)
+    after[changed] = before[changed] + 0.3 * (after - before)[changed]
+    gain = 1 + 0.25 * smooth_noise(np.random.default_rng(5), rows, columns, 1, length=20)
+    return before, (after * gain).astype(np.float32), changed

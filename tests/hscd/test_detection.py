@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import hscd
-from detector_scenes import changed_pair, image_of, scene_of, smooth_noise
+from detector_scenes import changed_pair, image_of, scene_of, smooth_noise, uneven_pair
 from hscd.evaluation.ensemble import Members
 from hscd.system.messages import collected
 
@@ -18,6 +18,13 @@ def pair():
     changed[1:3, 2:5] = True
     after[changed] += 3
     return before, after, changed
+
+
+def test_light_that_was_taken_out_is_told():
+    pairs = {True: uneven_pair()[:2], False: changed_pair(2, 80, 90)[:2]}
+    for uneven, images in pairs.items():
+        told = hscd.detect(*images).warnings
+        assert any(warning.startswith("the light changed from place to place") for warning in told) == uneven
 
 
 def test_the_doubts_of_detect_py_are_in_the_result():

@@ -8,9 +8,9 @@ import numpy as np
 
 from hscd.detectors import DETECTORS, Scorer
 from hscd.detectors.tools import context_features, gaussian
-from hscd.detectors.tools.context_features import Field
+from hscd.detectors.tools.context_features import Field, Sample
 from hscd.detectors.tools.products import CHUNK, linear
-from hscd.detectors.tools.robust_regression import Both, fitted
+from hscd.detectors.tools.robust_regression import Both, fitted, smaller
 from hscd.detectors.tools.samples import sampled_pairs
 from hscd.detectors.tools.scaling import BandScaling, standard
 from hscd.scenes.scene import Block, Scene
@@ -32,6 +32,11 @@ _FOURIER_SCALE = 3.0
 _SMOOTHING = (0.0, 0.5, 0.8, 1.2)
 _NEARLY = 0.985
 _SMOOTH_RADIUS = gaussian.radius_of(_SMOOTHING[-1])
+# Pixels around a block that its scores depend on, and with the light around a pixel.
+_HALO, _LIT_HALO = (_SMOOTH_RADIUS + reach for reach in (context_features.RADIUS, gaussian.WIDE_RADIUS))
+# Components of the regressions that tell whether the light is uneven, and by how much the logarithm of the residuals
+# has to shrink, 15 %. Knowing the light does harm where it is even, as large changes are then taken for it.
+_LIT_COMPONENTS, _LIT_GAIN = 3, 0.16
 # Components that vary less than this share of the first are rounding errors.
 _LEAST_VARIANCE = 1e-9
 
@@ -69,31 +74,42 @@ class _Fit(NamedTuple):
     both: Both
     factor: float
 
-    def root(self, components: np.ndarray, context: np.ndarray) -> np.ndarray:
-        """Root of the statistic, (pixels,), of what `_features` takes."""
-        features = [_features(self.waves, self.phases, components[date], context[date]) for date in range(2)]
-        root = self.both.root(features, list(components[:, : self.waves.shape[1]]))
+    def root(self, of: Sample) -> np.ndarray:
+        """Root of the statistic, (pixels,)."""
+        root = self.both.root(_features(self.waves, self.phases, of), list(of.components[:, : self.waves.shape[1]]))
         return root * np.float32(self.factor)
 
 
-def _features(waves: np.ndarray, phases: np.ndarray, components: np.ndarray, context: np.ndarray) -> np.ndarray:
-    """What predicts the other date: components, their derivatives, Fourier features; (features, pixels) float32.
+def _features(waves: np.ndarray, phases: np.ndarray, of: Sample) -> list[np.ndarray]:
+    """What predicts the other date, (features, pixels) float32 of each date.
+
+    These are its components, their derivatives, the light around a pixel, by itself and times each component, and
+    Fourier features.
 
     Args:
         waves: (Fourier features, components used) float32.
         phases: (Fourier features,) float32.
-        components: (components, pixels) float32.
-        context: (components, derivatives, pixels) float32.
+        of: the pixels.
     """
-    count, pixels = waves.shape[1], components.shape[1]
-    derivatives = context[:count].reshape(-1, pixels)
-    start = count + len(derivatives)
-    found = np.empty((start + len(waves), pixels), np.float32)
-    found[:count], found[count:start] = components[:count], derivatives
-    fourier = np.matmul(waves, components[:count], out=found[start:])
-    fourier += phases[:, None]
-    np.cos(fourier, out=fourier)
-    return found
+    count, linear, pixels = waves.shape[1], _linear(waves.shape[1], of), of.components.shape[2]
+    both = np.empty((2, linear + len(waves), pixels), np.float32)
+    for date, found in enumerate(both):
+        components = of.components[date, :count]
+        derivatives = of.context[date, :count].reshape(-1, pixels)
+        end = count + len(derivatives)
+        found[:count], found[count:end] = components, derivatives
+        if of.light is not None:
+            np.multiply(components, of.light[date], out=found[end : linear - 1])
+            found[linear - 1] = of.light[date]
+        fourier = np.matmul(waves, components, out=found[linear:])
+        fourier += phases[:, None]
+        np.cos(fourier, out=fourier)
+    return list(both)
+
+
+def _linear(count: int, of: Sample) -> int:
+    """Features that are linear in so many components."""
+    return count * (1 + of.context.shape[2]) + (0 if of.light is None else count + 1)
 
 
 @DETECTORS.register("context_regression")
@@ -106,7 +122,8 @@ class ContextRegression:
     [5] of the residual, as a chi-square statistic: the mean of both directions and of several numbers of components,
     its root smoothed as far as the two classes stay apart. What is left of a pixel along its own spectrum counts less,
     as far as the light varies from pixel to pixel (slopes, haze, thin cloud); how far is estimated with the regression,
-    from the dark objects [6] on.
+    from the dark objects [6] on. Where the light changed slowly from place to place, that of some 13 pixels around (a
+    Gaussian's deviation) predicts the other date too: if the residuals are 15 % smaller for it.
 
     References:
         [1] Schaum, Stocker (1997), "Long-interval chronochrome target detection", ISSSR.
@@ -123,10 +140,12 @@ class ContextRegression:
 
     name = "context_regression"
     unit = "scores"
-    halo = context_features.RADIUS + _SMOOTH_RADIUS
+    halo = _HALO  # known after `fit`
     scale = "root"
     # Those of the middle one of the ensemble.
     degrees: float | None = None
+    # Whether the light changed from place to place; known after `fit`.
+    uneven_light = False
 
     def fit(self, scene: Scene, rng: np.random.Generator) -> Scorer:
         """Fit the regressions to a sample, and choose the smoothing.
@@ -134,20 +153,31 @@ class ContextRegression:
         Raises:
             InputError: if no pixel is valid.
         """
-        sample = sampled_pairs(scene, rng, _PCA_PIXELS)
-        components = _principal(sample)
-        if np.array_equal(sample[:, 0], sample[:, 1]):  # there is nothing to explain: any difference is change
+        pairs = sampled_pairs(scene, rng, _PCA_PIXELS)
+        components = _principal(pairs)
+        if np.array_equal(pairs[:, 0], pairs[:, 1]):  # there is nothing to explain: any difference is change
             self.degrees = None
             return lambda block: _squared_difference(components.of(block.pairs[block.inner]))
-        fields = context_features.fields(scene, rng, components.of, self.halo)
+        dark = components.dark
+
+        def lit(field: Field) -> Field:
+            return field.with_light(dark).near(*field.inner, _HALO)
+
+        fields = context_features.fields(scene, rng, components.of, _LIT_HALO, lit)
         used = sorted({min(count, len(components.vectors)) for count in _COMPONENTS})
         self.degrees = float(used[len(used) // 2])
-        fits = _fits(*context_features.sampled(fields, rng, _FIT_PIXELS), used, rng, components.dark)
-        some = context_features.some_of(fields, rng, self.halo)
+        sample = context_features.sampled(fields, rng, _FIT_PIXELS)
+        self.uneven_light = uneven = _uneven(sample, dark)
+        if not uneven:
+            sample, fields = sample._replace(light=None), [field._replace(light=None) for field in fields]
+        self.halo = _LIT_HALO if uneven else _HALO
+        fits = _fits(sample, used, rng, dark)
+        some = context_features.some_of(fields, rng, _HALO)
         sigma = _smoothing([(_roots(field, fits), field) for field in some])
 
         def score(block: Block) -> np.ndarray:
             field = context_features.field_of(block, components.of)
+            field = lit(field) if uneven else field
             return np.square(_inner(_roots(field, fits), field, sigma))
 
         return score
@@ -174,24 +204,36 @@ def _principal(sample: np.ndarray) -> _Components:
     return _Components((first, second), vectors[:, ::-1][:, :count].T)
 
 
-def _fits(
-    components: np.ndarray, context: np.ndarray, used: list[int], rng: np.random.Generator, dark: list[np.ndarray]
-) -> list[_Fit]:
+def _uneven(sample: Sample, dark: list[np.ndarray]) -> bool:
+    """Whether the light changed from place to place: residuals are smaller where that around a pixel is known."""
+    count = min(_LIT_COMPONENTS, sample.components.shape[1])
+    none = np.empty((0, count), np.float32), np.empty(0, np.float32)
+    components = list(sample.components[:, :count])
+    even, lit = (_features(*none, of) for of in (sample._replace(light=None), sample))
+    if sample.components.shape[2] < _PIXELS_LINEAR * len(lit[0]):
+        return False
+    both = [fitted(of, len(of[0]), components, [start[:count] for start in dark]) for of in (even, lit)]
+    return smaller(both[0], even, both[1], lit, components) > _LIT_GAIN
+
+
+def _fits(sample: Sample, used: list[int], rng: np.random.Generator, dark: list[np.ndarray]) -> list[_Fit]:
     """A regression for each number of components, fitted to a sample."""
     from scipy.special import chdtri
 
+    components = sample.components
     middle = chdtri(used[len(used) // 2], 0.5)
     spread = components[0].std(axis=1, dtype=np.float64)
     fits = []
     for count in used:
         scale = np.where(spread[:count] > 0, _FOURIER_SCALE * spread[:count], np.inf)
-        linear = count * (1 + context.shape[2])
+        linear = _linear(count, sample)
         waves = (rng.standard_normal((_FOURIER, count)) / scale).astype(np.float32)
         phases = rng.uniform(0, 2 * np.pi, _FOURIER).astype(np.float32)
         keep = min(_FOURIER, max(0, components.shape[2] // _PIXELS_EACH - linear))
         waves, phases = waves[:keep], phases[:keep]
-        features = [_features(waves, phases, components[date], context[date]) for date in range(2)]
-        both = fitted(features, linear, list(components[:, :count]), [start[:count] for start in dark])
+        both = fitted(
+            _features(waves, phases, sample), linear, list(components[:, :count]), [start[:count] for start in dark]
+        )
         fits.append(_Fit(waves, phases, both, float(np.sqrt(middle / chdtri(count, 0.5)))))
     return fits
 
@@ -206,13 +248,10 @@ def _roots(field: Field, fits: list[_Fit]) -> np.ndarray:
         flat = found[some].reshape(-1)
         components = field.components[:, :, some].reshape(*field.components.shape[:2], -1)
         context = derivatives.reshape(*derivatives.shape[:3], -1)
+        of = Sample(components, context, None if field.light is None else field.light[:, some].reshape(2, -1))
         for part in context_features.chunks(len(flat), CHUNK):
-            size = part.stop - part.start
-            here, around = (
-                np.concatenate([of[..., part], np.zeros((*of.shape[:-1], CHUNK - size), np.float32)], axis=-1)
-                for of in (components, context)
-            )
-            flat[part] = np.mean([fit.root(here, around) for fit in fits], axis=0)[:size]
+            pixels = of.part(part, CHUNK)
+            flat[part] = np.mean([fit.root(pixels) for fit in fits], axis=0)[: part.stop - part.start]
 
     context_features.over_strips(field, needed, strip)
     return found

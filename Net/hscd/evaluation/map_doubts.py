@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hscd.detectors import Detector
+from hscd.detectors.context_regression import ContextRegression
 from hscd.detectors.spectral import SpectralDistance
 from hscd.evaluation import doubts
 from hscd.evaluation.confusion import PLAUSIBLE_SHARE, changed_share
@@ -40,6 +41,11 @@ def of_scores(detector: Detector, score_map: ScoreMap, cut: Cut, scene: Scene, r
         found += doubts.of_borders(score_map.scores, cut.value)
     if isinstance(detector, SpectralDistance):
         found += doubts.of_spectra(scene, rng)
+    if isinstance(detector, ContextRegression) and detector.uneven_light:
+        found.append(
+            "the light changed from place to place, which was corrected; areas of more than some 30 pixels across that "
+            "got brighter or darker as a whole may be missed"
+        )
     return found
 
 

@@ -6,8 +6,8 @@ from scipy.stats import chi2
 from sklearn.metrics import average_precision_score
 
 import hscd.scenes.scene
-from detector_scenes import changed_pair, scene_of, smooth_noise
-from hscd.detectors import scored
+from detector_scenes import changed_pair, scene_of, smooth_noise, uneven_pair
+from hscd.detectors import context_regression, scored
 from hscd.detectors.context_regression import ContextRegression, _principal
 from hscd.detectors.tools import context_features, robust_regression
 from hscd.system.errors import InputError
@@ -123,6 +123,107 @@ def test_geometric_and_harmonic_means():
     geometric, harmonic = robust_regression._means(np.float32([2, 0]), np.float32([8, 0]))
     np.testing.assert_allclose(geometric, [4, 0])
     np.testing.assert_allclose(harmonic, [3.2, 0], rtol=1e-6)
+
+
+def test_how_much_smaller_residuals_are():
+    # The second regression knows the noise of the first but for a tenth of its deviation, s. The best prediction leaves
+    # s/√(1 + s²) = 0.0995 of it: residuals are smaller by log(1/0.0995) = 2.308, however components are scaled.
+    rng = np.random.default_rng(0)
+    spectra, noise, rest = rng.standard_normal((3, 2, 3, 20_000))
+    components = [(np.diag([1, 7, 30]) @ (spectra[1 - date] + noise[date])).astype(np.float32) for date in range(2)]
+    known = [np.vstack([spectra[date], noise[1 - date] + 0.1 * rest[date]]).astype(np.float32) for date in range(2)]
+    unknown = [features[:3] for features in known]
+    dark = [np.full(3, -50.0)] * 2
+    first, second = (robust_regression.fitted(of, len(of[0]), components, dark) for of in (unknown, known))
+    # The mean of logarithms of 20,000 pixels, whose deviation is below 1, is exact to some .01.
+    assert robust_regression.smaller(first, unknown, second, known, components) == pytest.approx(2.308, abs=0.03)
+    assert robust_regression.smaller(second, known, first, unknown, components) == pytest.approx(-2.308, abs=0.03)
+
+
+# --- the light around a pixel ----------------------------------------------------------------------------------------
+
+
+def a_field(shape=(40, 50), seed=0):
+    """Components of two dates, that of the second 1.5 times as far from no light, (-2, 1), (0, 1)."""
+    before = np.random.default_rng(seed).uniform(1, 3, (2, *shape))
+    dark = [np.array([-2.0, 1.0]), np.array([0.0, 1.0])]
+    after = dark[1][:, None, None] + 1.5 * (before - dark[0][:, None, None])
+    inner = context_features.Window(slice(0, shape[0]), slice(0, shape[1]))
+    return context_features.Field(np.stack([before, after]).astype(np.float32), None, inner), dark
+
+
+def test_the_light_is_the_gain_of_what_is_above_darkness():
+    field, dark = a_field()
+    light = field.with_light(dark).light
+    # 1.5 − 1 there, 1/1.5 − 1 back. The logarithm is exact to 1e-6, from float32 sums of squares.
+    np.testing.assert_allclose(light[0], 0.5, atol=1e-5)
+    np.testing.assert_allclose(light[1], -1 / 3, atol=1e-5)
+
+
+def test_light_that_says_nothing_is_bounded():
+    field, dark = a_field()
+    black = field.components * 0 + np.stack(dark)[:, :, None, None].astype(np.float32)
+    black[1] += 1e-3
+    light = field._replace(components=black).with_light(dark).light
+    np.testing.assert_allclose(light, np.expm1([[[2]], [[-2]]]) + np.zeros(light.shape), rtol=1e-6)
+    np.testing.assert_array_equal(field._replace(components=0 * black).with_light([of * 0 for of in dark]).light, 0)
+
+
+# Rows 3 to 6 with two more around them, as far as there are any, and all columns.
+def test_what_is_near_some_rows():
+    field, dark = a_field((8, 6))
+    lit = field.with_light(dark)._replace(valid=np.arange(48).reshape(8, 6) > 20)
+    part = lit.near(slice(3, 7), slice(0, 6), 2)
+    assert part.inner == (slice(2, 6), slice(0, 6))
+    for of, whole in ((part.components, lit.components), (part.valid, lit.valid), (part.light, lit.light)):
+        np.testing.assert_array_equal(of, whole[..., 1:8, :])
+
+
+def test_features_of_light():
+    rng = np.random.default_rng(0)
+    components, context, light = (rng.random(shape, np.float32) for shape in ((2, 3, 5), (2, 3, 9, 5), (2, 5)))
+    waves, phases = rng.random((4, 2), np.float32), rng.random(4, np.float32)
+    of = context_features.Sample(components, context, light)
+    even, lit = (context_regression._features(waves, phases, some) for some in (of._replace(light=None), of))
+    for date in range(2):
+        # Two components, 18 derivatives, then the light times both components and by itself, then four waves.
+        np.testing.assert_array_equal(np.delete(lit[date], [20, 21, 22], axis=0), even[date])
+        np.testing.assert_array_equal(lit[date][20:22], components[date, :2] * light[date])
+        np.testing.assert_array_equal(lit[date][22], light[date])
+    assert context_regression._linear(2, of) == 23
+
+
+def test_uneven_light_is_no_change():
+    before, after, changed = uneven_pair()
+    scores, detector = scores_of(scene_of(before, after))
+    assert (detector.uneven_light, detector.halo) == (True, 36)
+    # If the light around a pixel is not known, the average precision is .79, and 8 % of what did not change is above
+    # the threshold.
+    assert average_precision_score(changed.ravel(), scores.ravel()) > 0.95
+    cut = floor(scores, scale=detector.scale, degrees=detector.degrees)
+    assert (scores[~changed] > cut.value).mean() < 0.01
+    _, detector = scores_of(scene_of(*changed_pair(2, 80, 90)[:2]))
+    assert (detector.uneven_light, detector.halo) == (False, 15)
+
+
+def test_windows_and_squares_of_uneven_light(monkeypatch):
+    before, after, changed = uneven_pair()
+    valid = np.ones(changed.shape, bool)
+    valid[30:, 60:] = False
+    whole, _ = scores_of(scene_of(before, after, valid))
+    monkeypatch.setattr(hscd.scenes.scene, "_WINDOW_BYTES", 7 * 90 * 2 * 6 * 4)
+    np.testing.assert_array_equal(scores_of(scene_of(before, after, valid))[0], whole)
+    for name, value in {"_WHOLE": 100, "_SQUARES": 4, "_SIDE": 32}.items():
+        monkeypatch.setattr(context_features, name, value)
+    scores, detector = scores_of(scene_of(before, after, valid))
+    assert detector.uneven_light
+    assert average_precision_score(changed[valid], scores[valid]) > 0.9
+
+
+def test_few_pixels_do_not_tell_whether_the_light_is_uneven():
+    # Three components have 30 linear features, and four of light: 34 × 40 pixels are needed, 36 × 36 are fewer.
+    before, after, _ = uneven_pair()
+    assert not scores_of(scene_of(before[:36, :36], after[:36, :36]))[1].uneven_light
 
 
 # --- the detector ----------------------------------------------------------------------------------------------------

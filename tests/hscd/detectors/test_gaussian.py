@@ -46,6 +46,35 @@ def test_smoothing_equals_scipy(sigma):
     np.testing.assert_allclose(gaussian.smoothed(planes(), None, sigma), expected, atol=ROUNDING)
 
 
+def wide_kernel():
+    """Weights 1, 2, 1 at 1, 2, 4, 8 and 16 pixels, one after the other: a deviation of √(½ · 341) = 13 pixels."""
+    kernel = np.ones(1)
+    for step in (1, 2, 4, 8, 16):
+        taps = np.zeros(2 * step + 1)
+        taps[[0, step, -1]] = 0.25, 0.5, 0.25
+        kernel = np.convolve(kernel, taps)
+    return kernel
+
+
+def slow_wide(plane):
+    rows = ndimage.correlate1d(plane.astype(np.float64), wide_kernel(), 0, mode="nearest")
+    return ndimage.correlate1d(rows, wide_kernel(), 1, mode="nearest")
+
+
+@pytest.mark.parametrize("shape", [(2, 50, 81), (1, 5, 3)])
+def test_wide_smoothing_equals_one_kernel(shape):
+    assert len(wide_kernel()) == 2 * gaussian.WIDE_RADIUS + 1
+    found = gaussian.widely_smoothed(planes(shape), None)
+    np.testing.assert_allclose(found, [slow_wide(plane) for plane in planes(shape)], atol=ROUNDING)
+
+
+def test_wide_smoothing_takes_valid_pixels_only():
+    valid = mask()
+    values = planes((1, 30, 23)) * valid
+    expected = slow_wide(values[0]) / slow_wide(valid)
+    np.testing.assert_allclose(gaussian.widely_smoothed(planes((1, 30, 23)), valid)[0], expected, atol=ROUNDING)
+
+
 def test_no_smoothing_leaves_the_planes():
     np.testing.assert_array_equal(gaussian.smoothed(planes(), mask(), 0), planes())
 
