@@ -160,6 +160,13 @@ def test_the_light_is_the_gain_of_what_is_above_darkness():
     np.testing.assert_allclose(light[1], -1 / 3, atol=1e-5)
 
 
+def test_one_bright_pixel_is_not_the_light():
+    field, dark = a_field()
+    field.components[1, :, 20, 25] += 30
+    # The weight of a pixel in its own surroundings is 1/(2π · 13²) = .001 of what is some 20 times as long as others.
+    assert 0.5 < field.with_light(dark).light[0, 20, 25] < 0.55
+
+
 def test_light_that_says_nothing_is_bounded():
     field, dark = a_field()
     black = field.components * 0 + np.stack(dark)[:, :, None, None].astype(np.float32)
@@ -218,6 +225,22 @@ def test_windows_and_squares_of_uneven_light(monkeypatch):
     scores, detector = scores_of(scene_of(before, after, valid))
     assert detector.uneven_light
     assert average_precision_score(changed[valid], scores[valid]) > 0.9
+
+
+# All pixels are drawn; in squares, each with enough around it, they have the light that they have in the whole scene.
+def test_the_light_of_squares_is_that_of_the_scene(monkeypatch):
+    samples = []
+
+    def seen(sample, dark):
+        samples.append(np.sort(sample.light))
+        return False
+
+    monkeypatch.setattr(context_regression, "_uneven", seen)
+    for whole in (2**20, 100):
+        monkeypatch.setattr(context_features, "_WHOLE", whole)
+        scores_of(scene_of(*uneven_pair()[:2]))
+    assert samples[0].shape == (2, 80 * 90)
+    np.testing.assert_array_equal(*samples)
 
 
 def test_few_pixels_do_not_tell_whether_the_light_is_uneven():
