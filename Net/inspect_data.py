@@ -31,6 +31,7 @@ from hscd.system.messages import result, warn, whole
 from hscd.system.paths import require_names
 from image_pairs import label_map, memory_limit, nothing_left, open_pair, reading_of, relabel
 from pair_finding import PairFiles, is_there, pair_files
+from pipeline import replaced
 from pipeline.commands import shown, suggested, tell_next, told_by_options
 from settings import DataSet, Settings, read_settings
 from settings.keys import LABEL_KEYS
@@ -160,14 +161,15 @@ def _draw_examples(
 
     Bands that are `filled` with what is hardly a measurement are gaps, or nothing else would be seen of the spectra.
     """
+    picture, title = _picture(settings, section, files, "examples"), f"{section.name}, {files.name}"
     if (labels == UNKNOWN).all():
+        replaced.remove_unwritten([picture])
         return None
     negatives = settings.options[NEGATIVES.name]
     found = examples(
         pixels, labels, HEADS[settings.distance], count=example_pictures.COUNT, rescaled=settings.apply_rescaling,
         negatives=negatives, seed=settings.seed,
     )  # fmt: skip
-    picture, title = _picture(settings, section, files, "examples"), f"{section.name}, {files.name}"
     example_pictures.write(picture, found.with_gaps(filled), image.band_numbers, image.wavelengths, negatives, title)
     return picture
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hscd.reports import maps
 from hscd.system.errors import InputError
 from hscd.system.messages import progress
 from hscd.system.paths import require_names
+from pipeline import replaced
 from pipeline.commands import tell_maps
 from pipeline.plan import Plan
 from pipeline.run_record import recorded
@@ -59,6 +61,7 @@ def generate(settings: Settings) -> Settings:
                 )
                 bar.update()
                 chosen[str(radius)] = len(positions)
+            replaced.remove_unwritten(_larger(settings, name, largest))
             record.add_outputs(name, drawn)
             tell_maps(name, list(drawn.values()))
             record.add_result(
@@ -75,6 +78,16 @@ def dispatch(settings: Settings) -> None:
 
 def _picture(settings: Settings, name: str, radius: int) -> Path:
     return settings.stat_path / f"{settings.train_set}_{name}_radius{radius}.png"
+
+
+def _larger(settings: Settings, name: str, largest: int) -> list[Path]:
+    """The pictures of an earlier run with a larger radius."""
+    found = []
+    for path in settings.stat_path.glob(f"{glob.escape(settings.train_set)}_{glob.escape(name)}_radius*.png"):
+        radius = path.stem.rpartition("_radius")[2]
+        if radius.isdecimal() and int(radius) > largest:
+            found.append(path)
+    return sorted(found)
 
 
 _KEPT = "files that were written are kept; the same command makes all of them again"

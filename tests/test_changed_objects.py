@@ -52,6 +52,8 @@ def test_detect_writes_boxes_and_judges_them(pair, capsys):  # noqa: F811
 
 
 def test_without_labels_they_are_told_alone(pair, capsys):  # noqa: F811
+    (pair / "out").mkdir()
+    (pair / "out" / "objects_kept.csv").touch()  # of an earlier run
     assert run(pair, labels=False) == 0
     assert not (pair / "out" / "objects_kept.csv").exists()
     told = capsys.readouterr().out
@@ -67,6 +69,10 @@ def test_nothing_changed_is_a_table_without_rows(pair):  # noqa: F811
 def test_data_sets_have_them_too(tmp_path):
     space = Workspace(tmp_path)
     space.write_data()
+    features = tmp_path / "stat/PLACE A_town_ED_pseudo_rescaling_True_features.png"
+    features.parent.mkdir(exist_ok=True)
+    features.touch()  # of an earlier run
     assert space.call("predutils", "settings.objects=boxes").returncode == 0
+    assert not features.exists()
     names = {path.name for path in (tmp_path / "stat").glob("*_objects*")}
     assert names == {f"PLACE A_town_ED_pseudo_rescaling_True_objects{end}" for end in (".csv", ".png", "_kept.csv")}

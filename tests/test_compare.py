@@ -231,6 +231,9 @@ def test_two_images_without_labels_are_told_of_agreement_and_stability(tmp_path,
     write_bands(tmp_path / "new.tif", after)
     out = tmp_path / "out"
     data = ["--data", tmp_path / "old.tif", tmp_path / "new.tif", "--seeds", 1, "--out", out]
+    out.mkdir()
+    for name in ("old_curves.png", "differences.csv"):
+        (out / name).touch()  # of an earlier run
     assert run(*data, "--methods", "ED", "SAM", "ED+triangle", "--set", "nodata=0") == 0
     said = capsys.readouterr().out
     assert "There are no labels, so nothing here says how accurate a map is." in said

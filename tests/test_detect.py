@@ -93,6 +93,13 @@ def test_two_files_give_maps_polygons_and_a_summary(tmp_path, capsys):
         tmp_path, *((200 * (image - lowest)).astype(np.uint16) for image in (before + noise[0], after + noise[1]))
     )
     folder, out = tmp_path, tmp_path / "out"
+    # Of an earlier run with labels, an ensemble, kinds and objects: they tell of another map.
+    earlier = ["features.png", "uncertain.png", "calibration.csv", "calibration.png"]
+    kinds = ["kinds.tif", "kinds.png", "kinds.csv", "kinds_spectra.csv", "kinds_classes.csv", "kinds.qml"]
+    objects = ["objects.csv", "objects.png", "objects_kept.csv"]
+    out.mkdir()
+    for name in earlier + kinds + objects:
+        (out / name).touch()
     assert run(folder / "before.tif", folder / "after.tif", "--out", out) == 0
     assert sorted(path.name for path in out.iterdir()) == FILES
     with opened(out / "change.tif") as file:
@@ -111,6 +118,9 @@ def test_two_files_give_maps_polygons_and_a_summary(tmp_path, capsys):
     assert list(meta["fields"]) == ["area", "mean_distance", "pixels", "probability"]
     assert fields[0].sum() == found.sum() * 100  # m²
     said = capsys.readouterr()
+    for names in (earlier, kinds, objects):
+        removed = f"{out}: removed {', '.join(names)} of an earlier run, which this one does not write"
+        assert removed in said.err.splitlines()
     assert said.out.startswith(f"changed: {100 * found.mean():.2f} % of 2,400 pixels, ")
     assert ("largest areas: " in said.out) == (len(fields[0]) > 1)  # of one, its size is told already
     sure = 100 * (probability[found] >= 0.9).mean()
@@ -211,13 +221,22 @@ def test_labels_of_some_pixels_are_no_probability_sample(pair, capsys):
 def test_a_doubt_about_the_threshold_comes_with_the_commands_that_settle_it(pair, monkeypatch, capsys):
     folder, out, asked, found = pair[0], pair[0] / "my out", ("change_amount=rare", "change_amount=plentiful"), []
     cut, words = Plan.cut, [folder / "before.tif", folder / "after.tif", "--out", out, "--set", "detector=ED"]
+    taken = "this map is that of --set change_amount=rare; for the other one, in a folder of its own, run\n"
     for choices in ((), asked):
         monkeypatch.setattr(Plan, "cut", lambda *given, of=choices: replace(cut(*given), choices=of))
         assert run(*words) == 0
-        told = capsys.readouterr().err.partition("for the maps of both, in folders of their own, run\n")[2].splitlines()
-        assert (told[:2] == []) == (choices == ())
+        told = capsys.readouterr().err.partition(taken)[2].splitlines()
+        assert (told == []) == (choices == ())
+    # Members of an ensemble settle it each for itself.
+    outcome = detection._Outcome(None, None, 1.0, None, asked, ensemble=())
+    show_messages()
+    detection._tell_other_choices(settings_for(*words[:2], None, out, ("detector=ED",)), outcome)
+    both, *lines = capsys.readouterr().err.splitlines()
+    assert both == "for the maps of both, in folders of their own, run"
+    assert told[0] == lines[1]
+    assert not told[1].startswith(" ")  # no more than one command
     monkeypatch.setattr(detect, "carry_out", lambda settings, stage: found.append(settings))
-    for line in told[:2]:
+    for line in lines:
         assert run(*shlex.split(line)[2:]) == 0  # as it is when pasted
     assert [settings.overrides for settings in found] == [("detector=ED", choice) for choice in asked]
     assert [settings.stat_path.name for settings in found] == ["my out_rare", "my out_plentiful"]
@@ -232,7 +251,7 @@ def test_a_shift_comes_with_the_command_that_removes_it(pair, monkeypatch, capsy
     def told(right, *overrides):
         settings = settings_for(*images, None, out, overrides)
         shift = {"shift_down": 0.1, "shift_right": right, "shift_spread": 0.1, "shift_blocks": 9}
-        detection._tell_others(settings, (), shift)
+        detection._tell_registered(settings, shift)
         return capsys.readouterr().err
 
     # A third of a pixel is worth it; one that was moved is not moved again.

@@ -1,6 +1,8 @@
 """The command that looks at the data first."""
 
 import subprocess
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from scipy.io import loadmat
 
 import inspect_data
 from conftest import Workspace, make_pair, write_mat
+from hscd.labels import UNKNOWN
 from raster_scenes import DEGREES, UTM, WAVES, moved, write_labels, write_pair, write_raster
 
 
@@ -35,6 +38,16 @@ def test_every_data_set_is_told_and_drawn(workspace: Workspace) -> None:
         "PLACE B_west_examples.png",
         "PLACE B_west_quicklook.png",
     }
+
+
+def test_examples_of_labels_that_are_gone_are_removed(tmp_path: Path) -> None:
+    settings, section = SimpleNamespace(stat_path=tmp_path), SimpleNamespace(name="PLACE")
+    picture = tmp_path / "PLACE_town_examples.png"
+    picture.touch()
+    unknown = np.full((2, 3), UNKNOWN, np.uint8)
+    files, pixels = SimpleNamespace(name="town"), (None, None)
+    assert inspect_data._draw_examples(files, section, settings, None, pixels, unknown, np.zeros(5, bool)) is None
+    assert not picture.exists()
 
 
 def test_what_is_not_there_is_told_and_what_is_broken_is_an_error(workspace: Workspace) -> None:

@@ -153,6 +153,8 @@ def test_a_training_on_several_classes_saves_them(tmp_path, capsys):
 
 def test_labels_of_one_class_are_not_matched(pair):
     labels = "changedLabel=4", "unchangedLabel=0,9", "unknownLabel=5"
+    (pair / "out").mkdir()
+    (pair / "out/kinds_classes.csv").touch()  # of an earlier run
     assert run(pair, "kinds=clusters", *labels, labels=True) == 0
     assert not (pair / "out/kinds_classes.csv").exists()
 
@@ -171,6 +173,9 @@ def test_a_number_that_cannot_be_is_told(pair, capsys):
 
 def test_where_nothing_changed_there_is_a_map_alone(pair, capsys):
     (pair / "after.tif").write_bytes((pair / "before.tif").read_bytes())
+    (pair / "out").mkdir()
+    for ending in (".png", ".csv", "_spectra.csv"):
+        (pair / f"out/kinds{ending}").touch()  # of an earlier run
     assert run(pair, "kinds=clusters") == 0
     assert {path.name for path in (pair / "out").glob("kinds*")} == {"kinds.tif", "kinds.qml"}
     told = capsys.readouterr()

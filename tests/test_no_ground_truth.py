@@ -29,6 +29,7 @@ def spaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace
         patch.setattr(config, "MAX_EPOCHS", 3)
         assert known.call("main", "hyperas settings ED.max_evals=1").returncode == 0
         shutil.copytree(known.folder / "model", unknown.folder / "model")
+        (known.folder / "stat/PLACE A_town_radius4.png").touch()  # of an earlier run with a larger radius
         for space in (known, unknown):
             for script, *overrides in (
                 ("predutils",),
@@ -56,6 +57,7 @@ def test_what_needs_no_ground_truth_is_the_same(spaces: tuple[Workspace, Workspa
     for name in ("10%", "90%", "radius2", "radius3"):
         maps = [(space.folder / f"stat/PLACE A_town_{name}.png").read_bytes() for space in spaces]
         assert maps[0] == maps[1]
+    assert not (known.folder / "stat/PLACE A_town_radius4.png").exists()
 
 
 def test_metrics_stay_empty(spaces: tuple[Workspace, Workspace]) -> None:

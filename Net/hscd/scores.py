@@ -43,7 +43,8 @@ class ScoreMap:
 class Cut:
     """A threshold: pixels of a greater score are changed. `warnings` say what makes it doubtful, a line each.
 
-    `choices` are what a user may say to settle a doubt, KEY=VALUE of an option each; each gives another threshold.
+    `choices` are what a user may say to settle a doubt, KEY=VALUE of an option each; the first gives this
+    threshold, the others give others.
     """
 
     value: float

@@ -21,6 +21,7 @@ from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.scene import thinned, windows_of
 from hscd.scenes.title import pair_title
 from hscd.system import messages, storage
+from pipeline import replaced
 from pipeline.cells import Outcome, Pair, read_map
 from pipeline.methods import THESE_LABELS
 from pipeline.model_commands import command_of_model
@@ -198,7 +199,7 @@ def _write_tables(
     if found:
         storage.write_csv(folder / "differences.csv", found)
     else:
-        (folder / "differences.csv").unlink(missing_ok=True)  # of an earlier comparison
+        replaced.remove_unwritten([folder / "differences.csv"])
 
 
 def _parts(
@@ -253,6 +254,7 @@ def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked], ima
             curve |= {what: figures[what] for what in ("average_precision", "auroc")}
             false = figures["false_positives_num"], figures["true_negatives_num"]
             curve["points"].append((figures["recall"], figures["precision"], false[0] / sum(false)))
+    map_picture, curve_picture = possible = [folder / f"{pair.name}_{what}.png" for what in _PICTURES]
     if panels:
         panels = {**images, **panels}
         step, beside = maps.step_of(pair.truth.shape), pair.beside
@@ -260,12 +262,11 @@ def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked], ima
             beside = beside._replace(metres=step * beside.metres)
         heading = f"{pair_title(pair.name, pair.files.before, pair.files.after)}: change maps"
         heading += (", best first" if pair.labelled else "") + f", seed {first}"
-        maps.write_classes(
-            folder / f"{pair.name}_maps.png", panels, across=maps.across(len(panels)), heading=heading, beside=beside
-        )
+        maps.write_classes(map_picture, panels, across=maps.across(len(panels)), heading=heading, beside=beside)
     if curves:
         chance = float((pair.truth[pair.truth != UNKNOWN] == CHANGED).mean())
-        tables.write_curves(folder / f"{pair.name}_curves.png", curves, chance)
+        tables.write_curves(curve_picture, curves, chance)
+    replaced.remove_unwritten(possible, [*([map_picture] if panels else ()), *([curve_picture] if curves else ())])
 
 
 def pictures(before: Image, after: Image) -> dict[str, np.ndarray]:

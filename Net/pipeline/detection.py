@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from hscd.reports.page.view import Shown
 from hscd.scenes.registration import Registration
 from hscd.scenes.scene import Scene
 from hscd.scores import ScoreMap
-from hscd.system import messages, progress, storage
+from hscd.system import messages, naming, progress, storage
 from hscd.system.errors import InputError, counted
 from hscd.system.paths import require_names
 from pair_finding import pair_files
@@ -108,7 +108,8 @@ def detect(settings: Settings) -> None:
         figures |= shift
         record.add_result(result.name, figures | objects.report(settings, of_objects, result, "objects"))
     if section.name == IMAGES:
-        _tell_others(settings, outcome.choices, shift)
+        _tell_other_choices(settings, outcome)
+        _tell_registered(settings, shift)
     if (page := folder / _PAGE).is_file():
         messages.tell(f"to look at it, open {shown(page)}")
     if calibration is None and (result.corrected == CHANGED).any():
@@ -120,11 +121,20 @@ def _calibration(outcome: _Outcome, truth: np.ndarray) -> Calibration | None:
     return calibrated(outcome.probability, truth) if outcome.result.corrected_counts.of_both else None
 
 
-def _tell_others(settings: Settings, choices: Sequence[str], shift: Mapping[str, Any]) -> None:
-    """Tell the commands of other maps of the two images: with a doubt settled by `choices`, or the `shift` removed."""
-    if choices:
-        commands = [f"\n  {_with_choice(settings, choice, choice.partition('=')[2])}" for choice in choices]
-        messages.tell(f"for the maps of both, in folders of their own, run{''.join(commands)}")
+def _tell_other_choices(settings: Settings, outcome: _Outcome) -> None:
+    """Tell the commands of the maps that settle a doubt about the threshold otherwise."""
+    if not outcome.choices:
+        return
+    taken, *others = outcome.choices
+    what = f"this map is that of {naming.given(*taken.split('=', 1))}; for the other one, in a folder of its own"
+    if outcome.ensemble is not None:  # each member settled it for itself
+        others, what = [taken, *others], "for the maps of both, in folders of their own"
+    commands = [f"\n  {_with_choice(settings, choice, choice.partition('=')[2])}" for choice in others]
+    messages.tell(f"{what}, run{''.join(commands)}")
+
+
+def _tell_registered(settings: Settings, shift: Mapping[str, Any]) -> None:
+    """Tell the command of the map with the `shift` between the images removed, where that is worth it."""
     found = Registration(*(shift[f"{SHIFT}{name}"] for name in Registration._fields)) if shift else None
     if found is not None and not settings[IMAGES].register and worth_registering(found):
         command = _with_choice(settings, "register=True", "registered")
@@ -188,8 +198,10 @@ def _write(
     maps.write_classes(folder / "change.png", panels, heading=title, beside=beside)
     title, scale = f"Scores of {result.title} by {outcome.scores.source}", outcome.scores.scale
     maps.write_heatmap(folder / "score.png", scores, threshold, title, "score", scale, beside)
+    written: list[str] = []
     if outcome.channels is not None:
         maps.write_channels(folder / _FEATURES, outcome.channels, 1.0 if beside is None else beside.aspect)
+        written.append(_FEATURES)
     if outcome.ensemble is not None:
         sure = np.where(outcome.ensemble.sums.uncertain, np.uint8(UNKNOWN), result.corrected)
         masked = " or masked" if (result.corrected == UNKNOWN).any() else ""
@@ -200,9 +212,13 @@ def _write(
             heading=f"Change of {of_what}",
             beside=beside,
         )
+        written.append(_UNCERTAIN)
     if calibration is not None:
         storage.write_csv(folder / _CALIBRATION[0], reliability.rows(calibration))
         reliability.write_diagram(folder / _CALIBRATION[1], calibration, f"Probability of change of {result.title}")
+        written += _CALIBRATION
+    possible = (_FEATURES, _UNCERTAIN, *_CALIBRATION)
+    replaced.remove_unwritten([folder / name for name in possible], [folder / name for name in written])
 
 
 def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene, path: Path) -> tables.Row:

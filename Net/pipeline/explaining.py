@@ -26,7 +26,7 @@ from hscd.scenes.scene import Scene
 from hscd.scenes.title import title_of
 from hscd.system import messages, storage
 from hscd.system.errors import InputError
-from pipeline import explaining_bands
+from pipeline import explaining_bands, replaced
 from settings import Settings
 from settings.explaining import NONE
 
@@ -94,7 +94,9 @@ def report(seen: Seen, record: RunRecord) -> Row:
         seen: the network and the map of a pair.
         record: of the run, which notes the tables that its page draws.
     """
-    if not files(seen.settings, seen.prefix):
+    asked = files(seen.settings, seen.prefix)
+    replaced.remove_unwritten([path for step in _STEPS for path in _places(seen.settings, seen.prefix, step)], asked)
+    if not asked:
         return {}
     record.add_outputs(seen.scene.name, shown(seen.settings, seen.prefix))
     found: Row = {}
@@ -109,8 +111,10 @@ def report(seen: Seen, record: RunRecord) -> Row:
 
 def _files(settings: Settings, prefix: str, step: str) -> list[Path]:
     """The files of a step; none where it is not asked for."""
-    if getattr(settings.explain, step) in (False, NONE):
-        return []
+    return [] if getattr(settings.explain, step) in (False, NONE) else _places(settings, prefix, step)
+
+
+def _places(settings: Settings, prefix: str, step: str) -> list[Path]:
     return [settings.stat_path / f"{prefix}{ending}" for ending in _STEPS[step][0]]
 
 

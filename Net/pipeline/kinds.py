@@ -19,7 +19,7 @@ from hscd.reports.tables import Row
 from hscd.scenes.scene import Scene
 from hscd.scenes.title import title_of
 from hscd.system import messages, storage
-from pipeline import parts
+from pipeline import parts, replaced
 from pipeline.plan import Plan, classes_file
 from settings import DataSet, Settings
 
@@ -38,6 +38,10 @@ def files(settings: Settings, prefix: str) -> list[Path]:
         return []
     if settings.kinds == "classes":
         read_head(classes_file(settings))  # said before any work
+    return _places(settings, prefix)
+
+
+def _places(settings: Settings, prefix: str) -> list[Path]:
     endings = (".tif", ".png", ".csv", "_spectra.csv", "_classes.csv")
     return [settings.stat_path / f"{prefix}{ending}" for ending in endings]
 
@@ -54,20 +58,21 @@ def report(settings: Settings, plan: Plan, section: DataSet, scene: Scene, resul
         prefix: how the names of the files start.
     """
     found = plan.kinds(scene, result)
+    *paths, of_classes = places = _places(settings, prefix)
     if found is None:
+        replaced.remove_unwritten([*places, paths[0].with_suffix(".qml")])
         return {}
     for doubt in found.doubts:
         messages.warn(f"{scene.name}: {doubt}")
-    *paths, of_classes = files(settings, prefix)
     rows = _write(paths, found, scene, result)
+    compared = scene.classes is not None and bool(rows)
+    replaced.remove_unwritten(places[1:], [*(paths if rows else ()), *([of_classes] if compared else ())])
     shown = ", ".join(f"{row.get('class', row['kind'])}: {tables.area(row['area'], row['unit'])}" for row in rows)
     messages.result(f"{scene.name}: kinds of change by {found.method}: {shown or 'none, as nothing changed'}")
     told: tables.Row = {"kinds": rows}
     if settings.kinds == "classes":
         told["kinds_classes"] = classes_file(settings)
-    if scene.classes is None or not rows:
-        return told
-    return told | {"classes": _compare(of_classes, found, scene, section)}
+    return told | {"classes": _compare(of_classes, found, scene, section)} if compared else told
 
 
 def learn(settings: Settings) -> tables.Row:

@@ -16,6 +16,7 @@ from hscd.reports import objects as reports
 from hscd.reports.furniture import aspect_of
 from hscd.reports.tables import Row
 from hscd.system import messages, storage
+from pipeline import replaced
 from settings import Settings
 from settings.records import BOXES
 
@@ -27,8 +28,10 @@ def files(settings: Settings, prefix: str) -> list[Path]:
         settings: the run's settings.
         prefix: how the names of the files start.
     """
-    if settings.objects != BOXES:
-        return []
+    return _places(settings, prefix) if settings.objects == BOXES else []
+
+
+def _places(settings: Settings, prefix: str) -> list[Path]:
     return [settings.stat_path / f"{prefix}{ending}" for ending in (".csv", ".png", "_kept.csv")]
 
 
@@ -67,10 +70,11 @@ def report(settings: Settings, of: Found | None, result: MapResult, prefix: str)
         result: the map that they are of.
         prefix: how the names of the files start.
     """
+    table, picture, kept = places = _places(settings, prefix)
     if of is None:
+        replaced.remove_unwritten(places)
         return {}
     objects = of.objects
-    table, picture, kept = files(settings, prefix)
     storage.write_csv(table, reports.rows(objects), reports.COLUMNS)
     aspect = aspect_of(picture, result.score_map.grid, result.corrected.shape)
     reports.write_picture(picture, objects, result, f"Changed objects of {result.title}", aspect)
@@ -79,6 +83,7 @@ def report(settings: Settings, of: Found | None, result: MapResult, prefix: str)
     messages.result(f"{result.name}: {reports.line(objects)}")
     agreement = None if of.comparable is None else evaluation.agreement(of.comparable, result.truth)
     if agreement is None:
+        replaced.remove_unwritten([kept])
         return {"objects": {"found": len(objects.boxes)}}
     rows = reports.kept_rows(*(evaluation.kept_by_size(of, result.truth) for of in (result.labels, result.corrected)))
     storage.write_csv(kept, rows)

@@ -21,7 +21,7 @@ from hscd.system.errors import InputError
 from hscd.system.messages import progress
 from hscd.system.progress import TRAININGS, ItemsLeft
 from image_pairs import Alone
-from pipeline import kinds, objects, pages, report
+from pipeline import kinds, objects, pages, replaced, report
 from pipeline.ensemble import ensembled
 from pipeline.plan import Plan, classes_file
 from pipeline.report import ResultFiles
@@ -96,6 +96,8 @@ def _keep(settings: Settings, plan: Plan, made: _Made, record: RunRecord) -> Non
     if made.channels is not None:
         aspect = aspect_of(results.features, scene.grid, scene.truth.shape)
         maps.write_channels(results.features, made.channels, aspect)
+    else:
+        replaced.remove_unwritten([results.features])
     pages.keep(settings, record, scene, Shown.of(result), results.view)
     record.add_result(scene.name, figures | kinds.report(settings, plan, section, scene, result, results.kinds))
 

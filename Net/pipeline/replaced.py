@@ -1,8 +1,11 @@
-"""Stage: warnings before a run replaces what an earlier one left under the same name, and would be missed."""
+"""Stage: what an earlier run left under the same names: warnings before it is replaced, and would be missed.
+
+What a run of these names may write, and this one does not, is removed: it tells of results that are no longer there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import config
 from hscd.models.saved import model_files
 from hscd.reports.page.found import read_run
 from hscd.search.record import file_of
-from hscd.system import messages
+from hscd.system import messages, storage
 from hscd.system.errors import InputError, brief, counted
 from pair_finding import PairFiles
 from pipeline.run_record import BEST, differing_settings, plain, resolved
@@ -127,6 +130,19 @@ def warn_of_comparison(folder: Path, methods: Sequence[str], pairs: Sequence[Pai
         more = f" and {counted(len(others) - 1, 'more pair')}" if len(others) > 1 else ""
         lost.append(f"the tables of {' and '.join(others[0])}{more} are replaced")
     _warn(str(folder), [brief(text, 300) for text in lost], _ELSEWHERE)
+
+
+def remove_unwritten(possible: Iterable[Path], written: Container[Path] = ()) -> None:
+    """Remove what an earlier run wrote and this one did not, and tell it.
+
+    Args:
+        possible: files that a run may write, in one folder.
+        written: those that this one wrote.
+    """
+    removed = [path for path in possible if path not in written and storage.remove(path)]
+    if removed:
+        names = ", ".join(path.name for path in removed)
+        messages.tell(f"{removed[0].parent}: removed {names} of an earlier run, which this one does not write")
 
 
 def _earlier(path: Path) -> dict[str, Any]:

@@ -72,8 +72,8 @@ def atomic_path(path: Path, stale: Sequence[str] = ()) -> Iterator[Path]:
 
     Args:
         path: the result file.
-        void: endings of files that other programs keep beside `path`, such as ".aux.xml". They tell of its old content,
-            and are removed with it.
+        stale: endings of files that other programs keep beside `path`, such as ".aux.xml". They tell of its old
+            content, and are removed with it.
 
     Raises:
         OSError: as of `atomic_file`.
@@ -92,7 +92,7 @@ def atomic_path(path: Path, stale: Sequence[str] = ()) -> Iterator[Path]:
                     os.fsync(file.fileno())
                 _open_to_others(written)
                 for ending in stale:
-                    _remove(path.with_name(path.name + ending))
+                    remove(path.with_name(path.name + ending))
                 move(written, path)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -108,13 +108,15 @@ def _folder_of(temporary: Path) -> Path:
     return temporary.with_name(f"{temporary.name}.d")
 
 
-def _remove(path: Path) -> None:
-    """Remove a file that may not be there, nor have a name that could be there."""
+def remove(path: Path) -> bool:
+    """Remove a file that may not be there, nor have a name that could be there; whether it was."""
     try:
-        path.unlink(missing_ok=True)
+        path.unlink()
+        return True
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
+        if error.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
             raise
+    return False
 
 
 def _open_to_others(path: Path) -> None:

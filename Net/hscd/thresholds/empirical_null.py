@@ -198,7 +198,8 @@ def _chosen(
         apart = separation > (_APART_AND_SHORT if short else _STAND_APART)
         if apart and tail < _NO_VARIANCE and mixture.share > _PLENTIFUL:
             few = exceed > separation - _OUT_OF_TAIL
-            return rare if few else plentiful, (_both(rare, plentiful, roots, few),), _CHOICES
+            doubts = (_both(rare, plentiful, roots, few),)
+            return (rare, doubts, _CHOICES) if few else (plentiful, doubts, _CHOICES[::-1])
     if amount == "plentiful" or tail < _NO_MEAN:
         natural = float(np.log(otsu(looks.clipped(roots))))
         doubt = "the scores fit neither rare nor plentiful change; Otsu's threshold is used"
