@@ -14,9 +14,10 @@ from hscd.reports import maps
 from hscd.system.errors import InputError
 from hscd.system.messages import progress
 from hscd.system.paths import require_names
-from pipeline import replaced
+from pipeline import pseudo_source, replaced
 from pipeline.commands import tell_maps
 from pipeline.plan import Plan
+from pipeline.pseudo_source import Made
 from pipeline.run_record import recorded
 from settings import Settings
 
@@ -24,7 +25,7 @@ FIRST_RADIUS = 2
 
 
 def generate(settings: Settings) -> Settings:
-    """Draw the maps from the saved pseudo-labels; the settings as those of the last pair were made."""
+    """Draw the maps from the saved pseudo-labels; the settings by which these were made."""
     section, plan = settings[settings.train_set], Plan(settings)
     largest = settings.options.get("pseudo_radius")  # asked for by fine_tuning = 2 alone
     if largest is None or largest < FIRST_RADIUS:
@@ -34,7 +35,7 @@ def generate(settings: Settings) -> Settings:
         )
     radii = range(FIRST_RADIUS, largest + 1)
     run_file = settings.stat_path / f"{section.name}_radii_run.json"
-    names = pu.saved_pairs(section, settings)
+    names, made = pu.saved_pairs(section, settings), dict[str, Made]()
     for name in names:
         require_names([run_file, _picture(settings, name, largest)])
     with (
@@ -45,7 +46,7 @@ def generate(settings: Settings) -> Settings:
         for name in names:
             scene = scenes.get(name)
             shape = None if scene is None else scene.truth.shape
-            pseudo, made = pu.load_told(section, name, settings, shape)
+            pseudo, made[name] = pu.load_told(section, name, settings, shape)
             correct, beside = plan.correct(scene), pu.beside_maps(section, name, pseudo["shape"], settings)
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
             chosen, drawn = {}, {}
@@ -68,7 +69,8 @@ def generate(settings: Settings) -> Settings:
                 name,
                 {"threshold": pseudo["threshold"], "total_pixels": len(pseudo["distances"]), "pixels": chosen},
             )
-    return made
+        alike = pseudo_source.all_made(section, made, settings)
+    return alike
 
 
 def dispatch(settings: Settings) -> None:

@@ -11,7 +11,9 @@ from commandline import run
 from hscd.reports import maps
 from hscd.system.messages import progress
 from hscd.system.paths import require_names
+from pipeline import pseudo_source
 from pipeline.commands import tell_maps
+from pipeline.pseudo_source import Made
 from pipeline.run_record import recorded
 from settings import Settings
 
@@ -19,10 +21,10 @@ PERCENTAGES = range(10, 100, 10)
 
 
 def generate(settings: Settings) -> Settings:
-    """Draw the maps from the saved pseudo-labels; the settings as those of the last pair were made."""
+    """Draw the maps from the saved pseudo-labels; the settings by which these were made."""
     section = settings[settings.train_set]
     run_file = settings.stat_path / f"{section.name}_percentages_run.json"
-    names = pu.saved_pairs(section, settings)
+    names, made = pu.saved_pairs(section, settings), dict[str, Made]()
     for name in names:
         require_names([run_file, _picture(settings, name, PERCENTAGES[-1])])
     with (
@@ -30,7 +32,7 @@ def generate(settings: Settings) -> Settings:
         progress(total=len(names) * len(PERCENTAGES), desc="maps by percentage", unit="map") as bar,
     ):
         for name in names:
-            pseudo, made = pu.load_told(section, name, settings)
+            pseudo, made[name] = pu.load_told(section, name, settings)
             beside = pu.beside_maps(section, name, pseudo["shape"], settings)
             record.add_files(name, pseudo_labels=pu.pseudo_file(section, name))
             chosen, drawn = {}, {}
@@ -52,7 +54,8 @@ def generate(settings: Settings) -> Settings:
                 name,
                 {"threshold": pseudo["threshold"], "total_pixels": len(pseudo["distances"]), "pixels": chosen},
             )
-    return made
+        alike = pseudo_source.all_made(section, made, settings)
+    return alike
 
 
 def dispatch(settings: Settings) -> None:

@@ -36,9 +36,12 @@ from pipeline import pseudo_source, replaced
 from pipeline.commands import key_of, suggested, tell_next
 from pipeline.pair_tasks import Job, spread_pairs
 from pipeline.pseudo import pseudo_file
+from pipeline.pseudo_source import Made
 from pipeline.run_record import recorded
 from settings import DataSet, Settings
 from settings.presets import RECOMMENDED
+from settings.records import SETTINGS_SECTION
+from settings.used_settings import used_keys
 
 # Keys that a model has its own of: distance, scale, and where it is trained.
 _OF_MODEL = {"settings.distance", "settings.apply_rescaling", "settings.train_set"}
@@ -143,23 +146,24 @@ def load_pseudo_labels(
 
 def load_told(
     section: DataSet, pair_name: str, settings: Settings, shape: tuple[int, int] | None = None
-) -> tuple[PseudoLabels, Settings]:
+) -> tuple[PseudoLabels, Made]:
     """`load_pseudo_labels` for maps of them; what made them is told.
 
     A distance that --set gives is what pseudo-labels are asked for by, as nothing is trained or tested.
 
     Returns:
-        They, and the settings as they were made (`pseudo_source.as_made`).
+        They, and what made them.
     """
     asked = settings
     if _asks_for_distance(settings) and not pseudo_source.names_detector(settings):
         asked = replace(settings, detector=settings.distance)
     pseudo = load_pseudo_labels(section, pair_name, shape, settings=asked)
     source = pseudo_source.recorded_source(settings, section, pair_name, pseudo["threshold"])
-    made = f"made by {pseudo_source.described(source)}, threshold {pseudo['threshold']:.5g}"
+    by = pseudo_source.described(source)
+    made = f"made by {by}, threshold {pseudo['threshold']:.5g}"
     tell(f"{pair_name}: pseudo-labels of {pseudo_file(section, pair_name)}, {made}")
     as_made = pseudo_source.as_made(source, asked)
-    return pseudo, settings if as_made is asked else as_made
+    return pseudo, Made(by, settings if as_made is asked else as_made)
 
 
 def saved_pairs(section: DataSet, settings: Settings | None = None) -> list[str]:
@@ -284,7 +288,10 @@ def tell_use(settings: Settings, fine_tuning: int) -> None:
         fine_tunes = suggested("test", settings=settings, sets=tuple(sets))
         tell_next(f"to test {model} on {section.name}, fine-tuned on these pseudo-labels", fine_tunes)
     else:
-        trains = suggested("train", settings=settings)
+        made_by = used_keys(settings, "pseudo-labels") - used_keys(settings, "training")
+        unread = {f"{SETTINGS_SECTION}.{key}".lower() for key in made_by}
+        read = tuple(text for text in settings.overrides if key_of(text) not in unread)
+        trains = suggested("train", settings=replace(settings, overrides=read))
         tell_next(f"to train a model ({model} is not there yet) that can be fine-tuned on them", trains)
 
 

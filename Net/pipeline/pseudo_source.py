@@ -8,20 +8,32 @@ from __future__ import annotations
 import glob
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from hscd.detectors import DETECTORS
 from hscd.normalisation import NORMALISATIONS
 from hscd.reports.page.found import read_run
 from hscd.system.errors import InputError, brief
+from hscd.system.messages import warn
+from pipeline.commands import key_of
 from pipeline.run_record import plain, resolved
 from settings import DataSet, Settings
 
 # Settings of a run as its record has them.
 Recorded = Mapping[str, Any]
 
+
+class Made(NamedTuple):
+    """What made pseudo-labels: in a few words, and as settings (`as_made`)."""
+
+    by: str
+    settings: Settings
+
+
 # Keys that scores depend on, besides the detector and its options. A model has a scale and a threshold of its own.
 _KEYS = "normalisation", "shift_tolerance", "ensemble", "ensemble_bands"
+# Those that say what makes them, as `key_of` has them; the distance alone does where no detector is named.
+_DETECTORS = {"settings.detector", "settings.ensemble_detectors", "settings.distance"}
 
 
 def recorded_source(settings: Settings, section: DataSet, pair_name: str, threshold: float) -> Recorded | None:
@@ -77,6 +89,28 @@ def as_made(source: Recorded | None, settings: Settings) -> Settings:
     made = replace(settings, detector=names[0], ensemble_detectors=tuple(names) if several else ())
     sets |= {key: _text(values[0]) for key, values in _differing(source, made).items()}
     return replace(made, overrides=(*settings.overrides, *(f"settings.{key}={text}" for key, text in sets.items())))
+
+
+def all_made(section: DataSet, made: Mapping[str, Made], settings: Settings) -> Settings:
+    """The settings by which the pseudo-labels of all pairs were made; where they are not alike, that is warned of.
+
+    Then the settings name no detector but that of a preset, so that a test on them does not doubt any.
+
+    Args:
+        section: of the data set.
+        made: what made them, by the names of pairs.
+        settings: those of the run.
+    """
+    pairs: dict[str, list[str]] = {}
+    for name, of in made.items():
+        pairs.setdefault(of.by, []).append(name)
+    if len(pairs) == 1:
+        return next(iter(made.values())).settings
+    told = "; ".join(f"{brief(', '.join(names), 100)} by {by}" for by, names in pairs.items())
+    warn(f"[{section.name}]: the pseudo-labels of its pairs were not made alike: {told}")
+    sets = tuple(text for text in settings.overrides if key_of(text) not in _DETECTORS)
+    sets += ("settings.detector=", "settings.ensemble_detectors=") if names_detector(settings) else ()
+    return replace(settings, detector=None, ensemble_detectors=None, overrides=sets)
 
 
 def _text(value: Any) -> str:

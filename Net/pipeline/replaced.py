@@ -19,9 +19,9 @@ from pair_finding import PairFiles
 from pipeline.run_record import BEST, differing_settings, plain, resolved
 from settings import Settings
 from settings.families import names, options_after
-from settings.keys import LABEL_KEYS, MASK_KEYS, data_set_keys, fields_of
+from settings.keys import LABEL_KEYS, MASK_KEYS, data_set_keys
 from settings.two_images import places
-from settings.used_settings import unused_settings
+from settings.used_settings import used_keys
 
 # Keys that a map does not depend on.
 _NO_PART_IN_MAPS = {*LABEL_KEYS, *MASK_KEYS, "matLabelTruth", "memory_limit", "report"}
@@ -94,11 +94,9 @@ def warn_of_settings(settings: Settings, command: str, data_set: str, path: Path
 
 def _playing(settings: Settings, command: str) -> set[str]:
     """The keys that the results of a command depend on."""
-    out = {*unused_settings(settings, command), *(f"options.{name}" for name in names(options_after("kinds")))}
+    keys = used_keys(settings, command) - names(options_after("kinds"))
     if command == "test" and settings.fine_tuning == config.NO_FINE_TUNING:
-        out.add("seed")  # nothing is drawn
-    keys = {key.name for name, key in fields_of(Settings).items() if name not in out}
-    keys |= {name for name in settings.options if f"options.{name}" not in out}
+        keys.discard("seed")  # nothing is drawn
     return (keys | {key.name for key in data_set_keys()}) - _NO_PART_IN_RESULTS
 
 

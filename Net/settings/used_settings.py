@@ -11,6 +11,7 @@ from hscd.kinds.classes import FILE as CLASSES
 from hscd.networks.pretrained import NETWORK
 from hscd.selections import by_code
 from settings.families import FAMILIES, NETWORKS, names
+from settings.keys import fields_of
 from settings.records import Settings
 from settings.two_images import IMAGES
 
@@ -70,6 +71,18 @@ def unused_settings(settings: Settings, command: str, used: Container[str] = ())
             found += [f"searches.{distance}.options.{name}" for name in search.options if name not in own]
         found += [f"learning.{name}" for name in vars(settings.learning) if name.startswith("ft_")]
     return found
+
+
+def used_keys(settings: Settings, command: str) -> set[str]:
+    """The keys of [settings] that play a part in a run; those of learning, searches and explanations apart.
+
+    Args:
+        settings: of the run.
+        command: as of `unused_settings`.
+    """
+    out = set(unused_settings(settings, command))
+    keys = {key.name for name, key in fields_of(Settings).items() if name not in out}
+    return keys | {name for name in settings.options if f"options.{name}" not in out}
 
 
 def _used_by_methods(settings: Settings, out: list[str]) -> set[str]:

@@ -89,7 +89,7 @@ def test_maps_tell_what_made_them_and_lead_to_a_test_on_them(asked, capsys):
 
     def told(*keys):
         settings = asked("train_set=PLACE A", *keys)
-        pu.tell_use(pu.load_told(settings["PLACE A"], "town", settings)[1], 0)
+        pu.tell_use(pu.load_told(settings["PLACE A"], "town", settings)[1].settings, 0)
         return capsys.readouterr().err
 
     said = told("distance=SAM")
@@ -110,6 +110,26 @@ def test_maps_tell_what_made_them_and_lead_to_a_test_on_them(asked, capsys):
     assert " --set settings.detector=SAM " in said
     make(asked("ensemble_detectors=ED, SAM"), 0.75)
     assert " --set 'settings.ensemble_detectors=ED, SAM' " in told("detector=ED")
+
+
+def test_pairs_of_several_detectors_lead_to_a_test_that_doubts_none(asked):
+    settings = asked("train_set=PLACE B", "distance=SAM", "seed=3")
+    section, sam = settings["PLACE B"], asked("detector=SAM")
+    made = {name: pseudo_source.Made("SAM (otsu, rescaled)", sam) for name in ("east", "west")}
+    with collected() as warnings:
+        assert pseudo_source.all_made(section, made, settings) is sam
+        assert warnings == []
+        made["north"] = pseudo_source.Made("ED (otsu, rescaled)", settings)
+        found = pseudo_source.all_made(section, made, settings)
+    assert warnings == [
+        "[PLACE B]: the pseudo-labels of its pairs were not made alike: east, west by SAM (otsu, rescaled); north by "
+        "ED (otsu, rescaled)"
+    ]
+    assert found.overrides == ("settings.train_set=PLACE B", "settings.seed=3")
+    # One that the file may name is taken back.
+    found = pseudo_source.all_made(section, made, asked("detector=SAM", "ensemble_detectors=ED, SAM"))
+    assert found.overrides == ("settings.detector=", "settings.ensemble_detectors=")
+    assert (found.detector, found.ensemble_detectors) == (None, None)
 
 
 def test_nothing_is_made_up_where_no_record_tells(asked):
@@ -152,10 +172,12 @@ def test_what_they_are_for_is_told(asked, monkeypatch, capsys):
         pu.dispatch(asked(*keys))
         return capsys.readouterr().err
 
-    # Distance, scale and place are those of the model: net.conf has them.
-    said = told()
-    assert said.startswith("next, to train a model (M is not there yet) that can be fine-tuned on them: ")
-    assert said.endswith("net.conf --set settings.detector=SAM --set settings.fine_tuning=-1\n")
+    # Distance, scale and place are those of the model: net.conf has them. What else made pseudo-labels trains nothing.
+    for more in ((), ("preset=unsupervised", "threshold=chi2", "chi2_p=0.01", "kinds=clusters", "seed=3")):
+        pu.dispatch(asked(*keys, *more))
+        said = capsys.readouterr().err
+        assert said.startswith("next, to train a model (M is not there yet) that can be fine-tuned on them: ")
+        assert said.endswith(f"net.conf --set settings.fine_tuning=-1{' --set settings.seed=3' if more else ''}\n")
     (asked().model_path).mkdir(exist_ok=True)
     (asked().model_path / "M.h5").touch()
     said = told()
