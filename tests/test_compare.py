@@ -287,7 +287,9 @@ def test_two_images_with_labels(tmp_path, capsys, monkeypatch):
     assert opened == [(tmp_path / "old.mat", tmp_path / "new.mat")] * 2
     assert float(table(tmp_path / "out/ranking.csv")[0]["kappa"]) > 0.5
     made = tmp_path / "out" / "ED+otsu_change"
-    told = f"detect.py {tmp_path}/old.mat {tmp_path}/new.mat --out {made} --set detector=ED --set threshold=otsu"
+    of_labels = "--set changedLabel=1 --set unchangedLabel=2"
+    told = f"detect.py {tmp_path}/old.mat {tmp_path}/new.mat --labels {tmp_path}/truth.png --out {made} {of_labels} "
+    told += "--set detector=ED --set threshold=otsu"
     said = capsys.readouterr().out
     assert re.search(f"^To make its map of these images: .* Net/{re.escape(told)}\n", said, re.MULTILINE)
     assert f"{PROJECT / 'Net'}/{told}" in (tmp_path / "out/ranking.md").read_text(encoding="utf-8")

@@ -24,8 +24,8 @@ from pair_finding import PairFiles
 from pipeline.commands import suggested
 from pipeline.plan import OF_NETWORKS
 from settings import DataSet, Settings
-from settings.keys import LABEL_KEYS, fields_of
-from settings.two_images import IMAGES, sets_of
+from settings.keys import fields_of
+from settings.two_images import IMAGES, OF_LABELS, sets_of
 
 # What a method was told of change before it saw a pair.
 NO_LABELS = "no labels"
@@ -100,15 +100,17 @@ class Method:
         It writes beside the comparison of two images.
 
         Args:
-            base: settings of the run. Of two images it takes what the command line said, but for their labels.
+            base: settings of the run. Of two images it takes what the command line said, their labels with it.
             pair: the only one of a data set, which the command is to name; None for one of two images, or for others.
             anywhere: whether it shall work in every folder, as it is read in a file.
         """
         if self.model is not None:
             return None
+        named = base.data_sets.get(IMAGES)
+        labels = () if named is None or named.label_path is None else ("--labels", named.label_path)
         # Those of a configuration name its section, SECTION.KEY, and may be of anything.
         said = (override.partition("=") for override in base.overrides if "." not in override.partition("=")[0])
-        keys = {key.strip(): value.strip() for key, _, value in said if key.strip() not in LABEL_KEYS}
+        keys = {key.strip(): value.strip() for key, _, value in said if labels or key.strip() not in OF_LABELS}
         several = ", ".join(self.detectors) if len(self.detectors) > 1 else ""
         keys |= {
             "detector": self.detectors[0], "threshold": self.threshold, "correction": self.correction,
@@ -120,13 +122,12 @@ class Method:
             "ensemble_detectors": "", "ensemble_bands": "1", "shift_tolerance": "none",
         } | {option.name: str(option.default) for option in self._options}  # fmt: skip
         sets = tuple(f"{key}={value}" for key, value in keys.items() if value != usual.get(key))
-        named = base.data_sets.get(IMAGES)
         words: list[str | Path] = ["BEFORE", "AFTER"]
         if pair is not None and named is None:
             words, sets = [pair[1].before, pair[1].after], (*sets_of(pair[0]), *sets)
         if named is not None and named.img_a_path is not None and named.img_b_path is not None:
             folder = re.sub(r"[^-+.=,\w]+", "_", self.name)[:_LONGEST]
-            words = [named.img_a_path, named.img_b_path, "--out", base.stat_path / f"{folder}_change"]
+            words = [named.img_a_path, named.img_b_path, *labels, "--out", base.stat_path / f"{folder}_change"]
         return suggested("detect", *words, sets=sets, anywhere=anywhere)
 
     @property

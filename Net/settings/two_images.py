@@ -30,7 +30,7 @@ _NOT_HERE = {
     *fields_of(ExplainSettings), *fields_of(LearningSettings),
 }  # fmt: skip
 # Keys that say how a label map is read.
-_OF_LABELS = (*LABEL_KEYS, "matLabelTruth")
+OF_LABELS = (*LABEL_KEYS, "matLabelTruth")
 # Keys that choose a method among them: its options have no part either.
 _FAMILIES_NOT_HERE = ("fine_tuning", "loss", "engine", "pretraining")
 
@@ -87,7 +87,7 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
 def sets_of(section: DataSet) -> tuple[str, ...]:
     """The `KEY=VALUE` texts that read two images as the data set of a section has them read."""
     keys = {name: option for name, option in fields_of(DataSet).items() if option.name in places()}
-    of_images = {name: option for name, option in keys.items() if option.name not in (*_OF_LABELS, *MASK_KEYS)}
+    of_images = {name: option for name, option in keys.items() if option.name not in (*OF_LABELS, *MASK_KEYS)}
     given = ((option, getattr(section, name)) for name, option in of_images.items())
     return tuple(f"{option.name}={_text(value)}" for option, value in given if value != option.default)
 
@@ -111,7 +111,7 @@ def unused(settings: Settings) -> dict[str, str]:
     families, found = [family for family in FAMILIES if family.key not in _FAMILIES_NOT_HERE], dict[str, str]()
     for override in settings.overrides:
         name, _ = _parsed(override, places())
-        if name in _OF_LABELS and settings[IMAGES].label_path is None:
+        if name in OF_LABELS and settings[IMAGES].label_path is None:
             found[override] = f"--set {override}: has no effect without --labels"
         having = {family.key: [of for of in family.registry if _has(family, of, name)] for family in families}
         having = {key: members for key, members in having.items() if members}

@@ -60,8 +60,8 @@ def test_a_text_names_threshold_correction_and_options(base):
     ("text", "said", "folder", "command"),
     [
         ("irmad+kmeans", [], "irmad+kmeans_change", "--set detector=irmad --set threshold=kmeans"),
-        # What was said of the images stays, but for labels; the method's own parts count more than what was said.
-        ("irmad+kmeans", ["nodata=0", "changedLabel=1", "correction=majority", "floor_p=0.3"],
+        # What was said of the images stays, but for values of no labels; the method's own parts count more.
+        ("irmad+kmeans", ["nodata=0", "changedLabel=1", "matLabelTruth=t", "correction=majority", "floor_p=0.3"],
          "irmad+kmeans_change",
          "--set nodata=0 --set floor_p=0.3 --set detector=irmad --set threshold=kmeans"),
         ("mad/cva+otsu+majority:normalisation=pif:pif_chance=0.5:ensemble=2:apply_rescaling=True", ["settings.seed=1"],
@@ -96,6 +96,18 @@ def test_a_command_makes_the_map_of_a_method(tmp_path, monkeypatch, text, said, 
         assert getattr(method.settings(base, 0), field, None) == getattr(again, field, None)
     assert {key: again.options[key] for key in method.options} == method.options
     assert replace(method, model="M").command(base) is None
+
+
+def test_the_command_of_labelled_images_judges_its_map(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = ["changedLabel=1", "unchangedLabel=0", "nodata=7"]
+    base = settings_for(Path("a.npy"), Path("b.npy"), Path("my labels.npy"), tmp_path, said)
+    (method,) = methods_of(["SAM+otsu"], base)
+    words = shlex.split(method.command(base, anywhere=False))
+    assert words[2:8] == ["a.npy", "b.npy", "--labels", "my labels.npy", "--out", "SAM+otsu_change"]
+    assert words[9::2] == [*said, "detector=SAM", "threshold=otsu"]
+    again = settings_for(*map(Path, words[2:4]), Path(words[5]), tmp_path, words[9::2])
+    assert again[IMAGES] == base[IMAGES]
 
 
 def test_options_of_the_settings_count_where_the_text_has_none(tmp_path):
