@@ -246,6 +246,8 @@ def generate(settings: Settings) -> None:
     with recorded("pseudo-labels", settings, [section.name], run_file) as record:
         record.add_inputs(pairs)
         replaced.warn_of_settings(settings, "pseudo-labels", section.name, run_file)
+        others = pseudo_source.made_by_others(settings, section, [files.name for files in pairs])
+        replaced.warn_of_pseudo_labels(section, others)
         failed: list[str] = []
         if ENGINES[settings.engine].spreads:
             job = Job(making.make_alone, partial(making.reads, settings), partial(making.writes, settings))

@@ -6,8 +6,9 @@ Their file has no more than the guide's program reads. What made it is in the re
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from hscd.detectors import DETECTORS
@@ -38,6 +39,37 @@ _DETECTORS = {"settings.detector", "settings.ensemble_detectors", "settings.dist
 
 def recorded_source(settings: Settings, section: DataSet, pair_name: str, threshold: float) -> Recorded | None:
     """The settings of the latest run that made pseudo-labels of a pair with this threshold; None where none tells."""
+    for record in reversed(_runs(settings, section)):
+        if record["results"].get(pair_name, {}).get("threshold") == threshold:
+            return record["settings"]
+    return None
+
+
+def made_by_others(settings: Settings, section: DataSet, pair_names: Iterable[str]) -> dict[str, list[str]]:
+    """Which pairs have pseudo-labels whose file the latest run of another kind made, by what made them.
+
+    Those of the same kind have the same record, which tells more (`pipeline.replaced`); of others nothing is known.
+    """
+    latest, found, folder = dict[str, Recorded](), dict[str, list[str]](), section.pseudo_folder()
+    for record in _runs(settings, section):
+        told = record["settings"].get("data_sets")
+        place = told.get(section.name) if isinstance(told, dict) else None
+        if isinstance(place, dict) and place.get("pseudo_path") == str(folder):
+            latest |= dict.fromkeys(record["results"], record["settings"])
+    kind = _kind(plain(resolved(settings, [])))
+    for name in pair_names:
+        if name in latest and _kind(latest[name]) != kind and (folder / f"{name}.pickle").exists():
+            found.setdefault(described(latest[name]), []).append(name)
+    return found
+
+
+def _kind(source: Recorded) -> tuple[Any, ...]:
+    """What the name of a record has of a run."""
+    return source.get("detector") or source.get("distance"), source.get("apply_rescaling")
+
+
+def _runs(settings: Settings, section: DataSet) -> list[Recorded]:
+    """The records of runs that made pseudo-labels of a data set, the latest last."""
     found = []
     name = f"{glob.escape(section.name)}_*_pseudo_rescaling_*_run.json"
     for path in settings.stat_path.glob(name):
@@ -45,10 +77,9 @@ def recorded_source(settings: Settings, section: DataSet, pair_name: str, thresh
             record = read_run(path).record
         except InputError:
             continue
-        made = record["results"].get(pair_name, {}).get("threshold")
-        if record["command"] == "pseudo-labels" and made == threshold and _names(record["settings"]):
-            found.append((record["started"], record["settings"]))
-    return max(found, key=lambda run: run[0])[1] if found else None
+        if record["command"] == "pseudo-labels" and _names(record["settings"]):
+            found.append(record)
+    return sorted(found, key=itemgetter("started"))
 
 
 def described(source: Recorded | None) -> str:

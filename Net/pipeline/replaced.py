@@ -17,7 +17,7 @@ from hscd.system import messages, storage
 from hscd.system.errors import InputError, brief, counted
 from pair_finding import PairFiles
 from pipeline.run_record import BEST, differing_settings, plain, resolved
-from settings import Settings
+from settings import DataSet, Settings
 from settings.families import names, options_after
 from settings.keys import LABEL_KEYS, MASK_KEYS, data_set_keys
 from settings.two_images import places
@@ -90,6 +90,17 @@ def warn_of_settings(settings: Settings, command: str, data_set: str, path: Path
         return
     if other := differing_settings(earlier["settings"], settings, _playing(settings, command), data_set):
         _warn(f"[{data_set}]", [f"the results made {brief(', '.join(other), 300)} are replaced"], _OTHER_FOLDER)
+
+
+def warn_of_pseudo_labels(section: DataSet, others: Mapping[str, Sequence[str]]) -> None:
+    """Warn that pseudo-labels are replaced that a run of another kind made; maps and tables have names of their own.
+
+    Args:
+        section: of the data set.
+        others: names of its pairs, by what made their pseudo-labels.
+    """
+    lost = [f"the pseudo-labels of {brief(', '.join(names), 100)} by {by} are replaced" for by, names in others.items()]
+    _warn(f"[{section.name}]", lost, "another pseudoPath keeps both")
 
 
 def _playing(settings: Settings, command: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from conftest import CONFIGURATION
 from hscd.reports.page.tuning import tuning
 from hscd.system.errors import InputError
 from hscd.system.messages import collected, show_messages
-from pipeline import pseudo_source, testing
+from pipeline import pseudo_source, replaced, testing
 from pipeline.run_record import recorded
 from settings import read_settings
 
@@ -110,6 +111,37 @@ def test_maps_tell_what_made_them_and_lead_to_a_test_on_them(asked, capsys):
     assert " --set settings.detector=SAM " in said
     make(asked("ensemble_detectors=ED, SAM"), 0.75)
     assert " --set 'settings.ensemble_detectors=ED, SAM' " in told("detector=ED")
+
+
+def test_pseudo_labels_of_another_kind_are_not_replaced_without_a_word(asked):
+    def of(settings, *names):
+        with collected() as warnings:
+            section = settings["PLACE A"]
+            replaced.warn_of_pseudo_labels(section, pseudo_source.made_by_others(settings, section, names))
+        return warnings
+
+    assert of(asked(), "town") == []
+    make(asked("detector=SAM"), 0.25)
+    said = ["[PLACE A]: the pseudo-labels of town by SAM (otsu, rescaled) are replaced; another pseudoPath keeps both"]
+    # "west" was in no run; those of the same kind are in the record of that, whose settings are told apart.
+    assert of(asked(), "west", "town") == said
+    assert of(asked("detector=SAM", "threshold=triangle"), "town") == []
+    assert of(asked("detector=SAM", "apply_rescaling=False"), "town") == said
+    elsewhere = asked()
+    moved = replace(elsewhere["PLACE A"], pseudo_path=elsewhere.stat_path)
+    assert of(replace(elsewhere, data_sets=elsewhere.data_sets | {"PLACE A": moved}), "town") == []
+    # The latest run counts, which was not of another kind; where there is no file, nothing is lost.
+    path = asked().stat_path / "PLACE A_SAM_pseudo_rescaling_True_run.json"
+    make(asked(), 0.5)
+    record = json.loads(path.read_text(encoding="utf-8")) | {"started": "2020-01-01T00:00:00+00:00"}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    assert of(asked(), "town") == []
+    path.write_text(json.dumps(record | {"started": "2040"}), encoding="utf-8")
+    assert of(asked(), "town") == said
+    pu.pseudo_file(asked()["PLACE A"], "town").unlink()
+    assert of(asked(), "town") == []
+    path.write_text(json.dumps(record | {"settings": {"detector": "SAM", "data_sets": [1]}}), encoding="utf-8")
+    assert of(asked(), "town") == []
 
 
 def test_pairs_of_several_detectors_lead_to_a_test_that_doubts_none(asked):
