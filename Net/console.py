@@ -10,7 +10,7 @@ from importlib import import_module
 import config
 from commandline import add_version, guarded
 from hscd.system import messages, storage
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, nearest
 from pipeline.commands import COMMANDS
 
 INIT = "init"
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_version(parser)
-    parser.add_argument("command", nargs="?", choices=[*COMMANDS, INIT], metavar="COMMAND")
+    parser.add_argument("command", nargs="?", metavar="COMMAND")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="of the command")
     return parser
 
@@ -60,6 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.command == INIT:
         return guarded(init)
+    if options.command not in COMMANDS:
+        near = nearest(options.command, [*COMMANDS, INIT])
+        messages.error(f"{options.command}: unknown command{near or '; --help lists the commands'}")
+        return 2
     command = COMMANDS[options.command]
     sys.argv[0] = f"hscd {options.command}"  # what --help and errors call it
     words = [*options.arguments, *(word for override in command.overrides for word in ("--set", override))]

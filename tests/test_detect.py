@@ -182,6 +182,12 @@ def test_results_of_other_images_and_samples_are_not_replaced_without_a_word(pai
     assert replaced("before.tif", "after.tif") == []
     assert sample.main([str(out / "change.tif")]) == 0
     monkeypatch.setattr("pipeline.detection._mapped", fail)  # it is told before anything is written
+    # A command that is told is one that works.
+    for number in (2, 3):
+        again = detection._drawing(out / "change.tif")
+        assert again.endswith(f"change.tif --out {out}/sample_{number}")
+        (out / f"sample_{number}").mkdir()
+        (out / f"sample_{number}" / "change_sample.gpkg").touch()
     # Of the same images: only the sample loses its map.
     assert replaced("before.tif", "after.tif") == [f"warning: {out}: {sampled}; {elsewhere}"]
     assert replaced("after.tif", "before.tif") == [

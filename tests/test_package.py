@@ -130,6 +130,12 @@ def test_a_command_runs_its_script(name: str, monkeypatch: pytest.MonkeyPatch) -
     assert got == [(f"hscd {name}", ["--quiet", "x", *words])]
 
 
+def test_an_unknown_command_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for word, said in (("Detct", "did you mean detect?"), ("x", "--help lists the commands")):
+        assert console.main([word]) == 2
+        assert capsys.readouterr().err == f"error: {word}: unknown command; {said}\n"
+
+
 def test_no_command_is_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert console.main([]) == 0
     told = capsys.readouterr().out

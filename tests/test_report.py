@@ -143,6 +143,19 @@ def test_what_cannot_be_reported_on(given: list[str], tmp_path: Path, monkeypatc
     assert report.main(given) == 2
 
 
+def test_a_report_that_cannot_be_written_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("hscd.system.storage.write_bytes", refused)
+    assert report.main([str(tmp_path)]) == 2
+    out, told = capsys.readouterr()
+    assert out == ""
+    assert told.splitlines()[1:] == [f"error: {tmp_path}: no page could be written, as the warning says"]
+
+
 def test_pages_are_served_on_this_machine_alone(results: Path, capfd: pytest.CaptureFixture[str]) -> None:
     report.main([str(results), "--quiet"])
     (results / "secret.html").symlink_to("/etc/hostname")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,7 @@ def detect(settings: Settings) -> None:
     if (page := folder / _PAGE).is_file():
         messages.tell(f"to look at it, open {shown(page)}")
     if calibration is None and (result.corrected == CHANGED).any():
-        tell_next("to learn how right the map is", suggested("sample", folder / "change.tif"))
+        tell_next("to learn how right the map is", _drawing(folder / "change.tif"))
 
 
 def _calibration(outcome: _Outcome, truth: np.ndarray) -> Calibration | None:
@@ -251,10 +252,16 @@ def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene,
         lines.append(f"the probability against the labels: {reliability.line(calibration, called)}")
         figures |= {"calibration_error": calibration.error, "brier_score": calibration.brier}
     if result.corrected_counts.of_both and result.corrected_counts.total < pixels:  # else a command is told at the end
-        draws = suggested("sample", path.with_name("change.tif"))
-        lines.append(f"a random sample tells how right the whole map is: {draws}")
+        lines.append(f"a random sample tells how right the whole map is: {_drawing(path.with_name('change.tif'))}")
     messages.result("\n".join(lines))
     return report.figures(result, "detection_time", figures)
+
+
+def _drawing(path: Path) -> str:
+    """The command that draws a sample of a change map, elsewhere if one of an earlier map lies beside it."""
+    folders = itertools.chain([path.parent], (path.with_name(f"sample_{number}") for number in itertools.count(2)))
+    folder = next(folder for folder in folders if not (folder / replaced.SAMPLE).exists())
+    return suggested("sample", path, *(() if folder == path.parent else ("--out", folder)))
 
 
 def _certainty(ensemble: Ensemble, pixels: int) -> tuple[str, tables.Row]:

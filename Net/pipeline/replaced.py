@@ -31,7 +31,7 @@ _NO_PART_IN_RESULTS = _NO_PART_IN_MAPS | {
     "distance", "detector", "preset", "engine", "workers", "backend", "min_area", "kinds", "objects",
 }  # fmt: skip
 # What sample.py draws from the change map.
-_SAMPLE = "change_sample.gpkg"
+SAMPLE = "change_sample.gpkg"
 _ELSEWHERE = "--out FOLDER writes elsewhere"
 _OTHER_FOLDER = "another stat_path keeps both"
 
@@ -47,7 +47,7 @@ def warn_of_map(settings: Settings, files: PairFiles) -> None:
         other := differing_settings(record["settings"], settings, set(places()) - _NO_PART_IN_MAPS)
     ):
         lost.append(f"the map made {', '.join(other)} is replaced")
-    sample = folder / _SAMPLE
+    sample = folder / SAMPLE
     if sample.exists():
         lost.append(f"{sample.name} was drawn from the map that is replaced and no longer fits the new one")
     _warn(str(folder), lost, _ELSEWHERE)

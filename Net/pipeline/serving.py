@@ -36,12 +36,13 @@ def publish(folder: Path) -> None:
     """Write the report of a folder of results anew.
 
     Raises:
-        InputError: if there is no such folder.
-        OSError: if the disk does not take a page.
+        InputError: if there is no such folder, or no page could be written, nor one is there.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     runs = pages.rebuild(folder)
+    if not (folder / pages.INDEX).is_file():
+        raise InputError(f"{folder}: no page could be written, as the warning says")
     messages.result(f"{counted(len(runs), 'run')}: {folder / pages.INDEX}")
 
 
