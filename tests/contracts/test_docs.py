@@ -49,13 +49,13 @@ def parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     done: list[object] = []
     monkeypatch.chdir(tmp_path)
     for stage in (
-        "commandline.carry_out",
         "detect.carry_out",
         "compare.carry_out",
         "inspect_data.carry_out",
         "sample.draw",
         "sample.estimate",
         "report.publish",
+        "commandline.carry_out",  # at last: a script that is imported now would keep what is set here
     ):
         monkeypatch.setattr(stage, lambda *given: done.append(given) or tmp_path)
     monkeypatch.setattr("report.serve", lambda *_: None)  # which follows report.publish
