@@ -35,7 +35,7 @@ from hscd.scenes.registration import registration
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
 from hscd.system.arrays import held
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, listing
 from hscd.system.messages import collected, is_set_up, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 
@@ -276,7 +276,7 @@ def _judged(scene: Scene, truth: np.ndarray | None, values: LabelValues) -> Scen
             f"truth: an array expected, received the path {str(truth)!r}; hscd.open_pair reads images with their labels"
         )
     given, shape = np.ma.asarray(truth), scene.truth.shape
-    shown = ["any other" if is_other(own) else ", ".join(map(str, own)) or "none" for own in values]
+    shown = ["any other" if is_other(own) else listing(own, str) for own in values]
     expected = (
         f"truth: expected shape {shape} with the labels {shown[0]} (changed), {shown[1]} (unchanged) and {shown[2]} "
         "(unknown)"

@@ -6,13 +6,15 @@ Positive class = changed. Every score or distance grows with change.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from numbers import Real
 
 import numpy as np
 
 from hscd.system import naming
-from hscd.system.errors import InputError, shown
+from hscd.system.errors import MOST_LISTED, InputError, listing, shown
 from hscd.system.parsing import Colour as Colour
 
 CHANGED = 0
@@ -26,7 +28,6 @@ ARGUMENTS = ("changed_label", "unchanged_label", "unknown_label")
 OTHER = "other"
 
 _UNMAPPED = 255
-_VALUES_SHOWN = 10
 _LARGEST_GREY = 255
 
 
@@ -105,9 +106,9 @@ def doubt_of(
 
 
 def written(classes: Mapping[str, Sequence[float]], colours: bool = False) -> str:
-    """Values as the user gives them; what no grey level can be is a colour where there are `colours`."""
+    """Values as the user gives them, of many the first ones; beyond all grey levels they are colours if `colours`."""
     return ", ".join(
-        f"{name}={', '.join(_text(value, _is_colour(value, colours)) for value in of_class)}"
+        f"{name}={listing(of_class, lambda value: _text(value, _is_colour(value, colours)))}"
         for name, of_class in classes.items()
         if of_class
     )
@@ -163,8 +164,10 @@ def by_name(
                 raise InputError(f"{name}: a number or several expected, received {shown(value)}")
     # NaN differs from itself.
     every = ["nan" if math.isnan(value) else value for of_class in classes.values() for value in of_class]
-    if len(set(every)) < len(every):
-        raise InputError(f"found {written(classes)}; expected different values")
+    if twice := [value for value, count in Counter(every).items() if count > 1]:
+        # Of many values the one that is meant may not be among those that are shown.
+        which = f" ({listing(twice, str)} twice)" if len(every) > MOST_LISTED else ""
+        raise InputError(f"found {written(classes)}{which}; expected different values")
     return classes
 
 
@@ -211,7 +214,7 @@ def _does_not_occur(absent: Mapping[str, Sequence[float]], colours: bool) -> str
 
 def _shown(found: Sequence[float] | np.ndarray, colours: bool) -> str:
     """Values that a label map holds, the first of many."""
-    return ", ".join(_text(value, colours) for value in found[:_VALUES_SHOWN])
+    return listing(listed(found), partial(_text, colours=colours))
 
 
 def _text(value: float, colours: bool) -> str:

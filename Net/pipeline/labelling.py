@@ -19,7 +19,7 @@ from hscd.scenes.band_choice import BandRange, Choice
 from hscd.scenes.image import Image
 from hscd.scenes.pairing import Reading, open_images
 from hscd.system import messages, storage
-from hscd.system.errors import InputError, brief, counted
+from hscd.system.errors import InputError, brief, counted, listing
 from hscd.system.hardware import available_memory
 from hscd.system.paths import require_regular
 from pipeline.run_record import state_of
@@ -55,7 +55,7 @@ def labels_given(path: Path, values: np.ndarray) -> tuple[np.ndarray, int]:
         if text and text not in _WORDS:
             wrong.append(text)
     if wrong:
-        shown = ", ".join(brief(text, 20) for text in sorted(set(wrong))[:10])
+        shown = listing(sorted(set(wrong)), lambda text: brief(text, 20))
         raise InputError(
             f"{path}: {counted(len(wrong), 'point')} with a {gis.CLASS} that is unknown: {shown}; expected 1 or "
             "changed, 0 or unchanged, unsure, or nothing"

@@ -18,7 +18,7 @@ from hscd.reports.page.found import page_of
 from hscd.scenes.image import Image
 from hscd.scenes.pairing import Reading, open_images
 from hscd.system import messages, storage
-from hscd.system.errors import InputError, brief, counted
+from hscd.system.errors import InputError, brief, counted, listing
 from hscd.system.hardware import available_memory
 from hscd.system.paths import require_names
 from pipeline import labelling, pages
@@ -80,7 +80,7 @@ def open_map(path: Path) -> ChangeMap:
     try:
         labels = remap(values, MAP_VALUES[CHANGED], MAP_VALUES[UNCHANGED], (MAP_VALUES[UNKNOWN], np.nan))
     except InputError:
-        found = ", ".join(f"{value:.15g}" for value in np.unique(np.ma.getdata(values))[:10])
+        found = listing(np.unique(np.ma.getdata(values)).tolist(), "{:.15g}".format)
         raise InputError(
             f"{path}: expected a change map of 1 changed, 0 unchanged and 255 no data, found {found}"
         ) from None

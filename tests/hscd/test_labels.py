@@ -230,3 +230,16 @@ def test_any_map_and_any_values(labels, values):
 def test_a_value_stands_for_one_class(values):
     with pytest.raises(ValueError, match=r"found changedLabel=1.*; expected different values"):
         remap(np.array([1, 2]), *values)
+
+
+# 400 values of changed, of which the last one is unchanged, too, and a map of 40 others: ten are shown of each.
+def test_of_many_values_messages_show_the_first():
+    changed, labels = list(range(100, 500)), np.arange(40)
+    first, last = "100, 101, 102, 103, 104, 105, 106, 107, 108, 109", "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    with pytest.raises(InputError) as caught:
+        remap(labels, changed, 499)
+    said = f"found changedLabel={first} and 390 more, unchangedLabel=499 (499 twice); expected different values"
+    assert str(caught.value) == said
+    values = changed, 2, "other"
+    found = doubt_of(labels, remap(labels, *values), values)
+    assert found.startswith(f"changedLabel={first} and 390 more do not occur: label map holds {last} and 30 more (")

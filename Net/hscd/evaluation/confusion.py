@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, listing
 
 # A greater share of changed pixels is doubted where no label can confirm it: of the field's data sets with ground truth
 # few reach it, and Otsu's threshold always finds two classes, also where nothing changed.
 PLAUSIBLE_SHARE = 0.2
 # A map whose kappa is less is doubted: it agrees with the labels hardly more than one drawn by lot.
 CHANCE_KAPPA = 0.05
-_VALUES_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -166,6 +165,6 @@ def _labels(argument: str, given: np.ndarray) -> np.ndarray:
         )
     known = labels <= UNKNOWN if labels.dtype.kind == "u" else np.isin(labels, (CHANGED, UNCHANGED, UNKNOWN))
     if not known.all():
-        others = ", ".join(f"{value:.15g}" for value in np.unique(labels[~known])[:_VALUES_SHOWN].tolist())
+        others = listing(np.unique(labels[~known]).tolist(), "{:.15g}".format)
         raise InputError(f"{expected}, received {others}; hscd.detect(…, truth=, changed_label=, …) takes other values")
     return labels

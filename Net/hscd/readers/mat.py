@@ -25,11 +25,11 @@ from hscd.readers.formats import reads
 from hscd.readers.limits import check_size
 from hscd.scenes.image import Image, axes_of_image
 from hscd.system import hdf5, naming
-from hscd.system.errors import InputError, brief
+from hscd.system.errors import InputError, brief, listing
 
 SUFFIXES = (".mat",)
 
-_MAX_NAME, _MAX_AXES, _NAMES_SHOWN = 4096, 32, 10
+_MAX_NAME, _MAX_AXES = 4096, 32
 
 # Level 5: a header of 128 bytes, then elements, each a tag of a type and a size before its content.
 _HEADER_5, _TAG = 128, 8
@@ -132,9 +132,8 @@ def _found(path: Path, variable: str, take: Callable[[Path, _Variable], Any]) ->
                 return take(path, found)
             if found.name:
                 present.append(found.name)
-    names = ", ".join(brief(name) for name in present[:_NAMES_SHOWN]) or "none"
-    more = f" and {len(present) - _NAMES_SHOWN} more" if len(present) > _NAMES_SHOWN else ""
-    raise InputError(f"{path}: no variable {variable!r} ({naming.named('matLabel')}); it holds: {names}{more}")
+    names = listing(present, brief)
+    raise InputError(f"{path}: no variable {variable!r} ({naming.named('matLabel')}); it holds: {names}")
 
 
 @contextmanager

@@ -13,11 +13,10 @@ import numpy as np
 from hscd.readers.limits import check_size
 from hscd.scenes.image import Image, axes_of_image
 from hscd.system import hdf5, naming
-from hscd.system.errors import InputError, brief
+from hscd.system.errors import InputError, brief, listing
 
 SUFFIXES: tuple[str, ...] = ()  # .mat is that of `mat`, which sends this version here
 
-_NAMES_SHOWN = 10
 _WHAT = "MATLAB 7.3 file"
 _CLASS, _EMPTY = "MATLAB_class", "MATLAB_empty"
 _NOT_VARIABLES = ("#refs#", "#subsystem#")  # what cells and objects refer to
@@ -82,9 +81,8 @@ def arrays(path: Path) -> list[tuple[str, tuple[int, ...]]]:
 def _found(path: Path, root: hdf5.Node, variable: str) -> hdf5.Dataset:
     present = [name for name in root.children if name not in _NOT_VARIABLES]
     if variable not in present:
-        names = ", ".join(brief(name) for name in present[:_NAMES_SHOWN]) or "none"
-        more = f" and {len(present) - _NAMES_SHOWN} more" if len(present) > _NAMES_SHOWN else ""
-        raise InputError(f"{path}: no variable {variable!r} ({naming.named('matLabel')}); it holds: {names}{more}")
+        names = listing(present, brief)
+        raise InputError(f"{path}: no variable {variable!r} ({naming.named('matLabel')}); it holds: {names}")
     node = root.children[variable]
     if kind := _other_kind(node):
         raise InputError(f"{path}: expected numbers, found {kind} in {variable!r}")

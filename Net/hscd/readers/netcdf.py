@@ -23,13 +23,13 @@ from hscd.readers.limits import check_size
 from hscd.readers.wavelengths import widths
 from hscd.scenes.image import Image, axes_of_image
 from hscd.system import hdf5, naming
-from hscd.system.errors import InputError, brief
+from hscd.system.errors import InputError, brief, listing
 
 SUFFIXES = (".nc",)
 
 _WHAT = "netCDF-4 file"
 _CLASSIC = b"CDF"
-_MOST_NODES, _DEEPEST, _NAMES_SHOWN = 5000, 8, 10
+_MOST_NODES, _DEEPEST = 5000, 8
 _MOST_VALUES = 2**20  # of an axis whose coordinates are read
 _WAVELENGTHS = ("wavelengths", "wavelength", "wavelength_3d", "wavelength3d", "band_wavelength", "wvl")
 _GOOD_BANDS = ("good_wavelengths", "good_bands", "bbl")
@@ -193,8 +193,7 @@ def _cube(path: Path, variables: dict[str, hdf5.Node], variable: str | None) -> 
 
 
 def _list(nodes: dict[str, hdf5.Node]) -> str:
-    shown = ", ".join(f"{brief(name)} {node.shape}" for name, node in list(nodes.items())[:_NAMES_SHOWN]) or "none"
-    return shown + (f" and {len(nodes) - _NAMES_SHOWN} more" if len(nodes) > _NAMES_SHOWN else "")
+    return listing(list(nodes.items()), lambda found: f"{brief(found[0])} {found[1].shape}")
 
 
 def _with_axes(path: str, node: hdf5.Node, variables: dict[str, hdf5.Node]) -> _Cube:

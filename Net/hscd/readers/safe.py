@@ -20,7 +20,7 @@ from hscd.readers.formats import reads
 from hscd.readers.sentinel_2 import WAVELENGTHS, responses
 from hscd.scenes.image import Image
 from hscd.scenes.nodata import as_stored
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, listing
 
 SUFFIXES = (".safe",)
 
@@ -38,7 +38,6 @@ _QUANTIFICATION = {
 _OFFSET = {"L1C": "RADIO_ADD_OFFSET", "L2A": "BOA_ADD_OFFSET"}
 _BASELINE_WITH_OFFSET = 4.0
 _NO_DATA = 0.0  # where the metadata does not say
-_GRANULES_SHOWN = 10
 
 
 @reads(*SUFFIXES)
@@ -99,11 +98,8 @@ def _granule(path: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        shown = ", ".join(entry.name for entry in found[:_GRANULES_SHOWN])
-        more = f" and {len(found) - _GRANULES_SHOWN} more" if len(found) > _GRANULES_SHOWN else ""
-        raise InputError(
-            f"{path}: holds {len(found)} granules; name one of the folders in {path / 'GRANULE'}: {shown}{more}"
-        )
+        shown = listing(found, lambda entry: entry.name)
+        raise InputError(f"{path}: holds {len(found)} granules; name one of the folders in {path / 'GRANULE'}: {shown}")
     inner = next(
         (entry for entry in sorted(path.iterdir()) if entry.suffix.lower() in SUFFIXES and entry.is_dir()), None
     )

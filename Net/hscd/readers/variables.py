@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hscd.system import naming
-from hscd.system.errors import InputError, brief
-
-_SHOWN = 10
+from hscd.system.errors import InputError, brief, listing
 
 Arrays = Sequence[tuple[str, tuple[int, ...]]]
 
@@ -53,8 +51,7 @@ def _only(path: Path, arrays: Arrays, others: Sequence[str], fitting: Arrays, wh
         return fitting[0][0]
     listed = [f"{brief(name)} ({' × '.join(map(str, shape))})" for name, shape in fitting or arrays]
     listed += [] if fitting else [brief(other) for other in others]
-    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
-    found = f"{', '.join(listed[:_SHOWN]) or 'none'}{more}"
+    found = listing(listed)
     if fitting:
         first = naming.given(key, brief(fitting[0][0]))
         each = f", or {naming.named('matLabelA')} and {naming.named('matLabelB')} of two images"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hscd.scenes.image import Image, with_bands
+from hscd.system.errors import listing
 
 # Bands of two dates further apart are not the same; those of one kind of sensor differ by less.
 _SAME_BAND_NM = 30
@@ -62,7 +63,7 @@ def match(first: Image, second: Image) -> Matched | None:
         return None
     notes: tuple[str, ...] = ()
     if all(names):
-        ours, theirs = (", ".join(image.names[:_NAMES_SHOWN]) for image in (first, second))
+        ours, theirs = (listing(image.names, most=_NAMES_SHOWN) for image in (first, second))
         note = f"{second.path}: its bands ({theirs}) are called otherwise than those of {first.path} ({ours})"
         notes = (f"{note}; compared in their order",)
     return _matched(first, second, notes)
@@ -144,9 +145,9 @@ def _together(first: Image, second: Image, places: np.ndarray) -> Matched:
     for image, other, left in ((first, second, places < 0), (second, first, unused)):
         if left.any():
             positions = np.flatnonzero(left)
-            called = [image.names[band] if image.names else f"band {band + 1}" for band in positions[:_NAMES_SHOWN]]
-            more = f" and {len(positions) - _NAMES_SHOWN} more" if len(positions) > _NAMES_SHOWN else ""
-            notes.append(f"{image.path}: left out, as {other.path} has no such band: {', '.join(called)}{more}")
+            names = [image.names[band] if image.names else f"band {band + 1}" for band in positions]
+            called = listing(names, most=_NAMES_SHOWN)
+            notes.append(f"{image.path}: left out, as {other.path} has no such band: {called}")
     every = len(kept) == len(places)
     straight = len(kept) == second.shape[2] and (places[kept] == np.arange(len(kept))).all()
     return _matched(

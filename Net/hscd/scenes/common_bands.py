@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hscd.scenes.image import Image, with_bands
+from hscd.system.errors import listing
 from hscd.system.parallel import over_blocks
 
 # Deviation of a Gaussian as a part of its FWHM.
@@ -197,9 +198,8 @@ def _dropped(image: Image, own: Responses, targets: Responses, matrix: np.ndarra
     remarks = []
     unused = np.flatnonzero(~matrix.any(axis=0))
     if len(unused):
-        called = [image.names[band] if image.names else f"{own.centres[band]:.0f} nm" for band in unused[:_NAMES_SHOWN]]
-        more = f" and {len(unused) - _NAMES_SHOWN} more" if len(unused) > _NAMES_SHOWN else ""
-        remarks.append(f"without {', '.join(called)}{more}")
+        called = [image.names[band] if image.names else f"{own.centres[band]:.0f} nm" for band in unused]
+        remarks.append(f"without {listing(called, most=_NAMES_SHOWN)}")
     if image.fwhm is None or not np.isfinite(image.fwhm).all():
         remarks.append("with band widths taken from the spacing of the bands")
     return " and ".join(remarks)

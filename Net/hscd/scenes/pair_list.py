@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hscd.system import parsing
-from hscd.system.errors import InputError, brief
+from hscd.system.errors import InputError, brief, listing
 from hscd.system.paths import require_regular
 
 _NEEDED = ("name", "before", "after")
 _MASKS = ("changed_mask", "unchanged_mask")
 _COLUMNS = (*_NEEDED, "label", *_MASKS, "split")
-_SHOWN = 10
 _HEADER_LENGTH = 1000
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -69,7 +68,7 @@ def read(file: Path, split: str | None = None) -> list[Row]:
     rows = [_row(file, line, values) for line, values in found if split in (None, values.get("split"))]
     if not rows:
         splits = sorted({values.get("split", "") for _, values in found})
-        there = f"the values of split are {', '.join(map(repr, splits[:_SHOWN])) or 'none'}"
+        there = f"the values of split are {listing(splits, repr)}"
         raise InputError(f"{file}: lists no pair" + ("" if split is None else f" of split {split!r}; {there}"))
     return sorted(rows, key=lambda row: row.name)
 

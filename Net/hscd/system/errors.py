@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
+from typing import TypeVar
 
+T = TypeVar("T")
+
+MOST_LISTED = 10
 _NEAR, _BEGINNING = 0.8, 3  # how alike a name has to be to be meant, or how many letters it may begin with
 
 
@@ -39,6 +43,18 @@ def shown(value: object, length: int = 80) -> str:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     return brief(repr(value), length) if isinstance(value, str | Real | None) else type(value).__name__
+
+
+def listing(items: Sequence[T], write: Callable[[T], str] = str, most: int = MOST_LISTED) -> str:
+    """Items with commas between them, of more than `most` the first ones and how many others; "none" of none.
+
+    Args:
+        items: what is listed, in its order.
+        write: what makes a text of each that is shown.
+        most: how many are shown.
+    """
+    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return f"{', '.join(map(write, items[:most])) or 'none'}{more}"
 
 
 def nearest(name: str, known: Iterable[str], before: str = "") -> str:

@@ -7,7 +7,7 @@ import pytest
 from hscd.readers import xml
 from hscd.reports.page import found
 from hscd.system import hdf5
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, listing
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,9 @@ def test_a_refusal_inside_of_an_open_file_is_not_damage(tmp_path: Path, monkeypa
     monkeypatch.setattr(hdf5, "File", Path)
     with pytest.raises(InputError, match=r"^no such variable$"), hdf5.opened(tmp_path, "file"):
         raise InputError("no such variable")
+
+
+def test_of_many_items_the_first_ones_are_listed_and_the_others_counted() -> None:
+    assert listing(range(10)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    assert listing(range(2000), hex, most=2) == "0x0, 0x1 and 1,998 more"
+    assert listing([]) == "none"
