@@ -101,7 +101,8 @@ def detect(
         shift_tolerance: "none", or "one_way" or "both_ways" for images that are misregistered.
         nodata: value of pixels without data; NaN and infinite pixels are masked in any case.
         rescale: scale each band to [0, 1], as `hscd.open_pair` does; None: only if a trained network was trained so.
-        truth: (rows, columns) labels to count against, numbers or booleans; None for those of the scene.
+        truth: (rows, columns) labels to count against, numbers or booleans; None for those of the scene, which others
+            replace.
         changed_label: value of `truth` for changed, or several; `unchanged_label`, `unknown_label` likewise. That is
             "other" for every other value (of the program's own labels, only 2), and None where no pixel is unknown. No
             value may stand for two of them.
@@ -295,4 +296,7 @@ def _judged(scene: Scene, truth: np.ndarray | None, values: LabelValues) -> Scen
         raise InputError(f"{expected}; {error}") from error
     if doubt := doubt_of(given, known, values, names=ARGUMENTS):
         warn(f"truth: {doubt}")
-    return replace(scene, truth=known if scene.valid is None else np.where(scene.valid, known, np.uint8(UNKNOWN)))
+    known = known if scene.valid is None else np.where(scene.valid, known, np.uint8(UNKNOWN))
+    if (scene.truth != UNKNOWN).any() and (known != scene.truth).any():
+        warn("truth: these labels count, not those of the scene, which differ")
+    return replace(scene, truth=known)

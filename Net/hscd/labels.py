@@ -27,6 +27,11 @@ ARGUMENTS = ("changed_label", "unchanged_label", "unknown_label")
 # What users give for unknown where every value is that is neither changed nor unchanged.
 OTHER = "other"
 
+
+class Assumed(int):
+    """A label value that counts where none is given; the same number, given, is none of these."""
+
+
 _UNMAPPED = 255
 _LARGEST_GREY = 255
 
@@ -82,7 +87,9 @@ def doubt_of(
     colours: bool = False,
     names: Sequence[str] = KEYS,
 ) -> str:
-    """What is hardly meant of a label map, for a warning: a class that no pixel has, values unknown by `OTHER`, or "".
+    """What is doubtful about a label map, for a warning: a class that no pixel has, values unknown by `OTHER`, or "".
+
+    Values of changed and unchanged that are `Assumed` both are doubtful as well: other maps count otherwise.
 
     Args:
         labels: as of `remap`.
@@ -93,7 +100,8 @@ def doubt_of(
     """
     absent = {names[label]: listed(values[label]) for label in (CHANGED, UNCHANGED) if not (remapped == label).any()}
     if not absent and not is_other(values[2]):
-        return ""
+        stated = any(not isinstance(value, Assumed) for own in values[:2] for value in listed(own))
+        return "" if stated else _assumed(labels)
     found = np.unique(np.ma.compressed(labels)).tolist()
     given = (*listed(values[0]), *listed(values[1]))
     others = [value for value in found if value not in given] if is_other(values[2]) else []
@@ -103,6 +111,21 @@ def doubt_of(
     unknown = f" ({_shown(others, colours)} counted as unknown)" if others else ""
     held = _shown(found, colours) if found else "nothing"
     return f"{_does_not_occur(absent, colours)}: label map holds {held}{unknown}, so kappa and F1 are undefined"
+
+
+def _assumed(labels: np.ndarray) -> str:
+    """What a label map with both classes is taken for where no values are given, and how to say what they mean."""
+    values = np.ma.compressed(labels)
+    no, yes = (_text(values.dtype.type(value), colours=False) for value in (0, 1))
+    changed, unchanged = KEYS[:2]
+    # What other maps mean: of 0 and 1 that 1 changed; of 0, 1 and 2, as Bay Area's, that 0 is unknown, 2 unchanged.
+    has_third = bool((values == UNKNOWN).any())
+    others = f"{naming.given(changed, yes)}, {naming.given(unchanged, '2' if has_third else no)}"
+    return (
+        f"{naming.named(changed)} and {naming.named(unchanged)} are not given: {no} is taken for changed, {yes} for "
+        f"unchanged{' and 2 for unknown' if has_third else ''}; if that is wrong, give them, as by {others}; if it is "
+        f"right, {naming.given(changed, no)} says so"
+    )
 
 
 def written(classes: Mapping[str, Sequence[float]], colours: bool = False) -> str:

@@ -17,6 +17,7 @@ from hscd.labels import (
     OTHER,
     UNCHANGED,
     UNKNOWN,
+    Assumed,
     by_name,
     classes_of,
     doubt_of,
@@ -55,8 +56,8 @@ def open_pair(
     after: str | Path,
     *,
     labels: str | Path | None = None,
-    changed_label: float | Sequence[float] = CHANGED,
-    unchanged_label: float | Sequence[float] = UNCHANGED,
+    changed_label: float | Sequence[float] = Assumed(CHANGED),
+    unchanged_label: float | Sequence[float] = Assumed(UNCHANGED),
     unknown_label: float | Sequence[float] | str | None = OTHER,
     bands: str | None = None,
     bad_bands: str | None = None,
@@ -75,7 +76,7 @@ def open_pair(
         before: the earlier image: a file, a .SAFE folder, a folder of bands or one of a single image.
         after: the later image.
         labels: a label map of the before image's shape, or the folder of one; None without.
-        changed_label: its value that stands for changed, or several.
+        changed_label: its value that stands for changed, or several; a warning tells what is assumed without.
         unchanged_label: for unchanged.
         unknown_label: for pixels without ground truth, as of `hscd.detect`.
         bands: bands to use, as the key of net.conf: "1-50, 60", "430-900 nm" or "common"; None for all.

@@ -163,3 +163,38 @@ def test_values_of_no_class_are_told_to_be_unknown(pair, tmp_path):
     assert scene.truth[0, :4].tolist() == [0, 2, 2, 1]
     said = f"{tmp_path}/labels.npy: label map holds 7, 9: neither changed nor unchanged, counted as unknown"
     assert told.count(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "given", "said"),
+    [
+        ([0, 1, 2], {}, "0 is taken for changed, 1 for unchanged and 2 for unknown; if that is wrong, give them, as by "
+         "changed_label=1, unchanged_label=2; if it is right, changed_label=0 says so"),
+        ([0, 1], {"unknown_label": None}, "0 is taken for changed, 1 for unchanged; if that is wrong, give them, as by "
+         "changed_label=1, unchanged_label=0; "),
+        ([False, True], {}, "False is taken for changed, True for unchanged; if that is wrong, give them, as by "
+         "changed_label=True, unchanged_label=False; "),
+        ([0, 1, 2], {"changed_label": 0}, None),
+        ([0, 1, 2], {"unchanged_label": 1}, None),
+        ([0, 1, 2], {"changed_label": 1, "unchanged_label": 2, "unknown_label": 0}, None),
+    ],
+)  # fmt: skip
+def test_what_labels_are_taken_for_is_told_unless_it_is_given(pair, tmp_path, values, given, said):
+    np.save(tmp_path / "labels.npy", np.resize(values, (6, 8)))
+    with collected() as told:
+        hscd.open_pair(*pair, labels=tmp_path / "labels.npy", **given)
+    start = f"{tmp_path}/labels.npy: changed_label and unchanged_label are not given: "
+    assert [text.startswith(f"{start}{said}") for text in told if "are not given" in text] == ([True] if said else [])
+
+
+def test_labels_in_place_of_those_of_the_scene_are_told(pair, tmp_path):
+    stored = np.resize([0, 1, 2], (6, 8))
+    np.save(tmp_path / "labels.npy", stored)
+    scene = hscd.open_pair(*pair, labels=tmp_path / "labels.npy", changed_label=0, nodata=20)
+    said = "truth: these labels count, not those of the scene, which differ"
+    wanted = {"detector": "ED", "threshold": "otsu"}
+    other = hscd.detect(scene, truth=1 - stored % 2, **wanted)
+    assert said in other.warnings
+    assert other.counts.total == 47  # all but the masked pixel
+    for of, labels in ((scene, stored), (scene, None), (hscd.open_pair(*pair, nodata=20), stored)):
+        assert said not in hscd.detect(of, truth=labels, **wanted).warnings
