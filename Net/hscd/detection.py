@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from inspect import isclass, isfunction, unwrap
 from pathlib import Path
 from typing import Any
 
@@ -204,9 +205,11 @@ def _named(detector: str | Detector, several: Sequence[str] | str) -> tuple[Dete
         return None, tuple(dict.fromkeys(arguments.member(DETECTORS, "ensemble_detectors", name) for name in names))
     if isinstance(detector, str):
         return None, (arguments.member(DETECTORS, "detector", detector),)
-    if isinstance(detector, type):
+    maker = unwrap(detector) if callable(detector) else None
+    if isclass(maker) or isfunction(maker):
+        kind = "class" if isclass(maker) else "function"
         raise InputError(
-            f"detector: a name or an instance expected, received the class {detector.__name__}; make an instance of it"
+            f"detector: a name or an instance expected, received the {kind} {maker.__name__}; call it to make one"
         )
     if missing := [part for part in _PARTS if not hasattr(detector, part)]:
         raise InputError(

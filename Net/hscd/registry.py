@@ -14,10 +14,13 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from importlib import import_module
+from inspect import Parameter, Signature, getdoc, signature
+from textwrap import indent
 from typing import Any, Generic, TypeVar
 
-from hscd.system.errors import InputError, shown
+from hscd.system.errors import InputError, nearest, shown
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -131,10 +134,80 @@ class Registry(Mapping[str, T], Generic[T]):
         try:
             return self._all()[name]
         except KeyError:
-            raise KeyError(f"no {self.family} {name!r}; known: {', '.join(self._all())}") from None
+            near = nearest(name, self._all()) if isinstance(name, str) else ""
+            raise KeyError(f"no {self.family} {name!r}{near}; known: {', '.join(self._all())}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all())
 
     def __len__(self) -> int:
         return len(self._all())
+
+
+class Functions(Registry[Callable[..., S]]):
+    """A family of functions, or of classes: whoever calls one wrongly is told how it is used, by an `InputError`.
+
+    Options are read as their texts in a configuration file would be.
+    """
+
+    def __init__(self, family: str, package: str | None, usage: str, example: str = "") -> None:
+        """An empty list.
+
+        Args:
+            family: as of `Registry`.
+            package: as of `Registry`.
+            usage: how a member {name} is used, for errors.
+            example: lines that use a member {name}, for the docstrings of those that have none.
+        """
+        super().__init__(family, package)
+        self._usage, self._example = usage, example
+        # Each member, and the function that checks how it is called.
+        self._checked: dict[str, tuple[Callable[..., S], Callable[..., S]]] = {}
+
+    def _all(self) -> dict[str, Callable[..., S]]:
+        return {name: self._checking(name, member) for name, member in super()._all().items()}
+
+    def _checking(self, name: str, member: Callable[..., S]) -> Callable[..., S]:
+        known = self._checked.get(name)
+        if known is not None and known[0] is member:
+            return known[1]
+
+        # Not the attributes of a class: what it makes has them.
+        @wraps(member, updated=())
+        def checked(*given: Any, **named: Any) -> S:
+            arguments, takes = self.meant(name, given, named), signature(member)
+            self._require_known(name, named, takes)
+            try:
+                bound = takes.bind(*arguments, **named)
+            except TypeError as error:
+                raise self.misuse(name, str(error)) from None
+            for option in self.options(name):
+                if option.name in bound.arguments:
+                    bound.arguments[option.name] = option.read(bound.arguments[option.name])
+            return member(*bound.args, **bound.kwargs)
+
+        if self._example and "Example:" not in (text := getdoc(member) or ""):
+            checked.__doc__ = f"{text}\n\nExample:\n{indent(self._example.format(name=name), '    ')}"
+        self._checked[name] = member, checked
+        return checked
+
+    def meant(self, name: str, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """The positional arguments of a call of a member, to which `named` may be changed; families check theirs.
+
+        Raises:
+            InputError: if no such arguments can be meant.
+        """
+        return given
+
+    def misuse(self, name: str, what: str) -> InputError:
+        """The error of a call in which something is wrong."""
+        return InputError(f"{self.family} {name}: {what}; {self._usage.format(name=name)}")
+
+    def _require_known(self, name: str, named: Mapping[str, Any], takes: Signature) -> None:
+        known = takes.parameters
+        if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in known.values()):
+            return
+        if unknown := [key for key in named if key not in known]:
+            others = f"; its arguments are {', '.join(known)}" if known else "; it has none"
+            meant = nearest(unknown[0], known) or others
+            raise InputError(f"{unknown[0]}: no argument of {self.family} {name}{meant}")

@@ -1,5 +1,6 @@
 """What every detector must satisfy, whatever it measures; the members come from the registry."""
 
+import doctest
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +93,10 @@ def test_a_score_map_says_what_gave_it_and_where_it_lies(name):
 def test_what_makes_it_tells_what_it_is(name):
     assert DETECTORS[name].__name__ != "<lambda>"
     assert len(DETECTORS[name].__doc__.splitlines()[0]) > len(name)
+
+
+def test_the_example_of_its_help_runs(name):
+    (example,) = doctest.DocTestFinder(recurse=False).find(DETECTORS[name], name, module=False, globs={})
+    assert any(f'"{name}"' in line.source for line in example.examples)
+    ran = doctest.DocTestRunner().run(example)
+    assert (ran.failed, ran.attempted > 6) == (0, True)

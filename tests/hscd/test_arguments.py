@@ -138,6 +138,27 @@ def test_what_cannot_be_asked_for_is_refused_in_one_line(given, said):
             "chi_p: no argument of threshold chi2; did you mean chi2_p?",
         ),
         (lambda: hscd.THRESHOLDS["chi2"](IMAGES[0], chi2_p=5, degrees=5), "chi2_p: a number in ]0, 1[ expected, "),
+        (
+            lambda: hscd.DETECTORS["irmad"](*IMAGES),
+            'detector irmad: takes no images; hscd.detect(before, after, detector="irmad")',
+        ),
+        (lambda: hscd.DETECTORS["deep_features"](IMAGES[0]), "detector deep_features: takes no images; "),
+        (lambda: hscd.DETECTORS["pca_cva"](pca_variance=5), "pca_variance: a number in ]0, 1] expected, received 5"),
+        (
+            lambda: hscd.detect(*IMAGES, detector=hscd.DETECTORS["ED"]),
+            "detector: a name or an instance expected, received the function ED; call it to make one",
+        ),
+        (lambda: hscd.THRESHOLDS["otsu"](*IMAGES), "threshold otsu: too many positional arguments; "),
+        (lambda: hscd.THRESHOLDS["otsu"](), "threshold otsu: missing a required argument: 'scores'; "),
+        (
+            lambda: hscd.CORRECTIONS["majority"](*IMAGES, 3),
+            "correction majority: labels and scores of one shape expected, received (4, 4, 2) and (4, 4, 2); ",
+        ),
+        (
+            lambda: hscd.CORRECTIONS["majority"](IMAGES[0][0], IMAGES[0][:, 0]),
+            "correction majority: missing a required argument: 'radius'; ",
+        ),
+        (lambda: hscd.NORMALISATIONS["pif"](*IMAGES), "normalisation pif: a scene expected, received ndarray; "),
         (lambda: hscd.open_pair(*IMAGES), "before: a path expected, received ndarray"),
         (lambda: hscd.open_pair("a", "b", bands="two"), "bands: numbers from 1, ranges or common expected, "),
         (

@@ -5,7 +5,8 @@ from types import ModuleType
 
 import pytest
 
-from hscd.registry import Option, Registry
+from hscd.registry import Functions, Option, Registry
+from hscd.system.errors import InputError
 
 
 def number(name="size", default=1):
@@ -85,3 +86,42 @@ def test_a_family_follows_another_also_what_comes_later():
     assert dict(detectors) == {"x": "detector 1", "y": "detector 2", "own": "own"}
     assert detectors["x"] is detectors["x"]  # made once
     assert detectors.options("y") == ()
+
+
+class Box:
+    """A box."""
+
+    sides = 4
+
+    def __init__(self, size=1):
+        self.size = size
+
+
+def test_a_function_of_a_family_says_what_is_wrong_with_a_call():
+    family = Functions("filter", None, "{name}(size=2) makes one")
+    family.register("box", number())(Box)
+    family.add("any", dict)
+    family.register("none")(lambda: 0)
+    assert family.register("box")(Box) is Box  # which others may inherit from
+    family.add("box", Box, number())
+    box = family["box"]
+    assert (box(size="3").size, box(2).size, box().size, family["none"]()) == (3, 2, 1, 0)
+    assert (box.__name__, box.__doc__, hasattr(box, "sides"), family["box"] is box) == ("Box", "A box.", False, True)
+    for call, said in (
+        (lambda: box(1, 2), "filter box: too many positional arguments; box(size=2) makes one"),
+        (lambda: box(sizes=2), "sizes: no argument of filter box; did you mean size?"),
+        (lambda: box(x=2), "x: no argument of filter box; its arguments are size"),
+        (lambda: box("x"), "size: an integer expected, received 'x'"),
+        (lambda: family["none"](x=2), "x: no argument of filter none; it has none"),
+    ):
+        with pytest.raises(InputError) as caught:
+            call()
+        assert str(caught.value) == said
+
+
+def test_a_member_that_takes_its_place_is_called():
+    family = Functions("filter", None, "")
+    family.add("a", lambda: 1)
+    assert family["a"]() == 1
+    family._members["a"] = lambda **given: given  # as a test does
+    assert family["a"](x=2) == {"x": 2}

@@ -12,11 +12,25 @@ from typing import Any
 
 import numpy as np
 
-from hscd.registry import Option, Registry
+from hscd.registry import Functions, Option, Registry
 from hscd.scenes.scene import Scene
 from hscd.system import parsing
 
-CORRECTIONS: Registry[Callable[..., np.ndarray]] = Registry("correction", __name__)
+
+class _Corrections(Functions[np.ndarray]):
+    def meant(self, name: str, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """Labels and scores of one map."""
+        shapes = [array.shape for array in given[:2] if isinstance(array, np.ndarray)]
+        if len(shapes) == 2 and (len(shapes[0]) != 2 or shapes[0] != shapes[1]):
+            raise self.misuse(name, f"labels and scores of one shape expected, received {shapes[0]} and {shapes[1]}")
+        return given
+
+
+CORRECTIONS: Registry[Callable[..., np.ndarray]] = _Corrections(
+    "correction",
+    __name__,
+    'hscd.CORRECTIONS["{name}"](labels, scores, radius=3) takes two arrays (rows, columns) of one map',
+)
 # A correction with its options: labels, scores -> labels.
 Correct = Callable[[np.ndarray, np.ndarray], np.ndarray]
 

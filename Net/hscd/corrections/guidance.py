@@ -16,6 +16,7 @@ from hscd.detectors.tools.samples import positions
 from hscd.detectors.tools.scaling import BandScaling, standard
 from hscd.labels import UNKNOWN
 from hscd.scenes.scene import Scene, Window, pair_bytes
+from hscd.system.errors import InputError
 
 # Pixels that scalings are taken from; bytes of pixel pairs that are read, and that are scaled, at a time; most rows of
 # a band, where blocks of the file have fewer.
@@ -102,12 +103,14 @@ class Guidance:
         """What the images say where they are a guide; None where they are none, or all pixels are masked.
 
         Raises:
-            ValueError: if they are a guide and there is no scene.
+            InputError: if they are a guide and there is no scene.
         """
         if guide == SCORES or (labels == UNKNOWN).all():
             return None
         if scene is None:
-            raise ValueError(f"a correction that is guided by {guide} needs the scene, received none")
+            raise InputError(
+                f"a correction that is guided by {guide} needs the scene, received none; one by scores needs none"
+            )
         return cls(scene, labels)
 
     def alike(self, steps: Sequence[tuple[int, int]]) -> Callable[[Part], list[np.ndarray]]:

@@ -8,6 +8,8 @@
     >>> np.degrees(found.score_map.scores).round().tolist()  # of twice as bright a pixel 0, of the fourth arccos 1/√3
     [[0.0, 0.0], [0.0, 55.0]]
 
+So does the example that `help(hscd.DETECTORS["irmad"])`, or of another one, ends with.
+
 By itself, a detector is made with its options, fitted to a scene of `hscd.open_pair`, and then scores it by windows:
 
     from hscd.detectors import scored
@@ -25,12 +27,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from hscd.detectors.tools.threads import single_blas
-from hscd.registry import Registry
+from hscd.registry import Functions, Registry
 from hscd.scenes.scene import Block, Scene
 from hscd.scores import ScoreMap
 from hscd.system import progress
@@ -61,8 +63,32 @@ class Detector(Protocol):
         """Look at the scene as far as that is needed, and return what scores it."""
 
 
-# What makes a detector of its options.
-DETECTORS: Registry[Callable[..., Detector]] = Registry("detector", __name__)
+class _Detectors(Functions[Detector]):
+    """What makes detectors of their options."""
+
+    def meant(self, name: str, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """Options, and no images."""
+        if any(isinstance(value, np.ndarray | Scene | list) for value in given):
+            raise self.misuse(name, "takes no images")
+        return given
+
+
+# One that any detector finds.
+_EXAMPLE = """\
+>>> import numpy as np
+>>> import hscd
+>>> rng = np.random.default_rng(0)
+>>> before = rng.random((16, 16, 4))  # rows, columns, bands
+>>> after = before + rng.normal(0, 0.01, before.shape)
+>>> after[5:9, 5:9, :2] += 2
+>>> found = hscd.detect(before, after, detector="{name}")
+>>> bool(found.score_map.scores[6, 6] > np.median(found.score_map.scores))
+True
+"""
+DETECTORS: Registry[Callable[..., Detector]] = _Detectors(
+    "detector", __name__, 'hscd.detect(before, after, detector="{name}").score_map has the scores of two images',
+    _EXAMPLE,
+)  # fmt: skip
 
 
 def step_of(detector: Detector) -> int:

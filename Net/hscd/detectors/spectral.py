@@ -80,8 +80,7 @@ def _maker(head: Head) -> Callable[[], SpectralDistance]:
     what = (inspect.getdoc(head.function) or "").partition("\n\n")[0]
     make.__doc__ = (
         f"The detector {head.name}, a distance between the spectra of a pixel. {what}\n\n"
-        f'`hscd.detect(before, after, detector="{head.name}").score_map.scores` are those of two images,\n'
-        f'`hscd.HEADS["{head.name}"].function(before, after)` those of two arrays (…, bands).'
+        f'`hscd.HEADS["{head.name}"].function(before, after)` is that of two arrays (…, bands).'
     )
     return make
 

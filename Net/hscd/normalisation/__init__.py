@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hscd.registry import Registry
+from hscd.registry import Functions, Registry
 from hscd.scenes.scene import Scene
 
 # From values of the after image, (…, bands), to those that it would have under the light of the before image. What
@@ -22,7 +22,20 @@ Mapping = Callable[[np.ndarray], np.ndarray]
 # From a scene of values as they are (without ranges), and what draws a sample of it, to its mapping; None to leave it.
 Fit = Callable[..., Mapping | None]
 
-NORMALISATIONS: Registry[Fit] = Registry("normalisation", __name__)
+
+class _Normalisations(Functions[Mapping | None]):
+    def meant(self, name: str, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """A scene, first of all."""
+        if given and not isinstance(given[0], Scene):
+            raise self.misuse(name, f"a scene expected, received {type(given[0]).__name__}")
+        return given
+
+
+NORMALISATIONS: Registry[Fit] = _Normalisations(
+    "normalisation",
+    __name__,
+    'hscd.detect(before, after, normalisation="{name}") matches two images, and maps them',
+)
 
 
 def normalised(scene: Scene, name: str, rng: np.random.Generator, **options: Any) -> Scene:

@@ -16,54 +16,41 @@ doubtful.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import wraps
-from inspect import signature
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from hscd.registry import Option, Registry
+from hscd.registry import Functions, Registry
 from hscd.scores import Cut, ScoreMap
-from hscd.system.errors import InputError, nearest
+from hscd.system.errors import InputError
 
 
 class NoDistributionError(InputError):
     """A threshold needs scores whose distribution is known where nothing changed, and these have none."""
 
 
-class _Thresholds(Registry[Callable[..., Cut]]):
+class _Thresholds(Functions[Cut]):
     """Thresholds, each of which takes a score map, too."""
 
-    def add(self, name: str, member: Callable[..., Cut], *options: Option) -> Callable[..., Cut]:
-        """Make a threshold known, and give the one that takes a score map as well."""
-        return super().add(name, _of_scores(name, member, options), *options)
-
-
-def _of_scores(name: str, threshold: Callable[..., Cut], known: Sequence[Option]) -> Callable[..., Cut]:
-    """The threshold of an array or of a score map, whose options are checked; else an `InputError`."""
-    takes = signature(threshold)
-
-    @wraps(threshold)
-    def cut(scores: np.ndarray | ScoreMap, *options: Any, **named: Any) -> Cut:
-        if unknown := [key for key in named if key not in takes.parameters]:
-            meant = nearest(unknown[0], takes.parameters) or f"; its arguments are {', '.join(takes.parameters)}"
-            raise InputError(f"{unknown[0]}: no argument of threshold {name}{meant}")
+    def meant(self, name: str, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """Scores that are an array, with what a score map says of them."""
+        if not given and "scores" in named:
+            given = (named.pop("scores"),)
+        if not given:
+            return given
+        scores, *others = given
         if isinstance(scores, ScoreMap):
-            named = scores.for_threshold | named
+            named |= scores.for_threshold | named
         found = np.asarray(scores.scores if isinstance(scores, ScoreMap) else scores)
         if found.dtype.kind not in "biuf":
             raise InputError(f"scores: an array of numbers or a ScoreMap expected, received {type(scores).__name__}")
-        given = takes.bind(found, *options, **named)
-        for option in known:
-            if option.name in given.arguments:
-                given.arguments[option.name] = option.read(given.arguments[option.name])
-        return threshold(*given.args, **given.kwargs)
-
-    return cut
+        return found, *others
 
 
-THRESHOLDS: Registry[Callable[..., Cut]] = _Thresholds("threshold", __name__)
+THRESHOLDS: Registry[Callable[..., Cut]] = _Thresholds(
+    "threshold", __name__, 'hscd.THRESHOLDS["{name}"](scores) takes scores of one map, found.score_map for example'
+)
 
 
 def cut_scores(scores: np.ndarray, threshold: Callable[[np.ndarray], Cut], nothing_changed: Callable[[], bool]) -> Cut:
