@@ -16,6 +16,8 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
+
 from hscd import labels
 from hscd.corrections import CORRECTIONS
 from hscd.detectors import DETECTORS
@@ -75,7 +77,8 @@ def guided(function: Callable[P, T]) -> Callable[P, T]:
 
     Calls of the result raise `InputError` then.
     """
-    own, called = list(signature(function).parameters), f"hscd.{function.__name__}"
+    takes, called = signature(function), f"hscd.{function.__name__}"
+    own = list(takes.parameters)
     is_detect = "options" in own
 
     @wraps(function)
@@ -91,6 +94,10 @@ def guided(function: Callable[P, T]) -> Callable[P, T]:
                 raise InputError(f"{name}: an argument of hscd.detect, not of {called}")
             meant = nearest(name, own) or f"; its arguments are {', '.join(own)}"
             raise InputError(f"{name}: no argument of {called}{meant}")
+        try:
+            takes.bind(*given, **named)
+        except TypeError as error:
+            raise InputError(f"{called}: {error}; expected {called}(before, after, …), the others by name") from None
         return function(*given, **named)
 
     return checked
@@ -195,8 +202,15 @@ def integer(argument: str, value: object, least: int) -> int:
 def require_numbers(**given: object) -> None:
     """Raise `InputError` where an argument is no number, NaN and infinity among them, nor None."""
     for argument, value in given.items():
-        if not isinstance(value, Real | None):
+        if not isinstance(value, Real | None) or isinstance(value, bool):
             raise InputError(f"{argument}: a number expected, received {shown(value)}")
+
+
+def require_flags(**given: object) -> None:
+    """Raise `InputError` where an argument is neither True nor False: a text, "no" for example, would count as True."""
+    for argument, value in given.items():
+        if not isinstance(value, bool | np.bool_):
+            raise InputError(f"{argument}: True or False expected, received {shown(value)}")
 
 
 def path(argument: str, value: object) -> Path:

@@ -35,7 +35,7 @@ from hscd.opening import LabelValues, label_values, of_arrays, open_pair
 from hscd.scenes.registration import registration
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
-from hscd.system.arrays import held
+from hscd.system.arrays import array_of, held
 from hscd.system.errors import InputError, listing
 from hscd.system.messages import collected, is_set_up, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
@@ -148,6 +148,7 @@ class _Methods:
         seed: int,
     ) -> None:
         self._given, names = _named(detector, several)
+        self._passed_over = several and detector not in (*names, UNSUPERVISED["detector"])
         self._members = [
             (name, number) for name in names for number in range(arguments.integer("ensemble", ensemble, 1))
         ]
@@ -169,6 +170,8 @@ class _Methods:
     def map(self, scene: Scene, rescales: str) -> tuple[MapResult, list[str]]:
         """The map of a scene, whose bands `rescales` would rescale; what makes it doubtful beside what is told."""
         rng, doubts = np.random.default_rng(self._seed), list[str]()
+        if self._passed_over:
+            doubts.append("detector: passed over, as ensemble_detectors make the maps; name it among them")
         seen = self._made(NORMALISATIONS, self._normalisation, normalised)(scene, self._normalisation, rng)
         correct = self._made(CORRECTIONS, self._correction, corrector)(self._correction, _RADIUS, seen)
         self._doubt_network(seen, rescales)
@@ -279,16 +282,17 @@ def _judged(scene: Scene, truth: np.ndarray | None, values: LabelValues) -> Scen
         raise InputError(
             f"truth: an array expected, received the path {str(truth)!r}; hscd.open_pair reads images with their labels"
         )
-    given, shape = np.ma.asarray(truth), scene.truth.shape
+    given, shape = array_of("truth", truth), scene.truth.shape
     shown = ["any other" if is_other(own) else listing(own, str) for own in values]
     expected = (
         f"truth: expected shape {shape} with the labels {shown[0]} (changed), {shown[1]} (unchanged) and {shown[2]} "
         "(unknown)"
     )
+    if given.dtype.kind not in "biuf":
+        what = held(given.dtype) if given.shape else type(truth).__name__
+        raise InputError(f"{expected}, received {what}; labels are numbers or booleans")
     if given.shape != shape:
         raise InputError(f"{expected}, received shape {given.shape}")
-    if given.dtype.kind not in "biuf":
-        raise InputError(f"{expected}, received {held(given.dtype)}; labels are numbers or booleans")
     if given.dtype.kind == "b" and not all(isinstance(value, bool | np.bool_) for value in values[0]):
         raise InputError(
             f"{expected}, received True and False; if True is changed: changed_label=True, unchanged_label=False"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -100,17 +101,35 @@ def open_pair(
         (20, 30, 3)
     """
     first, second = arguments.path("before", before), arguments.path("after", after)
-    arguments.require_numbers(nodata=nodata, scale=scale)
+    variables = _variables(variable)
+    _require_plain(labels, nodata, scale, register=register, rescale=rescale)
     used = _bands("bands", bands, (band_choice.COMMON,))
     left_out = _bands("bad_bands", bad_bands, (band_choice.FILE, band_choice.WATER))
     values = label_values((changed_label, unchanged_label, unknown_label), "labels", labels)
-    variables = variable if isinstance(variable, tuple) else (variable, variable)
     reading, limit = Reading(used, left_out, nodata, scale, variables, register=register), available_memory()
     with arguments.told_by_arguments():
         paths = readers.image_of(first), readers.image_of(second)
         images = _in_memory(open_images(*paths, reading, limit), limit)
         truth, classes = _label_map(labels, images[0], values, limit)
         return _scene(paths, images, truth, classes, rescale)
+
+
+def _require_plain(labels: object, nodata: float | None, scale: float | None, **flags: bool) -> None:
+    """Raise `InputError` where an argument is no path, number or flag that it may be."""
+    if labels is not None:
+        arguments.path("labels", labels)
+    arguments.require_numbers(nodata=nodata, scale=scale)
+    arguments.require_flags(**flags)
+    if scale is not None and not 0 < scale < math.inf:
+        raise InputError(f"scale: a number > 0 expected, received {shown(scale)}")
+
+
+def _variables(given: object) -> tuple[str | None, str | None]:
+    """The names of the arrays of both files, None where one is not named."""
+    names = given if isinstance(given, tuple) else (given, given)
+    if len(names) != 2 or not all(isinstance(name, str | None) for name in names):
+        raise InputError(f'variable: a name or a pair of names expected, as ("t1", "t2"), received {shown(given)}')
+    return names
 
 
 def _bands(argument: str, text: str | None, words: Sequence[str]) -> band_choice.Choice | None:
@@ -171,12 +190,13 @@ def of_arrays(before: np.ndarray, after: np.ndarray, nodata: float | None, resca
         InputError: if they are not two arrays of numbers of one such shape, no pixel is valid, or a value cannot have
             been measured.
     """
-    arguments.require_numbers(nodata=nodata)
+    _require_plain(None, nodata, None, rescale=rescale)
     arrays = [_filled(array) for array in (before, after)]
     shapes = [array.shape for array in arrays]
     if len(shapes[0]) != 3 or min(shapes[0]) < 1 or shapes[0] != shapes[1]:
         raise InputError(
             f"expected two arrays of the same shape (rows, columns, bands), received {shapes[0]} and {shapes[1]}"
+            f"{'; array[..., np.newaxis] has one band' if [len(shape) for shape in shapes] == [2, 2] else ''}"
         )
     if any(array.dtype.kind not in "biuf" for array in arrays):
         raise InputError(

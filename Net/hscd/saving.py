@@ -8,7 +8,7 @@ from pathlib import Path
 from hscd import arguments
 from hscd.evaluation.ensemble import member_probability
 from hscd.evaluation.result import MapResult
-from hscd.system.errors import InputError
+from hscd.system.errors import InputError, shown
 
 # How names of files end that nobody means as the start of one.
 _FILES = (".tif", ".tiff", ".gpkg", ".png")
@@ -32,7 +32,7 @@ def write_map(
 
     Raises:
         InputError: if there is no map, the prefix is a folder alone, there or not, or the name of one file,
-            `min_area` is no number, or the coordinate system is not one.
+            `min_area` is no number >= 0, `tags` have no names, or the coordinate system is not one.
         OSError: if a file cannot be written; what was there before stays.
     """
     if not isinstance(found, MapResult):
@@ -49,6 +49,10 @@ def write_map(
             f"{path.stem}_change.tif and others"
         )
     arguments.require_numbers(min_area=min_area)
+    if min_area is None or not min_area >= 0:
+        raise InputError(f"min_area: a number >= 0 expected, received {shown(min_area)}")
+    if tags is not None and not (isinstance(tags, Mapping) and all(isinstance(name, str) for name in tags)):
+        raise InputError(f'tags: values by name expected, as {{"source": "Sentinel-2"}}, received {shown(tags)}')
     score_map, cut = found.shown
     endings = "_change.tif", "_uncorrected.tif", "_score.tif", "_changes.gpkg"
     written = [path.with_name(path.name + ending) for ending in endings]

@@ -11,7 +11,7 @@ from hscd.labels import UNKNOWN
 from hscd.records import Grid, PseudoLabels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one answer to ==
 class ScoreMap:
     """Scores of the pixels of a pair.
 

@@ -159,6 +159,32 @@ def test_what_cannot_be_asked_for_is_refused_in_one_line(given, said):
             "correction majority: missing a required argument: 'radius'; ",
         ),
         (lambda: hscd.NORMALISATIONS["pif"](*IMAGES), "normalisation pif: a scene expected, received ndarray; "),
+        (
+            lambda: hscd.detect(),
+            "hscd.detect: missing a required argument: 'before'; expected hscd.detect(before, after, ",
+        ),
+        (lambda: hscd.detect(*IMAGES, "cva"), "hscd.detect: too many positional arguments; "),
+        (lambda: hscd.open_pair("a"), "hscd.open_pair: missing a required argument: 'after'; "),
+        (lambda: hscd.detect(*IMAGES, rescale="no"), "rescale: True or False expected, received 'no'"),
+        (lambda: hscd.open_pair("a", "b", register=1), "register: True or False expected, received 1"),
+        (lambda: hscd.open_pair("a", "b", rescale=None), "rescale: True or False expected, received None"),
+        (lambda: hscd.open_pair("a", "b", nodata=True), "nodata: a number expected, received True"),
+        (lambda: hscd.open_pair("a", "b", scale=0), "scale: a number > 0 expected, received 0"),
+        (lambda: hscd.open_pair("a", "b", scale=math.inf), "scale: a number > 0 expected, received inf"),
+        (lambda: hscd.open_pair("a", "b", variable=("x",)), "variable: a name or a pair of names expected, as "),
+        (lambda: hscd.open_pair("a", "b", variable=3), "variable: a name or a pair of names expected, as "),
+        (lambda: hscd.open_pair("a", "b", labels=IMAGES[0]), "labels: a path expected, received ndarray"),
+        (
+            lambda: hscd.detect(IMAGES[0][0], IMAGES[1][0]),
+            "expected two arrays of the same shape (rows, columns, bands), received (4, 2) and (4, 2); "
+            "array[..., np.newaxis] has one band",
+        ),
+        (lambda: hscd.detect(*IMAGES, truth=[[1], [1, 2]]), "truth: an array expected, received lists of several "),
+        (lambda: hscd.confusion([[0], [1, 1]], [0]), "prediction: an array expected, received lists of several "),
+        (
+            lambda: hscd.confusion(hscd, [0]),
+            "prediction: labels 0 changed, 1 unchanged and 2 unknown expected, received module",
+        ),
         (lambda: hscd.open_pair(*IMAGES), "before: a path expected, received ndarray"),
         (lambda: hscd.open_pair("a", "b", bands="two"), "bands: numbers from 1, ranges or common expected, "),
         (

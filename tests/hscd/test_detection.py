@@ -256,3 +256,22 @@ def test_bands_without_data_are_named_with_what_leaves_them_out(tmp_path):
     assert f'{tmp_path}/before.npy: {said}bad_bands="2"' in told
     with pytest.raises(hscd.InputError, match=r'leave them out with hscd\.open_pair\(…, bad_bands="2"\)$'):
         hscd.detect(tmp_path / "before.npy", tmp_path / "after.npy", nodata=-32768)
+
+
+def test_a_detector_beside_those_of_an_ensemble_is_told_to_be_passed_over():
+    before, after, _ = pair()
+    said = "detector: passed over, as ensemble_detectors make the maps; name it among them"
+    for named, told in (({"detector": "SAM"}, True), ({"detector": "ED"}, False), ({}, False)):
+        found = hscd.detect(before, after, threshold="otsu", ensemble_detectors="ED, cva", **named)
+        assert (said in found.warnings) == told
+
+
+def test_results_are_compared_as_objects():
+    before, after, _ = pair()
+    found, other = (hscd.detect(before, after, **WANTED) for _ in range(2))
+    with pytest.raises(hscd.InputError, match=r"received MapResult; it has a score_map$"):
+        hscd.THRESHOLDS["otsu"](found)
+    assert found == found
+    assert found != other
+    assert found.score_map != other.score_map
+    assert len({found, other}) == 2

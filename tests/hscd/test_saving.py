@@ -1,6 +1,7 @@
 """`hscd.write_map`: the files of detect.py, from the library."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,4 +67,22 @@ def test_a_prefix_that_is_the_name_of_one_file_is_refused(tmp_path: Path, name: 
     found = hscd.detect(before, after, detector="cva", threshold="otsu")
     with pytest.raises(hscd.InputError, match=r"not one file; '.*/town' gives town_change\.tif and others"):
         hscd.write_map(tmp_path / name, found)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"min_area": -1}, "min_area: a number >= 0 expected, received -1"),
+        ({"min_area": float("nan")}, "min_area: a number >= 0 expected, received nan"),
+        ({"min_area": None}, "min_area: a number >= 0 expected, received None"),
+        ({"tags": "town"}, 'tags: values by name expected, as {"source": "Sentinel-2"}, received \'town\''),
+        ({"tags": {1: "town"}}, 'tags: values by name expected, as {"source": "Sentinel-2"}, received dict'),
+    ],
+)
+def test_what_is_no_area_and_what_has_no_names_is_refused(tmp_path: Path, given: dict[str, Any], said: str) -> None:
+    before, after, _ = make_pair(1, 6, 8, bands=2)
+    with pytest.raises(hscd.InputError) as caught:
+        hscd.write_map(tmp_path / "town", hscd.detect(before, after, detector="cva", threshold="otsu"), **given)
+    assert str(caught.value) == said
     assert not list(tmp_path.iterdir())

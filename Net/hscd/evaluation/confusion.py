@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.system.arrays import array_of
 from hscd.system.errors import InputError, listing
 
 # A greater share of changed pixels is doubted where no label can confirm it: of the field's data sets with ground truth
@@ -157,12 +158,11 @@ def confusion(prediction: np.ndarray, truth: np.ndarray) -> Confusion:
 
 def _labels(argument: str, given: np.ndarray) -> np.ndarray:
     """The labels of an argument, unknown where masked; else an `InputError`."""
-    labels = np.ma.filled(given, UNKNOWN) if np.ma.isMaskedArray(given) else np.asarray(given)
+    labels = np.ma.filled(array_of(argument, given), UNKNOWN)
     expected = f"{argument}: labels {CHANGED} changed, {UNCHANGED} unchanged and {UNKNOWN} unknown expected"
     if labels.dtype.kind not in "iuf":
-        raise InputError(
-            f"{expected}, received {'booleans' if labels.dtype.kind == 'b' else f'the type {labels.dtype}'}"
-        )
+        what = "booleans" if labels.dtype.kind == "b" else f"the type {labels.dtype}"
+        raise InputError(f"{expected}, received {what if labels.shape else type(given).__name__}")
     known = labels <= UNKNOWN if labels.dtype.kind == "u" else np.isin(labels, (CHANGED, UNCHANGED, UNKNOWN))
     if not known.all():
         others = listing(np.unique(labels[~known]).tolist(), "{:.15g}".format)

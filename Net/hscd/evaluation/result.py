@@ -17,7 +17,7 @@ from hscd.scores import Cut, ScoreMap, classify
 from hscd.system.errors import counted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one answer to ==
 class MapResult:
     """A change map.
 

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from hscd.system.errors import InputError
+
 # Bytes of an AVX-512 register, and what TensorFlow's kernels expect a tensor to start at.
 ALIGNMENT = 64
 
@@ -53,6 +55,18 @@ class SharedArray:
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_file"}
+
+
+def array_of(argument: str, given: Any) -> np.ndarray:
+    """What an argument gave as an array, masked where that is masked.
+
+    Raises:
+        InputError: if it is lists of several lengths.
+    """
+    try:
+        return np.ma.asarray(given) if np.ma.isMaskedArray(given) else np.asarray(given)
+    except ValueError:
+        raise InputError(f"{argument}: an array expected, received lists of several lengths") from None
 
 
 def held(dtype: np.dtype) -> str:

@@ -44,7 +44,9 @@ class _Thresholds(Functions[Cut]):
             named |= scores.for_threshold | named
         found = np.asarray(scores.scores if isinstance(scores, ScoreMap) else scores)
         if found.dtype.kind not in "biuf":
-            raise InputError(f"scores: an array of numbers or a ScoreMap expected, received {type(scores).__name__}")
+            hint = "; it has a score_map" if hasattr(scores, "score_map") else ""
+            expected = "scores: an array of numbers or a ScoreMap expected"
+            raise InputError(f"{expected}, received {type(scores).__name__}{hint}")
         return found, *others
 
 
