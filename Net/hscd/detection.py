@@ -36,7 +36,7 @@ from hscd.scenes.registration import registration
 from hscd.scenes.scene import Scene
 from hscd.scores import Cut, ScoreMap
 from hscd.system.arrays import array_of, held
-from hscd.system.errors import InputError, listing
+from hscd.system.errors import InputError, listing, shown
 from hscd.system.messages import collected, is_set_up, warn
 from hscd.thresholds import THRESHOLDS, NoDistributionError, cut_scores
 
@@ -206,6 +206,11 @@ def _named(detector: str | Detector, several: Sequence[str] | str) -> tuple[Dete
     """The detector that is given as such, None if none is; the names of all."""
     if names := arguments.names("ensemble_detectors", several):
         return None, tuple(dict.fromkeys(arguments.member(DETECTORS, "ensemble_detectors", name) for name in names))
+    if isinstance(detector, str | os.PathLike) and Path(detector).suffix == ".h5":
+        raise InputError(
+            f"detector: a name or an instance expected, received the file {shown(detector)}; a model becomes one by "
+            "hscd.TrainedNetwork(name, hscd.load_model(path))"
+        )
     if isinstance(detector, str):
         return None, (arguments.member(DETECTORS, "detector", detector),)
     maker = unwrap(detector) if callable(detector) else None
@@ -283,9 +288,9 @@ def _judged(scene: Scene, truth: np.ndarray | None, values: LabelValues) -> Scen
             f"truth: an array expected, received the path {str(truth)!r}; hscd.open_pair reads images with their labels"
         )
     given, shape = array_of("truth", truth), scene.truth.shape
-    shown = ["any other" if is_other(own) else listing(own, str) for own in values]
+    wanted = ["any other" if is_other(own) else listing(own, str) for own in values]
     expected = (
-        f"truth: expected shape {shape} with the labels {shown[0]} (changed), {shown[1]} (unchanged) and {shown[2]} "
+        f"truth: expected shape {shape} with the labels {wanted[0]} (changed), {wanted[1]} (unchanged) and {wanted[2]} "
         "(unknown)"
     )
     if given.dtype.kind not in "biuf":

@@ -56,6 +56,7 @@ def test_what_a_message_quotes_keeps_its_words():
         ({"normalisation": "x"}, "normalisation: no normalisation 'x'; known: histogram, "),
         ({"shift_tolerance": "x"}, "shift_tolerance: one of none, one_way, both_ways expected, received 'x'"),
         ({"detector": hscd.DETECTORS["cva"]}, "detector: a name or an instance expected, received the class Cva; "),
+        ({"detector": Path("m/ED.h5")}, "detector: a name or an instance expected, received the file 'm/ED.h5'; "),
         ({"detector": None}, "detector: a name or an instance expected, received NoneType, which has no name, "),
         ({"ensemble_detectors": 5},
          'ensemble_detectors: names expected, as ["cva", "irmad"] or "cva, irmad", received 5'),

@@ -12,6 +12,7 @@ from hscd.evaluation import doubts
 from hscd.scenes.domain_shift import PIXELS, domain_shift, from_text, statistics
 from hscd.scenes.patches import halo
 from hscd.scenes.scene import Block, Scene
+from hscd.system.arrays import array_of, held
 from hscd.system.errors import InputError, counted
 from hscd.system.messages import warn
 
@@ -102,27 +103,51 @@ def predict(model: keras.Model, pairs: Pairs, positions: np.ndarray | None = Non
         positions: (m,) integers, which of the pairs to predict; None for all.
 
     Returns:
-        (n,) or (m,) float32, which grow with change.
+        (n,) or (m,) float32, which grow with change; NaN of a pair in which a value is masked, NaN or infinite.
 
     Raises:
-        InputError: if the pairs have another shape or number of bands, or there is no model.
+        InputError: if the pairs have another shape or number of bands, there is no model, or positions are of no pair.
     """
     if not hasattr(model, "input_shape"):
         raise _no_model(model)
-    pairs = pairs if hasattr(pairs, "shape") else np.asarray(pairs)
+    pairs = pairs if hasattr(pairs, "shape") else array_of("pairs", pairs)
+    unknown = np.zeros(0, bool)
     if isinstance(pairs, np.ndarray):
-        bands = model.input_shape[-1]
-        if len(model.input_shape) != 3 or pairs.ndim != 3 or pairs.shape[1] != 2:
-            sees = "" if len(model.input_shape) == 3 else ", and a network that does not look at neighbours"
-            raise InputError(
-                f"pixel pairs of shape (n, 2, {bands}) expected{sees}, received {pairs.shape}; for whole images, "
-                "hscd.detect(before, after, detector=hscd.TrainedNetwork(name, model))"
-            )
+        _require_pairs(pairs, model.input_shape)
+        positions = None if positions is None else _positions(positions, len(pairs))
+        if np.ma.isMaskedArray(pairs):
+            pairs = np.ma.filled(pairs.astype(np.float32), np.nan)
         for doubt in _doubts(model, pairs[:: max(1, len(pairs) // PIXELS)], None):
             warn(doubt)
+        known = np.asarray(np.isfinite(pairs).all(axis=(1, 2)))
+        unknown = np.flatnonzero(~(known if positions is None else known[positions]))
     from hscd.learn.training import predict as distances  # slow
 
-    return distances(model, pairs, positions)
+    found = distances(model, pairs, positions)
+    if len(unknown):  # a distance has a least value, which the network would give them
+        found[unknown] = np.nan
+    return found
+
+
+def _require_pairs(pairs: np.ndarray, shape: tuple[int | None, ...]) -> None:
+    """Raise `InputError` where an array holds no pixel pairs that a model of this input shape takes."""
+    if len(shape) != 3 or pairs.ndim != 3 or pairs.shape[1] != 2:
+        sees = "" if len(shape) == 3 else ", and a network that does not look at neighbours"
+        raise InputError(
+            f"pixel pairs of shape (n, 2, {shape[-1]}) expected{sees}, received {pairs.shape}; for whole images, "
+            "hscd.detect(before, after, detector=hscd.TrainedNetwork(name, model))"
+        )
+    if pairs.dtype.kind not in "biuf":
+        raise InputError(f"pairs: real numbers expected, received {held(pairs.dtype)}")
+
+
+def _positions(given: object, count: int) -> np.ndarray:
+    """Positions among so many pairs; else an `InputError`."""
+    positions = array_of("positions", given)
+    inside = positions.dtype.kind in "iu" and positions.ndim == 1 and ((positions >= 0) & (positions < count)).all()
+    if not inside:
+        raise InputError(f"positions: integers from 0 to {count - 1:,} expected, in an array (m,)")
+    return positions
 
 
 def _no_model(found: object) -> InputError:

@@ -112,6 +112,36 @@ def test_predict_warns_and_predicts(caplog, monkeypatch):
         assert [record.getMessage().startswith(SCALE) for record in caplog.records] == [True] * lines
 
 
+# A network gives its least distance, here 0.5, to pairs of NaN.
+def test_predict_knows_no_distance_of_values_that_are_not_known(monkeypatch):
+    def least(of, pairs, positions):
+        return np.full(len(pairs if positions is None else positions), 0.5, np.float32)
+
+    monkeypatch.setattr("hscd.learn.training.predict", least)
+    pairs = LEARNED[:4].copy()
+    pairs[1, 0, 2], pairs[3, 1, 0] = np.nan, np.inf
+    np.testing.assert_array_equal(hscd.predict(model(), pairs), [0.5, np.nan, 0.5, np.nan])
+    np.testing.assert_array_equal(hscd.predict(model(), pairs, [3, 2]), [np.nan, 0.5])
+    masked = np.ma.masked_array(LEARNED[:4], ~np.isfinite(pairs))
+    np.testing.assert_array_equal(hscd.predict(model(), masked), [0.5, np.nan, 0.5, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "positions", "said"),
+    [
+        (LEARNED, [0, 500], "positions: integers from 0 to 499 expected"),
+        (LEARNED, [-1], "positions: integers from 0 to 499 expected"),
+        (LEARNED, [0.5], "positions: integers from 0 to 499 expected"),
+        (LEARNED, [[1]], "positions: integers from 0 to 499 expected"),
+        (np.full((1, 2, 3), "a"), None, "pairs: real numbers expected, received text"),
+        ([[1], [1, 2]], None, "pairs: an array expected, received lists of several lengths"),
+    ],
+)
+def test_predict_refuses_what_is_no_number_and_no_position(pairs, positions, said):
+    with pytest.raises(hscd.InputError, match=said):
+        hscd.predict(model(), pairs, positions)
+
+
 @pytest.mark.parametrize(
     ("rescaled", "said"),
     [
