@@ -9,6 +9,7 @@ import pytest
 
 import hscd
 from hscd.arguments import OF_DETECT, OF_PAIR, names, told_by_arguments
+from hscd.detectors import scored
 from hscd.system.naming import given, named, place
 
 IMAGES = np.zeros((4, 4, 2)), np.ones((4, 4, 2))
@@ -160,6 +161,14 @@ def test_what_cannot_be_asked_for_is_refused_in_one_line(given, said):
             "correction majority: missing a required argument: 'radius'; ",
         ),
         (lambda: hscd.NORMALISATIONS["pif"](*IMAGES), "normalisation pif: a scene expected, received ndarray; "),
+        (
+            lambda: hscd.THRESHOLDS["otsu"](IMAGES[0] > 0),
+            "scores: an array of numbers or a ScoreMap expected, received bool",
+        ),
+        (lambda: hscd.THRESHOLDS["chi2"](IMAGES[0], degrees="x"), "degrees: a number or None expected, received 'x'"),
+        (lambda: hscd.THRESHOLDS["otsu"](IMAGES[0], scale="lin"), "scale must be one of "),
+        (lambda: scored("cva", IMAGES[0], None), 'detector: hscd.DETECTORS["cva"]() expected, for example, received '),
+        (lambda: scored(hscd.DETECTORS["cva"](), IMAGES, None), "scene: a scene of hscd.open_pair expected, received "),
         (
             lambda: hscd.detect(),
             "hscd.detect: missing a required argument: 'before'; expected hscd.detect(before, after, ",

@@ -8,7 +8,7 @@
     >>> np.degrees(found.score_map.scores).round().tolist()  # of twice as bright a pixel 0, of the fourth arccos 1/√3
     [[0.0, 0.0], [0.0, 55.0]]
 
-So does the example that `help(hscd.DETECTORS["irmad"])`, or of another one, ends with.
+`help(hscd.DETECTORS["irmad"])`, as that of any detector, ends with such an example.
 
 By itself, a detector is made with its options, fitted to a scene of `hscd.open_pair`, and then scores it by windows:
 
@@ -36,6 +36,7 @@ from hscd.registry import Functions, Registry
 from hscd.scenes.scene import Block, Scene
 from hscd.scores import ScoreMap
 from hscd.system import progress
+from hscd.system.errors import InputError, shown
 
 # From a block to the scores of its inner pixels, (rows, columns) or flat.
 Scorer = Callable[[Block], np.ndarray]
@@ -100,8 +101,12 @@ def scored(detector: Detector, scene: Scene, rng: np.random.Generator) -> ScoreM
     """Fit a detector to a scene and score all of it.
 
     Raises:
-        InputError: if the score of a valid pixel is NaN or infinite.
+        InputError: if the score of a valid pixel is NaN or infinite, or there is no detector or no scene.
     """
+    if not hasattr(detector, "fit"):
+        raise InputError(f'detector: hscd.DETECTORS["cva"]() expected, for example, received {shown(detector)}')
+    if not hasattr(scene, "score"):
+        raise InputError(f"scene: a scene of hscd.open_pair expected, received {type(scene).__name__}")
     started = time.perf_counter()
     with single_blas():
         progress.begin("fitting")

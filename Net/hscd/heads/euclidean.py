@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hscd.heads import register
-from hscd.heads.formula import inner, namespace
+from hscd.heads.formula import difference, inner, namespace
 
 # Keras' own fuzz factor; models saved by the guide's program were trained with it under the root.
 EPSILON = 1e-7
@@ -18,5 +18,5 @@ def euclidean_dist(x: Any, y: Any) -> Any:
     The floor ε keeps the gradient finite for identical spectra.
     """
     xp = namespace(x)
-    difference = x - y
-    return xp.sqrt(xp.maximum(inner(difference, difference, xp), EPSILON))
+    apart = difference(x, y, xp)
+    return xp.sqrt(xp.maximum(inner(apart, apart, xp), EPSILON))

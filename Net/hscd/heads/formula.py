@@ -19,6 +19,13 @@ def namespace(array: Any) -> Any:
     return keras.ops
 
 
+def difference(x: Any, y: Any, xp: Any) -> Any:
+    """x − y; of integers in floating point, as unsigned ones would wrap around."""
+    if xp is np and (kinds := np.result_type(x, y)).kind in "biu":
+        return np.subtract(x, y, dtype=np.promote_types(kinds, np.float32))
+    return x - y
+
+
 def inner(x: Any, y: Any, xp: Any) -> Any:
     """Inner product over the last axis; in double precision on arrays."""
     if xp is np:

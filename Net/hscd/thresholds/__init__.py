@@ -1,9 +1,9 @@
 """Thresholds that split scores into changed and unchanged without labels; one file each.
 
-A threshold is a function from scores, an array of any shape in which NaN is ignored, and its options to a `Cut`, whose
-`value` changed pixels exceed. What the detector says of its scores, `scale` and `degrees`, are keywords that each
-takes; a `ScoreMap` brings them along. It raises `InputError` where it is undefined, and puts into the cut what makes it
-doubtful.
+A threshold is a function from scores, an array of any shape in which NaN and what is masked are ignored, and its
+options to a `Cut`, whose `value` changed pixels exceed. What the detector says of its scores, `scale` and `degrees`,
+are keywords that each takes; a `ScoreMap` brings them along. It raises `InputError` where it is undefined, and puts
+into the cut what makes it doubtful.
 
     >>> scores = np.array([[1.0, 2.0, 1.0], [9.0, 8.0, np.nan]])
     >>> cut = THRESHOLDS["otsu"](scores)
@@ -17,13 +17,15 @@ doubtful.
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from hscd.registry import Functions, Registry
 from hscd.scores import Cut, ScoreMap
-from hscd.system.errors import InputError
+from hscd.system.arrays import array_of, held
+from hscd.system.errors import InputError, shown
 
 
 class NoDistributionError(InputError):
@@ -42,11 +44,17 @@ class _Thresholds(Functions[Cut]):
         scores, *others = given
         if isinstance(scores, ScoreMap):
             named |= scores.for_threshold | named
-        found = np.asarray(scores.scores if isinstance(scores, ScoreMap) else scores)
-        if found.dtype.kind not in "biuf":
+        found = array_of("scores", scores.scores if isinstance(scores, ScoreMap) else scores)
+        if np.ma.isMaskedArray(found) and found.dtype.kind in "iuf":
+            found = np.ma.filled(found.astype(np.result_type(found.dtype, np.float32)), np.nan)
+        if found.dtype.kind not in "iuf":
             hint = "; it has a score_map" if hasattr(scores, "score_map") else ""
             expected = "scores: an array of numbers or a ScoreMap expected"
-            raise InputError(f"{expected}, received {type(scores).__name__}{hint}")
+            what = held(found.dtype) if found.shape else type(scores).__name__
+            raise InputError(f"{expected}, received {what}{hint}")
+        degrees = named.get("degrees")
+        if not isinstance(degrees, Real | None):
+            raise InputError(f"degrees: a number or None expected, received {shown(degrees)}")
         return found, *others
 
 

@@ -33,7 +33,7 @@ def seen(scores: np.ndarray, scale: str = "linear") -> np.ndarray:
     elif scale == "log" and (positive := values[values > 0]).size:
         values = np.log(np.maximum(values, positive.min()))
     elif scale not in SCALES:
-        raise ValueError(f"scale must be one of {SCALES}, received {scale!r}")
+        raise InputError(f"scale must be one of {SCALES}, received {scale!r}")
     if not values.size or values.min() == values.max():
         raise InputError(
             "the threshold is undefined, all scores are equal: identical or constant images, a single pixel, or a "

@@ -222,6 +222,14 @@ def test_unsigned_numbers_do_not_wrap_around(dtype):
 
 
 # 60000² = 3.6e9 does not fit uint16 or int32; the angle between (60000, 0) and (60000, 60000) is 45°.
+# (3, 250) and (250, 3) differ by 247 in both bands.
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint64, np.int8])
+def test_formulas_of_integers_do_not_wrap_around(dtype):
+    low, high = (3, 250) if dtype != np.int8 else (-120, 127)
+    first, second = np.array([[low, high]], dtype), np.array([[high, low]], dtype)
+    assert euclidean_dist(first, second) == pytest.approx(247 * math.sqrt(2))
+
+
 def test_products_of_large_integers_do_not_overflow():
     first = np.array([[60000, 0]], dtype=np.uint16)
     second = np.array([[60000, 60000]], dtype=np.uint16)

@@ -7,6 +7,7 @@ from skimage.filters import threshold_otsu
 from conftest import SHARED, needs_shared
 from hscd.system import storage
 from hscd.system.errors import InputError
+from hscd.thresholds import THRESHOLDS
 from hscd.thresholds.otsu import otsu
 
 
@@ -87,3 +88,12 @@ def test_legacy_pseudo_labels_of_bay_area():
     assert legacy["threshold"] == 0.24991151306713982
     assert tuple(legacy["shape"]) == (600, 500)
     assert legacy["distances"].size == 300_000
+
+
+@pytest.mark.parametrize("name", ["otsu", "li", "kmeans", "triangle"])
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, np.uint8])
+def test_masked_scores_are_left_out(name, dtype):
+    scores = np.ma.masked_greater(np.array([1, 2, 1, 9, 8, 200], dtype), 100)
+    shown = THRESHOLDS[name](np.array([1, 2, 1, 9, 8], np.float64))
+    assert THRESHOLDS[name](scores).value == pytest.approx(shown.value)
+    assert THRESHOLDS[name](scores.data).value > shown.value
