@@ -26,8 +26,9 @@ from hscd.detectors import DETECTORS, Detector, scored
 from hscd.detectors.network import TrainedNetwork
 from hscd.detectors.shifts import NONE, require_tolerance, tolerant
 from hscd.evaluation import map_doubts
-from hscd.evaluation.doubts import RESCALES, RESCALES_SCENE, of_registration
+from hscd.evaluation.doubts import RESCALES, RESCALES_SCENE
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
+from hscd.evaluation.pair_doubts import of_registration
 from hscd.evaluation.result import MapResult, mapped
 from hscd.labels import ARGUMENTS, CHANGED, OTHER, UNCHANGED, UNKNOWN, doubt_of, is_other, remap
 from hscd.normalisation import NORMALISATIONS, normalised

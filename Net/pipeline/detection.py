@@ -12,8 +12,8 @@ import numpy as np
 
 from hscd.evaluation.calibration import Calibration, calibrated
 from hscd.evaluation.confusion import changed_share
-from hscd.evaluation.doubts import worth_registering
 from hscd.evaluation.ensemble import SURELY_CHANGED, SURELY_UNCHANGED, Ensemble, member_probability, turns
+from hscd.evaluation.pair_doubts import worth_registering
 from hscd.evaluation.probability import HIGH
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED, UNKNOWN

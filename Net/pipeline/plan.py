@@ -17,7 +17,7 @@ from hscd.detectors.deep_features import DeepFeatures
 from hscd.detectors.shifts import NONE as NONE_TOLERATED
 from hscd.detectors.shifts import tolerant
 from hscd.detectors.tools.samples import sampled_pairs
-from hscd.evaluation import doubts, map_doubts
+from hscd.evaluation import doubts, map_doubts, pair_doubts
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, seed_of
 from hscd.evaluation.result import MapResult, mapped
 from hscd.kinds import KINDS, KindMap, kinds_of
@@ -150,10 +150,10 @@ class Plan:
         section = self._settings.data_sets.get(data_set or self._settings.test_set)
         registered = section is not None and section.register
         remedy = f"{naming.given('register', True)} has moved the after image already" if registered else ""
-        verdict = doubts.verdict_of_registration(found, registered)
+        verdict = pair_doubts.verdict_of_registration(found, registered)
         moved = scene.after.moved_by
         tell(f"{where}: the after image {placed(found, moved, verdict)}")
-        for doubt in doubts.of_registration(found, remedy):
+        for doubt in pair_doubts.of_registration(found, remedy):
             warn(f"{where}: {doubt}")
         figures: dict[str, Any] = {**found._asdict(), "verdict": verdict}
         if any(moved):

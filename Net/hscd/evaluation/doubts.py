@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from hscd.detectors.tools.samples import sampled_pairs
-from hscd.scenes.registration import Registration
 from hscd.scenes.scene import Scene
 from hscd.system import naming
 from hscd.system.errors import counted
@@ -45,12 +44,6 @@ _BEYOND = 0.5
 # What brings the values of a model to the scale of its training: of two images; of a scene that is open already.
 RESCALES = "rescale=True of hscd.detect or hscd.open_pair rescales them"
 RESCALES_SCENE = "hscd.open_pair(…, rescale=True) rescales them"
-# Pixels of misregistration that no detector takes up (at one pixel a fifth of the kappa of context regression is left,
-# at half a pixel nearly all of it: res/registration.md); pixels by which a shift may differ from place to place, and
-# blocks that tell this.
-_PIXELS, _SPREAD, _SEVERAL = 0.75, 1.0, 4
-# Pixels from which on the images are worth registering.
-_REGISTER = 1 / 3
 
 
 def of_threshold(scores: np.ndarray, threshold: float, modes: bool = True) -> list[str]:
@@ -291,39 +284,3 @@ def of_borders(scores: np.ndarray, threshold: float) -> list[str]:
         f"the borders of change are soft, {100 * np.expm1(np.median(steps)):.0f} % of the threshold from pixel to "
         "pixel: light or haze that differs from place to place looks like that"
     ]
-
-
-def worth_registering(found: Registration) -> bool:
-    """Whether a shift between two images is so large that moving one back may help."""
-    return found.far >= _REGISTER
-
-
-def verdict_of_registration(found: Registration, registered: bool = False) -> str:
-    """Whether a shift between two images matters, in a few words; it is what is left of images that were registered."""
-    if not worth_registering(found):
-        return "too small to need registration"
-    return "what registration left" if registered else f"{naming.given('register', True)} may help"
-
-
-def of_registration(found: Registration | None, remedy: str = "") -> list[str]:
-    """Doubts about two images that are shifted against each other, or not everywhere by the same.
-
-    Args:
-        found: how far; None where that is not known.
-        remedy: what the user can do about a shift, other than have the after image moved back.
-    """
-    if found is None:
-        return []
-    doubts, remedy = [], remedy or f"{naming.given('register', True)} moves the after image back"
-    if found.far > _PIXELS:
-        down, right = abs(found.down), abs(found.right)
-        doubts.append(
-            f"the images seem to be shifted by {down:.1f} rows and {right:.1f} columns against each other, which makes "
-            f"edges look changed ({remedy})"
-        )
-    if found.blocks >= _SEVERAL and found.spread > _SPREAD:
-        doubts.append(
-            f"the shift between the images differs from place to place, by {found.spread:.1f} pixels (standard "
-            f"deviation of {counted(found.blocks, 'block')})"
-        )
-    return doubts

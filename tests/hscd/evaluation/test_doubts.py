@@ -7,7 +7,6 @@ import pytest
 
 from hscd.evaluation import doubts
 from hscd.scenes.image import Image
-from hscd.scenes.registration import Registration
 from hscd.scenes.scene import Scene
 
 
@@ -175,29 +174,3 @@ def test_masked_pixels_have_no_part():
     valid[:20] = False
     after[:20, :, 2] = 1000
     assert doubts.of_spectra(scene_of(before, after, valid), np.random.default_rng(0)) == []
-
-
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [
-        (None, []),
-        (Registration(0.75, -0.75, 1.0, 9), []),
-        (Registration(0.0, -0.76, 1.0, 9), ["shifted by 0.0 rows and 0.8 columns against each other"]),
-        (Registration(-3.04, 0.2, 0.1, 1), ["shifted by 3.0 rows and 0.2 columns against each other"]),
-        (
-            Registration(0.1, 0.2, 1.3, 4),
-            ["differs from place to place, by 1.3 pixels (standard deviation of 4 blocks)"],
-        ),
-        (Registration(0.1, 0.2, 1.3, 3), []),
-    ],
-)
-def test_a_shift_of_pixels_is_told_and_one_that_is_not_the_same_everywhere(found, said):
-    told = doubts.of_registration(found)
-    assert [expected in text for expected, text in zip(said, told, strict=True)] == [True] * len(said)
-
-
-@pytest.mark.parametrize(
-    ("right", "said"), [(-0.33, "too small to need registration"), (-0.34, "register = True may help")]
-)
-def test_a_shift_of_a_third_of_a_pixel_is_worth_registering(right, said):
-    assert doubts.verdict_of_registration(Registration(0.1, right, 0.1, 9)) == said
