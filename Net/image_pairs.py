@@ -15,7 +15,7 @@ from hscd.scenes.band_matching import match
 from hscd.scenes.grids import same_grid
 from hscd.scenes.image import Image
 from hscd.scenes.inspection import bands_without_data
-from hscd.scenes.nodata import leaving_out, listed
+from hscd.scenes.nodata import leaving_out, without_data
 from hscd.scenes.pairing import Reading, as_asked, if_swapped, open_images, opened_image
 from hscd.system import naming
 from hscd.system.errors import InputError
@@ -207,5 +207,5 @@ def nothing_left(files: PairFiles, section: DataSet, conf: Settings) -> str:
     matched = match(*opened)
     images = opened if matched is None else [matched.first, matched.second]
     if empty := bands_without_data([as_asked(image, reading) for image in images]):
-        message += f"; bands {listed(empty)} hold no data at all: leave them out with {leaving_out(empty)}"
+        message += f"; {without_data(empty, leaving_out(empty))}"
     return message

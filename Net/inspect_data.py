@@ -26,7 +26,7 @@ from hscd.scenes.nodata import listed, valid_pixels
 from hscd.scenes.pairing import opened_image
 from hscd.scenes.scene import thinned, windows_of
 from hscd.system import naming
-from hscd.system.errors import InputError, counted
+from hscd.system.errors import InputError, counted, listing
 from hscd.system.messages import result, warn, whole
 from hscd.system.paths import require_names
 from image_pairs import label_map, memory_limit, nothing_left, open_pair, reading_of, relabel
@@ -41,7 +41,6 @@ from settings.two_images import IMAGES, settings_for, unused
 _EXPECTED = 2
 # What is said where something is wrong; what that is comes at the end.
 _UNUSABLE = "cannot be used, as the error at the end says"
-_VALUES_SHOWN = 10
 
 
 def inspect(settings: Settings) -> None:
@@ -206,8 +205,8 @@ def _absent(labels: np.ndarray, section: DataSet) -> list[str]:
     held = np.unique(np.ma.compressed(labels)).tolist()
     given = zip(LABEL_KEYS, (section.changed_label, section.unchanged_label), strict=False)
     absent = [f"{key} = {value:.15g}" for key, values in given for value in values or () if value not in held]
-    shown = ", ".join(f"{value:.15g}" for value in held[:_VALUES_SHOWN])
-    return [f"    look at: no pixel has {' or '.join(absent)}; the label map holds {shown}"] if absent else []
+    held_values = listing(held, "{:.15g}".format)
+    return [f"    look at: no pixel has {listing(absent)}; the label map holds {held_values}"] if absent else []
 
 
 def _place(section: DataSet) -> Path:

@@ -221,7 +221,13 @@ def test_a_pair_whose_pixels_are_all_masked(workspace: Workspace, script: str) -
     # One band of one image is enough.
     change_mat(workspace, "before", lambda image: np.where(np.arange(5) == 2, -1, image.astype(np.int16)))
     line = workspace.fails(script, "PLACE A.nodata=-1", alone=script == "predutils")
-    expect(line, "[PLACE A] town", "every pixel", "nodata = -1", "leave them out with bad_bands = 3")
+    expect(
+        line,
+        "[PLACE A] town",
+        "every pixel",
+        "nodata = -1",
+        "band 3 holds no data at all: leave it out with bad_bands = 3",
+    )
 
 
 @pytest.mark.parametrize("rescaling", ["True", "False"])

@@ -30,8 +30,7 @@ from hscd.scenes import band_choice
 from hscd.scenes.grids import same_grid
 from hscd.scenes.image import Image, in_memory, physical
 from hscd.scenes.inspection import bands_without_data
-from hscd.scenes.nodata import leaving_out, unmeasured
-from hscd.scenes.nodata import listed as in_runs
+from hscd.scenes.nodata import leaving_out, unmeasured, without_data
 from hscd.scenes.pairing import Reading, if_swapped, open_images
 from hscd.scenes.scene import Scene, survey, windows_of
 from hscd.system import naming
@@ -297,6 +296,5 @@ def _nothing_left(images: tuple[Image, Image]) -> str:
     message = "no valid pixels: every pixel is masked in one of the two images"
     if not (empty := bands_without_data(images)):
         return message
-    bands = f"band {in_runs(empty)} holds" if len(empty) == 1 else f"bands {in_runs(empty)} hold"
     remedy = _DELETE if images[0].format == _ARRAY else f"hscd.open_pair(…, {leaving_out(empty)})"
-    return f"{message}; {bands} no data at all: leave them out with {remedy}"
+    return f"{message}; {without_data(empty, remedy)}"

@@ -48,7 +48,7 @@ def warn_of_map(settings: Settings, files: PairFiles) -> None:
     ):
         lost.append(f"the map made {', '.join(other)} is replaced")
     sample = folder / SAMPLE
-    if sample.exists():
+    if sample.exists() and (lost or not images):  # of the same images and settings the same map is made
         lost.append(f"{sample.name} was drawn from the map that is replaced and no longer fits the new one")
     _warn(str(folder), lost, _ELSEWHERE)
 

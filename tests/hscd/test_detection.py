@@ -247,14 +247,14 @@ def test_bands_without_data_are_named_with_what_leaves_them_out(tmp_path):
     found = hscd.detect(before, after, **WANTED)
     said = "band 2 is -32768 in every pixel; if that means no data: "
     assert f"after array: {said}np.delete(array, …, axis=2)" in found.warnings
-    with pytest.raises(hscd.InputError, match=r"band 2 holds no data at all: leave them out with np\.delete\(array"):
+    with pytest.raises(hscd.InputError, match=r"band 2 holds no data at all: leave it out with np\.delete\(array"):
         hscd.detect(before, after, nodata=-32768)
     for name, image in (("before", before), ("after", after)):
         np.save(tmp_path / f"{name}.npy", image)
     with collected() as told:
         hscd.open_pair(tmp_path / "before.npy", tmp_path / "after.npy")
     assert f'{tmp_path}/before.npy: {said}bad_bands="2"' in told
-    with pytest.raises(hscd.InputError, match=r'leave them out with hscd\.open_pair\(…, bad_bands="2"\)$'):
+    with pytest.raises(hscd.InputError, match=r'leave it out with hscd\.open_pair\(…, bad_bands="2"\)$'):
         hscd.detect(tmp_path / "before.npy", tmp_path / "after.npy", nodata=-32768)
 
 

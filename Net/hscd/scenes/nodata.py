@@ -143,6 +143,13 @@ def leaving_out(numbers: Sequence[int]) -> str:
     return naming.given("bad_bands", listed(numbers).replace("–", "-"))
 
 
+def without_data(numbers: Sequence[int], remedy: str) -> str:
+    """That bands hold no data, and what leaves them out."""
+    if len(numbers) == 1:
+        return f"band {listed(numbers)} holds no data at all: leave it out with {remedy}"
+    return f"bands {listed(numbers)} hold no data at all: leave them out with {remedy}"
+
+
 def listed(numbers: Sequence[int]) -> str:
     """Numbers in words, runs of them shortened: 1, 3–5."""
     runs: list[list[int]] = []
