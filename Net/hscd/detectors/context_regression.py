@@ -10,7 +10,7 @@ from hscd.detectors import DETECTORS, Scorer
 from hscd.detectors.tools import context_features, gaussian
 from hscd.detectors.tools.context_features import Field, Sample
 from hscd.detectors.tools.products import CHUNK, linear
-from hscd.detectors.tools.robust_regression import Both, fitted, smaller
+from hscd.detectors.tools.robust_regression import Both, fitted, typical_residual
 from hscd.detectors.tools.samples import sampled_pairs
 from hscd.detectors.tools.scaling import BandScaling, standard
 from hscd.scenes.scene import Block, Scene
@@ -34,9 +34,9 @@ _NEARLY = 0.985
 _SMOOTH_RADIUS = gaussian.radius_of(_SMOOTHING[-1])
 # Pixels around a block that its scores depend on, and with the light around a pixel.
 _HALO, _LIT_HALO = (_SMOOTH_RADIUS + reach for reach in (context_features.RADIUS, gaussian.WIDE_RADIUS))
-# Components of the regressions that tell whether the light is uneven, and by how much the logarithm of the residuals
-# has to shrink, 15 %. Knowing the light does harm where it is even, as large changes are then taken for it.
-_LIT_COMPONENTS, _LIT_GAIN = 3, 0.16
+# Components of the regressions that tell whether the light is uneven, and by how much the logarithm of a typical
+# residual has to shrink, 14 %. Knowing the light does harm where it is even, as large changes are then taken for it.
+_LIT_COMPONENTS, _LIT_GAIN = 3, 0.15
 # Components that vary less than this share of the first are rounding errors.
 _LEAST_VARIANCE = 1e-9
 
@@ -123,7 +123,7 @@ class ContextRegression:
     its root smoothed as far as the two classes stay apart. What is left of a pixel along its own spectrum counts less,
     as far as the light varies from pixel to pixel (slopes, haze, thin cloud); how far is estimated with the regression,
     from the dark objects [6] on. Where the light changed slowly from place to place, that of some 13 pixels around (a
-    Gaussian's deviation) predicts the other date too: if the residuals are 15 % smaller for it.
+    Gaussian's deviation) predicts the other date too: if a typical residual is 14 % smaller under one light.
 
     References:
         [1] Schaum, Stocker (1997), "Long-interval chronochrome target detection", ISSSR.
@@ -156,7 +156,7 @@ class ContextRegression:
         pairs = sampled_pairs(scene, rng, _PCA_PIXELS)
         components = _principal(pairs)
         if np.array_equal(pairs[:, 0], pairs[:, 1]):  # there is nothing to explain: any difference is change
-            self.degrees = None
+            self.degrees, self.uneven_light, self.halo = None, False, _HALO
             return lambda block: _squared_difference(components.of(block.pairs[block.inner]))
         dark = components.dark
 
@@ -205,15 +205,32 @@ def _principal(sample: np.ndarray) -> _Components:
 
 
 def _uneven(sample: Sample, dark: list[np.ndarray]) -> bool:
-    """Whether the light changed from place to place: residuals are smaller where that around a pixel is known."""
+    """Whether the light changed from place to place: residuals are smaller under one light."""
     count = min(_LIT_COMPONENTS, sample.components.shape[1])
-    none = np.empty((0, count), np.float32), np.empty(0, np.float32)
-    components = list(sample.components[:, :count])
-    even, lit = (_features(*none, of) for of in (sample._replace(light=None), sample))
-    if sample.components.shape[2] < _PIXELS_LINEAR * len(lit[0]):
+    even = sample._replace(components=sample.components[:, :count], light=None)
+    if even.components.shape[2] < _PIXELS_LINEAR * _linear(count, even):
         return False
-    both = [fitted(of, len(of[0]), components, [start[:count] for start in dark]) for of in (even, lit)]
-    return smaller(both[0], even, both[1], lit, components) > _LIT_GAIN
+    start = [spectrum[:count] for spectrum in dark]
+    none = np.empty((0, count), np.float32), np.empty(0, np.float32)
+    sizes = []
+    for of in (even, _under_one_light(sample, start)):
+        features, components = _features(*none, of), list(of.components)
+        both = fitted(features, len(features[0]), components, start)
+        sizes.append(typical_residual(both, features, components))
+    return sizes[0] - sizes[1] > _LIT_GAIN
+
+
+def _under_one_light(sample: Sample, dark: list[np.ndarray]) -> Sample:
+    """As many components as `dark` has, and their derivatives, each date under the geometric mean of both lights.
+
+    That is nothing but a gain: other changes of large areas, as of crops, do not become smaller by it.
+    """
+    assert sample.light is not None
+    count = len(dark[0])
+    factors = np.sqrt(1 + sample.light)[:, None]
+    zero = np.stack(dark)[:, :, None].astype(np.float32)
+    components = zero + (sample.components[:, :count] - zero) * factors
+    return Sample(components, sample.context[:, :count] * factors[:, :, None], None)
 
 
 def _fits(sample: Sample, used: list[int], rng: np.random.Generator, dark: list[np.ndarray]) -> list[_Fit]:

@@ -26,6 +26,8 @@ _PIXELS = 20_000
 # logarithm lies above the scale of the null, as a logarithm too, and its deviation.
 _DEGREES, _TAIL, _APART, _SPREAD = 0.7, (np.log(12.0), 1.5), (0.0, 0.5), (np.log(0.4), 0.3)
 _MOST_CHANGE = 0.6
+# Largest deviation of the logarithms of what changed: a wider distribution holds the tail of the unchanged, too.
+_MOST_SPREAD = 0.5
 # Of logarithms, from where a fit starts; what is no distribution.
 _FARTHEST, _IMPOSSIBLE = 10.0, 1e12
 # Where the search from each start ends.
@@ -245,7 +247,7 @@ def _mixture(seen: _Roots) -> _Mixture:
 
     def cost(values: np.ndarray) -> float:
         of = parts(values)
-        if of.share > _MOST_CHANGE:
+        if of.share > _MOST_CHANGE or of.deviation > _MOST_SPREAD:
             return _IMPOSSIBLE
         total = (1 - of.share) * of.null.cumulative(seen.edges) + of.share * of.change(seen.edges)
         return seen.unlikely(total) + seen.prior(of.null) + _normal(values[4], _APART) + _normal(values[5], _SPREAD)

@@ -125,19 +125,20 @@ def test_geometric_and_harmonic_means():
     np.testing.assert_allclose(harmonic, [3.2, 0], rtol=1e-6)
 
 
-def test_how_much_smaller_residuals_are():
-    # The second regression knows the noise of the first but for a tenth of its deviation, s. The best prediction leaves
-    # s/√(1 + s²) = 0.0995 of it: residuals are smaller by log(1/0.0995) = 2.308, however components are scaled.
+def test_a_typical_residual():
+    # Normal noise of deviations 1, 7 and 30 in the components of either date: the median of its size is .6745 of it.
+    # The logarithms have a mean of log .6745 + (log 1 + log 7 + log 30)/3 = 1.3885.
     rng = np.random.default_rng(0)
-    spectra, noise, rest = rng.standard_normal((3, 2, 3, 20_000))
-    components = [(np.diag([1, 7, 30]) @ (spectra[1 - date] + noise[date])).astype(np.float32) for date in range(2)]
-    known = [np.vstack([spectra[date], noise[1 - date] + 0.1 * rest[date]]).astype(np.float32) for date in range(2)]
-    unknown = [features[:3] for features in known]
-    dark = [np.full(3, -50.0)] * 2
-    first, second = (robust_regression.fitted(of, len(of[0]), components, dark) for of in (unknown, known))
-    # The mean of logarithms of 20,000 pixels, whose deviation is below 1, is exact to some .01.
-    assert robust_regression.smaller(first, unknown, second, known, components) == pytest.approx(2.308, abs=0.03)
-    assert robust_regression.smaller(second, known, first, unknown, components) == pytest.approx(-2.308, abs=0.03)
+    spectra, noise = rng.standard_normal((2, 2, 3, 20_000))
+    target = [np.diag([1, 7, 30]) @ (spectra[date] + noise[date]) for date in range(2)]
+    features, components = [np.float32(of) for of in spectra[::-1]], [np.float32(of) for of in target]
+    both = robust_regression.fitted(features, 3, components, [np.full(3, -500.0)] * 2)
+    # The median of 20,000 is exact to 1 %.
+    typical = robust_regression.typical_residual(both, features, components)
+    assert typical == pytest.approx(1.3885, abs=0.02)
+    # Few large residuals do not move it by more than they are: 5 % of the ranks are 7 % of the median.
+    components[1][:, :1000] += 3000
+    assert typical < robust_regression.typical_residual(both, features, components) < typical + 0.05
 
 
 # --- the light around a pixel ----------------------------------------------------------------------------------------
@@ -209,8 +210,34 @@ def test_uneven_light_is_no_change():
     assert average_precision_score(changed.ravel(), scores.ravel()) > 0.95
     cut = floor(scores, scale=detector.scale, degrees=detector.degrees)
     assert (scores[~changed] > cut.value).mean() < 0.01
-    _, detector = scores_of(scene_of(*changed_pair(2, 80, 90)[:2]))
+    # The same detector, of another pair, and of one image twice.
+    detector.fit(scene_of(*changed_pair(2, 80, 90)[:2]), np.random.default_rng(0))
     assert (detector.uneven_light, detector.halo) == (False, 15)
+    detector.fit(scene_of(before, after), np.random.default_rng(0))
+    detector.fit(scene_of(before, before), np.random.default_rng(0))
+    assert (detector.uneven_light, detector.halo) == (False, 15)
+
+
+# Fields of 60 × 60 pixels, six of 16 of which have another crop: bands are .5 to 1.3 times what they were. If the light
+# were corrected, two thirds of the pairs of a changed and an unchanged pixel were in order, in place of .95.
+def test_other_crops_on_large_fields_are_no_light(monkeypatch):
+    rng = np.random.default_rng(0)
+    mixing = rng.normal(0, 1, (4, 6))
+    soil = np.kron(rng.normal(0, 0.7, (4, 4, 4)), np.ones((60, 60, 1)))
+    before = 10 + (smooth_noise(rng, 240, 240, 4) + soil) @ mixing
+    changed = np.kron(rng.permutation(16).reshape(4, 4) < 6, np.ones((60, 60))) > 0
+    after = np.where(changed[..., None], np.linspace(0.5, 1.3, 6), 1) * before
+    noise = rng.normal(0, 0.2, (2, *before.shape))
+    pair = (before + noise[0]).astype(np.float32), (after + noise[1]).astype(np.float32)
+    detector = ContextRegression()
+
+    def decided(*_):
+        raise InterruptedError
+
+    monkeypatch.setattr(context_regression, "_fits", decided)
+    with pytest.raises(InterruptedError):
+        detector.fit(scene_of(*pair), rng)
+    assert not detector.uneven_light
 
 
 def test_windows_and_squares_of_uneven_light(monkeypatch):
@@ -244,9 +271,28 @@ def test_the_light_of_squares_is_that_of_the_scene(monkeypatch):
 
 
 def test_few_pixels_do_not_tell_whether_the_light_is_uneven():
-    # Three components have 30 linear features, and four of light: 34 × 40 pixels are needed, 36 × 36 are fewer.
+    # Three components have 30 linear features: 1,200 pixels are needed, 34 × 34 are fewer.
     before, after, _ = uneven_pair()
-    assert not scores_of(scene_of(before[:36, :36], after[:36, :36]))[1].uneven_light
+    assert not scores_of(scene_of(before[:34, :34], after[:34, :34]))[1].uneven_light
+    assert scores_of(scene_of(before[:35, :35], after[:35, :35]))[1].uneven_light
+
+
+def test_one_light_is_the_geometric_mean_of_two():
+    field, dark = a_field()
+    rows, columns = field.components.shape[2:]
+    light = field.with_light(dark).light.reshape(2, -1)
+    context = np.ones((2, 2, 9, rows * columns), np.float32)
+    found = context_regression._under_one_light(
+        context_features.Sample(field.components.reshape(2, 2, -1), context, light), dark
+    )
+    # The light of the later date is 1.5 times that of the earlier one: both are under √1.5 times the earlier one.
+    above = found.components - np.stack(dark)[..., None]
+    np.testing.assert_allclose(above[0], above[1], rtol=1e-4)
+    expected = np.sqrt(1.5) * (field.components[0].reshape(2, -1) - dark[0][:, None])
+    np.testing.assert_allclose(above[0], expected, rtol=1e-4)
+    np.testing.assert_allclose(found.context[0], np.sqrt(1.5), rtol=1e-4)
+    np.testing.assert_allclose(found.context[1], 1 / np.sqrt(1.5), rtol=1e-4)
+    assert found.light is None
 
 
 # --- the detector ----------------------------------------------------------------------------------------------------

@@ -186,3 +186,15 @@ def test_little_change_that_stands_clearly_apart_is_cut_where_both_are_equally_l
 def test_change_that_does_not_stand_apart_or_leaves_the_null_its_variance_is_rare(weak):
     scores = weak_change(*weak)
     assert cut(scores) == cut(scores, "rare")
+
+
+# A tenth of the pixels is clutter, e^1.9 = 7 at a deviation of .4 in the logarithm; a tenth changed, e^4.3 = 74. A wide
+# normal distribution of both, which fits best, has a threshold of e^1.6 = 5 that marks three quarters of the clutter.
+def test_clutter_between_the_unchanged_and_the_changed_is_not_change():
+    rng = np.random.default_rng(0)
+    unchanged = rng.chisquare(6, 16_000)
+    clutter, changed = (np.exp(2 * rng.normal(mean, spread, 2_000)) for mean, spread in ((1.9, 0.4), (4.3, 0.35)))
+    cut = empirical_null(np.concatenate([unchanged, clutter, changed]), degrees=6.0)
+    assert not cut.warnings
+    assert (clutter > cut.value).mean() < 0.02
+    assert (changed > cut.value).mean() > 0.98

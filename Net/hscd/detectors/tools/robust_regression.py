@@ -58,8 +58,9 @@ class Direction(NamedTuple):
     factor: float = 1.0
 
     def residual(self, features: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """What is left of the other date, whitened, (components, pixels) float32."""
-        left: np.ndarray = self.target @ target - self.features @ features - self.offset[:, None]
+        """What is left of the other date, (components, pixels)."""
+        whitened = self.target @ target - self.features @ features - self.offset[:, None]
+        left: np.ndarray = np.linalg.solve(self.target.astype(np.float64), whitened)
         return left
 
     def statistic(self, features: np.ndarray, predicting: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -160,29 +161,17 @@ def fitted(features: list[np.ndarray], linear: int, components: list[np.ndarray]
     return both
 
 
-def smaller(
-    first: Both, its: list[np.ndarray], second: Both, with_features: list[np.ndarray], components: list[np.ndarray]
-) -> float:
-    """By how much the residuals of the second regression are smaller, as a logarithm: the mean of all pixels.
+def typical_residual(both: Both, features: list[np.ndarray], components: list[np.ndarray]) -> float:
+    """The logarithm of the median residual of all pixels, changed or not; the mean of both dates and all components.
 
     Args:
-        first: a regression; its noise whitens the residuals of both.
-        its: (features, pixels) of each date.
-        second: another one of the same components.
-        with_features: (features, pixels) of each date.
+        both: a regression.
+        features: (features, pixels) of each date.
         components: (components, pixels) of each date.
     """
-    found = []
-    dates = zip(first.directions, second.directions, its, with_features, components[::-1], strict=True)
-    for one, other, features, others, target in dates:
-        to_one = one.target @ np.linalg.inv(other.target.astype(np.float64)).astype(np.float32)
-        lengths = [
-            np.linalg.norm(left, axis=0)
-            for left in (one.residual(features, target), to_one @ other.residual(others, target))
-        ]
-        found.append(np.mean(np.log(np.maximum(lengths, np.finfo(np.float32).tiny)), axis=1))
-    (before, after) = np.mean(found, axis=0)
-    return float(before - after)
+    dates = zip(both.directions, features, components[::-1], strict=True)
+    medians = [np.median(np.abs(way.residual(of, target)), axis=1) for way, of, target in dates]
+    return float(np.log(np.maximum(medians, np.finfo(np.float32).tiny)).mean())
 
 
 def _factor(statistic: np.ndarray, median: float) -> float:
