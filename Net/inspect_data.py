@@ -35,7 +35,7 @@ from pipeline import replaced
 from pipeline.commands import shown, suggested, tell_next, told_by_options
 from settings import DataSet, Settings, read_settings
 from settings.keys import LABEL_KEYS
-from settings.two_images import IMAGES, settings_for, unused
+from settings.two_images import IMAGES, settings_for, unused, values_to_name
 
 # Seconds that a data set takes, as long as none has said anything else.
 _EXPECTED = 2
@@ -118,6 +118,9 @@ def _is_used(section: DataSet, settings: Settings) -> bool:
 def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> tuple[list[str], dict[str, int]]:
     """What a pair holds, in words, and pixels by label; its picture is drawn on the way."""
     images = open_pair(files, section, settings)
+    unnamed = values_to_name(section)
+    if unnamed and files.label is not None:
+        unnamed, files = f"{files.label.name} {unnamed}", files._replace(label=None)
     # A third of the memory for the images, as numbers about them take as much again.
     step = math.ceil(math.sqrt(3 * sum(image.nbytes for image in images) / memory_limit(settings)))
     before, after = (thinned(image, windows_of(*images), step) for image in images)
@@ -143,7 +146,7 @@ def _pair_lines(files: PairFiles, section: DataSet, settings: Settings) -> tuple
     drawn = [picture, *([] if example is None else [example])]
     pictures = [f"    pictures: {', '.join(map(shown, drawn))}"]
     absent = _absent(raw, section) if files.label is not None else []
-    lines = _lines(files, images, found) + absent + sampled + _declared(files, section, settings) + pictures
+    lines = _lines(files, images, found, unnamed) + absent + sampled + _declared(files, section, settings) + pictures
     return lines, found.labels
 
 
@@ -178,8 +181,8 @@ def _picture(settings: Settings, section: DataSet, files: PairFiles, what: str) 
     return settings.stat_path / f"{prefix}{files.name}_{what}.png"
 
 
-def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) -> list[str]:
-    """The numbers of a pair in words."""
+def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary, unnamed: str) -> list[str]:
+    """The numbers of a pair in words; `unnamed` tells of labels whose meaning is not known, "" where it is."""
     rows, columns, bands = images[0].shape
     lines = [f"  {files.name}: {rows} × {columns} pixels, {counted(bands, 'band')}"]
     for name, image, kind, (low, high) in zip(("before", "after"), images, found.types, found.ranges, strict=True):
@@ -194,9 +197,8 @@ def _lines(files: PairFiles, images: tuple[Image, Image], found: PairSummary) ->
     shares = {name: 100 * count / (rows * columns) for name, count in found.labels.items()}
     counts = ", ".join(f"{name} {count:,} ({shares[name]:.1f} %)" for name, count in found.labels.items())
     source = files.label or files.changed_mask
-    lines.append(
-        f"    labels: {counts}; {source.name}" if source else f"    labels: none, no {naming.named('labelPath')}"
-    )
+    without = unnamed or f"none, no {naming.named('labelPath')}"
+    lines.append(f"    labels: {f'{counts}; {source.name}' if source else without}")
     return lines + [f"    look at: {problem}" for problem in found.problems]
 
 
@@ -315,7 +317,7 @@ def _run(arguments: Sequence[str] | None) -> None:
             raise InputError(f"{image}: no such file or folder")
     out = options.out or Path("_".join((*dict.fromkeys(map(name_of, options.images)), "inspection")))
     with told_by_options():
-        settings = settings_for(before, after, options.labels, out, options.overrides)
+        settings = settings_for(before, after, options.labels, out, options.overrides, needs_values=False)
         for text in unused(settings).values():
             warn(text)
         carry_out(settings, inspect)

@@ -128,6 +128,12 @@ def test_two_images_are_looked_at_without_a_configuration(
         keys = [f"--set={key}" for key in ("matLabel=cube", "changedLabel=1", f"unchangedLabel={value}")]
         assert inspect_data.main([*pair, "--labels", str(workspace.folder / "truth.mat"), *keys]) == 0
         assert ("next, to map what changed: " in capsys.readouterr().err) == suggests
+    # What is to be found out by a look is no reason to refuse one.
+    assert inspect_data.main([*pair, "--labels", str(workspace.folder / "truth.mat"), "--set=matLabel=cube"]) == 0
+    told = capsys.readouterr()
+    assert "truth.mat holds 1 (63 pixels), 2 (537 pixels); say what they mean by --set changedLabel=VALUE" in told.out
+    assert "pictures: town_inspection/town_quicklook.png\n" in told.out
+    assert "next" not in told.err
     for words, said in (
         (pair[:1], "found 1 image; expected two, BEFORE AFTER, or none"),
         ([pair[0], "no.mat"], "no.mat: no such file or folder"),

@@ -14,7 +14,7 @@ from numbers import Real
 import numpy as np
 
 from hscd.system import naming
-from hscd.system.errors import MOST_LISTED, InputError, listing, shown
+from hscd.system.errors import MOST_LISTED, InputError, counted, listing, shown
 from hscd.system.parsing import Colour as Colour
 
 CHANGED = 0
@@ -152,6 +152,20 @@ def classes_of(labels: np.ndarray, changed: Sequence[float]) -> np.ndarray | Non
         classes[of_class] = number
         found += bool(of_class.any())
     return classes if found > 1 else None
+
+
+def counted_values(labels: np.ndarray, *, colours: bool = False) -> str:
+    """The values of a label map in words, each with its pixels, of many the first ones; those without data last.
+
+    Args:
+        labels: as of `remap`.
+        colours: as of `remap`.
+    """
+    found = np.unique(np.ma.compressed(labels), return_counts=True)
+    pairs = list(zip(*(of.tolist() for of in found), strict=True))
+    held = listing(pairs, lambda pair: f"{_text(pair[0], colours)} ({counted(pair[1], 'pixel')})")
+    without = np.ma.count_masked(labels)
+    return f"{held}, and {counted(without, 'pixel')} without data" if without else held
 
 
 def is_other(values: object) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hscd.labels import OTHER
-from hscd.readers import image_of
+from hscd.labels import OTHER, counted_values
+from hscd.readers import image_of, label_map_of, open_label_map
 from hscd.scenes.band_choice import BandRange
 from hscd.system.errors import InputError, nearest
 from settings.data_set import DataSet
@@ -46,7 +46,15 @@ def _left_out() -> set[str]:
     return _NOT_HERE.union(*(names(options_after(key)) for key in _FAMILIES_NOT_HERE))
 
 
-def settings_for(before: Path, after: Path, labels: Path | None, out: Path, overrides: Iterable[str] = ()) -> Settings:
+def settings_for(
+    before: Path,
+    after: Path,
+    labels: Path | None,
+    out: Path,
+    overrides: Iterable[str] = (),
+    *,
+    needs_values: bool = True,
+) -> Settings:
     """The checked settings of an unsupervised detection.
 
     Args:
@@ -56,9 +64,11 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
         out: folder of the results.
         overrides: `KEY=VALUE` texts, keys of [settings] or of a data set that have a part in a detection; the first may
             be `settings.KEY`, as of a configuration file. The settings have them as the keys are spelt here.
+        needs_values: whether it is an error if they do not say which values of the labels mean changed and unchanged;
+            otherwise the data set has none for what is missing.
 
     Raises:
-        InputError: with one line for every problem.
+        InputError: with one line for every problem; as reading raises it for labels whose values are missing.
     """
     parser = configparser.ConfigParser(interpolation=None)
     out = out.resolve()
@@ -68,20 +78,43 @@ def settings_for(before: Path, after: Path, labels: Path | None, out: Path, over
         "preset": "unsupervised", "model_path": str(out), "stat_path": str(out),
     }  # fmt: skip
     parser[IMAGES] = {"imgAPath": _image(before), "imgBPath": _image(after), "pseudoPath": str(out)}
-    if labels is not None:
-        parser[IMAGES]["labelPath"] = _image(labels)
     keys = places()
     given = [_parsed(override, keys) for override in overrides]
     for name, value in given:
         parser[keys[name]][name] = value
-    if labels is not None and not all(key in parser[IMAGES] for key in LABEL_KEYS[:2]):
-        raise InputError(
-            f"--labels {labels}: which of its values mean changed and unchanged is missing; for example "
-            "--set changedLabel=1 --set unchangedLabel=2"
-        )
-    if labels is not None and not parser.has_option(IMAGES, LABEL_KEYS[2]):
-        parser[IMAGES][LABEL_KEYS[2]] = OTHER  # as in the library: who names two values means these
-    return replace(parser_settings(parser, "command line"), overrides=tuple(f"{name}={value}" for name, value in given))
+    told = all(key in parser[IMAGES] for key in LABEL_KEYS[:2])
+    if labels is not None and told:
+        parser[IMAGES]["labelPath"] = _image(labels)
+        if not parser.has_option(IMAGES, LABEL_KEYS[2]):
+            parser[IMAGES][LABEL_KEYS[2]] = OTHER  # as in the library: who names two values means these
+    settings = parser_settings(parser, "command line")
+    if labels is not None and not told:
+        section = replace(settings[IMAGES], label_path=Path(_image(labels)))
+        if needs_values:
+            missing = f"which of its values mean {' and '.join(_missing(section))} is missing"
+            raise InputError(f"--labels {labels}: {missing}; it {values_to_name(section)}")
+        settings = replace(settings, data_sets={IMAGES: section})
+    return replace(settings, overrides=tuple(f"{name}={value}" for name, value in given))
+
+
+def _missing(section: DataSet) -> dict[str, str]:
+    """The keys that are missing to say what label values mean, by what is meant."""
+    given = zip(("changed", "unchanged"), LABEL_KEYS, (section.changed_label, section.unchanged_label), strict=False)
+    return {what: key for what, key, values in given if values is None}
+
+
+def values_to_name(section: DataSet) -> str:
+    """What the label map of two images holds, and how to say what that means; "" where that is said.
+
+    Raises:
+        InputError: as reading the label map raises it.
+    """
+    missing = _missing(section)
+    if section.label_path is None or not missing:
+        return ""
+    labels, colours = label_map_of(open_label_map(section.label_path, section.variables[2]))
+    sets = " ".join(f"--set {key}=VALUE" for key in missing.values())
+    return f"holds {counted_values(labels, colours=colours)}; say what they mean by {sets}"
 
 
 def sets_of(section: DataSet) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, Colour, doubt_of, remap
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, Colour, counted_values, doubt_of, remap
 from hscd.system.errors import InputError
 
 
@@ -243,3 +243,9 @@ def test_of_many_values_messages_show_the_first():
     values = changed, 2, "other"
     found = doubt_of(labels, remap(labels, *values), values)
     assert found.startswith(f"changedLabel={first} and 390 more do not occur: label map holds {last} and 30 more (")
+
+
+def test_values_are_counted_and_those_without_data_apart() -> None:
+    labels = np.ma.array([0.5, 3, 3, 9, 9, 9], mask=[False, False, False, True, True, True])
+    assert counted_values(labels) == "0.5 (1 pixel), 3 (2 pixels), and 3 pixels without data"
+    assert counted_values(np.array([255, 65280, 255]), colours=True) == "0x0000ff (2 pixels), 0x00ff00 (1 pixel)"

@@ -1,11 +1,12 @@
 """Settings of a detection between two images: the keys that have a part in it, and no others."""
 
+import numpy as np
 import pytest
 
 from hscd.losses import LOSSES
 from hscd.registry import Option
 from hscd.system.errors import InputError
-from settings.two_images import IMAGES, sets_of, settings_for, unused
+from settings.two_images import IMAGES, sets_of, settings_for, unused, values_to_name
 
 
 @pytest.mark.parametrize(
@@ -35,11 +36,20 @@ def test_a_key_of_networks_or_of_the_command_itself_is_refused(tmp_path, monkeyp
 
 
 def test_labels_need_the_values_of_both_classes(tmp_path):
-    images = (tmp_path / "a", tmp_path / "b", tmp_path / "labels.tif", tmp_path / "out")
-    with pytest.raises(
-        InputError, match=r"labels\.tif: which of its values .* --set changedLabel=1 --set unchangedLabel=2"
+    labels = tmp_path / "labels.npy"
+    np.save(labels, np.array([[2, 2, 2], [1, 7, 7]], np.uint8))
+    images = (tmp_path / "a", tmp_path / "b", labels, tmp_path / "out")
+    held = "holds 1 (1 pixel), 2 (3 pixels), 7 (2 pixels); say what they mean by"
+    for given, missing, sets in (
+        ([], "changed and unchanged", "--set changedLabel=VALUE --set unchangedLabel=VALUE"),
+        (["changedLabel=2"], "unchanged", "--set unchangedLabel=VALUE"),
     ):
-        settings_for(*images, ["changedLabel=2"])
+        with pytest.raises(InputError) as caught:
+            settings_for(*images, given)
+        said = f"--labels {labels}: which of its values mean {missing} is missing; it {held} {sets}"
+        assert str(caught.value) == said
+        assert values_to_name(settings_for(*images, given, needs_values=False)["images"]) == f"{held} {sets}"
+    assert values_to_name(settings_for(*images, ["changedLabel=2", "unchangedLabel=1"])["images"]) == ""
     both = settings_for(*images, ["changedlabel=2", "unchangedLabel=1"])["images"]
     assert (both.changed_label, both.unchanged_label) == ((2,), (1,))
 
