@@ -136,10 +136,31 @@ def test_a_sample_with_labels_is_never_drawn_anew(place, capsys):
     assert run(place / "change.tif", "--size", 50) == 0
     before = (place / "change_sample.gpkg").read_bytes()
     assert run(place / "change.tif", "--size", 50) == 2
+    exists = f"error: {place}/change_sample.gpkg: already exists, a sample of"
+    none = "label them, or, for another sample, choose another folder (--out) or remove it"
+    assert capsys.readouterr().err.endswith(f"{exists} this map, with no labels yet; {none}\n")
+    assert (place / "change_sample.gpkg").read_bytes() == before
+    gis.write_labels(place / "change_sample.gpkg", {1: "1", 2: "unsure"})
+    before = (place / "change_sample.gpkg").read_bytes()
+    assert run(place / "change.tif", "--size", 50) == 2
     said = capsys.readouterr().err
-    assert "change_sample.gpkg: already exists, and a new sample would discard its labels" in said
+    assert said.startswith(f"{exists} this map, with labels of 2 of its 50 points, which a new one would discard; ")
     assert said.endswith(f"sample.py --labelled {place}/change_sample.gpkg\n")
     assert (place / "change_sample.gpkg").read_bytes() == before
+
+
+def test_a_sample_of_an_earlier_map_cannot_be_labelled_for_the_new_one(place, capsys):
+    assert run(place / "change.tif", "--size", 50) == 0
+    gis.write_change_map(place / "change.tif", 1 - np.minimum(change_map(), 1), UTM)
+    capsys.readouterr()
+    assert run(place / "change.tif", "--size", 50) == 2
+    earlier = "already exists, a sample of an earlier or another map, with"
+    said = capsys.readouterr().err
+    assert said.endswith(f"{earlier} no labels yet; choose another folder (--out), or remove it\n")
+    gis.write_labels(place / "change_sample.gpkg", {7: "0"})
+    assert run(place / "change.tif", "--size", 50) == 2
+    said = capsys.readouterr().err
+    assert said.endswith(f"{earlier} labels of 1 of its 50 points; choose another folder (--out)\n")
 
 
 def labelled(place, answer, *options):

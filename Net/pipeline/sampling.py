@@ -9,49 +9,24 @@ from pathlib import Path
 import numpy as np
 
 from hscd.evaluation import sampling, stratified
-from hscd.labels import CHANGED, UNCHANGED, UNKNOWN, remap
-from hscd.readers import label_map_of, name_of, open_label_map
-from hscd.records import PIXEL_GRID, Grid
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
+from hscd.readers import name_of
 from hscd.reports import gis, sample_tables, tables
-from hscd.reports.gis.styles import MAP_VALUES
 from hscd.reports.page.found import page_of
 from hscd.scenes.image import Image
 from hscd.scenes.pairing import Reading, open_images
 from hscd.system import messages, storage
-from hscd.system.errors import InputError, brief, counted, listing
+from hscd.system.errors import InputError, brief, counted
 from hscd.system.hardware import available_memory
 from hscd.system.paths import require_names
 from pipeline import labelling, pages
+from pipeline.change_map import FIELDS, NAMES, ChangeMap, classes_of_map, map_values, open_map
 from pipeline.commands import suggested
 from pipeline.run_record import RunRecord, recorded
 
-_NAMES = {CHANGED: "changed", UNCHANGED: "unchanged"}
-_FIELDS = ("row", "column", "stratum", gis.CLASS)
 _MAP = "MAP"
 # Columns of an estimate by how the names of a figure and its interval end.
 _ENDS = {"": "estimate", "_low": "lower", "_high": "upper"}
-
-
-@dataclass(frozen=True)
-class ChangeMap:
-    """A change map: (rows, columns) labels, where its pixels lie, and how many are changed and unchanged."""
-
-    path: Path
-    labels: np.ndarray
-    grid: Grid
-    pixels: np.ndarray
-
-    @property
-    def weights(self) -> np.ndarray:
-        """Shares of changed and unchanged pixels."""
-        return self.pixels / self.pixels.sum()
-
-    def area(self) -> tuple[float, str]:
-        """Of all pixels that are not masked, with its unit.
-
-        A share of the pixels is taken for one of the area: also in degrees, pixels of a scene differ by little.
-        """
-        return gis.mapped_area(self.path, self.labels, self.grid)
 
 
 @dataclass(frozen=True)
@@ -67,27 +42,6 @@ class Design:
     minimum: int
     size: int | None
     seed: int
-
-
-def open_map(path: Path) -> ChangeMap:
-    """Read a change map of 1 changed, 0 unchanged and 255, or what it declares as nodata, unknown.
-
-    Raises:
-        InputError: as reading raises it; also if it holds other values, or nothing but nodata.
-    """
-    image = open_label_map(path)
-    values = label_map_of(image, (MAP_VALUES[CHANGED], MAP_VALUES[UNCHANGED]), (MAP_VALUES[UNKNOWN],)).values
-    try:
-        labels = remap(values, MAP_VALUES[CHANGED], MAP_VALUES[UNCHANGED], (MAP_VALUES[UNKNOWN], np.nan))
-    except InputError:
-        found = listing(np.unique(np.ma.getdata(values)).tolist(), "{:.15g}".format)
-        raise InputError(
-            f"{path}: expected a change map of 1 changed, 0 unchanged and 255 no data, found {found}"
-        ) from None
-    pixels = np.array([np.count_nonzero(labels == label) for label in _NAMES])
-    if not pixels.any():
-        raise InputError(f"{path}: holds no data: no pixel is changed (1) or unchanged (0)")
-    return ChangeMap(path, labels, image.grid or PIXEL_GRID, pixels)
 
 
 # --- drawing ---------------------------------------------------------------------------------------------------------
@@ -107,17 +61,14 @@ def draw(path: Path, folder: Path | None, design: Design, images: tuple[Path, Pa
 
     Raises:
         InputError: if the map or the images cannot be used, the map is too small, or the sample is there already,
-            perhaps with labels.
+            with labels or without.
     """
     folder = path.parent if folder is None else folder
     target, record_path, shown = (
         folder / f"{name_of(path)}_sample{ending}" for ending in (".gpkg", "_run.json", "_view.json")
     )
     if target.exists():
-        raise InputError(
-            f"{target}: already exists, and a new sample would discard its labels; remove it, choose another folder "
-            f"(--out), or estimate from its labels: {suggested('sample', '--labelled', target)}"
-        )
+        raise InputError(_in_the_way(target, path))
     storage.require_folder(folder)
     require_names([target, record_path, shown])
     change_map, pair = open_map(path), None if images is None else open_images(*images, Reading(), available_memory())
@@ -125,11 +76,11 @@ def draw(path: Path, folder: Path | None, design: Design, images: tuple[Path, Pa
         record.add_files(name_of(path), map=path)
         points = _allocated(change_map, design)
         rng = np.random.default_rng(design.seed)
-        chosen = {label: int(count) for label, count in zip(_NAMES, points, strict=True) if count}
+        chosen = {label: int(count) for label, count in zip(NAMES, points, strict=True) if count}
         rows, columns = sampling.draw(change_map.labels, chosen, rng)
         fields = {
             "id": np.arange(1, len(rows) + 1), "row": rows, "column": columns,
-            "stratum": _values(change_map.labels[rows, columns]),
+            "stratum": map_values(change_map.labels[rows, columns]),
         }  # fmt: skip
         told = {_MAP: _relative(path, folder), "SEED": design.seed}
         has_page = _show(record, change_map, (rows, columns), shown, pair)
@@ -141,6 +92,27 @@ def draw(path: Path, folder: Path | None, design: Design, images: tuple[Path, Pa
         serving = suggested("report", folder, "--serve")
         messages.result(f"or label them on a page: open {page_of(record_path)}, or run\n  {serving}")
     return folder
+
+
+def _in_the_way(target: Path, path: Path) -> str:
+    """Why no sample of a map is drawn where there is one already, and what to do instead."""
+    fields, _ = gis.read_points(target)
+    if missing := [name for name in FIELDS if name not in fields]:
+        return f"{target}: already exists, and is no sample: it has no {missing[0]}; choose another folder (--out)"
+    given, unsure = labelling.labels_given(target, fields[gis.CLASS])
+    labelled = int(np.count_nonzero(given != UNKNOWN)) + unsure
+    of_points = f"labels of {labelled:,} of its {len(given):,} points" if labelled else "no labels yet"
+    change_map = open_map(path)
+    try:
+        classes_of_map(target, fields, change_map)
+    except InputError:
+        told = f"{target}: already exists, a sample of an earlier or another map, with {of_points}"
+        return f"{told}; choose another folder (--out){', or remove it' if not labelled else ''}"
+    told = f"{target}: already exists, a sample of this map, with {of_points}"
+    if not labelled:
+        return f"{told}; label them, or, for another sample, choose another folder (--out) or remove it"
+    estimating = suggested("sample", "--labelled", target)
+    return f"{told}, which a new one would discard; choose another folder (--out), or estimate from them: {estimating}"
 
 
 def _show(
@@ -163,11 +135,6 @@ def _show(
     record.add_outputs(name_of(change_map.path), {"view": path})
     record.add_files("images", before=found[0].path, after=found[1].path)  # by the map's name they would title the page
     return True
-
-
-def _values(labels: np.ndarray) -> np.ndarray:
-    """Labels as change maps write them."""
-    return np.array([MAP_VALUES[label] for label in (CHANGED, UNCHANGED, UNKNOWN)])[labels]
 
 
 def _allocated(change_map: ChangeMap, design: Design) -> np.ndarray:
@@ -207,7 +174,7 @@ def _tell(change_map: ChangeMap, points: np.ndarray, design: Design, target: Pat
         "points": int(points.sum()), "expected_standard_error": error,
         "strata": {
             name: {"pixels": int(change_map.pixels[label]), "points": int(points[label])}
-            for label, name in _NAMES.items()
+            for label, name in NAMES.items()
         },
     }  # fmt: skip
 
@@ -257,7 +224,7 @@ def estimate(path: Path, map_path: Path | None, folder: Path | None, labels: Pat
         counts = _counted(path, fields, change_map)
         accuracy = stratified.estimated(counts, change_map.pixels)
         total, unit = change_map.area()
-        names = list(_NAMES.values())
+        names = list(NAMES.values())
         rows = sample_tables.accuracy_rows(names, accuracy, total, unit)
         matrix_rows = sample_tables.matrix_rows(names, counts, change_map.pixels, accuracy)
         storage.write_csv(table, sample_tables.rounded(rows))
@@ -291,14 +258,14 @@ def _counted(path: Path, fields: dict[str, np.ndarray], change_map: ChangeMap) -
     Raises:
         InputError: as of `estimate`.
     """
-    if missing := [name for name in _FIELDS if name not in fields]:
-        raise InputError(f"{path}: expected the columns {', '.join(_FIELDS)}, {', '.join(missing)} is missing")
-    mapped = _classes_of_map(path, fields, change_map)
+    if missing := [name for name in FIELDS if name not in fields]:
+        raise InputError(f"{path}: expected the columns {', '.join(FIELDS)}, {', '.join(missing)} is missing")
+    mapped = classes_of_map(path, fields, change_map)
     given, unsure = labelling.labels_given(path, fields[gis.CLASS])
     counts = np.array([
-        [np.count_nonzero((mapped == row) & (given == column)) for column in _NAMES] for row in _NAMES
+        [np.count_nonzero((mapped == row) & (given == column)) for column in NAMES] for row in NAMES
     ])  # fmt: skip
-    for label, name in _NAMES.items():
+    for label, name in NAMES.items():
         points, pixels = int(counts[label].sum()), int(change_map.pixels[label])
         if points < min(sampling.LEAST, pixels):
             raise InputError(
@@ -316,35 +283,11 @@ def _counted(path: Path, fields: dict[str, np.ndarray], change_map: ChangeMap) -
     return counts
 
 
-def _classes_of_map(path: Path, fields: dict[str, np.ndarray], change_map: ChangeMap) -> np.ndarray:
-    """(points,) labels of the map where the points are; they must be those that the sample was drawn by."""
-    numbers = []
-    for name in ("row", "column", "stratum"):
-        values = fields[name]
-        if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
-            raise InputError(f"{path}: expected a whole number in each {name}")
-        numbers.append(values.astype(np.int64))
-    rows, columns, strata = numbers
-    height, width = change_map.labels.shape
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    mapped = np.full(len(rows), UNKNOWN, np.uint8)
-    mapped[inside] = change_map.labels[rows[inside], columns[inside]]
-    other = int(np.count_nonzero(_values(mapped) != strata))
-    if other:
-        raise InputError(
-            f"{change_map.path}: {other} of {len(mapped)} points of {path.name} have another class here: they were "
-            "not drawn from this map, or it has changed since; a sample judges only the map that it was drawn from"
-        )
-    if len(np.unique(rows * width + columns)) < len(rows):
-        raise InputError(f"{path}: contains duplicate points; remove the duplicates")
-    return mapped
-
-
 def _doubt(counts: np.ndarray, pixels: np.ndarray, margin: float) -> None:
     """Tell which errors the sample has not met, where they could be more than the interval of the area of change."""
     for (row, column), share in stratified.unseen(counts, pixels).items():
         if share > margin:
             messages.warn(
-                f"none of the {counts[row].sum()} labelled points on {_NAMES[row]} pixels is {_NAMES[column]}: up to "
+                f"none of the {counts[row].sum()} labelled points on {NAMES[row]} pixels is {NAMES[column]}: up to "
                 f"{100 * share:.2g} % of the map may still be, which no standard error shows; label more points there"
             )
