@@ -71,6 +71,18 @@ ADVICE = {
         "If it was only copied, pass over this. Otherwise name the images that the map was made of (--before and "
         "--after), or make the map anew.",
     ),
+    "the images have little in common": Advice(
+        "Where two images show the same place, most of what is bright in one is bright in the other. Here it is not. "
+        "A map of two places says nothing.",
+        "Look at both images by the swipe: is one of another place, another crop, flipped, rotated or under cloud? "
+        "Then take another image or crop, or turn this one back. No detector or threshold mends it.",
+    ),
+    "the light changed from place to place": Advice(
+        "Haze, the shadow of a cloud or a gradient made parts of one image brighter or darker. That was taken out, and "
+        "with it what changed in the same way: large areas that got brighter or darker as a whole.",
+        "Look for such areas by the swipe. If one of them really changed, compare with the map of a detector that does "
+        "not correct this light (irmad, cva), which marks the haze, too.",
+    ),
     "light or season": Advice(
         "Most bands differ between the dates all over the image, changed or not.",
         "Set a normalisation (pif, histogram), or a detector that allows for it (context_regression, irmad).",
@@ -116,8 +128,8 @@ ADVICE = {
     "as well as plentiful change": Advice(
         "The scores can be read in two ways: few pixels changed much, or many changed a little. The map shows the one "
         "that the line names: the first if some pixels stand out, else the second.",
-        "If you know which it is, say so: change_amount = rare or plentiful. Else make both maps and compare them; "
-        "detect.py ends with the two commands.",
+        "If you know which it is, say so: change_amount = rare or plentiful. Else compare this map with the other one, "
+        "whose command detect.py tells at its end (after an ensemble, the commands of both).",
     ),
     "neither rare nor plentiful change": Advice(
         "The scores do not look like unchanged pixels with changed ones beside them, so Otsu's threshold was taken.",
@@ -128,7 +140,9 @@ ADVICE = {
         "Look at what is called changed: if it is noise, take the map for one of no change.",
     ),
     "no score is above the threshold": Advice(
-        "No pixel is called changed.", "If you see change in the images, try another threshold or detector.",
+        "No pixel is called changed.",
+        "Nothing may have changed. If you see change by the swipe, look first whether another warning tells why it is "
+        "not found. Without one, try another detector, then another threshold.",
     ),
     "all scores are above the threshold": Advice(
         "Every pixel is called changed.", "Try another threshold, empirical_null for example.",
