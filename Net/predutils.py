@@ -90,7 +90,12 @@ def pseudo_labels(
 
 
 def load_pseudo_labels(
-    section: DataSet, pair_name: str, shape: tuple[int, int] | None = None, *, settings: Settings | None = None
+    section: DataSet,
+    pair_name: str,
+    shape: tuple[int, int] | None = None,
+    *,
+    settings: Settings | None = None,
+    of_model: bool = True,
 ) -> PseudoLabels:
     """Read the saved pseudo-labels of a pair.
 
@@ -100,6 +105,7 @@ def load_pseudo_labels(
         shape: (rows, columns) of the pair's images, to be checked; None where they are not at hand.
         settings: those of the run, which the command that an error suggests goes by. A warning says where the file was
             made by another detector than theirs.
+        of_model: as of `pseudo_source.doubt`.
 
     Raises:
         InputError: if the file is missing or damaged, or was made for an image of another shape.
@@ -139,7 +145,7 @@ def load_pseudo_labels(
         )
     if settings is not None:
         source = pseudo_source.recorded_source(settings, section, pair_name, loaded["threshold"])
-        if doubt := pseudo_source.doubt(source, settings):
+        if doubt := pseudo_source.doubt(source, settings, of_model=of_model):
             warn(f"{file}: {doubt}")
     return loaded
 
@@ -149,19 +155,17 @@ def load_told(
 ) -> tuple[PseudoLabels, Made]:
     """`load_pseudo_labels` for maps of them; what made them is told.
 
-    A distance that --set gives is what pseudo-labels are asked for by, as nothing is trained or tested.
+    A distance or scale that --set gives is what pseudo-labels are asked for by, as nothing is trained or tested.
 
     Returns:
         They, and what made them.
     """
-    asked = settings
-    if _asks_for_distance(settings) and not pseudo_source.names_detector(settings):
-        asked = replace(settings, detector=settings.distance)
-    pseudo = load_pseudo_labels(section, pair_name, shape, settings=asked)
+    pseudo = load_pseudo_labels(section, pair_name, shape, settings=settings, of_model=False)
     source = pseudo_source.recorded_source(settings, section, pair_name, pseudo["threshold"])
     by = pseudo_source.described(source)
     made = f"made by {by}, threshold {pseudo['threshold']:.5g}"
     tell(f"{pair_name}: pseudo-labels of {pseudo_file(section, pair_name)}, {made}")
+    asked = pseudo_source.as_asked(settings)
     as_made = pseudo_source.as_made(source, asked)
     return pseudo, Made(by, settings if as_made is asked else as_made)
 
@@ -221,15 +225,10 @@ def command(section: DataSet, settings: Settings | None) -> tuple[str, str]:
     detector, or the user asked for a distance.
     """
     preset, why = tuple[str, ...](), ""
-    if settings is not None and not pseudo_source.names_detector(settings) and not _asks_for_distance(settings):
+    if settings is not None and not pseudo_source.names_detector(pseudo_source.as_asked(settings)):
         preset = (f"settings.preset={RECOMMENDED}",)
         why = f"no detector is named, and {RECOMMENDED} makes better ones than the distance of the network"
     return suggested("pseudo-labels", settings=settings, sets=(*preset, f"settings.train_set={section.name}")), why
-
-
-def _asks_for_distance(settings: Settings) -> bool:
-    """Whether --set gives the distance, rather than the file, where it is that of the network."""
-    return any(key_of(text) == "settings.distance" for text in settings.overrides)
 
 
 def generate(settings: Settings) -> None:
@@ -281,7 +280,7 @@ def tell_use(settings: Settings, fine_tuning: int) -> None:
         tell_tuning(replace(settings, overrides=tuple(kept)), fine_tuning, settings)
         return
     sets = [f"settings.test_set={section.name}"]
-    if not pseudo_source.names_detector(settings) and _asks_for_distance(settings):
+    if not pseudo_source.names_detector(settings) and pseudo_source.asks_for(settings, "distance"):
         sets.append(f"settings.detector={settings.distance}")  # the distance of a test is that of its model
     if settings.fine_tuning != fine_tuning:
         sets.append(f"settings.fine_tuning={fine_tuning}")

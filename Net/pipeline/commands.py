@@ -24,6 +24,7 @@ from settings.learning import LearningSettings
 from settings.records import SETTINGS_ALIAS, SETTINGS_SECTION
 from settings.search import search_section
 from settings.two_images import IMAGES
+from settings.used_settings import keys_without_part
 
 # Whether the shell quotes as Windows does.
 _WINDOWS = os.name == "nt"
@@ -108,14 +109,18 @@ def _reads(command: Command, key: str) -> bool:
     """Whether a key, as `key_of` has it, has a part in what a command does: a search has one in a training alone."""
     if key.startswith(search_section("")):
         return command is COMMANDS["train"]
-    unread = {COMMANDS["pseudo-labels"]: _of_tests(), COMMANDS["test"]: {f"{SETTINGS_SECTION}.train_set"}}
+    unread = {COMMANDS["pseudo-labels"]: _of_models(), COMMANDS["test"]: {f"{SETTINGS_SECTION}.train_set"}}
     return key not in unread.get(command, ())
 
 
-def _of_tests() -> set[str]:
-    """The keys, as `key_of` has them, that say how a model is trained, tested or explained: pseudo-labels need none."""
+def _of_models() -> set[str]:
+    """The keys, as `key_of` has them, that say how a model is trained, tested or explained: pseudo-labels need none.
+
+    A model's name is for the command that is suggested next, and `training` spares a search section.
+    """
     records = [option.name for record in (ExplainSettings, LearningSettings) for option in fields_of(record).values()]
-    known = ["test_set", "fine_tuning", *names(options_after("fine_tuning")), *records]
+    options = [name for key in ("fine_tuning", "loss", "pretraining") for name in names(options_after(key))]
+    known = [*keys_without_part("pseudo-labels") - {"training"}, *options, *records]
     return {f"{SETTINGS_SECTION}.{name}".lower() for name in known}
 
 

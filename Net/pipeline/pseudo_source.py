@@ -90,15 +90,29 @@ def described(source: Recorded | None) -> str:
     return brief(f"{'/'.join(_names(source))} ({source.get('threshold')}, {scale})")
 
 
-def doubt(source: Recorded | None, settings: Settings) -> str:
+def doubt(source: Recorded | None, settings: Settings, *, of_model: bool = True) -> str:
     """What to say where other scores made pseudo-labels than those of the settings; "" where nothing tells.
 
     Settings that name no detector, as those of a test need not, only count where they name something else.
+
+    Args:
+        source: what made them.
+        settings: those of the run.
+        of_model: whether distance and scale are those of a model; where there is none, `as_asked` has the distance, and
+            a scale that --set gives counts, too.
     """
-    differ = _differing(source, settings)
+    asked = settings if of_model else as_asked(settings)
+    differ, scale = _differing(source, asked), settings.apply_rescaling
+    made = scale if of_model or source is None else source.get("apply_rescaling", scale)
+    if made != scale and asks_for(settings, "apply_rescaling"):
+        differ["apply_rescaling"] = made, scale
     if not differ:
         return ""
-    texts = [", ".join(f"{key} = {values[of]}" for key, values in differ.items()) for of in (0, 1)]
+    says = {} if asked is settings else {"detector": "distance"}  # as the user wrote it
+    texts = [
+        ", ".join(f"{names.get(key, key)} = {values[of]}" for key, values in differ.items())
+        for of, names in enumerate(({}, says))
+    ]
     return brief(
         f"these pseudo-labels were made with {texts[0]}, and the settings say {texts[1]}, which is not used; set what "
         "made them if they are meant, or make them again", 600
@@ -160,6 +174,18 @@ def _differing(source: Recorded | None, settings: Settings) -> dict[str, tuple[A
         defaults = {field.name: field.default for field in fields(settings)}
         asked = {key: asked[key] for key in _KEYS if asked[key] != defaults[key]}
     return {key: (made[key], asked[key]) for key in asked if key in made and asked[key] != made[key]}
+
+
+def asks_for(settings: Settings, key: str) -> bool:
+    """Whether --set gives a key of [settings], rather than the file, where it may be that of the network."""
+    return any(key_of(text) == f"settings.{key}" for text in settings.overrides)
+
+
+def as_asked(settings: Settings) -> Settings:
+    """The settings where nothing is trained or tested: a distance that --set gives is the detector if none is named."""
+    if asks_for(settings, "distance") and not names_detector(settings):
+        return replace(settings, detector=settings.distance)
+    return settings
 
 
 def names_detector(settings: Settings) -> bool:

@@ -73,6 +73,17 @@ def unused_settings(settings: Settings, command: str, used: Container[str] = ())
     return found
 
 
+def keys_without_part(command: str) -> set[str]:
+    """The keys of [settings] that play no part in a command, whatever methods are chosen.
+
+    Args:
+        command: as of `unused_settings`.
+    """
+    may = {"backend", "model_path", "model_name"}  # which some methods go by
+    out = {name for name, commands in _USED_BY.items() if command not in commands} - may
+    return {key.name for name, key in fields_of(Settings).items() if name in out}
+
+
 def used_keys(settings: Settings, command: str) -> set[str]:
     """The keys of [settings] that play a part in a run; those of learning, searches and explanations apart.
 

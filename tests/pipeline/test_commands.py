@@ -167,10 +167,14 @@ def test_a_configuration_goes_with_it(space, monkeypatch):
     said = ["--config", space.file.name, "--set", "settings.seed=3", "--set", "settings.train_set=PLACE A"]
     assert told[2:] == said
     # What only a test reads is left out of a command that tests nothing.
-    of_test = ("fine_tuning=0", "test_set=PLACE B", "FT_epochs=3", "pseudo_radius=2")
+    of_test = ("fine_tuning=0", "test_set=PLACE B", "FT_epochs=3", "pseudo_radius=2", "margin=2", "loss=contrastive")
     tested = read_settings(space.file, ["settings.seed=3", *(f"settings.{text}" for text in of_test)])
     assert shlex.split(suggested("pseudo-labels", settings=tested))[2:] == said[:4]
-    assert shlex.split(suggested("test", settings=tested))[6:-2:2] == ["--set"] * 4
+    assert shlex.split(suggested("test", settings=tested))[6:-2:2] == ["--set"] * 6
+    # What pseudo-labels are made by stays.
+    of_pseudo = ("model_name=M", "apply_rescaling=False", "detector=SAM", "backend=jax", "threshold=triangle")
+    made = read_settings(space.file, [f"settings.{text}" for text in of_pseudo])
+    assert shlex.split(suggested("pseudo-labels", settings=made))[5::2] == [f"settings.{text}" for text in of_pseudo]
     # Nor has a search a part in anything but a training, or the place of training one in a test.
     searched = read_settings(space.file, ["hyperas settings ED.max_evals=1", "settings.train_set=PLACE B"])
     for name, kept in (("train", 2), ("pseudo-labels", 1), ("test", 0)):

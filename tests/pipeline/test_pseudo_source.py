@@ -94,13 +94,17 @@ def test_maps_tell_what_made_them_and_lead_to_a_test_on_them(asked, capsys):
         return capsys.readouterr().err
 
     said = told("distance=SAM")
-    assert "with detector = context_regression, normalisation = pif, and the settings say detector = SAM, norm" in said
+    assert "with detector = context_regression, normalisation = pif, and the settings say distance = SAM, norm" in said
     assert "town.pickle, made by context_regression (empirical_null, rescaled), threshold 0.5\n" in said
     assert "--set settings.detector=context_regression --set settings.normalisation=pif" in said
     assert "SAM" not in said.partition("next, ")[2]
     # Of several detectors that are asked for one is left.
     said = told("ensemble_detectors=ED, SAM")
     assert "--set settings.ensemble_detectors= --set settings.detector=context_regression --set" in said
+    # The scale counts where it is asked for, as no model has another one.
+    said = told("normalisation=pif", "apply_rescaling=False")
+    assert "made with apply_rescaling = True, and the settings say apply_rescaling = False, which is not" in said
+    assert "warning" not in told("normalisation=pif", "apply_rescaling=True")
     # Where nothing else is asked for, nothing is warned of, and nothing added.
     said = told("normalisation=pif")
     assert "warning" not in said
