@@ -233,11 +233,11 @@ def _grid(image: Image) -> str:
 
 def _declared(files: PairFiles, section: DataSet, settings: Settings) -> list[str]:
     """What the files say of nodata, scale and bad bands, what their wavelengths do, and what is done with it."""
-    lines = []
+    lines, by_wavelengths = [], dict[str, list[str]]()
     given = zip(("before", "after"), (files.before, files.after), section.variables, strict=False)
     for name, path, variable in given:
         image = opened_image(path, variable, reading_of(section), memory_limit(settings))
-        parts, by_wavelengths = [], ""
+        parts = []
         values = sorted({value for value in image.nodata if value is not None})
         if values:
             parts.append(f"nodata {', '.join(f'{value:g}' for value in values)}{_unless(section.nodata)}")
@@ -250,19 +250,20 @@ def _declared(files: PairFiles, section: DataSet, settings: Settings) -> list[st
             (band_choice.FILE, "on the file's list of bad bands"),
             (band_choice.WATER, "in water vapour"),
         ):
-            bad = _bands_of(word, image)
+            bad, of = _bands_of(word, image, section)
             if bad:
                 dropped = section.bad_bands is not None and word in section.bad_bands
                 what = "dropped" if dropped else f"bad_bands = {word} drops them"
-                told = f"{len(bad)} of {image.shape[2]} bands {where} ({listed(bad)}; {what})"
+                told = f"{len(bad)} of {of} bands {where} ({listed(bad)}; {what})"
                 if word == band_choice.FILE:
                     parts.append(told)
                 else:
-                    by_wavelengths = told
+                    by_wavelengths.setdefault(told, []).append(name)
         if parts:
             lines.append(f"    the {name} file says: {', '.join(parts)}")
-        if by_wavelengths:
-            lines.append(f"    by the wavelengths of the {name} file: {by_wavelengths}")
+    for told, names in by_wavelengths.items():
+        of_files = "both files" if len(names) > 1 else f"the {names[0]} file"
+        lines.append(f"    by the wavelengths of {of_files}: {told}")
     return lines
 
 
@@ -270,12 +271,18 @@ def _unless(configured: float | None) -> str:
     return "" if configured is None else f" (not used, {configured:g} is configured)"
 
 
-def _bands_of(word: str, image: Image) -> list[int]:
-    """Numbers of the bands that a word of `bad_bands` means; none where the image does not know."""
+def _bands_of(word: str, image: Image, section: DataSet) -> tuple[list[int], str]:
+    """Numbers of the bands that a word of `bad_bands` means, and of how many; none where the image does not know.
+
+    Of bands that are chosen by `bands`, where these are.
+    """
+    bands = section.bands
     try:
-        return [int(band) + 1 for band in np.flatnonzero(band_choice.chosen((word,), image))]
+        kept = np.ones(image.shape[2], bool) if bands is None else band_choice.chosen(bands, image)
+        bad = np.flatnonzero(band_choice.chosen((word,), image) & kept)
     except ValueError:
-        return []
+        return [], ""
+    return [int(band) + 1 for band in bad], f"{np.count_nonzero(kept)}{' chosen' if bands is not None else ''}"
 
 
 _KEPT = "pictures of finished pairs are kept; the same command draws all of them again"

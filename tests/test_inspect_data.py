@@ -159,15 +159,20 @@ def test_inspection_says_what_files_say(space: Workspace) -> None:
         "masked: 150 pixels (25.0 %)",  # 5 of 20 rows
         "the before file says: nodata 0, scale 0.0001, 1 of 8 bands on the file's list of bad bands (2; "
         "bad_bands = file drops them)\n",
-        "by the wavelengths of the before file: 2 of 8 bands in water vapour (5, 7; bad_bands = water drops them)",
+        "by the wavelengths of both files: 2 of 8 bands in water vapour (5, 7; bad_bands = water drops them)",
         "the after file says: nodata 0",
     ):
-        assert line in done.stdout
+        assert done.stdout.count(line) == 1
     told = told_alone(space, "PLACE A.bad_bands=file", "PLACE A.nodata=nan", "PLACE A.scale=1").stdout
     assert "  town: 20 × 30 pixels, 7 bands" in told
     assert "nodata 0 (not used, nan is configured), scale 0.0001 (not used, 1 is configured)" in told
     assert "bad bands (2; dropped)" in told
     assert "masked" not in told
+    # Bands that are not chosen need not be dropped.
+    told = told_alone(space, "PLACE A.bands=2, 4-6").stdout
+    assert "1 of 4 chosen bands on the file's list of bad bands (2;" in told
+    assert "of both files: 1 of 4 chosen bands in water vapour (5; bad_bands = water drops them)" in told
+    assert "water" not in told_alone(space, "PLACE A.bands=1-4, 6").stdout
 
 
 def test_inspection_of_two_formats_and_grids(space: Workspace) -> None:
