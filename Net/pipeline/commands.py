@@ -69,7 +69,8 @@ def suggested(
 
     Args:
         name: one of `COMMANDS`.
-        *words: its arguments; paths below the current folder are shortened.
+        *words: its arguments; paths below the current folder are shortened, but not that of results where the command
+            works elsewhere, too: it would write them there.
         settings: those of the run, of a configuration file, which the command shall go by too; None for a command that
             reads none.
         sets: `SECTION.KEY=VALUE` texts in place of what these settings say.
@@ -84,7 +85,11 @@ def suggested(
             line += ["--config", settings.file]
         sets = _overrides(command, settings, sets)
     line += [word for text in sets for word in ("--set", text)]
-    return quoted([shown(word, anywhere) for word in line])
+    of_results = [False, *(word == "--out" for word in line[:-1])]
+    others = [shown(word) for word, out in zip(line, of_results, strict=True) if isinstance(word, Path) and not out]
+    works_elsewhere = anywhere or all(Path(path).is_absolute() for path in others)
+    pairs = zip(line, of_results, strict=True)
+    return quoted([shown(word, works_elsewhere if out else anywhere) for word, out in pairs])
 
 
 def named(name: str, *words: str | Path) -> str:

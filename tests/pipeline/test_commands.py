@@ -35,8 +35,14 @@ def test_a_script_is_named_as_seen_from_here(space, monkeypatch):
     script = shlex.quote(str(PROJECT / "Net/sample.py"))
     assert suggested("sample", Path("a b.tif")) == f"python {script} 'a b.tif'"
     assert suggested("sample", space.folder / "out/a.tif") == f"python {script} out/a.tif"
+    # Pasted elsewhere, this one would write there.
+    out = space.folder / "out"
+    assert suggested("sample", Path("/data/a.tif"), "--out", out) == f"python {script} /data/a.tif --out {out}"
+    assert suggested("sample", space.folder / "a.tif", "--out", out) == f"python {script} a.tif --out out"
     monkeypatch.chdir(PROJECT)
     assert suggested("sample", Path("/data/a.tif")) == "python Net/sample.py /data/a.tif"
+    results = PROJECT / "out"
+    assert suggested("sample", Path("/data/a.tif"), "--out", results).endswith("py /data/a.tif --out out")
 
 
 def test_another_python_on_the_path_is_not_suggested(space, tmp_path, monkeypatch):

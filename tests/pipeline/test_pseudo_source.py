@@ -113,6 +113,9 @@ def test_maps_tell_what_made_them_and_lead_to_a_test_on_them(asked, capsys):
     said = told("distance=SAM")
     assert "warning" not in said
     assert " --set settings.detector=SAM " in said
+    make(asked("distance=SAM", "apply_rescaling=False"), 0.8)
+    assert "warning" not in told("distance=SAM")  # the scale of the file is that of the network
+    assert "with apply_rescaling = False, and" in told("distance=SAM", "apply_rescaling=True")
     make(asked("ensemble_detectors=ED, SAM"), 0.75)
     assert " --set 'settings.ensemble_detectors=ED, SAM' " in told("detector=ED")
 
