@@ -47,7 +47,7 @@ def told(settings):
 def test_another_detector_than_the_configured_one_is_told(asked):
     make(asked("distance=SAM", "apply_rescaling=False"), 0.25)
     # The scale and the threshold of a test are those of its model.
-    for same in (("distance=SAM",), ("detector=SAM", "threshold=triangle")):
+    for same in (("distance=SAM",), ("detector=SAM", "threshold=triangle"), ("detector=SAM", "apply_rescaling=True")):
         assert told(asked(*same)) == ("", "SAM (otsu, not rescaled)")
     assert told(asked()) == ("", "SAM (otsu, not rescaled)")  # the distance is that of the network
     warning, source = told(asked("detector=ED"))
