@@ -299,7 +299,8 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--labels",
         type=Path,
         metavar="FILE",
-        help="label map of the two images, with --set changedLabel=VALUE and unchangedLabel=VALUE",
+        help="label map of the two images, with --set changedLabel=VALUE and unchangedLabel=VALUE; without these its "
+        "values are listed",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="pictures of two images (default: BEFORE_AFTER_inspection here)"
