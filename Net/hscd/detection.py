@@ -254,7 +254,7 @@ class _Makers:
         """A member, or `what` takes its options, with them."""
         found = {option.name: option.default for option in family.options(name)}
         found |= {key: value for key, value in self._options.items() if key in found}
-        return partial(what or family[name], **found)
+        return partial(what or family.plain(name), **found)
 
 
 def _scene(

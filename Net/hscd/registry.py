@@ -13,10 +13,13 @@ from __future__ import annotations
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import wraps
+from functools import update_wrapper
 from importlib import import_module
 from inspect import Parameter, Signature, getdoc, signature
+from numbers import Real
+from operator import getitem
 from textwrap import indent
 from typing import Any, Generic, TypeVar
 
@@ -44,7 +47,7 @@ class Option:
     otherwise: str = ""
 
     def read(self, value: Any) -> Any:
-        """A value that a caller gave, read as its text in a configuration file would be.
+        """A value that a caller gave: a number as it is, anything else read as its text in a configuration file.
 
         Raises:
             InputError: if it is not allowed.
@@ -52,9 +55,11 @@ class Option:
         if value is self.default:
             return value
         try:
-            return self.parse(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
+            read = self.parse(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
         except (ValueError, OverflowError):
             raise InputError(f"{self.name}: {self.allowed} expected, received {shown(value)}") from None
+        # Texts may be in other units, as 5 for 5 %; numbers are in those of the default.
+        return value if isinstance(value, Real) else read
 
 
 class Registry(Mapping[str, T], Generic[T]):
@@ -130,12 +135,20 @@ class Registry(Mapping[str, T], Generic[T]):
         # Not in the order in which they came: that is the order in which others happened to import them.
         return {name: every[name] for name in sorted(every)}
 
-    def __getitem__(self, name: str) -> T:
+    def plain(self, name: str) -> T:
+        """A member as it was added, for calls with options that were read already.
+
+        Raises:
+            KeyError: if there is none of this name.
+        """
         try:
             return self._all()[name]
         except KeyError:
             near = nearest(name, self._all()) if isinstance(name, str) else ""
             raise KeyError(f"no {self.family} {name!r}{near}; known: {', '.join(self._all())}") from None
+
+    def __getitem__(self, name: str) -> T:
+        return self.plain(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all())
@@ -144,10 +157,72 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._all())
 
 
+class Member(Generic[S]):
+    """A function or class of a family as users get it: a call that is wrong raises an `InputError`.
+
+    It has the attributes of the member, stands for a class in `isinstance` and among the bases of another class, and a
+    pickle holds its name.
+    """
+
+    def __init__(self, family: Functions[S], name: str, member: Callable[..., S], example: str = "") -> None:
+        """A member of a family; `example` is for the docstrings of those that have none."""
+        # Not what is in the class: `__getattr__` finds that, and what the class inherits.
+        update_wrapper(self, member, updated=())
+        self.__wrapped__ = member
+        self._family, self._key = family, name
+        self._takes: Signature | None = None
+        with suppress(ValueError):  # some builtins have none
+            self._takes = signature(member)
+        if example and "Example:" not in (text := getdoc(member) or ""):
+            self.__doc__ = f"{text}\n\nExample:\n{indent(example.format(name=name), '    ')}"
+
+    def __call__(self, *given: Any, **named: Any) -> S:
+        given = self._family.meant(self._key, given, named)
+        if self._takes is None:
+            return self.__wrapped__(*given, **named)
+        self._require_known(named, self._takes)
+        try:
+            bound = self._takes.bind(*given, **named)
+        except TypeError as error:
+            raise self._family.misuse(self._key, str(error)) from None
+        for option in self._family.options(self._key):
+            if option.name in bound.arguments:
+                bound.arguments[option.name] = option.read(bound.arguments[option.name])
+        return self.__wrapped__(*bound.args, **bound.kwargs)
+
+    def _require_known(self, named: Mapping[str, Any], takes: Signature) -> None:
+        known = takes.parameters
+        if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in known.values()):
+            return
+        if unknown := [key for key in named if key not in known]:
+            others = f"; its arguments are {', '.join(known)}" if known else "; it has none"
+            meant = nearest(unknown[0], known) or others
+            raise InputError(f"{unknown[0]}: no argument of {self._family.family} {self._key}{meant}")
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__wrapped__":  # before there is one
+            raise AttributeError(name)
+        return getattr(self.__wrapped__, name)
+
+    def __instancecheck__(self, value: object) -> bool:
+        return isinstance(value, self.__wrapped__)  # type: ignore[arg-type]
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (self.__wrapped__,)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getitem, (self._family, self._key)
+
+    def __repr__(self) -> str:
+        known = self._takes.parameters if self._takes else {}
+        takes = Signature([parameter.replace(annotation=Parameter.empty) for parameter in known.values()])
+        return f"<{self._family.family} {self._key}{takes if self._takes else ''}>"
+
+
 class Functions(Registry[Callable[..., S]]):
     """A family of functions, or of classes: whoever calls one wrongly is told how it is used, by an `InputError`.
 
-    Options are read as their texts in a configuration file would be.
+    Options are read by `Option.read`; the program, which has read them, calls the `plain` members.
     """
 
     def __init__(self, family: str, package: str | None, usage: str, example: str = "") -> None:
@@ -160,36 +235,21 @@ class Functions(Registry[Callable[..., S]]):
             example: lines that use a member {name}, for the docstrings of those that have none.
         """
         super().__init__(family, package)
+        if package is not None:
+            self.__module__ = package  # where a pickle looks for it
         self._usage, self._example = usage, example
-        # Each member, and the function that checks how it is called.
-        self._checked: dict[str, tuple[Callable[..., S], Callable[..., S]]] = {}
+        self._checked: dict[str, Member[S]] = {}
 
-    def _all(self) -> dict[str, Callable[..., S]]:
-        return {name: self._checking(name, member) for name, member in super()._all().items()}
+    def __getitem__(self, name: str) -> Callable[..., S]:
+        member, known = self.plain(name), self._checked.get(name)
+        if known is None or known.__wrapped__ is not member:
+            known = self._checked[name] = Member(self, name, member, self._example)
+        return known
 
-    def _checking(self, name: str, member: Callable[..., S]) -> Callable[..., S]:
-        known = self._checked.get(name)
-        if known is not None and known[0] is member:
-            return known[1]
-
-        # Not the attributes of a class: what it makes has them.
-        @wraps(member, updated=())
-        def checked(*given: Any, **named: Any) -> S:
-            arguments, takes = self.meant(name, given, named), signature(member)
-            self._require_known(name, named, takes)
-            try:
-                bound = takes.bind(*arguments, **named)
-            except TypeError as error:
-                raise self.misuse(name, str(error)) from None
-            for option in self.options(name):
-                if option.name in bound.arguments:
-                    bound.arguments[option.name] = option.read(bound.arguments[option.name])
-            return member(*bound.args, **bound.kwargs)
-
-        if self._example and "Example:" not in (text := getdoc(member) or ""):
-            checked.__doc__ = f"{text}\n\nExample:\n{indent(self._example.format(name=name), '    ')}"
-        self._checked[name] = member, checked
-        return checked
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Its name in its package, by which a pickle finds it."""
+        there = vars(sys.modules[self.__module__])
+        return next((name for name, value in there.items() if value is self), super().__reduce__())
 
     def meant(self, name: str, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         """The positional arguments of a call of a member, to which `named` may be changed; families check theirs.
@@ -202,12 +262,3 @@ class Functions(Registry[Callable[..., S]]):
     def misuse(self, name: str, what: str) -> InputError:
         """The error of a call in which something is wrong."""
         return InputError(f"{self.family} {name}: {what}; {self._usage.format(name=name)}")
-
-    def _require_known(self, name: str, named: Mapping[str, Any], takes: Signature) -> None:
-        known = takes.parameters
-        if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in known.values()):
-            return
-        if unknown := [key for key in named if key not in known]:
-            others = f"; its arguments are {', '.join(known)}" if known else "; it has none"
-            meant = nearest(unknown[0], known) or others
-            raise InputError(f"{unknown[0]}: no argument of {self.family} {name}{meant}")

@@ -69,7 +69,7 @@ class Plan:
     def detector(self, name: str | None = None) -> Detector:
         """A detector with its options; without a name the configured one."""
         name = name or self._settings.detector_name
-        return DETECTORS[name](**self._options(DETECTORS, name))
+        return DETECTORS.plain(name)(**self._options(DETECTORS, name))
 
     def normalised(self, scene: Scene) -> Scene:
         """The scene as detectors get it: its after image in the radiometry of the before image, if so configured."""
@@ -114,7 +114,7 @@ class Plan:
     def cut(self, score_map: ScoreMap, scene: Scene, where: str | None) -> Cut:
         """The threshold of scores; what makes it doubtful is told, of `where`, or not told for None."""
         name = self._settings.threshold
-        threshold = partial(THRESHOLDS[name], **self._options(THRESHOLDS, name), **score_map.for_threshold)
+        threshold = partial(THRESHOLDS.plain(name), **self._options(THRESHOLDS, name), **score_map.for_threshold)
         try:
             cut = cut_scores(score_map.scores, threshold, scene.nothing_changed)
         except NoDistributionError:

@@ -1,12 +1,18 @@
 """The list of a family of methods."""
 
+import copy
+import pickle
 import sys
 from types import ModuleType
 
 import pytest
 
+from hscd.corrections import CORRECTIONS
+from hscd.detectors import DETECTORS
+from hscd.normalisation import NORMALISATIONS
 from hscd.registry import Functions, Option, Registry
 from hscd.system.errors import InputError
+from hscd.thresholds import THRESHOLDS
 
 
 def number(name="size", default=1):
@@ -106,7 +112,7 @@ def test_a_function_of_a_family_says_what_is_wrong_with_a_call():
     family.add("box", Box, number())
     box = family["box"]
     assert (box(size="3").size, box(2).size, box().size, family["none"]()) == (3, 2, 1, 0)
-    assert (box.__name__, box.__doc__, hasattr(box, "sides"), family["box"] is box) == ("Box", "A box.", False, True)
+    assert (box.__name__, box.__doc__, box.sides, family["box"] is box) == ("Box", "A box.", 4, True)
     for call, said in (
         (lambda: box(1, 2), "filter box: too many positional arguments; box(size=2) makes one"),
         (lambda: box(sizes=2), "sizes: no argument of filter box; did you mean size?"),
@@ -117,6 +123,47 @@ def test_a_function_of_a_family_says_what_is_wrong_with_a_call():
         with pytest.raises(InputError) as caught:
             call()
         assert str(caught.value) == said
+
+
+# 5 is a text of percent; .05 is a number as the default is.
+def test_numbers_are_taken_as_they_are_and_the_program_calls_members_with_what_it_has_read():
+    share = Option("share", lambda text: float(text.removesuffix(" %")) / 100, "a share in percent", 0.01)
+    family = Functions("filter", None, "")
+    family.add("a", lambda share: share, share)
+    assert [family["a"](share=given) for given in ("5", "5 %", 0.05, 0.01)] == [0.05, 0.05, 0.05, 0.01]
+    assert family.plain("a")(share="5") == "5"
+
+
+def test_a_class_of_a_family_is_one_of_its_objects_and_of_what_inherits_from_it():
+    family = Functions("filter", None, "")
+    family.add("box", Box, number())
+    box = family["box"]
+
+    class Large(box):
+        """Inherits from the class itself."""
+
+    assert (isinstance(Box(), box), isinstance(1, box), Large.__bases__) == (True, False, (Box,))
+    assert repr(box) == "<filter box(size=1)>"
+
+
+# What makes the detector of a distance has no name of its own by which a pickle could find it.
+@pytest.mark.parametrize("member", [THRESHOLDS["otsu"], DETECTORS["cva"], DETECTORS["SAM"]])
+def test_members_are_pickled_by_their_names(member):
+    assert pickle.loads(pickle.dumps(member)) is member
+    assert copy.deepcopy(member) is member
+
+
+# `dict` tells no signature.
+def test_a_member_without_a_signature_is_called_as_it_is():
+    family = Functions("filter", None, "")
+    family.add("x", dict, number())
+    assert (family["x"](size="3"), repr(family["x"])) == ({"size": "3"}, "<filter x>")
+
+
+@pytest.mark.parametrize("family", [CORRECTIONS, DETECTORS, NORMALISATIONS, THRESHOLDS], ids=lambda of: of.family)
+def test_defaults_of_options_are_what_their_texts_give(family):
+    given = [option for option in family.all_options() if option.default is not None]
+    assert [option.parse(str(option.default)) for option in given] == [option.default for option in given]
 
 
 def test_a_member_that_takes_its_place_is_called():

@@ -66,4 +66,4 @@ def corrector(name: str, radius: int, scene: Scene | None, **options: Any) -> Co
         options: of the correction.
     """
     told = {"scene": scene} if any(isinstance(of, Guide) for of in CORRECTIONS.options(name)) else {}
-    return partial(CORRECTIONS[name], radius=radius, **options, **told)
+    return partial(CORRECTIONS.plain(name), radius=radius, **options, **told)

@@ -32,7 +32,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hscd.detectors.tools.threads import single_blas
-from hscd.registry import Functions, Registry
+from hscd.registry import Functions, Member, Registry
 from hscd.scenes.scene import Block, Scene
 from hscd.scores import ScoreMap
 from hscd.system import progress
@@ -103,7 +103,7 @@ def scored(detector: Detector, scene: Scene, rng: np.random.Generator) -> ScoreM
     Raises:
         InputError: if the score of a valid pixel is NaN or infinite, or there is no detector or no scene.
     """
-    if not hasattr(detector, "fit"):
+    if not hasattr(detector, "fit") or isinstance(detector, Member):
         raise InputError(f'detector: hscd.DETECTORS["cva"]() expected, for example, received {shown(detector)}')
     if not hasattr(scene, "score"):
         raise InputError(f"scene: a scene of hscd.open_pair expected, received {type(scene).__name__}")

@@ -52,7 +52,7 @@ def normalised(scene: Scene, name: str, rng: np.random.Generator, **options: Any
     Raises:
         InputError: if no pixel is valid.
     """
-    mapping = NORMALISATIONS[name](replace(scene, ranges=None), rng, **options)
+    mapping = NORMALISATIONS.plain(name)(replace(scene, ranges=None), rng, **options)
     if mapping is None:
         return scene
     after = scene.after
