@@ -28,7 +28,7 @@ from hscd.detectors.shifts import NONE, require_tolerance, tolerant
 from hscd.evaluation import map_doubts
 from hscd.evaluation.doubts import RESCALES, RESCALES_SCENE
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
-from hscd.evaluation.pair_doubts import of_registration
+from hscd.evaluation.pair_doubts import of_likeness, of_registration
 from hscd.evaluation.result import MapResult, mapped
 from hscd.labels import ARGUMENTS, CHANGED, OTHER, UNCHANGED, UNKNOWN, doubt_of, is_other, remap
 from hscd.normalisation import NORMALISATIONS, normalised
@@ -184,7 +184,8 @@ class _Methods:
             result = mapped(seen.name, found.score_map, found.cut, correct, seen.truth)
             result = replace(result, members=found.sums, first=(found.first, found.first_cut))
             doubts += found.doubts if self._alone else []
-        return result, doubts + map_doubts.of_result(result) + of_registration(registration(scene), _REMEDY)
+        doubts += map_doubts.of_result(result) + of_likeness(scene, np.random.default_rng(self._seed))
+        return result, doubts + of_registration(registration(scene), _REMEDY)
 
     def _member(self, scene: Scene, doubts: list[str], name: str, number: int) -> tuple[ScoreMap, Cut]:
         """Scores and threshold of a member; what makes the first one of a detector doubtful is added to `doubts`."""

@@ -139,11 +139,15 @@ class Plan:
     def registration(self, scene: Scene, where: str, data_set: str | None = None) -> dict[str, Any]:
         """Tell how far the images of a scene are shifted against each other, of `where`; the figures of it.
 
+        A doubt tells as well if they have little in common.
+
         Args:
             scene: the pair.
             where: what to call it.
             data_set: that it is of; None for `test_set`.
         """
+        for doubt in pair_doubts.of_likeness(scene, np.random.default_rng(self._settings.seed)):
+            warn(f"{where}: {doubt}")
         found = registration(scene)
         if found is None:
             return {}

@@ -66,6 +66,13 @@ def test_doubts_of_an_ensemble_name_the_detector():
     assert len(set(alike.warnings)) == len(alike.warnings)  # those of its second map are left out
 
 
+def test_images_of_two_places_are_doubted_once():
+    down, right = (of[..., np.newaxis] + np.float32(1) for of in np.mgrid[0:40, 0:40])
+    for several in ((), ("ED", "cva")):
+        found = hscd.detect(down, right, detector="ED", threshold="otsu", ensemble_detectors=several)
+        assert sum("the images have little in common" in warning for warning in found.warnings) == 1
+
+
 def test_what_arrays_hold_is_doubted_and_masked():
     before, after, _ = pair()
     before[4:, :] = 0  # a third of the pixels, in every band

@@ -97,6 +97,14 @@ def test_images_that_were_registered_are_not_told_to_be(plan, monkeypatch):
     assert told[0].endswith("(register = True has moved the after image already)")
 
 
+def test_images_of_two_places_are_doubted_with_their_shift(plan, monkeypatch):
+    monkeypatch.setattr("pipeline.plan.registration", lambda scene: None)
+    down, right = (of[..., np.newaxis].astype(np.float32) for of in np.mgrid[0:40, 0:40])
+    with collected() as told:
+        assert plan().registration(scene_of(down, right), "town") == {}
+    assert ["town: the images have little in common" in line for line in told] == [True]
+
+
 def test_a_map_goes_by_both_images_of_its_scene(plan):
     scene = scene_of(*np.ones((2, 2, 3, 1), np.float32))
     images = [replace(scene.before, path=Path(f"town_{year}.tif")) for year in (2000, 2003)]

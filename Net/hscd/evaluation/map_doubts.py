@@ -7,7 +7,7 @@ import numpy as np
 from hscd.detectors import Detector
 from hscd.detectors.context_regression import ContextRegression
 from hscd.detectors.spectral import SpectralDistance
-from hscd.evaluation import doubts, pair_doubts
+from hscd.evaluation import doubts
 from hscd.evaluation.confusion import PLAUSIBLE_SHARE, changed_share
 from hscd.evaluation.result import MapResult
 from hscd.labels import CHANGED
@@ -46,7 +46,7 @@ def of_scores(detector: Detector, score_map: ScoreMap, cut: Cut, scene: Scene, r
             "the light changed from place to place, which was corrected; areas of more than some 30 pixels across that "
             "got brighter or darker as a whole may be missed"
         )
-    return found + pair_doubts.of_likeness(scene, rng)
+    return found
 
 
 def of_result(result: MapResult, known_cause: bool = False) -> list[str]:

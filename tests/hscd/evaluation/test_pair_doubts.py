@@ -43,16 +43,34 @@ def test_images_that_have_nothing_in_common_are_doubted():
     down, right = np.mgrid[0:40, 0:40].astype(np.float32)
     constant = np.ones_like(down)
     (doubt,) = likeness((down, constant), (right, constant))
-    assert doubt.startswith("the images have little in common (the correlation between the dates is 0.00 at most")
+    assert doubt.startswith("the images have little in common (the rank correlation between the dates is 0.00 at most")
     assert likeness((down, right), (right, 5 - 3 * right)) == []
     assert likeness((constant,), (constant,)) == []
 
 
-# Of 40 × 25 = 1,000 pixels there is a doubt. What is masked is 1,000 at both dates, which would be in common.
-@pytest.mark.parametrize(("columns", "count"), [(25, 1), (24, 0)])
+# Two corners are the least and the greatest value at both dates, which do not count: of 40 × 26 = 1,040 pixels there is
+# a doubt, of 998 there is none. What is masked is the same at both dates, which would be in common.
+@pytest.mark.parametrize(("columns", "count"), [(26, 1), (25, 0)])
 def test_likeness_of_valid_pixels_if_there_are_enough(columns, count):
     down, right = np.mgrid[0:40, 0:40].astype(np.float32)
     valid = right < columns
-    before, after = (np.where(valid, of, 1000) for of in (down, right))
+    before, after = (np.where(valid, of, 1000 + 40 * down + right) for of in (down, right))
     assert len(likeness((before,), (after,), valid)) == count
     assert likeness((before,), (after,)) == []
+
+
+# The correlation of the values is that of the saturated pixels: of 25 at one date and 25 others at the other one.
+def test_saturated_pixels_make_no_pair_one_of_two_places():
+    down = np.mgrid[0:40, 0:40][0].astype(np.float32)
+    before, after = down.copy(), down.copy()
+    before.flat[100:125] = after.flat[800:825] = 1e6
+    assert abs(np.corrcoef(before.ravel(), after.ravel())[0, 1]) < 0.2
+    assert likeness((before,), (after,)) == []
+
+
+# Ramps within, which have nothing in common; the border has, whether it is the least or the greatest value.
+@pytest.mark.parametrize("border", [-9999, 9999])
+def test_a_border_without_data_makes_no_two_places_alike(border):
+    down, right = (np.pad(of.astype(np.float32), 5, constant_values=border) for of in np.mgrid[0:40, 0:40])
+    (doubt,) = likeness((down, down + 1), (right, right + 1))
+    assert "0.00 at most" in doubt
