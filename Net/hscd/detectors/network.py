@@ -15,10 +15,16 @@ from hscd.scenes.scene import Block, Scene
 from hscd.system.arrays import array_of, held
 from hscd.system.errors import InputError, counted
 from hscd.system.messages import warn
+from hscd.system.parallel import over_blocks
 
 if TYPE_CHECKING:
     from hscd.learn.samples import Pairs
     from hscd.system.backend import keras
+
+# Values of pixel pairs that are looked at in one go.
+_BLOCK_VALUES = 2**20
+# Pixel pairs from which on the means and deviations of their bands tell of a place.
+_TELLING = 100
 
 
 class TrainedNetwork:
@@ -95,7 +101,8 @@ def predict(model: keras.Model, pairs: Pairs, positions: np.ndarray | None = Non
     """Distances of pixel pairs by a network that looks at single pixels.
 
     `hscd.detect(before, after, detector=hscd.TrainedNetwork(name, model))` maps whole images, with any network. A
-    warning says where the pairs are on another scale than what the model was trained on, or far from it.
+    warning says where the pairs are on another scale than what the model was trained on, or, if they are 100 or more,
+    far from it.
 
     Args:
         model: of `hscd.load_model`.
@@ -111,22 +118,30 @@ def predict(model: keras.Model, pairs: Pairs, positions: np.ndarray | None = Non
     if not hasattr(model, "input_shape"):
         raise _no_model(model)
     pairs = pairs if hasattr(pairs, "shape") else array_of("pairs", pairs)
-    unknown = np.zeros(0, bool)
+    unknown = np.zeros(0, np.intp)
     if isinstance(pairs, np.ndarray):
         _require_pairs(pairs, model.input_shape)
-        positions = None if positions is None else _positions(positions, len(pairs))
-        if np.ma.isMaskedArray(pairs):
-            pairs = np.ma.filled(pairs.astype(np.float32), np.nan)
-        for doubt in _doubts(model, pairs[:: max(1, len(pairs) // PIXELS)], None):
+        # Only what is asked for, before anything looks at all of a file that is mapped.
+        asked: np.ndarray = pairs if positions is None else pairs[_positions(positions, len(pairs))]
+        if np.ma.isMaskedArray(asked):
+            asked = np.ma.filled(asked.astype(np.float32), np.nan)
+        for doubt in _doubts(model, asked[:: max(1, len(asked) // PIXELS)], None):
             warn(doubt)
-        known = np.asarray(np.isfinite(pairs).all(axis=(1, 2)))
-        unknown = np.flatnonzero(~(known if positions is None else known[positions]))
+        unknown = _unknown(asked)
+        pairs, positions = asked, None
     from hscd.learn.training import predict as distances  # slow
 
     found = distances(model, pairs, positions)
     if len(unknown):  # a distance has a least value, which the network would give them
         found[unknown] = np.nan
     return found
+
+
+def _unknown(pairs: np.ndarray) -> np.ndarray:
+    """Positions of the pairs with a value that is NaN or infinite."""
+    size = max(1, _BLOCK_VALUES // max(1, pairs[0].size if len(pairs) else 0))
+    parts = over_blocks(lambda block: np.isfinite(pairs[block]).all(axis=(1, 2)), len(pairs), size)
+    return np.flatnonzero(~np.concatenate(parts)) if parts else np.zeros(0, np.intp)
 
 
 def _require_pairs(pairs: np.ndarray, shape: tuple[int | None, ...]) -> None:
@@ -162,7 +177,7 @@ def _doubts(model: keras.Model, sample: np.ndarray, rescaled: bool | None, remed
     trained = getattr(model, "rescaled", None)
     scale = doubts.of_rescaling(trained, rescaled, float(sample.min()), float(sample.max()), remedy)
     spectra = from_text(getattr(model, "spectra", ""))
-    if scale or spectra is None or spectra.mean.shape[1] != sample.shape[2]:
+    if scale or spectra is None or spectra.mean.shape[1] != sample.shape[2] or len(sample) < _TELLING:
         return scale
     advice = f"; if its bands are not rescaled to [0, 1], as they were in its training: {remedy}"
     found = doubts.of_domain_shift(domain_shift(spectra, statistics(sample)))

@@ -107,8 +107,8 @@ def test_predict_warns_and_predicts(caplog, monkeypatch):
     for values, lines in ((LEARNED, 0), (LEARNED * 10_000, 1)):
         caplog.clear()
         doubled, positions = hscd.predict(model(True), values, np.arange(3))
-        np.testing.assert_array_equal(doubled, values * 2)
-        assert positions.tolist() == [0, 1, 2]
+        np.testing.assert_array_equal(doubled, values[:3] * 2)
+        assert positions is None
         assert [record.getMessage().startswith(SCALE) for record in caplog.records] == [True] * lines
 
 
@@ -124,6 +124,40 @@ def test_predict_knows_no_distance_of_values_that_are_not_known(monkeypatch):
     np.testing.assert_array_equal(hscd.predict(model(), pairs, [3, 2]), [np.nan, 0.5])
     masked = np.ma.masked_array(LEARNED[:4], ~np.isfinite(pairs))
     np.testing.assert_array_equal(hscd.predict(model(), masked), [0.5, np.nan, 0.5, np.nan])
+
+
+class Looked(np.ndarray):
+    """An array that knows how many pairs were taken of it."""
+
+    def __array_finalize__(self, source):
+        self.taken = getattr(source, "taken", [])
+
+    def __getitem__(self, key):
+        found = super().__getitem__(key)
+        self.taken.append(len(found))
+        return np.asarray(found)
+
+
+# Of a mapped file, what is not asked for is not read. All pairs are looked at in blocks, here of 12 values, two pairs.
+def test_predict_looks_at_the_pairs_that_are_asked_for(monkeypatch):
+    monkeypatch.setattr("hscd.learn.training.predict", lambda of, pairs, positions: np.ones(len(pairs), np.float32))
+    monkeypatch.setattr("hscd.detectors.network._BLOCK_VALUES", 12)
+    pairs = LEARNED[:5].copy()
+    pairs[[1, 4], 0, 0] = np.nan
+    np.testing.assert_array_equal(hscd.predict(model(), pairs), [1, np.nan, 1, 1, np.nan])
+    looked = pairs.view(Looked)
+    np.testing.assert_array_equal(hscd.predict(model(), looked, [4, 0]), [np.nan, 1])
+    assert looked.taken == [2]
+    assert len(hscd.predict(model(), pairs, np.zeros(0, int))) == 0
+
+
+def test_few_pairs_do_not_tell_of_a_place(caplog, monkeypatch):
+    monkeypatch.setattr("hscd.learn.training.predict", lambda of, pairs, positions: np.ones(len(pairs), np.float32))
+    far = LEARNED + 2
+    for count, lines in ((99, 0), (100, 1)):
+        caplog.clear()
+        hscd.predict(model(), far[:count])
+        assert ["the spectra are far" in record.getMessage() for record in caplog.records] == [True] * lines
 
 
 @pytest.mark.parametrize(
