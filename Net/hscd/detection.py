@@ -30,7 +30,7 @@ from hscd.evaluation.doubts import RESCALES, RESCALES_SCENE
 from hscd.evaluation.ensemble import OTHER_THRESHOLD, ensembled, seed_of
 from hscd.evaluation.pair_doubts import of_likeness, of_registration
 from hscd.evaluation.result import MapResult, mapped
-from hscd.labels import ARGUMENTS, CHANGED, OTHER, UNCHANGED, UNKNOWN, doubt_of, is_other, remap
+from hscd.labels import ARGUMENTS, CHANGED, OTHER, UNCHANGED, UNKNOWN, Assumed, doubt_of, is_other, remap
 from hscd.normalisation import NORMALISATIONS, normalised
 from hscd.opening import LabelValues, label_values, of_arrays, open_pair
 from hscd.scenes.registration import registration
@@ -83,8 +83,8 @@ def detect(
     nodata: float | None = None,
     rescale: bool | None = None,
     truth: np.ndarray | None = None,
-    changed_label: float | Sequence[float] = CHANGED,
-    unchanged_label: float | Sequence[float] = UNCHANGED,
+    changed_label: float | Sequence[float] = Assumed(CHANGED),
+    unchanged_label: float | Sequence[float] = Assumed(UNCHANGED),
     unknown_label: float | Sequence[float] | str | None = OTHER,
     seed: int = 0,
     ensemble: int = 1,
@@ -107,7 +107,7 @@ def detect(
             replace.
         changed_label: value of `truth` for changed, or several; `unchanged_label`, `unknown_label` likewise. That is
             "other" for every other value (of the program's own labels, only 2), and None where no pixel is unknown. No
-            value may stand for two of them.
+            value may stand for two of them. A warning tells what is assumed where neither of both is given.
         seed: of the samples that detectors are fitted to.
         ensemble: number of maps by each detector, with different seeds; several maps are combined by majority vote.
         ensemble_detectors: names of the detectors that make these maps, in place of `detector`: a list, or

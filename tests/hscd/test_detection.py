@@ -172,6 +172,17 @@ def test_other_values_than_those_of_two_classes_are_unknown():
         hscd.detect(before, after, **WANTED, truth=own)
 
 
+# Most maps count 1 as changed. What is given, if only one of both, is meant.
+@pytest.mark.parametrize(
+    ("values", "said"), [({}, True), ({"changed_label": 0}, False), ({"changed_label": 1, "unchanged_label": 0}, False)]
+)
+def test_what_labels_are_taken_for_is_told_where_no_values_are_given(values, said):
+    before, after, changed = pair()
+    start = "truth: changed_label and unchanged_label are not given: 0 is taken for changed, 1 for unchanged; "
+    found = hscd.detect(before, after, **WANTED, truth=changed.astype(int), **values)
+    assert [text.startswith(start) for text in found.warnings if "not given" in text] == [True] * said
+
+
 def test_labels_of_other_values_than_the_programs_own_leave_kappa_undefined():
     before, after, changed = pair()
     # As 0, 1 and 2 stand for changed, unchanged and unknown, labels of 1 and 2 have no changed pixel.
@@ -227,7 +238,7 @@ def test_a_model_is_no_detector():
 
 def test_what_is_printed_is_short():
     before, after, changed = pair()
-    found = hscd.detect(before, after, **WANTED, truth=1 - changed)
+    found = hscd.detect(before, after, **WANTED, truth=1 - changed, changed_label=0)
     scores = f"threshold {found.cut.value:.5g}, kappa 1.000 of 48 labelled pixels"
     # 6 of 48 pixels are 12.5 %.
     expected = f"<MapResult of arrays: 6 × 8 pixels, 12.50 % changed, by ED, {scores}"
