@@ -34,7 +34,7 @@ from hscd.scenes.nodata import leaving_out, unmeasured, without_data
 from hscd.scenes.pairing import Reading, if_swapped, open_images
 from hscd.scenes.scene import Scene, survey, windows_of
 from hscd.system import naming
-from hscd.system.arrays import held
+from hscd.system.arrays import filled, held
 from hscd.system.errors import InputError, counted, shown
 from hscd.system.hardware import available_memory
 from hscd.system.messages import warn
@@ -220,7 +220,7 @@ def _filled(array: np.ndarray) -> np.ndarray:
             return np.asarray(array)
         except ValueError:  # rows of several lengths
             raise InputError("an array (rows, columns, bands) expected, received lists of several lengths") from None
-    return np.ma.filled(array.astype(np.result_type(array.dtype, np.float32)), np.nan)
+    return filled(array)
 
 
 def _of_array(path: Path, pixels: np.ndarray, nodata: float | None) -> Image:

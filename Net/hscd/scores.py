@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from hscd.labels import UNKNOWN
 from hscd.records import Grid, PseudoLabels
+from hscd.system.errors import InputError, shown
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no one answer to ==
@@ -18,6 +21,9 @@ class ScoreMap:
     `scores`, (rows, columns) float32, grow with change and are NaN where the pixel is masked; `grid` says where the
     pixels lie, `source` what gave the scores, `seconds` how long it took. `scale` and `degrees` are what the detector
     says of its scores: how a threshold should look at them, and their degrees of freedom (`detectors.Detector`).
+
+    Raises:
+        InputError: if the degrees are no number > 0.
     """
 
     scores: np.ndarray
@@ -26,6 +32,9 @@ class ScoreMap:
     seconds: float = 0.0
     scale: str = "linear"
     degrees: float | None = None
+
+    def __post_init__(self) -> None:
+        require_degrees(self.degrees)
 
     def __repr__(self) -> str:
         rows, columns = self.scores.shape
@@ -37,6 +46,13 @@ class ScoreMap:
     def for_threshold(self) -> dict[str, Any]:
         """What a threshold is told of the scores."""
         return {"scale": self.scale, "degrees": self.degrees}
+
+
+def require_degrees(given: object) -> None:
+    """Raise `InputError` where degrees of freedom are no finite number > 0, nor None."""
+    is_number = isinstance(given, Real) and not isinstance(given, bool | np.bool_)
+    if given is not None and not (is_number and 0 < float(given) < math.inf):  # type: ignore[arg-type]
+        raise InputError(f"degrees: a number > 0 or None expected, received {shown(given)}")
 
 
 @dataclass(frozen=True)

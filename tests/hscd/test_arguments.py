@@ -10,9 +10,12 @@ import pytest
 import hscd
 from hscd.arguments import OF_DETECT, OF_PAIR, names, told_by_arguments
 from hscd.detectors import scored
+from hscd.records import PIXEL_GRID
+from hscd.scores import ScoreMap
 from hscd.system.naming import given, named, place
 
 IMAGES = np.zeros((4, 4, 2)), np.ones((4, 4, 2))
+LABELS, SCORES = np.ones((4, 4), int), np.zeros((4, 4))
 
 
 @pytest.mark.parametrize(
@@ -153,20 +156,75 @@ def test_what_cannot_be_asked_for_is_refused_in_one_line(given, said):
         (lambda: hscd.THRESHOLDS["otsu"](*IMAGES), "threshold otsu: too many positional arguments; "),
         (lambda: hscd.THRESHOLDS["otsu"](), "threshold otsu: missing a required argument: 'scores'; "),
         (
-            lambda: hscd.CORRECTIONS["majority"](*IMAGES, 3),
-            "correction majority: labels and scores of one shape expected, received (4, 4, 2) and (4, 4, 2); ",
+            lambda: hscd.CORRECTIONS["majority"](IMAGES[0].astype(int), IMAGES[1], 3),
+            "correction majority: labels and scores of one shape (rows, columns) expected, received (4, 4, 2) and ",
         ),
         (
-            lambda: hscd.CORRECTIONS["majority"](IMAGES[0][0], IMAGES[0][:, 0]),
+            lambda: hscd.CORRECTIONS["majority"](LABELS, SCORES),
             "correction majority: missing a required argument: 'radius'; ",
+        ),
+        (
+            lambda: hscd.CORRECTIONS["majority"](LABELS, SCORES, True),
+            "correction majority: radius: an integer >= 1 expected, received True; hscd.CORRECTIONS[",
+        ),
+        (
+            lambda: hscd.CORRECTIONS["majority"](LABELS, SCORES, radius=0),
+            "correction majority: radius: an integer >= 1 expected, received 0; ",
+        ),
+        (
+            lambda: hscd.CORRECTIONS["majority"](LABELS, SCORES, radius=2.5),
+            "correction majority: radius: an integer >= 1 expected, received 2.5; ",
+        ),
+        (
+            lambda: hscd.CORRECTIONS["majority"](SCORES, SCORES, 3),
+            "correction majority: labels: an array of integers expected, received float64; ",
+        ),
+        (
+            lambda: hscd.CORRECTIONS["majority"](labels=LABELS, scores="x", radius=3),
+            "correction majority: scores: an array of numbers expected, received str; ",
+        ),
+        (
+            lambda: hscd.CORRECTIONS["majority"](LABELS[0], SCORES[0], 3),
+            "correction majority: labels and scores of one shape (rows, columns) expected, received (4,) and (4,); ",
+        ),
+        (
+            lambda: hscd.CORRECTIONS["none"](LABELS[:0], SCORES[:0], 3),
+            "correction none: labels and scores of one shape (rows, columns) expected, received (0, 4) and (0, 4); ",
+        ),
+        (
+            lambda: hscd.CORRECTIONS["none"](LABELS, SCORES[:2], 3),
+            "correction none: labels and scores of one shape (rows, columns) expected, received (4, 4) and (2, 4); ",
+        ),
+        (
+            lambda: hscd.CORRECTIONS["none"](LABELS + 2, SCORES, 3),
+            "correction none: labels: 0 (changed), 1 (unchanged) and 2 (unknown) expected, received 3; ",
+        ),
+        (
+            lambda: hscd.CORRECTIONS["none"](LABELS - 2, SCORES, 3),
+            "correction none: labels: 0 (changed), 1 (unchanged) and 2 (unknown) expected, received -1; ",
+        ),
+        (
+            lambda: hscd.CORRECTIONS["potts"](LABELS, SCORES, 3, scene=IMAGES[0]),
+            "correction potts: scene: a scene or None expected, received ndarray; ",
+        ),
+        *(
+            (
+                lambda degrees=degrees: hscd.THRESHOLDS["chi2"](IMAGES[0], degrees=degrees),
+                f"degrees: a number > 0 or None expected, received {degrees}",
+            )
+            for degrees in (math.nan, math.inf, -1, 0, True)
         ),
         (lambda: hscd.NORMALISATIONS["pif"](*IMAGES), "normalisation pif: a scene expected, received ndarray; "),
         (
             lambda: hscd.THRESHOLDS["otsu"](IMAGES[0] > 0),
             "scores: an array of numbers or a ScoreMap expected, received bool",
         ),
-        (lambda: hscd.THRESHOLDS["chi2"](IMAGES[0], degrees="x"), "degrees: a number or None expected, received 'x'"),
+        (
+            lambda: hscd.THRESHOLDS["chi2"](IMAGES[0], degrees="x"),
+            "degrees: a number > 0 or None expected, received 'x'",
+        ),
         (lambda: hscd.THRESHOLDS["otsu"](IMAGES[0], scale="lin"), "scale must be one of "),
+        (lambda: ScoreMap(SCORES, PIXEL_GRID, "a", degrees=0), "degrees: a number > 0 or None expected, received 0"),
         (lambda: scored("cva", IMAGES[0], None), 'detector: hscd.DETECTORS["cva"]() expected, for example, received '),
         (lambda: scored(hscd.DETECTORS["cva"](), IMAGES, None), "scene: a scene of hscd.open_pair expected, received "),
         (

@@ -8,22 +8,56 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from hscd.labels import CHANGED, UNCHANGED, UNKNOWN
 from hscd.registry import Functions, Option, Registry
 from hscd.scenes.scene import Scene
 from hscd.system import parsing
+from hscd.system.arrays import array_of, filled, held
+from hscd.system.errors import shown
+
+# What each correction takes first.
+_ARGUMENTS = "labels", "scores", "radius"
 
 
 class _Corrections(Functions[np.ndarray]):
     def meant(self, name: str, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
-        """Labels and scores of one map."""
-        shapes = [array.shape for array in given[:2] if isinstance(array, np.ndarray)]
-        if len(shapes) == 2 and (len(shapes[0]) != 2 or shapes[0] != shapes[1]):
-            raise self.misuse(name, f"labels and scores of one shape expected, received {shapes[0]} and {shapes[1]}")
-        return given
+        """Labels and scores of one map, unknown and NaN where they are masked, and a radius."""
+        first = dict(zip(_ARGUMENTS, given, strict=False))
+        told = first | {key: named[key] for key in _ARGUMENTS if key in named}
+        if "radius" in told and not _is_radius(told["radius"]):
+            raise self.misuse(name, f"radius: an integer >= 1 expected, received {shown(told['radius'])}")
+        if not isinstance(named.get("scene"), Scene | None):
+            raise self.misuse(name, f"scene: a scene or None expected, received {type(named['scene']).__name__}")
+        if "labels" in told and "scores" in told:
+            told |= self._map(name, told["labels"], told["scores"])
+        named |= {key: value for key, value in told.items() if key in named}
+        return (*(told[key] for key in first), *given[len(first) :])
+
+    def _map(self, name: str, labels: object, scores: object) -> dict[str, np.ndarray]:
+        """Labels and scores as arrays."""
+        arrays = {"labels": array_of("labels", labels), "scores": array_of("scores", scores)}
+        for key, given, kinds, what in (("labels", labels, "iu", "integers"), ("scores", scores, "iuf", "numbers")):
+            if arrays[key].dtype.kind not in kinds:
+                found = held(arrays[key].dtype) if arrays[key].shape else type(given).__name__
+                raise self.misuse(name, f"{key}: an array of {what} expected, received {found}")
+        shapes = [array.shape for array in arrays.values()]
+        if len(shapes[0]) != 2 or shapes[0] != shapes[1] or 0 in shapes[0]:
+            received = " and ".join(map(str, shapes))
+            raise self.misuse(name, f"labels and scores of one shape (rows, columns) expected, received {received}")
+        known = np.ma.filled(arrays["labels"], UNKNOWN)
+        if (low := known.min()) < 0 or (high := known.max()) > UNKNOWN:
+            values = f"{CHANGED} (changed), {UNCHANGED} (unchanged) and {UNKNOWN} (unknown)"
+            raise self.misuse(name, f"labels: {values} expected, received {low if low < 0 else high}")
+        return {"labels": known, "scores": filled(arrays["scores"])}
+
+
+def _is_radius(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
 CORRECTIONS: Registry[Callable[..., np.ndarray]] = _Corrections(

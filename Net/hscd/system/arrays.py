@@ -69,6 +69,14 @@ def array_of(argument: str, given: Any) -> np.ndarray:
         raise InputError(f"{argument}: an array expected, received lists of several lengths") from None
 
 
+def filled(array: np.ndarray) -> np.ndarray:
+    """An array of real numbers, NaN where it is masked; a plain one as it is."""
+    if not np.ma.isMaskedArray(array):
+        return array
+    found: np.ndarray = np.ma.filled(array.astype(np.result_type(array.dtype, np.float32)), np.nan)
+    return found
+
+
 def held(dtype: np.dtype) -> str:
     """What the values of an array are, in words where they are no real numbers, for errors."""
     words = {"U": "text", "S": "text", "O": "Python objects", "c": "complex numbers", "M": "dates", "m": "dates"}

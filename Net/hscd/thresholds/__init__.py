@@ -17,15 +17,14 @@ into the cut what makes it doubtful.
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from hscd.registry import Functions, Registry
-from hscd.scores import Cut, ScoreMap
-from hscd.system.arrays import array_of, held
-from hscd.system.errors import InputError, shown
+from hscd.scores import Cut, ScoreMap, require_degrees
+from hscd.system.arrays import array_of, filled, held
+from hscd.system.errors import InputError
 
 
 class NoDistributionError(InputError):
@@ -45,17 +44,13 @@ class _Thresholds(Functions[Cut]):
         if isinstance(scores, ScoreMap):
             named |= scores.for_threshold | named
         found = array_of("scores", scores.scores if isinstance(scores, ScoreMap) else scores)
-        if np.ma.isMaskedArray(found) and found.dtype.kind in "iuf":
-            found = np.ma.filled(found.astype(np.result_type(found.dtype, np.float32)), np.nan)
         if found.dtype.kind not in "iuf":
             hint = "; it has a score_map" if hasattr(scores, "score_map") else ""
             expected = "scores: an array of numbers or a ScoreMap expected"
             what = held(found.dtype) if found.shape else type(scores).__name__
             raise InputError(f"{expected}, received {what}{hint}")
-        degrees = named.get("degrees")
-        if not isinstance(degrees, Real | None):
-            raise InputError(f"degrees: a number or None expected, received {shown(degrees)}")
-        return found, *others
+        require_degrees(named.get("degrees"))
+        return filled(found), *others
 
 
 THRESHOLDS: Registry[Callable[..., Cut]] = _Thresholds(

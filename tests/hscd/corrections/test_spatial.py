@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from hscd.corrections import CORRECTIONS
 from hscd.corrections.spatial import spatial_correction, uniform_neighborhood, window_counts, window_sizes
 
 UNKNOWN = 2
@@ -301,3 +302,15 @@ def test_counts_of_large_windows_do_not_overflow():
     mask = np.ones((300, 300), dtype=bool)
     assert (window_counts(mask, 300) == 90_000).all()
     assert (window_sizes((300, 300), 300) == 90_000).all()
+
+
+# Of three columns the middle one is changed; in the last row its pixel is masked.
+def test_lists_and_masked_arrays_are_corrected_as_plain_arrays_are():
+    labels = np.array([[1, 0, 1]] * 4)
+    scores = 1.0 - labels
+    majority = CORRECTIONS["majority"]
+    np.testing.assert_array_equal(majority(labels.tolist(), scores.tolist(), radius=2), np.ones((4, 3)))
+    hidden = (labels == 0) & (np.arange(4) == 3)[:, None]
+    found = majority(np.ma.masked_array(labels, hidden), scores=np.ma.masked_array(scores, hidden), radius=1)
+    assert not np.ma.isMaskedArray(found)
+    np.testing.assert_array_equal(found, np.where(hidden, UNKNOWN, labels))
