@@ -153,6 +153,15 @@ def test_members_are_pickled_by_their_names(member):
     assert copy.deepcopy(member) is member
 
 
+def test_a_family_is_pickled_by_its_name_in_its_package(monkeypatch):
+    package = ModuleType("family")
+    monkeypatch.setitem(sys.modules, "family", package)
+    package.__path__ = []
+    package.MEMBERS = Functions("filter", "family", "")
+    package.MEMBERS.add("a", lambda: 1)
+    assert pickle.loads(pickle.dumps(package.MEMBERS["a"])) is package.MEMBERS["a"]
+
+
 # `dict` tells no signature.
 def test_a_member_without_a_signature_is_called_as_it_is():
     family = Functions("filter", None, "")

@@ -309,7 +309,7 @@ def test_lists_and_masked_arrays_are_corrected_as_plain_arrays_are():
     labels = np.array([[1, 0, 1]] * 4)
     scores = 1.0 - labels
     majority = CORRECTIONS["majority"]
-    np.testing.assert_array_equal(majority(labels.tolist(), scores.tolist(), radius=2), np.ones((4, 3)))
+    np.testing.assert_array_equal(majority(labels=labels.tolist(), scores=scores.tolist(), radius=2), np.ones((4, 3)))
     hidden = (labels == 0) & (np.arange(4) == 3)[:, None]
     found = majority(np.ma.masked_array(labels, hidden), scores=np.ma.masked_array(scores, hidden), radius=1)
     assert not np.ma.isMaskedArray(found)
