@@ -59,6 +59,10 @@ def test_likeness_of_valid_pixels_if_there_are_enough(columns, count):
     assert likeness((before,), (after,)) == []
 
 
+def test_equal_values_have_the_mean_of_their_ranks():
+    assert pair_doubts._ranks(np.array([5.0, 1, 5, 9])).tolist() == [2.5, 1, 2.5, 4]
+
+
 # The correlation of the values is that of the saturated pixels: of 25 at one date and 25 others at the other one.
 def test_saturated_pixels_make_no_pair_one_of_two_places():
     down = np.mgrid[0:40, 0:40][0].astype(np.float32)
