@@ -16,7 +16,7 @@ def test_words_are_those_of_warnings() -> None:
 
 def test_a_warning_gets_what_is_known_of_it() -> None:
     assert "inverse" in advice("town: kappa -0.2: no better than chance; check the map").do
-    different = "the images have little in common (the correlation between the dates is 0.03 at most, of all bands)"
+    different = "the images have little in common (the rank correlation between the dates is 0.03 at most)"
     assert "flipped, rotated or under cloud" in advice(different).do
     assert "brighter or darker" in advice("the light changed from place to place, which was corrected; areas of").means
     assert advice("something new").means.startswith("The program guessed")
