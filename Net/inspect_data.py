@@ -31,7 +31,6 @@ from hscd.system.messages import result, warn, whole
 from hscd.system.paths import require_names
 from image_pairs import label_map, memory_limit, nothing_left, open_pair, reading_of, relabel
 from pair_finding import PairFiles, is_there, pair_files
-from pipeline import replaced
 from pipeline.commands import shown, suggested, tell_next, told_by_options
 from settings import DataSet, Settings, read_settings
 from settings.keys import LABEL_KEYS
@@ -165,7 +164,6 @@ def _draw_examples(
     """
     picture, title = _picture(settings, section, files, "examples"), f"{section.name}, {files.name}"
     if (labels == UNKNOWN).all():
-        replaced.remove_unwritten([picture])
         return None
     negatives = settings.options[NEGATIVES.name]
     found = examples(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +41,7 @@ def generate(settings: Settings) -> Settings:
         recorded("maps by radii", settings, [section.name], run_file) as record,
         progress(total=len(names) * len(radii), desc="maps by neighbourhood", unit="map") as bar,
     ):
+        others = replaced.warn_of_settings(settings, "maps by radii", section.name, run_file)
         scenes = {scene.name: scene for scene in dp.scenes(section.name, settings)} if plan.guided else {}
         for name in names:
             scene = scenes.get(name)
@@ -62,13 +62,14 @@ def generate(settings: Settings) -> Settings:
                 )
                 bar.update()
                 chosen[str(radius)] = len(positions)
-            replaced.remove_unwritten(_larger(settings, name, largest))
             record.add_outputs(name, drawn)
+            record.add_written(name, "map", drawn.values())
             tell_maps(name, list(drawn.values()))
             record.add_result(
                 name,
                 {"threshold": pseudo["threshold"], "total_pixels": len(pseudo["distances"]), "pixels": chosen},
             )
+        replaced.remove_unwritten(record, run_file, others)
         alike = pseudo_source.all_made(section, made, settings)
     return alike
 
@@ -80,16 +81,6 @@ def dispatch(settings: Settings) -> None:
 
 def _picture(settings: Settings, name: str, radius: int) -> Path:
     return settings.stat_path / f"{settings.train_set}_{name}_radius{radius}.png"
-
-
-def _larger(settings: Settings, name: str, largest: int) -> list[Path]:
-    """The pictures of an earlier run with a larger radius."""
-    found = []
-    for path in settings.stat_path.glob(f"{glob.escape(settings.train_set)}_{glob.escape(name)}_radius*.png"):
-        radius = path.stem.rpartition("_radius")[2]
-        if radius.isdecimal() and int(radius) > largest:
-            found.append(path)
-    return sorted(found)
 
 
 _KEPT = "files that were written are kept; the same command makes all of them again"

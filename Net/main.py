@@ -149,8 +149,9 @@ def test(settings: Settings) -> bool:
         require_names([*results, run_file, logs])
     with recorded("test", settings, [settings.test_set], run_file) as record:
         record.add_inputs(pairs)
-        replaced.warn_of_settings(settings, "test", settings.test_set, run_file)
+        others = replaced.warn_of_settings(settings, "test", settings.test_set, run_file)
         failed = _test_all(settings, plan, pairs, record)
+        replaced.remove_unwritten(record, run_file, others)
     if failed:  # only now, so that there is a record of the others
         raise InputError(f"{failed[0]} (of {counted(len(pairs), 'pair')}, {len(pairs) - len(failed)} mapped)")
     shifts = [] if plan.other_scale else [row["domain_shift"] for row in record.results.values()]

@@ -244,7 +244,7 @@ def generate(settings: Settings) -> None:
         require_names([*making.writes(settings, files.name), run_file])
     with recorded("pseudo-labels", settings, [section.name], run_file) as record:
         record.add_inputs(pairs)
-        replaced.warn_of_settings(settings, "pseudo-labels", section.name, run_file)
+        parts = replaced.warn_of_settings(settings, "pseudo-labels", section.name, run_file)
         others = pseudo_source.made_by_others(settings, section, [files.name for files in pairs])
         replaced.warn_of_pseudo_labels(section, others)
         failed: list[str] = []
@@ -259,6 +259,7 @@ def generate(settings: Settings) -> None:
         of_all = f"(of {counted(len(pairs), 'pair')}, {len(pairs) - len(failed)} with pseudo-labels)"
         if len(failed) == len(pairs):
             raise InputError(f"{failed[0]} {of_all}")
+        replaced.remove_unwritten(record, run_file, parts)
     if failed:  # only now, so that there is a record of the others
         raise InputError(f"{failed[0]} {of_all}")
 

@@ -7,7 +7,9 @@ import numpy as np
 
 import detect
 from conftest import Workspace
+from earlier_runs import leave
 from hscd.reports.gis.polygons import BOXES
+from settings import read_settings
 from test_kinds_of_change import pair  # noqa: F401 - a fixture
 
 
@@ -52,10 +54,9 @@ def test_detect_writes_boxes_and_judges_them(pair, capsys):  # noqa: F811
 
 
 def test_without_labels_they_are_told_alone(pair, capsys):  # noqa: F811
-    (pair / "out").mkdir()
-    (pair / "out" / "objects_kept.csv").touch()  # of an earlier run
     assert run(pair, labels=False) == 0
-    assert not (pair / "out" / "objects_kept.csv").exists()
+    noted = json.loads((pair / "out" / "run.json").read_text(encoding="utf-8"))["written"]["before"]["objects"]
+    assert set(noted) == {path.name for path in (pair / "out").glob("objects*")} == {"objects.csv", "objects.png"}
     told = capsys.readouterr().out
     assert "2 changed objects, median confidence" in told
     assert "true objects" not in told
@@ -69,10 +70,14 @@ def test_nothing_changed_is_a_table_without_rows(pair):  # noqa: F811
 def test_data_sets_have_them_too(tmp_path):
     space = Workspace(tmp_path)
     space.write_data()
-    features = tmp_path / "stat/PLACE A_town_ED_pseudo_rescaling_True_features.png"
-    features.parent.mkdir(exist_ok=True)
-    features.touch()  # of an earlier run
+    run_file, own = tmp_path / "stat/PLACE A_ED_pseudo_rescaling_True_run.json", tmp_path / "stat/kinds.png"
+    other = read_settings(space.file, ["settings.threshold=triangle"])
+    leave(run_file, "pseudo-labels", other, "town", {"kinds": ["kinds.tif"]})
+    own.touch()
     assert space.call("predutils", "settings.objects=boxes").returncode == 0
-    assert not features.exists()
+    assert {path.name for path in (tmp_path / "stat").glob("kinds*")} == {own.name}
     names = {path.name for path in (tmp_path / "stat").glob("*_objects*")}
     assert names == {f"PLACE A_town_ED_pseudo_rescaling_True_objects{end}" for end in (".csv", ".png", "_kept.csv")}
+    record = json.loads(run_file.read_text(encoding="utf-8"))
+    noted = record["written"]["town"]
+    assert {part: set(files) for part, files in noted.items()} == {"map": set(), "objects": names, "kinds": set()}

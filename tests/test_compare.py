@@ -20,6 +20,7 @@ import config
 import hscd
 import image_pairs
 from conftest import ONE_PLACE, PROJECT, Workspace, make_pair, write_bands, write_mat
+from earlier_runs import leave
 from hscd.models import saved as models
 from hscd.readers import open_image
 from hscd.scenes.domain_shift import statistics
@@ -231,9 +232,7 @@ def test_two_images_without_labels_are_told_of_agreement_and_stability(tmp_path,
     write_bands(tmp_path / "new.tif", after)
     out = tmp_path / "out"
     data = ["--data", tmp_path / "old.tif", tmp_path / "new.tif", "--seeds", 1, "--out", out]
-    out.mkdir()
-    for name in ("old_curves.png", "differences.csv"):
-        (out / name).touch()  # of an earlier run
+    leave(out / "run.json", "compare", {}, "old", {"map": ["old_curves.png"]})
     assert run(*data, "--methods", "ED", "SAM", "ED+triangle", "--set", "nodata=0") == 0
     said = capsys.readouterr().out
     assert "There are no labels, so nothing here says how accurate a map is." in said
@@ -260,6 +259,8 @@ def test_two_images_without_labels_are_told_of_agreement_and_stability(tmp_path,
     assert chosen == [""][: any(row["against"] == "" for row in rows.values())]
     names = {path.name for path in out.iterdir()}
     assert "old_maps.png" in names
+    noted = json.loads((out / "run.json").read_text(encoding="utf-8"))["written"]
+    assert {name: list(parts["map"]) for name, parts in noted.items()} == {"comparison": [], "old": ["old_maps.png"]}
     assert "old_curves.png" not in names
     # One pair without labels has no ranking, and one table says all of it.
     text = (out / "ranking.md").read_text(encoding="utf-8")

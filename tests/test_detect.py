@@ -19,6 +19,7 @@ import hscd
 import sample
 from conftest import PROJECT, make_pair
 from detector_scenes import changed_pair
+from earlier_runs import leave
 from hscd.evaluation.result import mapped
 from hscd.labels import CHANGED
 from hscd.normalisation import NORMALISATIONS
@@ -27,6 +28,7 @@ from hscd.scores import Cut, ScoreMap
 from hscd.system.errors import InputError
 from hscd.system.messages import show_messages
 from hscd.system.progress import Whole
+from pair_finding import PairFiles
 from pipeline import detection
 from pipeline.plan import Plan
 from raster_scenes import opened
@@ -93,15 +95,16 @@ def test_two_files_give_maps_polygons_and_a_summary(tmp_path, capsys):
         tmp_path, *((200 * (image - lowest)).astype(np.uint16) for image in (before + noise[0], after + noise[1]))
     )
     folder, out = tmp_path, tmp_path / "out"
-    # Of an earlier run with labels, an ensemble, kinds and objects: they tell of another map.
-    earlier = ["features.png", "uncertain.png", "calibration.csv", "calibration.png"]
-    kinds = ["kinds.tif", "kinds.png", "kinds.csv", "kinds_spectra.csv", "kinds_classes.csv", "kinds.qml"]
-    objects = ["objects.csv", "objects.png", "objects_kept.csv"]
-    out.mkdir()
-    for name in earlier + kinds + objects:
+    # Of an earlier run with another detector, labels and kinds: they tell of another map. Objects are the user's own.
+    earlier = {"map": ["features.png", "calibration.csv"], "kinds": ["kinds.tif", "kinds.qml"]}
+    own = ["objects.csv", "uncertain.png"]
+    images = folder / "before.tif", folder / "after.tif"
+    made_by = settings_for(*images, None, out, ["detector=SAM"])
+    leave(out / "run.json", "detect", made_by, "before", earlier, PairFiles("before", *images, None))
+    for name in own:
         (out / name).touch()
-    assert run(folder / "before.tif", folder / "after.tif", "--out", out) == 0
-    assert sorted(path.name for path in out.iterdir()) == FILES
+    assert run(*images, "--out", out) == 0
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, *own])
     with opened(out / "change.tif") as file:
         assert (file.nodata, file.crs.to_epsg(), file.transform.a) == (255, 32633, 10)
         found = file.read(1) == 1
@@ -118,9 +121,11 @@ def test_two_files_give_maps_polygons_and_a_summary(tmp_path, capsys):
     assert list(meta["fields"]) == ["area", "mean_distance", "pixels", "probability"]
     assert fields[0].sum() == found.sum() * 100  # m²
     said = capsys.readouterr()
-    for names in (earlier, kinds, objects):
-        removed = f"{out}: removed {', '.join(names)} of an earlier run, which this one does not write"
-        assert removed in said.err.splitlines()
+    removed = (
+        "removed features.png, calibration.csv, kinds.tif, kinds.qml of an earlier run, which this one does not write"
+    )
+    assert f"{out}: {removed}" in said.err.splitlines()
+    assert f"warning: {out}: the map made with detector=SAM is replaced; --out FOLDER writes elsewhere\n" in said.err
     assert said.out.startswith(f"changed: {100 * found.mean():.2f} % of 2,400 pixels, ")
     assert ("largest areas: " in said.out) == (len(fields[0]) > 1)  # of one, its size is told already
     sure = 100 * (probability[found] >= 0.9).mean()

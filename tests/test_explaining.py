@@ -11,6 +11,7 @@ import config
 import main
 import predutils
 from conftest import ONE_PLACE, Workspace, make_pair, write_mat
+from earlier_runs import leave
 from pipeline import explaining
 from raster_scenes import UNLABELLED, opened
 from settings import read_settings
@@ -63,8 +64,10 @@ def explained(space, prefix):
 
 
 def test_nothing_is_explained_unless_it_is_asked_for(space):
-    for name in FILES:  # of an earlier run
-        (space.folder / f"stat/PLACE A_town_on_M_no fine tuning_{name}").touch()
+    other = read_settings(space.file, ["settings.threshold=triangle", "settings.fine_tuning=-1", "PLACE A.nodata=0"])
+    names = [f"PLACE A_town_on_M_no fine tuning_{name}" for name in FILES]
+    run_file = space.folder / "stat/PLACE A_on_M_no fine tuning_run.json"
+    leave(run_file, "test", other, "town", {"explanation": names})
     figures, prefix = outcome(space)
     assert not FILES & set(explained(space, prefix))
     assert not {"neighbours_kappa", "embedding_units", "band_importance", "ideal_spectrum", "adversarial"} & set(
@@ -76,6 +79,8 @@ def test_all_that_is_asked_for(space, capsys):
     figures, prefix = outcome(space, *EVERYTHING, "explain_pixels=150")
     files, said = explained(space, prefix), capsys.readouterr().out
     assert set(files) >= FILES
+    record = json.loads((space.folder / "stat/PLACE A_on_M_no fine tuning_run.json").read_text(encoding="utf-8"))
+    assert set(record["written"]["town"]["explanation"]) == {f"{prefix}{name}" for name in FILES}
     for name, path in files.items():
         if name.endswith(".png"):
             assert np.asarray(Image.open(path)).std() > 0

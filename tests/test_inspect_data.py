@@ -40,14 +40,14 @@ def test_every_data_set_is_told_and_drawn(workspace: Workspace) -> None:
     }
 
 
-def test_examples_of_labels_that_are_gone_are_removed(tmp_path: Path) -> None:
+def test_without_labels_no_examples_are_drawn_and_a_file_of_that_name_stays(tmp_path: Path) -> None:
     settings, section = SimpleNamespace(stat_path=tmp_path), SimpleNamespace(name="PLACE")
     picture = tmp_path / "PLACE_town_examples.png"
     picture.touch()
     unknown = np.full((2, 3), UNKNOWN, np.uint8)
     files, pixels = SimpleNamespace(name="town"), (None, None)
     assert inspect_data._draw_examples(files, section, settings, None, pixels, unknown, np.zeros(5, bool)) is None
-    assert not picture.exists()
+    assert picture.exists()
 
 
 def test_what_is_not_there_is_told_and_what_is_broken_is_an_error(workspace: Workspace) -> None:

@@ -153,8 +153,6 @@ def test_a_training_on_several_classes_saves_them(tmp_path, capsys):
 
 def test_labels_of_one_class_are_not_matched(pair):
     labels = "changedLabel=4", "unchangedLabel=0,9", "unknownLabel=5"
-    (pair / "out").mkdir()
-    (pair / "out/kinds_classes.csv").touch()  # of an earlier run
     assert run(pair, "kinds=clusters", *labels, labels=True) == 0
     assert not (pair / "out/kinds_classes.csv").exists()
 
@@ -173,11 +171,9 @@ def test_a_number_that_cannot_be_is_told(pair, capsys):
 
 def test_where_nothing_changed_there_is_a_map_alone(pair, capsys):
     (pair / "after.tif").write_bytes((pair / "before.tif").read_bytes())
-    (pair / "out").mkdir()
-    for ending in (".png", ".csv", "_spectra.csv"):
-        (pair / f"out/kinds{ending}").touch()  # of an earlier run
     assert run(pair, "kinds=clusters") == 0
-    assert {path.name for path in (pair / "out").glob("kinds*")} == {"kinds.tif", "kinds.qml"}
+    noted = json.loads((pair / "out/run.json").read_text(encoding="utf-8"))["written"]["before"]["kinds"]
+    assert {path.name for path in (pair / "out").glob("kinds*")} == set(noted) == {"kinds.tif", "kinds.qml"}
     told = capsys.readouterr()
     assert "kinds of change by clusters: none, as nothing changed\n" in told.out
     assert "to learn how right the map is" not in told.err  # there is no change to sample

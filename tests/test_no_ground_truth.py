@@ -1,5 +1,6 @@
 """Data sets without label maps: everything but training works, and metrics stay empty."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from PIL import Image
 
 import config
 from conftest import CONFIGURATION, Workspace, without_times
+from earlier_runs import leave
+from settings import read_settings
 
 TEST = ("settings.training=False", "settings.test_set=PLACE A")
 LABELS = "labelPath = data/a/label\n"
@@ -29,7 +32,10 @@ def spaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace
         patch.setattr(config, "MAX_EPOCHS", 3)
         assert known.call("main", "hyperas settings ED.max_evals=1").returncode == 0
         shutil.copytree(known.folder / "model", unknown.folder / "model")
-        (known.folder / "stat/PLACE A_town_radius4.png").touch()  # of an earlier run with a larger radius
+        other = read_settings(known.file, ["settings.correction=none"])
+        names = ["PLACE A_town_radius4.png", "PLACE A_town_radius3.png"]
+        leave(known.folder / "stat/PLACE A_radii_run.json", "maps by radii", other, "town", {"map": names})
+        (known.folder / "stat/PLACE A_town_radius3_radius7.png").touch()  # of a pair "town_radius3"
         for space in (known, unknown):
             for script, *overrides in (
                 ("predutils",),
@@ -57,7 +63,10 @@ def test_what_needs_no_ground_truth_is_the_same(spaces: tuple[Workspace, Workspa
     for name in ("10%", "90%", "radius2", "radius3"):
         maps = [(space.folder / f"stat/PLACE A_town_{name}.png").read_bytes() for space in spaces]
         assert maps[0] == maps[1]
+    record = json.loads((known.folder / "stat/PLACE A_radii_run.json").read_text(encoding="utf-8"))
+    assert list(record["written"]["town"]["map"]) == ["PLACE A_town_radius2.png", "PLACE A_town_radius3.png"]
     assert not (known.folder / "stat/PLACE A_town_radius4.png").exists()
+    assert (known.folder / "stat/PLACE A_town_radius3_radius7.png").exists()
 
 
 def test_metrics_stay_empty(spaces: tuple[Workspace, Workspace]) -> None:

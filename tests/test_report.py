@@ -86,6 +86,7 @@ def test_a_run_writes_what_its_files_give(results: Path, capsys: pytest.CaptureF
     assert ">before → after</h2>" in (results / "change/run.html").read_text(encoding="utf-8")
     record = json.loads((results / "change/run.json").read_text(encoding="utf-8"))
     assert record["files"] == {"before": {"calibration": "calibration.csv", "view": "view.json"}}
+    assert set(record["written"]["before"]["map"]) == {"calibration.csv", "calibration.png", "view.json"}
     assert list(record["stages"]) == ["reading", "detection", "maps and tables", "report"]
     assert record["settings"]["overrides"][0] == "changedLabel=1"
 

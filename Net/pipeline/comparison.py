@@ -63,8 +63,9 @@ def compare(settings: Settings, request: Request) -> None:
             if any(method.sees_ranges for method in methods):
                 pairs = _with_ranges(pairs, settings, told)
         require_names([folder / name for name in comparison_report.files(pairs)])
-        record.add_inputs([pair.files for pair in pairs])
-        replaced.warn_of_comparison(folder, [method.name for method in methods], [pair.files for pair in pairs])
+        files = [pair.files for pair in pairs]
+        record.add_inputs(files)
+        others = replaced.warn_of_comparison(folder, [method.name for method in methods], files)
         engine, workers, base = spread.shared(settings, len(pairs) * len(methods) * request.seeds)
         # All methods with the first seed come first, so that a run that is cut short has all of them.
         cells = [
@@ -78,6 +79,7 @@ def compare(settings: Settings, request: Request) -> None:
                 outcomes = _outcomes(cells, workers, engine, settings.workers)
             _tell(outcomes, told)
             comparison_report.report(folder, outcomes, record, {pair.name: images for pair, images in opened})
+            replaced.remove_unwritten(record, folder / "run.json", others)
 
 
 def _pairs(name: str, settings: Settings, request: Request) -> list[tuple[Pair, dict[str, np.ndarray]]]:

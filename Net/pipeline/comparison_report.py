@@ -21,7 +21,6 @@ from hscd.scenes.nodata import valid_pixels
 from hscd.scenes.scene import thinned, windows_of
 from hscd.scenes.title import pair_title
 from hscd.system import messages, storage
-from pipeline import replaced
 from pipeline.cells import Outcome, Pair, read_map
 from pipeline.methods import THESE_LABELS
 from pipeline.model_commands import command_of_model
@@ -74,11 +73,13 @@ def report(folder: Path, outcomes: Sequence[Outcome], record: RunRecord, images:
     # In a file as it works in every folder, and on the console as other commands tell theirs.
     (lead, kept), (_, told) = (_to_make(advice.method, outcomes, anywhere) for anywhere in (True, False))
     storage.write_csv(folder / "ranking.csv", tables.csv_rows(rows, advice.method, of_labels))
-    _write_tables(folder, outcomes, list(sources), found.between, against)
+    written = _write_tables(folder, outcomes, list(sources), found.between, against)
+    record.add_written("comparison", "map", written)
     parts = _parts(rows, of_labels, list(sources), found.between, against)
     storage.write_bytes(folder / "ranking.md", _text(parts, sentences, lead, kept).encode())
     for pair in {outcome.cell.pair.name: outcome.cell.pair for outcome in outcomes}.values():
-        _draw(folder, [outcome for outcome in outcomes if outcome.cell.pair.name == pair.name], rows, images[pair.name])
+        ours = [outcome for outcome in outcomes if outcome.cell.pair.name == pair.name]
+        record.add_written(pair.name, "map", _draw(folder, ours, rows, images[pair.name]))
         record.add_outputs(pair.name, {what: folder / f"{pair.name}_{what}.png" for what in _PICTURES})
     outputs = {"text" if name.endswith(".md") else Path(name).stem: folder / name for name in _TABLES[:-1]}
     record.add_outputs("comparison", outputs)
@@ -175,8 +176,8 @@ def _differences(rows: Sequence[Ranked], counts: Mapping[str, list[np.ndarray]])
 def _write_tables(
     folder: Path, outcomes: Sequence[Outcome], names: Sequence[str], between: np.ndarray,
     against: Mapping[str, Difference],
-) -> None:  # fmt: skip
-    """Write the tables of runs, agreement and differences."""
+) -> list[Path]:  # fmt: skip
+    """Write the tables of runs, agreement and differences; those of them that other comparisons need not write."""
     figures = (*METRICS, "share", "threshold", "seconds", "memory", "halves")
     storage.write_csv(
         folder / "runs.csv",
@@ -196,10 +197,11 @@ def _write_tables(
          "signed_rank_p": of.rank_p, "larger_than_chance": of.p < recommendation.LEVEL}
         for name, of in against.items()
     ]  # fmt: skip
-    if found:
-        storage.write_csv(folder / "differences.csv", found)
-    else:
-        replaced.remove_unwritten([folder / "differences.csv"])
+    if not found:
+        return []
+    table = folder / "differences.csv"
+    storage.write_csv(table, found)
+    return [table]
 
 
 def _parts(
@@ -233,8 +235,8 @@ def _text(parts: Mapping[str, tuple[str, tables.Table]], sentences: Sequence[str
     return "\n".join(lines)
 
 
-def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked], images: _Pictures) -> None:
-    """The images of a pair, its labels and its maps side by side, and its curves, with the first seed."""
+def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked], images: _Pictures) -> list[Path]:
+    """Draw the images of a pair, its labels and its maps side by side, and its curves, with the first seed."""
     first = min(outcome.cell.seed for outcome in outcomes)
     of_method = {
         cell.method.name: (cell, record) for cell, record in outcomes if cell.seed == first and not record["error"]
@@ -254,7 +256,7 @@ def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked], ima
             curve |= {what: figures[what] for what in ("average_precision", "auroc")}
             false = figures["false_positives_num"], figures["true_negatives_num"]
             curve["points"].append((figures["recall"], figures["precision"], false[0] / sum(false)))
-    map_picture, curve_picture = possible = [folder / f"{pair.name}_{what}.png" for what in _PICTURES]
+    map_picture, curve_picture = [folder / f"{pair.name}_{what}.png" for what in _PICTURES]
     if panels:
         panels = {**images, **panels}
         step, beside = maps.step_of(pair.truth.shape), pair.beside
@@ -266,7 +268,7 @@ def _draw(folder: Path, outcomes: Sequence[Outcome], rows: Sequence[Ranked], ima
     if curves:
         chance = float((pair.truth[pair.truth != UNKNOWN] == CHANGED).mean())
         tables.write_curves(curve_picture, curves, chance)
-    replaced.remove_unwritten(possible, [*([map_picture] if panels else ()), *([curve_picture] if curves else ())])
+    return [*([map_picture] if panels else ()), *([curve_picture] if curves else ())]
 
 
 def pictures(before: Image, after: Image) -> dict[str, np.ndarray]:

@@ -87,7 +87,7 @@ def detect(settings: Settings) -> None:
         with messages.whole(reading=1, **parts, mapping=1) as whole:
             with record.stage("reading"):
                 (scene,) = scenes(settings.test_set, settings)
-            replaced.warn_of_map(settings, pairs[0])  # where nothing can be mapped, nothing is replaced
+            others = replaced.warn_of_map(settings, pairs[0])  # where nothing can be mapped, nothing is replaced
             pixels = scene.truth.size
             whole.expect(
                 mapping=pixels * _MAP, **{f"scoring{turn}": pixels * _SCORE for turn in turns(len(plan.members))}
@@ -98,16 +98,17 @@ def detect(settings: Settings) -> None:
             result = outcome.result
             with record.stage("maps and tables"):
                 of_objects = objects.found(settings, result, outcome.probability)
-                _write(settings, outcome, calibration, of_objects)
+                record.add_written(result.name, "map", _write(settings, outcome, calibration, of_objects))
             view = Shown(result.labels, result.corrected, result.truth, outcome.scores.scores, outcome.threshold)
             if calibration is not None:
                 record.add_outputs(result.name, {"calibration": folder / _CALIBRATION[0]})
             pages.keep(settings, record, scene, view, folder / "view.json")
         figures = _summarise(outcome, calibration, scene, folder / "changes.gpkg")
-        figures |= kinds.report(settings, plan, section, scene, result, "kinds")
+        figures |= kinds.report(settings, plan, section, scene, result, "kinds", record)
         shift = plan.registration(scene, scene.name)
         figures |= shift
-        record.add_result(result.name, figures | objects.report(settings, of_objects, result, "objects"))
+        record.add_result(result.name, figures | objects.report(settings, of_objects, result, "objects", record))
+        replaced.remove_unwritten(record, folder / "run.json", others)
     if section.name == IMAGES:
         _tell_other_choices(settings, outcome)
         _tell_registered(settings, shift)
@@ -183,7 +184,8 @@ def _of_ensemble(plan: Plan, scene: Scene) -> _Outcome:
 
 def _write(
     settings: Settings, outcome: _Outcome, calibration: Calibration | None, of_objects: objects.Found | None
-) -> None:
+) -> list[Path]:
+    """Write the maps and tables; those of them that other runs need not write."""
     folder, result, grid = settings.stat_path, outcome.result, outcome.scores.grid
     scores, threshold, probability = outcome.scores.scores, outcome.threshold, outcome.probability
     tags = {"DETECTOR": result.score_map.source, "THRESHOLD_BY": settings.threshold}
@@ -218,8 +220,7 @@ def _write(
         storage.write_csv(folder / _CALIBRATION[0], reliability.rows(calibration))
         reliability.write_diagram(folder / _CALIBRATION[1], calibration, f"Probability of change of {result.title}")
         written += _CALIBRATION
-    possible = (_FEATURES, _UNCERTAIN, *_CALIBRATION)
-    replaced.remove_unwritten([folder / name for name in possible], [folder / name for name in written])
+    return [folder / name for name in written]
 
 
 def _summarise(outcome: _Outcome, calibration: Calibration | None, scene: Scene, path: Path) -> tables.Row:

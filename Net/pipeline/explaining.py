@@ -26,7 +26,7 @@ from hscd.scenes.scene import Scene
 from hscd.scenes.title import title_of
 from hscd.system import messages, storage
 from hscd.system.errors import InputError
-from pipeline import explaining_bands, replaced
+from pipeline import explaining_bands
 from settings import Settings
 from settings.explaining import NONE
 
@@ -92,11 +92,11 @@ def report(seen: Seen, record: RunRecord) -> Row:
 
     Args:
         seen: the network and the map of a pair.
-        record: of the run, which notes the tables that its page draws.
+        record: of the run, which notes the files.
     """
     asked = files(seen.settings, seen.prefix)
-    replaced.remove_unwritten([path for step in _STEPS for path in _places(seen.settings, seen.prefix, step)], asked)
     if not asked:
+        record.add_written(seen.scene.name, "explanation", [])
         return {}
     record.add_outputs(seen.scene.name, shown(seen.settings, seen.prefix))
     found: Row = {}
@@ -106,6 +106,7 @@ def report(seen: Seen, record: RunRecord) -> Row:
             paths = _files(seen.settings, seen.prefix, step)
             if paths:
                 found |= explain(seen, sampled, *paths)
+    record.add_written(seen.scene.name, "explanation", asked)
     return found
 
 

@@ -19,8 +19,9 @@ from hscd.reports.tables import Row
 from hscd.scenes.scene import Scene
 from hscd.scenes.title import title_of
 from hscd.system import messages, storage
-from pipeline import parts, replaced
+from pipeline import parts
 from pipeline.plan import Plan, classes_file
+from pipeline.run_record import RunRecord
 from settings import DataSet, Settings
 
 
@@ -46,7 +47,9 @@ def _places(settings: Settings, prefix: str) -> list[Path]:
     return [settings.stat_path / f"{prefix}{ending}" for ending in endings]
 
 
-def report(settings: Settings, plan: Plan, section: DataSet, scene: Scene, result: MapResult, prefix: str) -> Row:
+def report(
+    settings: Settings, plan: Plan, section: DataSet, scene: Scene, result: MapResult, prefix: str, record: RunRecord
+) -> Row:
     """Tell the kinds of change of a map, and write them; what a run record says of them, nothing without.
 
     Args:
@@ -56,23 +59,26 @@ def report(settings: Settings, plan: Plan, section: DataSet, scene: Scene, resul
         scene: the pair.
         result: its map.
         prefix: how the names of the files start.
+        record: of the run, which notes the files.
     """
     found = plan.kinds(scene, result)
-    *paths, of_classes = places = _places(settings, prefix)
     if found is None:
-        replaced.remove_unwritten([*places, paths[0].with_suffix(".qml")])
+        record.add_written(scene.name, "kinds", [])
         return {}
+    *paths, of_classes = _places(settings, prefix)
     for doubt in found.doubts:
         messages.warn(f"{scene.name}: {doubt}")
     rows = _write(paths, found, scene, result)
     compared = scene.classes is not None and bool(rows)
-    replaced.remove_unwritten(places[1:], [*(paths if rows else ()), *([of_classes] if compared else ())])
     shown = ", ".join(f"{row.get('class', row['kind'])}: {tables.area(row['area'], row['unit'])}" for row in rows)
     messages.result(f"{scene.name}: kinds of change by {found.method}: {shown or 'none, as nothing changed'}")
     told: tables.Row = {"kinds": rows}
     if settings.kinds == "classes":
         told["kinds_classes"] = classes_file(settings)
-    return told | {"classes": _compare(of_classes, found, scene, section)} if compared else told
+    told |= {"classes": _compare(of_classes, found, scene, section)} if compared else {}
+    written = [*(paths if rows else paths[:1]), paths[0].with_suffix(".qml"), *([of_classes] if compared else ())]
+    record.add_written(scene.name, "kinds", written)
+    return told
 
 
 def learn(settings: Settings) -> tables.Row:

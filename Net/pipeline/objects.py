@@ -16,7 +16,7 @@ from hscd.reports import objects as reports
 from hscd.reports.furniture import aspect_of
 from hscd.reports.tables import Row
 from hscd.system import messages, storage
-from pipeline import replaced
+from pipeline.run_record import RunRecord
 from settings import Settings
 from settings.records import BOXES
 
@@ -61,7 +61,7 @@ def found(settings: Settings, result: MapResult, probability: np.ndarray | None 
     return Found(objects, evaluation.objects_of(known, probability, settings.objects_overlap))
 
 
-def report(settings: Settings, of: Found | None, result: MapResult, prefix: str) -> Row:
+def report(settings: Settings, of: Found | None, result: MapResult, prefix: str, record: RunRecord) -> Row:
     """Tell the objects of a map, and write them; what a run record says of them, nothing without.
 
     Args:
@@ -69,23 +69,25 @@ def report(settings: Settings, of: Found | None, result: MapResult, prefix: str)
         of: what `found` found.
         result: the map that they are of.
         prefix: how the names of the files start.
+        record: of the run, which notes the files.
     """
-    table, picture, kept = places = _places(settings, prefix)
     if of is None:
-        replaced.remove_unwritten(places)
+        record.add_written(result.name, "objects", [])
         return {}
+    table, picture, kept = _places(settings, prefix)
     objects = of.objects
     storage.write_csv(table, reports.rows(objects), reports.COLUMNS)
     aspect = aspect_of(picture, result.score_map.grid, result.corrected.shape)
     reports.write_picture(picture, objects, result, f"Changed objects of {result.title}", aspect)
+    record.add_written(result.name, "objects", [table, picture])
     if objects.left_out:
         messages.warn(f"{result.name}: the {objects.left_out:,} smallest changed regions are left out of the objects")
     messages.result(f"{result.name}: {reports.line(objects)}")
     agreement = None if of.comparable is None else evaluation.agreement(of.comparable, result.truth)
     if agreement is None:
-        replaced.remove_unwritten([kept])
         return {"objects": {"found": len(objects.boxes)}}
     rows = reports.kept_rows(*(evaluation.kept_by_size(of, result.truth) for of in (result.labels, result.corrected)))
     storage.write_csv(kept, rows)
+    record.add_written(result.name, "objects", [kept])
     messages.result(f"{result.name}: {reports.agreement_line(agreement, rows)}")
     return {"objects": {"found": len(objects.boxes)} | agreement._asdict() | {"kept": rows}}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hscd.system import messages, storage
-from hscd.system.errors import brief
+from hscd.system.errors import InputError, brief
 from pipeline.commands import named
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ def keep(settings: Settings, record: RunRecord, scene: Scene, shown: Shown, path
         shown: its maps.
         path: the file, JSON.
     """
-    path.unlink(missing_ok=True)  # of an earlier run
     if not settings.report:
         return
     from hscd.reports.page.view import view
@@ -45,6 +44,7 @@ def keep(settings: Settings, record: RunRecord, scene: Scene, shown: Shown, path
         content = json.dumps(found, ensure_ascii=False, allow_nan=False)
         storage.write_bytes(path, content.encode("utf-8", "surrogateescape"))
         record.add_outputs(scene.name, {"view": path})
+        record.add_written(scene.name, "map", [path])
 
 
 def add(path: Path) -> None:
@@ -55,17 +55,22 @@ def add(path: Path) -> None:
     """
     from hscd.reports.page.found import read_run, read_runs
 
-    remove(path)
     with _no_failure(path.with_name(INDEX)):
         _write_page(read_run(path))
         _write_index(path.parent, *read_runs(path.parent))
 
 
 def remove(path: Path) -> None:
-    """Remove the page of an earlier run, whose record was at this path: it would show what is no longer there."""
-    from hscd.reports.page.found import page_of
+    """Remove the page of an earlier run, whose record is at this path: it would show what is no longer there.
 
-    page_of(path).unlink(missing_ok=True)
+    A file of that name is no such page where there is no record, or one of a run without a page.
+    """
+    from hscd.reports.page.found import read_run
+
+    with suppress(InputError):
+        run = read_run(path)
+        if run.record["settings"].get("report") is True:
+            storage.remove(run.page)
 
 
 def rebuild(folder: Path) -> list[Run]:

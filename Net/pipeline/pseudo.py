@@ -21,7 +21,7 @@ from hscd.system.errors import InputError
 from hscd.system.messages import progress
 from hscd.system.progress import TRAININGS, ItemsLeft
 from image_pairs import Alone
-from pipeline import kinds, objects, pages, replaced, report
+from pipeline import kinds, objects, pages, report
 from pipeline.ensemble import ensembled
 from pipeline.plan import Plan, classes_file
 from pipeline.report import ResultFiles
@@ -91,15 +91,15 @@ def _keep(settings: Settings, plan: Plan, made: _Made, record: RunRecord) -> Non
     storage.write_pickle(pseudo_file(section, scene.name), pseudo)
     with record.stage("correction, maps and tables"):
         result = plan.map(made.score_map, made.cut, scene)
-        figures = _report(settings, scene, result)
+        figures = _report(settings, scene, result, record)
     figures |= plan.registration(scene, f"[{settings.train_set}] {scene.name}", settings.train_set)
     if made.channels is not None:
         aspect = aspect_of(results.features, scene.grid, scene.truth.shape)
         maps.write_channels(results.features, made.channels, aspect)
-    else:
-        replaced.remove_unwritten([results.features])
+    record.add_written(scene.name, "map", [] if made.channels is None else [results.features])
     pages.keep(settings, record, scene, Shown.of(result), results.view)
-    record.add_result(scene.name, figures | kinds.report(settings, plan, section, scene, result, results.kinds))
+    figures |= kinds.report(settings, plan, section, scene, result, results.kinds, record)
+    record.add_result(scene.name, figures)
 
 
 def _cut_scenes(plan: Plan, scenes: Sequence[Scene], section_name: str) -> list[_Made]:
@@ -131,7 +131,7 @@ def _cut_scene(plan: Plan, scene: Scene, where: str) -> _Made:
     return _Made(scene, score_map, cut, channels=plan.channels(detector, scene))
 
 
-def _report(settings: Settings, scene: Scene, result: MapResult) -> Row:
+def _report(settings: Settings, scene: Scene, result: MapResult, record: RunRecord) -> Row:
     """Write and tell what the pseudo-labels of a pair are like, before and after spatial correction; the figures."""
     files, time_column = _files(settings, scene.name), "generation_time"
     row = report.figures(result, time_column)
@@ -142,7 +142,7 @@ def _report(settings: Settings, scene: Scene, result: MapResult) -> Row:
         objects=None if of_objects is None else of_objects.objects,
     )  # fmt: skip
     row |= report.tell(files, named(scene.before), result)
-    return row | objects.report(settings, of_objects, result, files.objects)
+    return row | objects.report(settings, of_objects, result, files.objects, record)
 
 
 def kind(settings: Settings) -> str:

@@ -31,6 +31,8 @@ from settings.used_settings import unused_settings
 
 # Of the layout of the file.
 _VERSION = 1
+# Files that a run need not write, by pair, by part of its results ("kinds"), and by name, each with its `stamp_of`.
+Written = dict[str, dict[str, dict[str, dict[str, Any]]]]
 # How it calls what came out of a search.
 BEST = "best trial"
 # Files of a pair that are edited by hand.
@@ -65,10 +67,16 @@ class RunRecord:
         self._model: dict[str, Any] = {}
         self._options: set[str] = set()
         self._files: dict[str, dict[str, str]] = {}
+        self._written: Written = {}
         self._thumbnails: dict[str, str] = {}
         self._stages: Counter[str] = Counter()
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
+
+    @property
+    def command(self) -> str:
+        """What was run."""
+        return self._command
 
     @property
     def pairs(self) -> int:
@@ -79,6 +87,11 @@ class RunRecord:
     def results(self) -> dict[str, dict[str, Any]]:
         """What came out, by the names of pairs."""
         return self._results
+
+    @property
+    def written(self) -> Written:
+        """What `add_written` and `add_kept` noted."""
+        return self._written
 
     def add_inputs(self, pairs: Sequence[PairFiles]) -> None:
         """Note the files of pairs, with their sizes and the times they were last changed."""
@@ -111,6 +124,21 @@ class RunRecord:
         """Note files beside the record that the page of the run shows, by what they are, and their result."""
         self._files.setdefault(name, {}).update({what: path.name for what, path in files.items()})
 
+    def add_written(self, name: str, part: str, files: Iterable[Path]) -> None:
+        """Note files beside the record that runs of this command need not write, for `pipeline.replaced` of later ones.
+
+        Args:
+            name: of the pair that they tell of.
+            part: of its results, "kinds" for example.
+            files: they are there; none where this run has no such part.
+        """
+        noted = self._written.setdefault(name, {}).setdefault(part, {})
+        noted |= {path.name: stamp_of(path) for path in files}
+
+    def add_kept(self, name: str, part: str, file: str, stamp: Mapping[str, Any]) -> None:
+        """Note a file of an earlier run that is kept, as that one noted it."""
+        self._written.setdefault(name, {}).setdefault(part, {})[file] = dict(stamp)
+
     def add_thumbnail(self, name: str, picture: str) -> None:
         """Note a small picture of a result, a data URI: an index of many runs then reads no more than their records."""
         self._thumbnails[name] = picture
@@ -119,7 +147,7 @@ class RunRecord:
     def part(self) -> dict[str, Any]:
         """What was noted of one pair, as JSON has it, for the record of the whole run."""
         noted = {"inputs": self._inputs, "model": self._model, "results": self._results, "files": self._files}
-        noted |= {"thumbnails": self._thumbnails}
+        noted |= {"thumbnails": self._thumbnails, "written": self._written}
         return plain(noted | {"stages": self._stages})
 
     def add_part(self, part: Mapping[str, Any]) -> None:
@@ -128,6 +156,7 @@ class RunRecord:
         self._model |= part["model"]
         self._results |= part["results"]
         self._thumbnails |= part["thumbnails"]
+        self._written |= part["written"]
         self._stages.update(part["stages"])
         for name, files in part["files"].items():
             self._files.setdefault(name, {}).update(files)
@@ -159,6 +188,7 @@ class RunRecord:
             "results": self._results,
             "apart": self._seen_and_unseen,
             "files": self._files,
+            "written": self._written,
             "thumbnails": self._thumbnails,
             "stages": {name: round(seconds, 3) for name, seconds in self._stages.items()},
             "warnings": list(warnings),
@@ -186,9 +216,11 @@ def recorded(
     record = RunRecord(command, settings, data_sets)
     with collected() as warnings:
         yield record
-    record.write(path, warnings)
     if isinstance(settings, Settings):
-        (pages.add if settings.report else pages.remove)(path)
+        pages.remove(path)  # while the earlier record is there
+    record.write(path, warnings)
+    if isinstance(settings, Settings) and settings.report:
+        pages.add(path)
 
 
 def resolved(settings: Settings | Mapping[str, Any], data_sets: Sequence[str]) -> dict[str, Any]:
@@ -243,10 +275,15 @@ def _by_key(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def state_of(path: Path) -> dict[str, Any]:
-    """What is noted of a file of the input, and tells later whether it is still the same: its size and time."""
+    """What is noted of a file of the input: where it is, and its `stamp_of`."""
+    return {"path": path} | stamp_of(path)
+
+
+def stamp_of(path: Path) -> dict[str, Any]:
+    """What tells later whether a file is still the same: its size, None of a folder, and when it was last changed."""
     found = path.stat()
     changed = datetime.fromtimestamp(found.st_mtime, UTC).isoformat(timespec="seconds")
-    return {"path": path, "bytes": None if path.is_dir() else found.st_size, "changed": changed}
+    return {"bytes": None if path.is_dir() else found.st_size, "changed": changed}
 
 
 def _digest(path: Path) -> dict[str, str]:

@@ -173,10 +173,10 @@ def _test_pair(
             objects=None if of_objects is None else of_objects.objects,
         )  # fmt: skip
     row |= report.tell(results, named(scene.before), result, plan.other_scale) | rounds.more | shifted | effect
-    row |= objects.report(settings, of_objects, result, results.objects)
+    row |= objects.report(settings, of_objects, result, results.objects, record)
     if pseudo is not None and settings.learning.ft_rival is not None:
         row |= tuning.rival(settings, plan, scene, pseudo, results.prefix.name)
-    row |= kinds.report(settings, plan, settings[settings.test_set], scene, result, results.kinds)
+    row |= kinds.report(settings, plan, settings[settings.test_set], scene, result, results.kinds, record)
     pages.keep(settings, record, scene, Shown.of(result), results.view)
     prefix, logs = results.prefix.name, log_folder(settings, plan, scene.name)
     return row | explaining.report(Seen(settings, rounds.model, scene, result, reference, prefix, logs), record)

@@ -11,7 +11,7 @@ import pytest
 from conftest import Workspace
 from hscd.system.messages import warn
 from pair_finding import pair_files
-from pipeline.run_record import differing_settings, recorded
+from pipeline.run_record import RunRecord, differing_settings, recorded
 from settings import read_settings
 
 
@@ -51,6 +51,18 @@ def test_settings_inputs_warnings_and_figures(workspace: Workspace) -> None:
     assert found["warnings"] == ["half of it is cloud"]
     assert found["versions"]["numpy"] == np.__version__
     assert found["seconds"] >= 0
+
+
+def test_files_that_a_process_wrote_are_noted_for_the_whole_run(tmp_path: Path) -> None:
+    (tmp_path / "kinds.tif").write_bytes(b"1234")
+    alone, record = RunRecord("", {}, pairs=2), RunRecord("test", {})
+    alone.add_written("town", "objects", [])
+    alone.add_written("town", "kinds", [tmp_path / "kinds.tif"])
+    record.add_part(alone.part)
+    record.write(tmp_path / "run.json", [])
+    (stamp,) = read(tmp_path / "run.json")["written"]["town"].pop("kinds").values()
+    assert record.written == {"town": {"objects": {}, "kinds": {"kinds.tif": stamp}}}
+    assert stamp["bytes"] == 4
 
 
 def test_what_an_earlier_run_was_told_otherwise(workspace: Workspace) -> None:

@@ -22,7 +22,7 @@ from typing import IO, Any, BinaryIO
 
 import numpy as np
 
-from hscd.system import unpickling
+from hscd.system import messages, unpickling
 from hscd.system.errors import InputError, brief
 from hscd.system.paths import require_regular
 
@@ -109,13 +109,14 @@ def _folder_of(temporary: Path) -> Path:
 
 
 def remove(path: Path) -> bool:
-    """Remove a file that may not be there, nor have a name that could be there; whether it was."""
+    """Remove a regular file, if there is one; whether it was removed. One that cannot be is warned of, no error."""
     try:
-        path.unlink()
-        return True
+        if path.is_file():
+            path.unlink()
+            return True
     except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
-            raise
+        if error.errno != errno.ENAMETOOLONG:
+            messages.warn(f"{path}: is out of date and cannot be removed: {error.strerror}")
     return False
 
 

@@ -21,6 +21,7 @@ from hscd.heads.euclidean import euclidean_dist
 from hscd.heads.spectral_angle import SAM
 from hscd.system import storage
 from hscd.system.errors import InputError
+from hscd.system.messages import collected
 
 # What the files may name here, and under which name.
 FUNCTIONS = {"siamese.euclidean_dist": euclidean_dist, "siamese.SAM": SAM}
@@ -533,3 +534,21 @@ def test_a_file_in_the_place_of_a_folder_for_results(tmp_path):
     for folder in ("stat", "stat/below", "dangling"):
         with pytest.raises(InputError, match=f"{folder}: expected a folder for results"):
             storage.require_folder(tmp_path / folder)
+
+
+def test_only_a_file_is_removed_and_tidying_up_is_no_failure(tmp_path, monkeypatch):
+    folder, file = tmp_path / "features.png", tmp_path / "file"
+    folder.mkdir()
+    file.touch()
+    with collected() as warnings:
+        found = [storage.remove(path) for path in (folder, file, file, tmp_path / ("x" * 999))]
+    assert (found, warnings, folder.is_dir()) == ([False, True, False, False], [], True)
+    file.touch()
+
+    def in_use(path):
+        raise PermissionError(13, "in use", str(path))
+
+    monkeypatch.setattr(Path, "unlink", in_use)
+    with collected() as warnings:
+        assert not storage.remove(file)
+    assert warnings == [f"{file}: is out of date and cannot be removed: in use"]
