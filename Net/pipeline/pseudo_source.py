@@ -9,6 +9,7 @@ import glob
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from hscd.detectors import DETECTORS
@@ -54,13 +55,18 @@ def made_by_others(settings: Settings, section: DataSet, pair_names: Iterable[st
     for record in _runs(settings, section):
         told = record["settings"].get("data_sets")
         place = told.get(section.name) if isinstance(told, dict) else None
-        if isinstance(place, dict) and place.get("pseudo_path") == str(folder):
+        if isinstance(place, dict) and _is_same(place.get("pseudo_path"), folder):
             latest |= dict.fromkeys(record["results"], record["settings"])
     kind = _kind(plain(resolved(settings, [])))
     for name in pair_names:
         if name in latest and _kind(latest[name]) != kind and (folder / f"{name}.pickle").exists():
             found.setdefault(described(latest[name]), []).append(name)
     return found
+
+
+def _is_same(recorded: Any, folder: Path) -> bool:
+    """Whether a record names this folder, which links may lead to."""
+    return isinstance(recorded, str) and Path(recorded).resolve() == folder.resolve()
 
 
 def _kind(source: Recorded) -> tuple[Any, ...]:

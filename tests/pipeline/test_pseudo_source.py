@@ -134,6 +134,10 @@ def test_pseudo_labels_of_another_kind_are_not_replaced_without_a_word(asked):
     assert of(asked(), "west", "town") == said
     assert of(asked("detector=SAM", "threshold=triangle"), "town") == []
     assert of(asked("detector=SAM", "apply_rescaling=False"), "town") == said
+    # The same folder by another name.
+    (asked().stat_path / "link").symlink_to(asked()["PLACE A"].pseudo_folder())
+    linked = replace(asked()["PLACE A"], pseudo_path=asked().stat_path / "link")
+    assert of(replace(asked(), data_sets=asked().data_sets | {"PLACE A": linked}), "town") == said
     elsewhere = asked()
     moved = replace(elsewhere["PLACE A"], pseudo_path=elsewhere.stat_path)
     assert of(replace(elsewhere, data_sets=elsewhere.data_sets | {"PLACE A": moved}), "town") == []
