@@ -203,8 +203,10 @@ def remove_unwritten(record: RunRecord, path: Path, replaced: Collection[str]) -
         replaced: those of the `PARTS` that were warned of.
     """
     earlier, removed, doubtful = _earlier(path), [], []
+    # File names of detect.py do not have the pair: those of another one tell of what is replaced as well.
+    others = next(iter(record.written.values()), None) if record.command == "detect" else None
     for pair, part, name, stamp in _written(earlier) if earlier.get("command") == record.command else ():
-        of_pair, file = record.written.get(pair), path.with_name(name)
+        of_pair, file = record.written.get(pair, others), path.with_name(name)
         found = _stamp(file)
         if of_pair is None or name in of_pair.get(part, ()) or found is None:
             continue

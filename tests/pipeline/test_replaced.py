@@ -287,6 +287,14 @@ def test_files_of_a_model_that_was_trained_again_are_told(tmp_path):
     assert told(replaced.remove_unwritten, now, tmp_path / "run.json", ()) == [said]
 
 
+def test_files_without_the_name_of_a_pair_are_removed_with_the_results_of_another(tmp_path):
+    leave(tmp_path / "run.json", "detect", {}, "old", {"map": ["view.json", "calibration.csv"]})
+    now = RunRecord("detect", {})
+    now.add_written("new", "map", [tmp_path / "view.json"])
+    assert told(replaced.remove_unwritten, now, tmp_path / "run.json", replaced.PARTS) == []
+    assert left(tmp_path) == ["view.json"]
+
+
 @pytest.mark.parametrize("damage", ["command", "pair", "folder", "written", "parts"])
 def test_in_doubt_files_stay(tmp_path, damage):
     place = tmp_path / "stat"
