@@ -138,5 +138,11 @@ def uniform_neighborhood(prediction: np.ndarray, radius: int) -> np.ndarray:
 
 @CORRECTIONS.register("majority")
 def majority(labels: np.ndarray, scores: np.ndarray, radius: int) -> np.ndarray:
-    """`spatial_correction` as a correction, whatever the scores."""
+    """The most frequent label of the window around each pixel; a tie keeps the pixel's own.
+
+    Args:
+        labels: (rows, columns) labels.
+        scores: not used.
+        radius: of the window, the centre counted (3 is 5 × 5).
+    """
     return spatial_correction(labels, radius)

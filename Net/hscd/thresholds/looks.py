@@ -34,7 +34,9 @@ def seen(scores: np.ndarray, scale: str = "linear") -> np.ndarray:
         values = np.log(np.maximum(values, positive.min()))
     elif scale not in SCALES:
         raise InputError(f"scale must be one of {SCALES}, received {scale!r}")
-    if not values.size or values.min() == values.max():
+    if not values.size:
+        raise InputError("the threshold is undefined, as no score is a finite number")
+    if values.min() == values.max():
         raise InputError(
             "the threshold is undefined, all scores are equal: identical or constant images, a single pixel, or a "
             "collapsed network"

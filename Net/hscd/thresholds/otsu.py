@@ -38,7 +38,9 @@ def otsu(distances: np.ndarray) -> float:
         "collapsed network"
     )
     ends = [found for found in over_blocks(lambda part: _ends(flat[part]), flat.size, _BLOCK_PIXELS) if found]
-    low, high = min(ends)[0] if ends else 0, max(found[1] for found in ends) if ends else 0
+    if not ends:
+        raise InputError("Otsu's threshold is undefined, as no distance is a finite number")
+    low, high = min(ends)[0], max(found[1] for found in ends)
     if low == high:
         raise InputError(undefined)
     try:
