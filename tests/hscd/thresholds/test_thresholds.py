@@ -102,7 +102,7 @@ def test_masked_scores_are_left_out(name, dtype):
 @pytest.mark.parametrize(("name", "options"), [("otsu", {}), ("kmeans", {}), ("empirical_null", {"degrees": 3})])
 @pytest.mark.parametrize("scores", [[], [np.nan, np.inf]])
 def test_no_scores_are_told_from_equal_ones(name, options, scores):
-    with pytest.raises(InputError, match="is a finite number$"):
+    with pytest.raises(InputError, match=r"is a finite number$"):
         THRESHOLDS[name](scores, **options)
     with pytest.raises(InputError, match="are equal: "):
         THRESHOLDS[name]([1.0, 1.0], **options)
