@@ -37,6 +37,8 @@ _HALO, _LIT_HALO = (_SMOOTH_RADIUS + reach for reach in (context_features.RADIUS
 # Components of the regressions that tell whether the light is uneven, and by how much the logarithm of a typical
 # residual has to shrink, 14 %. Knowing the light does harm where it is even, as large changes are then taken for it.
 _LIT_COMPONENTS, _LIT_GAIN = 3, 0.15
+# Pixels that tell this.
+_LIT_PIXELS = 10_000
 # Components that vary less than this share of the first are rounding errors.
 _LEAST_VARIANCE = 1e-9
 
@@ -206,6 +208,9 @@ def _principal(sample: np.ndarray) -> _Components:
 
 def _uneven(sample: Sample, dark: list[np.ndarray]) -> bool:
     """Whether the light changed from place to place: residuals are smaller under one light."""
+    assert sample.light is not None
+    every = slice(None, None, max(1, sample.light.shape[1] // _LIT_PIXELS))
+    sample = Sample(sample.components[..., every], sample.context[..., every], sample.light[:, every])
     count = min(_LIT_COMPONENTS, sample.components.shape[1])
     even = sample._replace(components=sample.components[:, :count], light=None)
     if even.components.shape[2] < _PIXELS_LINEAR * _linear(count, even):
