@@ -171,7 +171,7 @@ class Member(Generic[S]):
         self.__wrapped__ = member
         self._family, self._key = family, name
         self._takes: Signature | None = None
-        with suppress(ValueError):  # some builtins have none
+        with suppress(TypeError, ValueError):  # some builtins have none
             self._takes = signature(member)
         if example and "Example:" not in (text := getdoc(member) or ""):
             self.__doc__ = f"{text}\n\nExample:\n{indent(example.format(name=name), '    ')}"

@@ -130,10 +130,10 @@ class RunRecord:
         Args:
             name: of the pair that they tell of.
             part: of its results, "kinds" for example.
-            files: they are there; none where this run has no such part.
+            files: what was written; none where this run has no such part. Those that somebody took away are not noted.
         """
         noted = self._written.setdefault(name, {}).setdefault(part, {})
-        noted |= {path.name: stamp_of(path) for path in files}
+        noted |= {path.name: stamp_of(path) for path in files if path.exists()}
 
     def add_kept(self, name: str, part: str, file: str, stamp: Mapping[str, Any]) -> None:
         """Note a file of an earlier run that is kept, as that one noted it."""
