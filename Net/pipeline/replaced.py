@@ -20,7 +20,8 @@ from pair_finding import PairFiles
 from pipeline.run_record import BEST, RunRecord, differing_settings, plain, resolved, stamp_of
 from settings import DataSet, Settings
 from settings.families import names, options_after
-from settings.keys import LABEL_KEYS, MASK_KEYS, data_set_keys
+from settings.keys import LABEL_KEYS, MASK_KEYS, data_set_keys, fields_of
+from settings.learning import LearningSettings
 from settings.two_images import places
 from settings.used_settings import used_keys
 
@@ -151,6 +152,8 @@ def _playing(settings: Settings, command: str) -> set[str]:
         keys -= {"pseudo_radius", "seed", "apply_rescaling"}  # of saved pseudo-labels; each radius has its map
     if command == "test" and settings.fine_tuning == config.NO_FINE_TUNING:
         keys.discard("seed")  # nothing is drawn
+    elif command == "test":
+        keys |= {key.name for key in fields_of(LearningSettings).values()} - {"start_from"}
     return (keys | {key.name for key in data_set_keys()}) - _NO_PART_IN_RESULTS
 
 

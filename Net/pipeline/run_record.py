@@ -26,6 +26,7 @@ from pipeline import pages
 from settings import Settings
 from settings.data_set import DataSet
 from settings.keys import fields_of
+from settings.learning import LearningSettings
 from settings.two_images import IMAGES
 from settings.used_settings import unused_settings
 
@@ -269,6 +270,8 @@ def _by_key(told: Mapping[str, Any]) -> dict[str, Any]:
     """The values of settings of one data set, as a record has them, by the keys that say them."""
     found = {key.name: told[name] for name, key in fields_of(Settings).items() if name in told}
     found |= told.get("options") or {}
+    learning = told.get("learning") or {}
+    found |= {key.name: learning[name] for name, key in fields_of(LearningSettings).items() if name in learning}
     for section in (told.get("data_sets") or {}).values():
         found |= {key.name: section[name] for name, key in fields_of(DataSet).items() if name in section}
     return found

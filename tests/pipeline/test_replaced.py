@@ -125,6 +125,19 @@ def test_results_of_other_settings_are_not_replaced_without_a_word(settings, com
     assert of(command, other) == []
 
 
+def test_a_test_that_was_fine_tuned_otherwise_is_not_replaced_without_a_word(settings):
+    path, place = settings.stat_path / "run.json", ["settings.test_set=PLACE A", "settings.fine_tuning=0"]
+
+    def of(*overrides):
+        now = read_settings(settings.file, [*place, *(f"settings.{text}" for text in overrides)])
+        return told(replaced.warn_of_settings, now, "test", "PLACE A", path)
+
+    written(path, "test", read_settings(settings.file, [*place, "settings.ft_epochs=3"]), {})
+    lost = "the results made with ft_epochs=3 are replaced; another stat_path keeps both"
+    assert of("ft_epochs=4") == [f"[PLACE A]: {lost}"]
+    assert of("ft_epochs=3", "start_from=other") == []  # by which a training starts
+
+
 def test_a_comparison_that_others_are_missing_from_is_not_replaced_without_a_word(tmp_path):
     first, second = pair(tmp_path, "a.tif", "b.tif"), pair(tmp_path, "c.tif", "d.tif")
 
