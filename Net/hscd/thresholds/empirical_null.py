@@ -26,7 +26,7 @@ _PIXELS = 20_000
 # logarithm lies above the scale of the null, as a logarithm too, and its deviation.
 _DEGREES, _TAIL, _APART, _SPREAD = 0.7, (np.log(12.0), 1.5), (0.0, 0.5), (np.log(0.4), 0.3)
 _MOST_CHANGE = 0.6
-# Largest deviation of the logarithms of what changed: a wider distribution holds the tail of the unchanged, too.
+# Largest deviation of the logarithms of what changed for a threshold: a wider distribution holds clutter, too.
 _MOST_SPREAD = 0.5
 # Of logarithms, from where a fit starts; what is no distribution.
 _FARTHEST, _IMPOSSIBLE = 10.0, 1e12
@@ -141,7 +141,8 @@ def empirical_null(
     - this null alone, where change is rare. What 1 % of it exceed is the threshold, as the tail of the null is the
       clutter of the scene, but never less than what an unchanged pixel exceeds once in a million by theory;
     - the null, and a normal distribution of log scores of what changed, where change is plentiful. The threshold is
-      where both are equally likely, a local false discovery rate of .5 [1].
+      where both are equally likely, a local false discovery rate of .5 [1]; of a distribution with a deviation of .5 at
+      most, as a wider one holds clutter, too.
 
     `auto` chooses by Ashman's D [2], how far the mixture stands apart, and by how long the tail of the null alone is.
     Change is plentiful where that has no mean and D is above 2; where it has no variance, but fewer than 1 % of the
@@ -184,8 +185,10 @@ def _chosen(
     """The logarithm of the threshold, what makes the choice doubtful, and what settles that."""
     if amount == "rare":
         return rare, (), ()
-    mixture = _mixture(seen)
-    plentiful = mixture.equally_likely(seen.edges[-1])
+    mixture = narrow = _mixture(seen)
+    if mixture.deviation > _MOST_SPREAD:
+        narrow = _mixture(seen, _MOST_SPREAD)
+    plentiful = narrow.equally_likely(seen.edges[-1])
     tail = np.exp(null.tail)
     if plentiful is not None:
         separation = mixture.separation()
@@ -238,8 +241,8 @@ def _null_alone(seen: _Roots) -> _Null:
     return _Null(*_best(cost, starts, 1000))
 
 
-def _mixture(seen: _Roots) -> _Mixture:
-    """The null of the unchanged scores, and the distribution of the changed ones."""
+def _mixture(seen: _Roots, most_spread: float = np.inf) -> _Mixture:
+    """The null of the unchanged scores, and the distribution of the changed ones, whose deviation has a limit."""
 
     def parts(values: np.ndarray) -> _Mixture:
         share = 1 / (1 + np.exp(-values[3]))
@@ -247,7 +250,7 @@ def _mixture(seen: _Roots) -> _Mixture:
 
     def cost(values: np.ndarray) -> float:
         of = parts(values)
-        if of.share > _MOST_CHANGE or of.deviation > _MOST_SPREAD:
+        if of.share > _MOST_CHANGE or of.deviation > most_spread:
             return _IMPOSSIBLE
         total = (1 - of.share) * of.null.cumulative(seen.edges) + of.share * of.change(seen.edges)
         return seen.unlikely(total) + seen.prior(of.null) + _normal(values[4], _APART) + _normal(values[5], _SPREAD)
