@@ -12,6 +12,7 @@ from typing import Any
 
 import config
 from hscd.models.saved import model_files
+from hscd.readers import envi
 from hscd.reports.page.found import read_run
 from hscd.search.record import file_of
 from hscd.system import messages, storage
@@ -55,7 +56,7 @@ def warn_of_map(settings: Settings, files: PairFiles) -> Collection[str]:
     folder = settings.stat_path
     record = _earlier(folder / "run.json")
     images, lost, parts = _images(record), list[str](), frozenset[str]()
-    if len(images) == 1 and images[0] != (str(files.before), str(files.after)):
+    if len(images) == 1 and not all(map(_is_same, images[0], (files.before, files.after))):
         lost, parts = [f"the results of {' and '.join(images[0])} are replaced"], PARTS
     elif len(images) == 1:
         among = set(places()) - _NO_PART_IN_MAPS
@@ -264,6 +265,13 @@ def _all_of(pairs: Sequence[tuple[str, str]]) -> str:
     """The images of the first of some pairs, and how many more there are."""
     more = f" and {counted(len(pairs) - 1, 'more pair')}" if len(pairs) > 1 else ""
     return f"{' and '.join(pairs[0])}{more}"
+
+
+def _is_same(recorded: str, path: Path) -> bool:
+    """Whether a recorded path names an image; of ENVI by its header (of a folder) or by the file of its pixels."""
+    earlier = Path(recorded)
+    is_envi = {earlier.suffix.lower(), path.suffix.lower()} <= {*envi.SUFFIXES, *envi.DATA_SUFFIXES}
+    return earlier == path or (is_envi and earlier.with_suffix("") == path.with_suffix(""))
 
 
 def _images(record: Mapping[str, Any], labelled: bool = False) -> list[tuple[str, str]]:

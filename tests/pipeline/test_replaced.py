@@ -218,6 +218,23 @@ def test_kinds_and_objects_of_the_same_map_hold(tmp_path, earlier, now, said, pa
     assert ("was drawn from the map" in str(told(replaced.warn_of_map, after, files))) == ("map" in parts)
 
 
+# A folder names its header. Other files of one stem are other images.
+@pytest.mark.parametrize(
+    ("earlier", "name", "same"),
+    [
+        ("b.hdr", "b.img", True), ("b.img", "b.hdr", True), ("b.hdr", "b", True), ("b.hdr", "c.hdr", False),
+        ("b.hdr", "b.npy", False), ("b.tif", "b.tif", True), ("b.tif", "b.npy", False),
+    ],
+)  # fmt: skip
+def test_an_envi_image_is_one_by_either_name(tmp_path, earlier, name, same):
+    files, now, out = (*(pair(tmp_path, "a.tif", of) for of in (earlier, name)), tmp_path / "out")
+    settings = settings_for(files.before, files.after, None, out)
+    record = RunRecord("detect", settings, [settings.test_set])
+    record.add_inputs([files])
+    record.write(out / "run.json", [])
+    assert (told(replaced.warn_of_map, settings, now) == []) == same
+
+
 def test_maps_of_larger_radii_hold(settings, tmp_path):
     path = tmp_path / "run.json"
     written(path, "maps by radii", settings, {})
